@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The URLs a client used, so that links lead back the way it came."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+#: The path the whole pipeline is mounted at, as the client sees it. The
+#: ``fault`` filter notes it, ``proxy`` corrects it.
+PREFIX = 'pileus.prefix'
+
+#: The path below it, as it came in; the ``fault`` filter notes it.
+PATH = 'pileus.path'
+
+#: Who is at the other end of the connection, where ``proxy`` took another
+#: for the client.
+PEER = 'pileus.peer'
+
+_SLASHES = re.compile('//+')
+
+
+def origin(environ: dict[str, Any]) -> str:
+    """Scheme and host, such as ``https://api.example.org:8088``."""
+    host = environ.get('HTTP_HOST')
+    if not host:
+        host = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'
+    return f'{environ["wsgi.url_scheme"]}://{host}'
+
+
+def root(environ: dict[str, Any]) -> str:
+    """Where the pipeline is mounted, without a slash at the end."""
+    prefix = environ.get(PREFIX, '')
+    return origin(environ) + (quote(prefix) if prefix else '')
+
+
+def mount(environ: dict[str, Any]) -> str:
+    """Where the application called by urlmap is mounted: ``.../v1``."""
+    return origin(environ) + quote(environ.get('SCRIPT_NAME', ''))
+
+
+def path(environ: dict[str, Any]) -> str | None:
+    """The path below the mount, as it came in; None: not below it.
+
+    urlmap takes ``//v1//hosts`` for ``/v1/hosts``, which would give every
+    record many URLs (URI-2), and a metadata key with two slashes none.
+    """
+    known: str = environ.get('PATH_INFO', '')
+    came: str = environ.get(PATH, known)
+    if '//' not in came:
+        return known
+    mounted = _SLASHES.sub('/', came).removesuffix(known)
+    if not came.startswith(mounted):
+        return None
+    return came.removeprefix(mounted)

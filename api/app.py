@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One request's life, from environ to answer, and the paste factories."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import webob
+from oslo_config import cfg
+from webob.acceptparse import create_accept_header
+
+import service
+from api import body, call, errors, extensions, faults, table
+from api.extensions import Extension
+from api.middleware import context
+from api.policy import Policy
+from api.router import OPEN, APIRouter, Route
+from api.versions import Versions
+from service import config
+from service.domain import declare
+from service.domain.caller import Caller
+from service.domain.types import FIRST, Catalogue
+from service.errors import StartError
+
+LOG = logging.getLogger(__name__)
+
+
+class App:
+    """An API behind its pipeline: the versioned one, or discovery."""
+
+    def __init__(self, routes: APIRouter, versions: Versions,
+                 rules: Policy | None, max_body: int) -> None:
+        self._router = routes
+        self._versions = versions
+        self._policy = rules
+        self._max_body = max_body
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ[faults.OURS] = True
+        response = faults.guarded(lambda: self._answer(environ), environ,
+                                  self._versions.service_type)
+        response.headerlist += self._versions.stamp(
+            environ.get('pileus.version'))
+        return response(environ, start_response)
+
+    def _answer(self, environ: dict[str, Any]) -> webob.Response:
+        version = self._versions.wanted(                       # 400, 406
+            environ.get('HTTP_OPENSTACK_API_VERSION'))
+        environ['pileus.version'] = version
+        route, action, values = self._router.match(environ,    # 404, 405
+                                                   version)
+        caller = self._admitted(environ, route)                # 401, 403
+        _acceptable(environ.get('HTTP_ACCEPT'))                # 406
+        given = call.parameters(environ)                       # 400
+        if route.query is not None:
+            call.known(given, route.query)                     # 400
+        document, media_type = body.read(                      # 400, 413, 415
+            environ, route.body, self._max_body)
+        LOG.debug('%s %s calls %s.%s', route.method, route.path,
+                  route.controller, route.action)
+        return action(call.Call(version, caller, given, document, media_type,
+                                environ, route.declared), **values)
+
+    def _admitted(self, environ: dict[str, Any], route: Route) -> Caller:
+        """Who calls, if the route's rule lets them."""
+        who = context.identity(environ)
+        if who is None:
+            if route.rule is not OPEN:
+                raise errors.Unauthenticated
+            return context.NOBODY
+        caller = who.caller(self._policy)
+        if route.rule is not OPEN and self._policy is not None:
+            self._policy.check(caller, route.rule)
+        return caller
+
+
+def _acceptable(accept: str | None) -> None:
+    """Raise NotAcceptable where a client will not take JSON."""
+    if not accept or '*/*' in accept or 'application/json' in accept:
+        return
+    if not create_accept_header(accept).acceptable_offers(
+            ['application/json']):
+        raise errors.NotAcceptable(accept=ascii(accept[:80])[1:-1])
+
+
+def factory(global_conf: Mapping[str, str], **local: str) -> App:
+    """The versioned API, for ``paste.app_factory``.
+
+    PasteDeploy carries only text, so the service is opened here.
+    """
+    conf = config.from_paste(global_conf)
+    opened = service.open(conf)
+    extended = extensions.load(opened.catalogue)
+    rules = Policy(conf, opened.catalogue, extended)
+    versions = _offered(conf, opened.catalogue, extended)
+    routes = table.api(conf, opened, rules, versions, extended)
+    LOG.debug('API loaded: %d routes, versions %s to %s', len(routes.table),
+              versions.minimum, versions.maximum)
+    return App(routes, versions, rules, conf.api.max_body)
+
+
+def discovery(global_conf: Mapping[str, str], **local: str) -> App:
+    """What is mounted at ``/``: the versions document and nothing else."""
+    conf = config.from_paste(global_conf)
+    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+    versions = _offered(conf, catalogue, extensions.load(catalogue))
+    return App(table.discovery(versions), versions, None, conf.api.max_body)
+
+
+def _offered(conf: cfg.ConfigOpts, catalogue: Catalogue,
+             extended: Iterable[Extension]) -> Versions:
+    """1.0 to the newest that any type file or controller knows."""
+    return Versions(conf.api.service_type, max(
+        catalogue.maximum, *(one.maximum for one in extended), FIRST))
+
+
+def by_auth_strategy(loader: Any, global_conf: Mapping[str, str],
+                     **pipelines: str) -> Any:
+    """``paste.composite_factory``: the pipeline of ``[api] auth_strategy``.
+    """
+    strategy = config.from_paste(global_conf).api.auth_strategy
+    if strategy not in pipelines:
+        raise StartError(f'[api] auth_strategy = {strategy}: the PasteDeploy '
+                         f'file has no pipeline of that name')
+    return loader.get_app(pipelines[strategy], global_conf=global_conf)

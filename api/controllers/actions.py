@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``POST /v1/<plural>/{id}/action``: which action the body names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import webob
+
+from api import policy, schemas
+from api.call import Call
+from api.controllers.records import Records
+from api.extensions import Action, Extension
+from api.policy import Policy
+from service.domain import values
+from service.domain.errors import Invalid, Violation
+
+
+class Controller:
+    """What a type's own controller derives from.
+
+    ``records`` has the actions every type has; ``change`` is what an action
+    that changes columns needs, with If-Match, ETag and all.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+
+    def change(self, call: Call, id: str, changed: Mapping[str, Any]
+               ) -> webob.Response:
+        """Set columns of a record and reply with it."""
+        return self.records.set(call, id, lambda current: changed)
+
+
+class Actions:
+    """The actions of one type, by the name in the body."""
+
+    def __init__(self, extension: Extension, controller: object,
+                 rules: Policy) -> None:
+        self._declared = extension.declared
+        self._policy = rules
+        self._bound = {
+            one.name: (one, getattr(controller, one.method),
+                       schemas.compiled(one.schema))
+            for one in extension.actions.values()}
+
+    def act(self, call: Call, id: str) -> webob.Response:
+        """Check the named action's version, rule and arguments; call it."""
+        one, method, validator = self._named(call)
+        self._policy.check(call.caller, policy.name(self._declared, one.name))
+        arguments = call.body[one.name]
+        schemas.check(validator, arguments, f'/{one.name}')
+        return method(call, id, arguments)
+
+    def _named(self, call: Call) -> tuple[Action, Callable[..., Any], Any]:
+        known = sorted(name for name, (one, _, _) in self._bound.items()
+                       if one.since <= call.version)
+        body = call.body
+        if not isinstance(body, dict) or len(body) != 1:
+            raise Invalid([Violation(
+                f'The body is an object with one member, the action: '
+                f'{", ".join(known)}', '')])
+        name = next(iter(body))
+        if name not in known:
+            raise Invalid([Violation(
+                f'{values.quoted(name)} is no action of a '
+                f'{self._declared.name}; known: {", ".join(known)}', '')])
+        return self._bound[name]

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Version discovery, and what the error codes mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import webob
+
+from api import addresses, explanations, replies
+from api.call import Call
+from api.versions import Versions
+from service.domain import errors
+
+
+class Discovery:
+    """One major version, whose document is the same everywhere (DISC-11)."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+
+    def show(self, call: Call) -> webob.Response:
+        return replies.document(200, self._document(call))
+
+    def index(self, call: Call) -> webob.Response:
+        """Multiple Choices, as the first service of this shape answered."""
+        return replies.document(300, self._document(call))
+
+    def error(self, call: Call, code: str) -> webob.Response:
+        """Where the ``help`` link of an error leads."""
+        explained = explanations.CODES.get(code)
+        if explained is None:
+            raise errors.NotFound(type='error code', id=errors.short(code))
+        return replies.document(200, {'error_code': {
+            'code': f'{self._versions.service_type}.{code}',
+            'status': explained.status, 'title': explained.title,
+            'description': explained.text}})
+
+    def _document(self, call: Call) -> dict[str, Any]:
+        root = addresses.root(call.environ)
+        return {'versions': [{
+            'id': 'v1.0', 'status': 'CURRENT',
+            'min_version': str(self._versions.minimum),
+            'max_version': str(self._versions.maximum),
+            'links': [{'rel': 'self', 'href': f'{root}/v1/'},
+                      {'rel': 'collection', 'href': f'{root}/'}]}]}

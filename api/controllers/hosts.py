@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shipped type ``host``: what no table of properties can say.
+
+The worked example of a controller (doc: Declaring, "Actions").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import webob
+
+from api.call import Call
+from api.controllers.actions import Controller
+from api.extensions import action
+from service.domain.store import Record
+
+
+class Hosts(Controller):
+    """Retiring is one deed: the status and the reason change together."""
+
+    @action(since='1.1', schema={
+        'type': 'object',
+        'properties': {'reason': {'type': 'string', 'minLength': 1,
+                                  'maxLength': 255}},
+        'additionalProperties': False})
+    def retire(self, call: Call, id: str, arguments: dict[str, Any]
+               ) -> webob.Response:
+        """Take a host out of service; once more changes nothing (CODE-5)."""
+        def retired(current: Record) -> dict[str, Any]:
+            metadata = dict(current['metadata'])
+            if 'reason' in arguments:
+                metadata['retired_because'] = arguments['reason']
+            return {'status': 'retired', 'metadata': metadata}
+        return self.records.set(call, id, retired)

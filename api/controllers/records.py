@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The actions on collections and records of declared types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import webob
+
+from api import idempotency, policy, preconditions, replies, views
+from api.call import Call
+from api.policy import Policy
+from api.schemas import Schema
+from api.views import View
+from api.writing import Writer
+from service.domain import query, records
+from service.domain.seen import Seen
+from service.domain.store import Record
+from service.domain.types import Shape
+
+
+class Records:
+    """List, create, show, replace, patch and delete, for every type."""
+
+    def __init__(self, stored: records.Records, rules: Policy,
+                 max_limit: int, *, require_if_match: bool,
+                 max_record: int) -> None:
+        self._records = stored
+        self._policy = rules
+        self._max_limit = max_limit
+        self._require_if_match = require_if_match
+        self._max_record = max_record
+        self._schemas: dict[Shape, Schema] = {}
+        self._views: dict[tuple[Shape, frozenset[str]], View] = {}
+
+    def list(self, call: Call) -> webob.Response:
+        view = self._view(call)
+        asked = query.parse(call.shape, call.parameters, self._max_limit,
+                            view.hidden)
+        if asked.all_projects:
+            self._policy.check(call.caller, policy.name(
+                view.shape.declared, 'list_any'))
+        if asked.fields is not None:
+            view = View(call.shape, call.caller.roles, asked.fields)
+        page = self._records.list(view.shape.declared, call.caller, asked)
+        return replies.document(200, views.page(view, page, call.mount,
+                                                call.parameters))
+
+    def show(self, call: Call, id: str) -> webob.Response:
+        view = self._view(call)
+        fields = [text for _, text in call.parameters]
+        if fields:
+            asked = query.parse(call.shape, call.parameters, self._max_limit,
+                                view.hidden)
+            view = View(call.shape, call.caller.roles, asked.fields)
+        record = self._records.show(view.shape.declared, call.caller, id)
+        etag = view.etag(record)
+        if preconditions.unchanged(call.environ, etag):
+            return replies.empty(304, [('ETag', etag)])
+        return self._reply(200, call, view, record)
+
+    def create(self, call: Call) -> webob.Response:
+        """Make one record, or all of a list of them; under a key, once."""
+        writer = self._writer(call)
+        dry_run = call.flag('dry_run')
+        key = idempotency.key(call.environ)
+        drafts, bulk = writer.drafts()
+
+        def reply(made: Sequence[Record]) -> webob.Response:
+            status = 200 if dry_run else 201
+            if not bulk:
+                return self._reply(status, call, writer.view, made[0])
+            return replies.document(status, {
+                call.shape.declared.plural: [
+                    writer.view.document(one, call.mount) for one in made]})
+        if key is None or dry_run:
+            return reply(self._records.create(call.shape, call.caller, drafts,
+                                              dry_run=dry_run))
+        return idempotency.answer(call, key, self._records.create_once(
+            call.shape, call.caller, drafts,
+            idempotency.once(call, key, reply)))
+
+    def replace(self, call: Call, id: str) -> webob.Response:
+        """Replace a record, or make it under the client's id."""
+        self._policy.check(call.caller, policy.name(call.shape.declared,
+                                                    'create'))
+        writer = self._writer(call)
+        members = writer.members()
+        dry_run = call.flag('dry_run')
+        record, made = self._records.replace(
+            call.shape, call.caller, id, self._seen(call),
+            lambda: writer.named(id, members),
+            writer.edit(lambda full: members, writer.pointer, whole=True),
+            writer.pointer, unread=writer.view.hidden, dry_run=dry_run)
+        return self._reply(201 if made and not dry_run else 200, call,
+                           writer.view, record)
+
+    def patch(self, call: Call, id: str) -> webob.Response:
+        """Change what a merge-patch or a JSON Patch names."""
+        writer = self._writer(call)
+        wish, pointer = writer.patch()
+        record = self._records.change(
+            call.shape, call.caller, id, self._seen(call),
+            writer.edit(wish, pointer, whole=False), pointer,
+            unread=writer.view.hidden, dry_run=call.flag('dry_run'))
+        return self._reply(200, call, writer.view, record)
+
+    def set(self, call: Call, id: str, edit: records.Edit) -> webob.Response:
+        """Change columns as a controller's own action has it."""
+        view = self._view(call)
+        record = self._records.change(
+            call.shape, call.caller, id, self._seen(call), edit, '',
+            dry_run=call.flag('dry_run'))
+        return self._reply(200, call, view, record)
+
+    def delete(self, call: Call, id: str) -> webob.Response:
+        self._records.delete(call.shape.declared, call.caller, id,
+                             self._seen(call), dry_run=call.flag('dry_run'))
+        return replies.empty(204)
+
+    def _seen(self, call: Call) -> Seen:
+        return preconditions.seen(call.environ,
+                                  required=self._require_if_match)
+
+    def _writer(self, call: Call) -> Writer:
+        shape = call.shape
+        schema = self._schemas.get(shape)
+        if schema is None:
+            schema = self._schemas[shape] = Schema(shape)
+        return Writer(call, self._view(call), schema, self._policy,
+                      self._max_record)
+
+    def _view(self, call: Call) -> View:
+        """The caller's view, made once for each shape and set of roles that
+        some property asks for."""
+        shape = call.shape
+        told = call.caller.roles & views.roles(shape)
+        view = self._views.get((shape, told))
+        if view is None:
+            view = self._views[shape, told] = View(shape, told)
+        return view
+
+    def _reply(self, status: int, call: Call, view: View,
+               record: Record) -> webob.Response:
+        """One record in its wrapper, with its ETag; where it is, if new."""
+        headers = [('ETag', view.etag(record))]
+        if status == 201:
+            headers.append(('Location', view.address(record['id'],
+                                                     call.mount)))
+        return replies.document(status, {
+            view.shape.declared.name: view.document(record, call.mount)},
+            headers)

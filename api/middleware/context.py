@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who calls: the filters of the auth strategies, each to an Identity."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from oslo_context.context import RequestContext
+
+from api import addresses, errors, faults
+from api.policy import NAMESPACE, Policy
+from service import config
+from service.domain.caller import Caller
+from service.loglines import escape
+
+IDENTITY = 'pileus.identity'
+
+#: No user's id is longer: history has so much room for it.
+MAX_USER = 255
+
+
+class Identity(NamedTuple):
+    """Who calls, as an auth strategy vouches for it."""
+
+    project_id: str | None
+    user_id: str | None
+    roles: frozenset[str]
+    request_id: str | None
+
+    def caller(self, rules: Policy | None) -> Caller:
+        """The caller; an administrator of the cloud is one everywhere."""
+        plain = Caller(self.project_id, self.user_id, self.roles, False,
+                       self.request_id)
+        if rules is None or not rules.allows(plain, f'{NAMESPACE}:admin'):
+            return plain
+        return Caller(self.project_id, self.user_id, self.roles, True,
+                      self.request_id)
+
+
+NOBODY = Caller(None, None, frozenset(), False)
+
+
+def identity(environ: dict[str, Any]) -> Identity | None:
+    """Who a filter before this said calls; None: nobody vouched."""
+    found: Identity | None = environ.get(IDENTITY)
+    return found
+
+
+def enter(environ: dict[str, Any], project_id: str | None,
+          user_id: str | None, roles: Iterable[str]) -> None:
+    """Note who calls, for the application and for the log."""
+    request_id = environ.get('openstack.request_id')
+    environ[IDENTITY] = Identity(project_id, user_id, frozenset(roles),
+                                 request_id)
+    RequestContext(user_id=_printable(user_id),
+                   project_id=_printable(project_id),
+                   roles=sorted(roles), request_id=request_id,
+                   overwrite=True)
+
+
+def _printable(id: str | None) -> str | None:
+    """An id as every line of the log can hold it."""
+    return None if id is None else escape(id, longest=64)
+
+
+class NoAuth:
+    """Everybody is who they say, an administrator unless they say less.
+
+    SECURITY: only for callers on this machine. Address and Host are checked
+    for each request, so that it holds under any server: a browser led here
+    by a foreign name sends that name as the Host (D8).
+    """
+
+    def __init__(self, app: Callable[..., Any], service_type: str, *,
+                 anywhere: bool) -> None:
+        self._app = app
+        self._service_type = service_type
+        self._anywhere = anywhere
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not self._anywhere and not _local(environ):
+            refusal = faults.response(environ, self._service_type,
+                                      errors.NotLocal())
+            environ[faults.OURS] = True
+            return refusal(environ, start_response)
+        roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
+        enter(environ, environ.get('HTTP_X_PROJECT_ID', 'demo') or None,
+              environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER] or None,
+              {role.strip().lower() for role in roles.split(',')} - {''})
+        return self._app(environ, start_response)
+
+
+def noauth(global_conf: Mapping[str, str], **local: str
+           ) -> Callable[[Callable[..., Any]], NoAuth]:
+    """``paste.filter_factory`` of the strategy ``noauth``."""
+    conf = config.from_paste(global_conf)
+    return lambda app: NoAuth(app, conf.api.service_type,
+                              anywhere=conf.api.insecure_noauth_bind)
+
+
+def _local(environ: dict[str, Any]) -> bool:
+    """Both ends are this machine. A Unix socket has no address: ''.
+
+    SECURITY: and nobody came by a proxy from elsewhere. What a proxy says is
+    believed against a client, whether it is trusted or not, and never for
+    one.
+    """
+    host = environ.get('HTTP_HOST', '').strip()
+    name = host.rpartition(':')[0] if _has_port(host) else host
+    return (all(_loopback(one or '127.0.0.1') for one in _on_the_way(environ))
+            and (name.strip('[]').lower() in ('localhost', '')
+                 or _loopback(name.strip('[]'))))
+
+
+def _on_the_way(environ: dict[str, Any]) -> Iterator[str]:
+    """Every address the request is known or said to come from."""
+    client = environ.get('REMOTE_ADDR', '')
+    yield client
+    yield environ.get(addresses.PEER, client)
+    for hop in environ.get('HTTP_X_FORWARDED_FOR', '').split(','):
+        yield hop.strip()
+
+
+def _has_port(host: str) -> bool:
+    return ':' in host.rpartition(']')[2]
+
+
+@lru_cache(maxsize=256)
+def _loopback(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    mapped = getattr(address, 'ipv4_mapped', None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outermost filter: every failure leaves in one shape, and stamped.
+
+The application tells its own failures. This is for the others: what urlmap,
+CORS or an auth middleware answers, and what any of them lets fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import webob
+
+from api import addresses, faults
+from api.versions import Versions
+from service import config
+from service.domain.types import FIRST
+
+Headers = list[tuple[str, str]]
+StartResponse = Callable[..., Any]
+
+
+class Fault:
+    """Reshapes foreign errors; stamps what nobody stamped."""
+
+    def __init__(self, app: Callable[..., Any], versions: Versions) -> None:
+        self._app = app
+        self._versions = versions
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: StartResponse) -> Iterable[bytes]:
+        environ[addresses.PREFIX] = environ.get('SCRIPT_NAME', '')
+        if not environ.get('PATH_INFO', '/').startswith('/'):
+            # The * of OPTIONS *: urlmap fails on it, below / nothing has it.
+            environ['PATH_INFO'] = f'/{environ["PATH_INFO"]}'
+        environ[addresses.PATH] = environ.get('PATH_INFO', '')
+        start = _Start(environ, start_response, self._versions)
+        answer = faults.guarded(lambda: self._app(environ, start), environ,
+                                self._versions.service_type)
+        if start.foreign is not None:
+            _close(answer)
+            answer = faults.foreign(environ, self._versions.service_type,
+                                    *start.foreign)
+        if not isinstance(answer, webob.Response):
+            return answer
+        answer.headerlist += [*self._versions.stamp(None), *_named(environ)]
+        return answer(environ, start_response)
+
+
+class _Start:
+    """A ``start_response`` that keeps a foreign error back."""
+
+    def __init__(self, environ: dict[str, Any],
+                 start_response: StartResponse, versions: Versions) -> None:
+        self.foreign: tuple[int, Headers] | None = None
+        self._environ = environ
+        self._start_response = start_response
+        self._versions = versions
+
+    def __call__(self, status: str, headers: Headers,
+                 exc_info: Any = None) -> Callable[[bytes], object]:
+        if faults.OURS in self._environ:
+            return self._start_response(status, headers, exc_info)
+        number = int(status[:3])
+        if number >= 400:
+            self.foreign = number, headers
+            return _ignore
+        return self._start_response(
+            status, [*headers, *self._versions.stamp(None)], exc_info)
+
+
+def _ignore(data: bytes) -> None:
+    """What a foreign error writes is not what we say."""
+
+
+def _close(answer: object) -> None:
+    close = getattr(answer, 'close', None)
+    if close is not None:
+        close()
+
+
+def _named(environ: dict[str, Any]) -> Headers:
+    request_id = environ.get('openstack.request_id')
+    return [('X-Openstack-Request-Id', request_id)] if request_id else []
+
+
+def factory(global_conf: Mapping[str, str], **local: str
+            ) -> Callable[[Callable[..., Any]], Fault]:
+    """``paste.filter_factory``."""
+    conf = config.from_paste(global_conf)
+    versions = Versions(conf.api.service_type, FIRST)
+    return lambda app: Fault(app, versions)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line for each request that reached the application."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from service.loglines import escape
+
+LOG = logging.getLogger(__name__)
+
+#: SECURITY: the value of a parameter that may be a secret is not logged.
+_SECRET = re.compile('token|secret|passw|auth|signature|(?<!sort_)key',
+                     re.IGNORECASE)
+
+
+class Log:
+    """Writes method, path, status, length, time and request id."""
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not LOG.isEnabledFor(logging.INFO):
+            return self._app(environ, start_response)
+        told: list[tuple[str, str]] = []
+        begun = time.monotonic()
+
+        def start(status: str, headers: list[tuple[str, str]],
+                  exc_info: Any = None) -> Callable[[bytes], object]:
+            lengths = [value for name, value in headers
+                       if name.lower() == 'content-length']
+            told[:] = [(status[:3], lengths[0] if lengths else '-')]
+            return start_response(status, headers, exc_info)
+
+        try:
+            return self._app(environ, start)
+        finally:
+            status, length = told[0] if told else ('500', '-')
+            LOG.info('%s "%s %s" status: %s len: %s time: %.6f %s',
+                     escape(environ.get('REMOTE_ADDR') or '-'),
+                     escape(environ['REQUEST_METHOD']), _target(environ),
+                     status, length, time.monotonic() - begun,
+                     environ.get('openstack.request_id', '-'))
+
+
+def _target(environ: dict[str, Any]) -> str:
+    """The path and query as sent, escaped, with secrets masked."""
+    path = environ.get('RAW_PATH_INFO') or (
+        environ.get('SCRIPT_NAME', '') + environ.get('PATH_INFO', ''))
+    query = environ.get('QUERY_STRING')
+    if query:
+        path += '?' + '&'.join(map(_masked, query.split('&')))
+    return escape(path)
+
+
+def _masked(parameter: str) -> str:
+    name, equals, _ = parameter.partition('=')
+    return f'{name}=***' if equals and _SECRET.search(name) else parameter
+
+
+def factory(global_conf: Mapping[str, str], **local: str
+            ) -> Callable[[Callable[..., Any]], Log]:
+    """``paste.filter_factory``."""
+    return Log

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trusted proxy says of the client: address, scheme, host, prefix.
+
+SECURITY: only from the networks of ``[api] trusted_proxies``. From anybody
+else the headers mean nothing, or a client could choose its address in the
+log and the host in everybody's links.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from api import addresses
+from service import config
+from service.errors import StartError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST = re.compile(r'(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]+\])'
+                   r'(?::[0-9]{1,5})?\Z')
+_PREFIX = re.compile(r'(?:/[A-Za-z0-9._~-]+)+\Z')
+
+
+class Proxy:
+    """Corrects a request that came through a trusted proxy."""
+
+    def __init__(self, app: Callable[..., Any],
+                 trusted: Sequence[Network]) -> None:
+        self._app = app
+        self._trusted = trusted
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if self._trusts(environ.get('REMOTE_ADDR', '')):
+            self._correct(environ)
+        return self._app(environ, start_response)
+
+    def _correct(self, environ: dict[str, Any]) -> None:
+        scheme = _last(environ.get('HTTP_X_FORWARDED_PROTO')).lower()
+        if scheme in ('http', 'https'):
+            environ['wsgi.url_scheme'] = scheme
+        host = _last(environ.get('HTTP_X_FORWARDED_HOST'))
+        if _HOST.match(host):
+            environ['HTTP_HOST'] = host
+        prefix = _last(environ.get('HTTP_X_FORWARDED_PREFIX')).rstrip('/')
+        if _PREFIX.match(prefix):
+            environ[addresses.PREFIX] = prefix
+            environ['SCRIPT_NAME'] = prefix + environ.get('SCRIPT_NAME', '')
+        client = self._client(environ.get('HTTP_X_FORWARDED_FOR', ''))
+        if client:
+            environ[addresses.PEER] = environ['REMOTE_ADDR']
+            environ['REMOTE_ADDR'] = client
+
+    def _client(self, forwarded: str) -> str | None:
+        """The last address that no trusted proxy has: the ones before it
+        are what that client says."""
+        for hop in reversed([one.strip() for one in forwarded.split(',')]):
+            address = _address(hop)
+            if address is None:
+                return None
+            if not self._trusts(hop):
+                return str(address)
+        return None
+
+    def _trusts(self, text: str) -> bool:
+        address = _address(text)
+        return address is not None and any(
+            address in network for network in self._trusted)
+
+
+def _last(header: str | None) -> str:
+    """What the nearest proxy added."""
+    return (header or '').rpartition(',')[2].strip()
+
+
+def _address(text: str) -> (
+        ipaddress.IPv4Address | ipaddress.IPv6Address | None):
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def factory(global_conf: Mapping[str, str], **local: str
+            ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``paste.filter_factory``; without trusted proxies there is no filter.
+    """
+    conf = config.from_paste(global_conf)
+    trusted = [_network(one) for one in conf.api.trusted_proxies]
+    return lambda app: Proxy(app, trusted) if trusted else app
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as exc:
+        raise StartError(f'[api] trusted_proxies: {exc}; give addresses or '
+                         f'networks such as 10.0.0.0/8') from exc

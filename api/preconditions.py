@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""If-Match and If-None-Match, from header to value (RFC 9110 13.1)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from api import errors
+from service.domain.errors import Invalid, Violation
+from service.domain.seen import Seen
+
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+#: SECURITY: possessive, so that a long header is read in linear time.
+_LIST = re.compile(rf'[ \t]*+(?:{_TAG})?+(?:[ \t]*+,(?:[ \t]*+{_TAG})?+)*+'
+                   rf'[ \t]*+\Z')
+_EACH = re.compile(_TAG)
+
+
+def seen(environ: dict[str, Any], *, required: bool = False) -> Seen:
+    """What a write says it saw. Weak tags never match (13.1.1).
+
+    Raises Invalid for a header that is no list of entity tags, and
+    PreconditionRequired where one is needed and none is sent.
+    """
+    match = environ.get('HTTP_IF_MATCH')
+    none = environ.get('HTTP_IF_NONE_MATCH')
+    if none is not None and none.strip() != '*':
+        raise Invalid([Violation(
+            'If-None-Match: a write takes only *, which means: the record '
+            'must not exist', parameter='If-None-Match')])
+    if match is None and none is None and required:
+        raise errors.PreconditionRequired(method=environ['REQUEST_METHOD'])
+    if match is None:
+        return Seen(absent=none is not None)
+    if match.strip() == '*':
+        return Seen(exists=True, absent=none is not None)
+    stamps = frozenset(_stamp(tag) for tag in _tags('If-Match', match)
+                       if not tag.startswith('W/'))
+    return Seen(stamps=stamps, absent=none is not None)
+
+
+def unchanged(environ: dict[str, Any], etag: str) -> bool:
+    """Whether a read's If-None-Match names ``etag``: then 304 will do."""
+    header = environ.get('HTTP_IF_NONE_MATCH')
+    if header is None:
+        return False
+    if header.strip() == '*':
+        return True
+    return any(tag.removeprefix('W/') == etag
+               for tag in _tags('If-None-Match', header))
+
+
+def _tags(name: str, header: str) -> list[str]:
+    found = _EACH.findall(header) if _LIST.match(header) else []
+    if not found:
+        raise Invalid([Violation(
+            f'{name}: {ascii(header[:80])} is no list of entity tags such as '
+            f'"3-5f2a9c1b07-77ab01ce", in their double quotes',
+            parameter=name)])
+    return found
+
+
+def _stamp(tag: str) -> str:
+    """The part of an ETag that names the stored state, not the view."""
+    return tag[1:-1].rpartition('-')[0]

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record -> document, links and next page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from service.domain import instants, seen
+from service.domain.records import Page
+from service.domain.store import Record
+from service.domain.types import Property, Shape
+
+Document = dict[str, Any]
+Parameters = list[tuple[str, str]]
+
+
+class View:
+    """How the records of a type look to one kind of caller.
+
+    One view stands for a shape, what the caller's roles may read, and the
+    ``fields`` asked for. ``mark`` names it in ETags: two views of a record
+    differ, and so must their ETags (D16).
+    """
+
+    def __init__(self, shape: Shape, roles: Collection[str],
+                 fields: Collection[str] | None = None) -> None:
+        self.shape = shape
+        self.hidden = tuple(
+            prop.name for prop in shape.properties.values()
+            if prop.read_roles and not set(prop.read_roles) & set(roles))
+        self._members = tuple(
+            member for member in self._all()
+            if fields is None or member[0] in fields)
+        self._linked = fields is None or 'links' in fields
+        names = ' '.join(member[0] for member in self._members)
+        self.mark = hashlib.blake2b(
+            f'{shape.since} {names} {self._linked}'.encode(),
+            digest_size=4).hexdigest()
+
+    def document(self, record: Record, mount: str) -> Document:
+        """The record's document. ``mount`` is the URL of ``/v1``."""
+        document = {name: record[column] if show is None
+                    else show(record[column])
+                    for name, column, show in self._members}
+        if self._linked:
+            document['links'] = [{'rel': 'self', 'href': self.address(
+                record['id'], mount)}]
+        return document
+
+    def address(self, id: str, mount: str) -> str:
+        return f'{mount}/{self.shape.declared.path}/{id}'
+
+    def etag(self, record: Record) -> str:
+        """Strong: the stored state, then the view of it."""
+        return f'"{seen.stamp(record)}-{self.mark}"'
+
+    def _all(self) -> Iterable[tuple[str, str, Show]]:
+        yield 'id', 'id', None
+        if self.shape.declared.owned:
+            yield 'project_id', 'project_id', None
+        for name, prop in self.shape.properties.items():
+            if prop.name not in self.hidden:
+                yield name, prop.name, _show(prop)
+        yield 'generation', 'generation', None
+        yield 'created_at', 'created_at', instants.shown
+        yield 'updated_at', 'updated_at', instants.shown
+        yield 'tags', 'tags', None
+        yield 'metadata', 'metadata', None
+
+
+def roles(shape: Shape) -> frozenset[str]:
+    """The roles that decide who may read what of a shape."""
+    return frozenset(role for prop in shape.properties.values()
+                     for role in prop.read_roles)
+
+
+Show = Callable[[Any], Any] | None
+
+
+def _show(prop: Property) -> Show:
+    return _shown if prop.format == 'date-time' else None
+
+
+def _shown(value: str | None) -> str | None:
+    return None if value is None else instants.shown(value)
+
+
+def page(view: View, found: Page, mount: str, parameters: Parameters
+         ) -> Document:
+    """A list's document with its links.
+
+    ``links`` carries all there are, ``<plural>_links`` the next one for older
+    clients (section 2.5 of the contract).
+    """
+    plural = view.shape.declared.plural
+    address = f'{mount}/{view.shape.declared.path}'
+    links = _links(found, address, parameters)
+    document: Document = {
+        plural: [view.document(one, mount) for one in found.records],
+        'links': links}
+    following = [one for one in links if one['rel'] == 'next']
+    if following:
+        document[f'{plural}_links'] = following
+    if found.total is not None:
+        document['count'] = found.total
+    return document
+
+
+def _links(found: Page, address: str, parameters: Parameters
+           ) -> list[Mapping[str, str]]:
+    """self, first, prev and next, as they apply (PAGE-4)."""
+    rest = [pair for pair in parameters if pair[0] != 'marker']
+
+    def link(rel: str, pairs: Parameters) -> Mapping[str, str]:
+        query = urlencode(pairs, safe=':,')
+        return {'rel': rel, 'href': f'{address}?{query}' if query
+                else address}
+
+    links = [link('self', parameters), link('first', rest)]
+    if found.previous is not None:
+        links.append(link('prev', rest + [
+            ('marker', one) for one in [found.previous] if one]))
+    if found.more:
+        links.append(link('next', [*rest, ('marker',
+                                           found.records[-1]['id'])]))
+    return links

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a body to what shall be written: drafts of new records, and edits."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from api import policy, schemas
+from api.call import Call
+from api.policy import Policy
+from api.schemas import Schema
+from api.views import Document, View
+from service.domain import patch, pointers, values
+from service.domain.errors import MAX_TOLD, Invalid, Violation
+from service.domain.records import Draft, Edit
+from service.domain.store import Record
+
+#: The most records of one bulk create (D6).
+MAX_BULK = 1000
+
+JSON_PATCH = 'application/json-patch+json'
+
+#: From the document as the client would read it to the one it asks for.
+Wish = Callable[[Document], Any]
+
+
+class Writer:
+    """Reads the body of one call."""
+
+    def __init__(self, call: Call, view: View, schema: Schema,
+                 rules: Policy, max_record: int) -> None:
+        self.view = view
+        self.declared = call.shape.declared
+        self.pointer = f'/{self.declared.name}'
+        self._call = call
+        self._schema = schema
+        self._policy = rules
+        self._max_record = max_record
+        self._locked = schemas.locked(call.shape, call.caller.roles)
+
+    def members(self) -> Document:
+        """The one record of the body, out of its wrapper."""
+        return self._object(self._unwrapped(self.declared.name),
+                            self.pointer)
+
+    def drafts(self) -> tuple[list[Draft], bool]:
+        """The records to make, and whether they came as a list.
+
+        The mistakes of all items are told at once.
+        """
+        plural = self.declared.plural
+        body = self._call.body
+        if not (isinstance(body, dict) and isinstance(body.get(plural),
+                                                      list)):
+            return [self._draft(self.members(), self.pointer)], False
+        items = self._unwrapped(plural)
+        if not 1 <= len(items) <= MAX_BULK:
+            raise Invalid([Violation(
+                f'{plural}: {len(items)} records; one request makes 1 to '
+                f'{MAX_BULK}', f'/{plural}')])
+        return list(self._bulk(items, f'/{plural}')), True
+
+    def named(self, id: str, members: Document) -> Draft:
+        """The record to make under an id of the client's own choice."""
+        if not _is_uuid(id):
+            raise Invalid([Violation(
+                f'The id {values.quoted(id)} is no UUID in small letters, '
+                f'such as {uuid.uuid4()}')])
+        known = {'id': id, 'project_id': self._call.caller.project_id}
+        return self._draft(members, self.pointer, known)
+
+    def patch(self) -> tuple[Wish, str]:
+        """What a patch wishes, and where its mistakes stand."""
+        if self._call.media_type == JSON_PATCH:
+            return (lambda full: patch.apply(full, self._call.body)), ''
+        members = self.members()
+        return (lambda full: self._merged(full, members)), self.pointer
+
+    def _merged(self, full: Document, members: Document) -> Document:
+        """A merge patch carried out. Taking away what no version of the
+        record has here would change nothing, and hide a misspelt name
+        (CODE-11): such a null stays, for the schema to refuse."""
+        unknown = {name: None for name, value in members.items()
+                   if value is None and name not in full
+                   and name not in self._call.shape.properties}
+        return {**patch.merge(full, members), **unknown}
+
+    def edit(self, wish: Wish, pointer: str, *, whole: bool) -> Edit:
+        """What a wish makes of a record's columns.
+
+        ``whole``: what the wish leaves out goes back to its default, but for
+        what this caller cannot write or read. Members that are as they were
+        are no part of it, so that an older client may send back a value that
+        only newer versions know.
+        """
+        def edited(current: Record) -> Mapping[str, Any]:
+            full = self.view.document(current, self._call.mount)
+            target = self._object(wish(full), pointer)
+            self._no_larger(target, full)
+            members, bad = schemas.written(target, full, self._locked,
+                                           pointer)
+            bad += [Violation(f'{where} {reason}', where)
+                    for where, reason in values.storable(target, pointer)]
+            if not whole:
+                bad += [Violation(f'{name} cannot be removed',
+                                  f'{pointer}/{name}')
+                        for name in full
+                        if name in self._locked and name not in target]
+            kept = {name for name, value in members.items()
+                    if name in full and values.same(full[name], value)}
+            kept |= self._beyond(members)
+            return self._schema.columns(
+                {name: value for name, value in members.items()
+                 if name not in kept}, pointer, bad, kept, current)
+        return edited
+
+    def _no_larger(self, target: Document, full: Document) -> None:
+        """Refuse a record that grew beyond what one body may say (J08): by
+        patches of a megabyte each it would have no bound at all."""
+        size = len(orjson.dumps(target))
+        if size > self._max_record and size > len(orjson.dumps(full)):
+            raise Invalid([Violation(
+                f'The record would be of {size} bytes; it may have '
+                f'{self._max_record}.', '')])
+
+    def _beyond(self, members: Document) -> set[str]:
+        """Names the caller said nothing of because it cannot."""
+        return {name for name, prop in self.view.shape.properties.items()
+                if name not in members and (
+                    name in self._locked or prop.name in self.view.hidden)}
+
+    def _bulk(self, items: list[Any], pointer: str) -> Iterator[Draft]:
+        bad: list[Violation] = []
+        for index, item in enumerate(items):
+            if len(bad) >= MAX_TOLD:
+                break
+            where = f'{pointer}/{index}'
+            try:
+                yield self._draft(self._object(item, where), where)
+            except Invalid as exc:
+                bad += exc.violations
+        if bad:
+            raise Invalid(bad)
+
+    def _draft(self, members: Document, pointer: str,
+               known: Mapping[str, Any] | None = None) -> Draft:
+        project_id = self._call.caller.project_id
+        if self.declared.owned and known is None and 'project_id' in members:
+            self._policy.check(self._call.caller, policy.name(
+                self.declared, 'create_any'))
+            project_id = members['project_id']
+            known = {'project_id': project_id}
+        allowed, bad = schemas.written(members, known or {}, self._locked,
+                                       pointer)
+        if self.declared.owned:
+            bad += _bad_owner(project_id, pointer)
+        return Draft(self._schema.created(allowed, pointer, bad),
+                     project_id, pointer)
+
+    def _unwrapped(self, name: str) -> Any:
+        body = self._call.body
+        if not isinstance(body, dict) or name not in body:
+            raise Invalid([Violation(
+                f'The body is an object with the one member {name}', '')])
+        if len(body) > 1:
+            raise Invalid(Violation(
+                f'{values.quoted(one)} is no member of the body; it has the '
+                f'one member {name}', pointers.child('', one))
+                for one in body if one != name)
+        return body[name]
+
+    @staticmethod
+    def _object(value: Any, pointer: str) -> Document:
+        if not isinstance(value, dict):
+            raise Invalid([Violation(
+                f'{pointer or "The record"}: {values.quoted(value)} is no '
+                f'object', pointer)])
+        return value
+
+
+def _bad_owner(project_id: Any, pointer: str) -> list[Violation]:
+    if (isinstance(project_id, str)
+            and 0 < len(project_id) <= 64):
+        return []
+    return [Violation('project_id: a record needs a project, named in 1 to '
+                      '64 characters', f'{pointer}/project_id')]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

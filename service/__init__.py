@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pileus without HTTP semantics.
+
+Nothing is imported before ``open`` is called: a worker patches the standard
+library first (D3).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oslo_config.cfg import ConfigOpts
+
+    from service.opened import Service
+
+
+def open(conf: ConfigOpts) -> Service:
+    """The one front door to the declared types and their records.
+
+    Raises StartError or DeclarationError where the configuration, the type
+    files or the database do not allow to serve.
+    """
+    from service import opened
+    return opened.service(conf)

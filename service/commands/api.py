@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-api: serve the API until told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from oslo_config import cfg
+from oslo_log import log
+
+from service import config, logs, options
+from service.errors import StartError
+from service.process import daemon, tls
+from service.process.launcher import Launcher
+
+LOG = log.getLogger(__name__)
+
+PROG = 'pileus-api'
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start, serve, stop; the exit status.
+
+    Whatever keeps the service from starting is told on stderr, and in the
+    log where that is somewhere else, before the status is 1.
+    """
+    words = daemon.absolute(sys.argv[1:] if argv is None else argv)
+    conf = None
+    try:
+        conf = _parsed(words)
+        config.check(conf, words)
+        return _asked(conf, words)
+    except StartError as exc:
+        _tell(exc, conf)
+        return 1
+
+
+def _parsed(argv: Sequence[str]) -> cfg.ConfigOpts:
+    named = os.environ.get(config.ENVIRONMENT)
+    if named:
+        os.environ[config.ENVIRONMENT] = os.path.abspath(named)
+    conf = config.parse(argv, PROG, options.COMMAND)
+    logs.setup(conf)
+    return conf
+
+
+def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
+    """Do what the command line asks for: check, detach or serve."""
+    def serve(announce: Callable[[], None] = lambda: None) -> int:
+        with _pid_file(conf):
+            return Launcher(
+                conf, lambda: config.load(argv, PROG, options.COMMAND),
+                announce).run()
+
+    if conf.check:
+        return _check(conf)
+    return daemon.detach(serve) if conf.daemon else serve()
+
+
+def _check(conf: cfg.ConfigOpts) -> int:
+    from service import paste
+    tls.context(conf)
+    paste.load(conf)
+    print(f'{PROG}: {", ".join(config.directories(conf))} would do')
+    return 0
+
+
+def _pid_file(conf: cfg.ConfigOpts) -> contextlib.AbstractContextManager:
+    if conf.pid_file:
+        return daemon.PidFile(conf.pid_file)
+    return contextlib.nullcontext()
+
+
+def _tell(exc: StartError, conf: cfg.ConfigOpts | None) -> None:
+    for text in str(exc).splitlines():
+        print(f'{PROG}: {text}', file=sys.stderr)
+        if conf is not None and logs.elsewhere(conf):
+            LOG.error(text)
+    if conf is not None and conf.debug:
+        traceback.print_exception(exc)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

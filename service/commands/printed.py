@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands print: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+
+Row = tuple[str, ...]
+
+
+def table(head: Row, rows: Sequence[Row], otherwise: str) -> None:
+    """Columns as wide as they need to be; ``otherwise`` where none is."""
+    if not rows:
+        print(otherwise)
+        return
+    lines = [tuple(word.upper() for word in head), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print('  '.join(cell.ljust(width) for cell, width in zip(
+            line, widths, strict=True)).rstrip())
+
+
+def objects(head: Row, rows: Sequence[Row], otherwise: str) -> None:
+    print(json.dumps([dict(zip(head, row, strict=True)) for row in rows],
+                     indent=2))
+
+
+FORMATS: dict[str, Callable[[Row, Sequence[Row], str], None]] = {
+    'table': table, 'json': objects}
+
+
+def takes_format(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--format``."""
+    parser.add_argument('--format', choices=list(FORMATS), default='table',
+                        help='for people or for programs (default: table)')

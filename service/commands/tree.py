@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands as a table: two words, what they take, what they do.
+
+``pileus-manage types check`` is one row. Packages that ``service`` may not
+import bring theirs by the entry-point group ``pileus.commands``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+from oslo_config import cfg
+
+from service import config
+
+GROUP = 'pileus.commands'
+
+Arguments = argparse.Namespace
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    """Most commands take no argument of their own."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the tree; ``run`` gives the exit status.
+
+    ``takes`` adds the arguments of the command's own. A command that is
+    ``configured`` takes --config-dir and --config-file, before or after its
+    words, and calls ``configuration`` with its arguments.
+    """
+
+    words: tuple[str, str]
+    help: str
+    run: Callable[[Arguments], int]
+    takes: Callable[[argparse.ArgumentParser], None] = _nothing
+    configured: bool = True
+
+
+def named(group: str = GROUP) -> list[Command]:
+    """The commands of installed packages, in the order of their names."""
+    return [entry.load() for entry in sorted(
+        metadata.entry_points(group=group), key=lambda one: one.name)]
+
+
+def parser(prog: str, description: str,
+           commands: Iterable[Command]) -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog=prog, description=description)
+    _configured(top, 'before')
+    first = top.add_subparsers(metavar='COMMAND', required=True)
+    seconds: dict[str, argparse._SubParsersAction] = {}
+    for one in commands:
+        noun, verb = one.words
+        if noun not in seconds:
+            seconds[noun] = first.add_parser(
+                noun, help=f'commands about {noun}').add_subparsers(
+                metavar='COMMAND', required=True)
+        _add(seconds[noun].add_parser(
+            verb, help=one.help, description=one.help), one)
+    return top
+
+
+def _add(made: argparse.ArgumentParser, command: Command) -> None:
+    if command.configured:
+        _configured(made, 'after')
+    command.takes(made)
+    made.set_defaults(command=command, prog=made.prog.split()[0])
+
+
+def _configured(made: argparse.ArgumentParser, place: str) -> None:
+    for name in ('--config-dir', '--config-file'):
+        made.add_argument(
+            name, dest=place, type=_option(name), default=[],
+            action='append', metavar='PATH',
+            help='where the options are read from, as in pileus-api')
+
+
+def _option(name: str) -> Callable[[str], tuple[str, str]]:
+    def pair(path: str) -> tuple[str, str]:
+        return name, path
+    return pair
+
+
+def configuration(arguments: Arguments) -> cfg.ConfigOpts:
+    """The options a configured command was pointed at; StartError."""
+    pairs: Sequence[tuple[str, str]] = [*arguments.before, *arguments.after]
+    return config.load([word for pair in pairs for word in pair],
+                       arguments.prog)

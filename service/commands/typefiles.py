@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage types: look at type files before the service does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from service import config
+from service.commands.printed import FORMATS, Row, takes_format
+from service.commands.tree import Arguments, Command, configuration
+from service.domain import compare, declare
+from service.domain.types import Catalogue, ResourceType
+
+
+def check(arguments: Arguments) -> int:
+    """Name each change that breaks a client of a version there is; 1 if any.
+    """
+    found = compare.breaches(_read(arguments.old), _read(arguments.new))
+    FORMATS[arguments.format](
+        ('file', 'property', 'version', 'change'),
+        [(one.file, one.place, str(one.version), one.what) for one in found],
+        'No change breaks a client of an existing version.')
+    return 1 if found else 0
+
+
+def _read(directory: str) -> Catalogue:
+    """The catalogue of one of two directories, which its mistakes name."""
+    try:
+        return declare.read(directory)
+    except declare.DeclarationError as exc:
+        raise declare.DeclarationError(
+            one if one.startswith(directory) else
+            os.path.join(directory, one) for one in exc.mistakes
+        ) from exc
+
+
+def listed(arguments: Arguments) -> int:
+    """Name the declared types."""
+    catalogue = declare.read(config.find(configuration(arguments), 'api',
+                                         'types_dir'))
+    FORMATS[arguments.format](
+        ('name', 'collection', 'scope', 'since', 'until', 'file'),
+        [_row(one) for one in catalogue.live], 'No type is declared.')
+    return 0
+
+
+def _row(one: ResourceType) -> Row:
+    return (one.name, f'/v1/{one.path}', one.scope, str(one.since),
+            str(one.until or ''), one.file)
+
+
+def _directories(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('old', metavar='OLD_DIR',
+                        help='the type files that are served')
+    parser.add_argument('new', metavar='NEW_DIR',
+                        help='the type files that shall be')
+    takes_format(parser)
+
+
+COMMANDS = (
+    Command(('types', 'check'),
+            'Name each change between two directories of type files that '
+            'breaks a client of an existing version; exit 1 if there is one.',
+            check, _directories, configured=False),
+    Command(('types', 'list'), 'List the declared types.', listed,
+            takes_format),
+)

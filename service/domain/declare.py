@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Type files -> Catalogue, or every mistake in all of them at once.
+
+A file goes through four rooms: ``source`` makes plain values of its text,
+``forms`` holds each word to its table, ``rules`` judges the words together
+and ``relations`` the files. Whoever has a Catalogue need check nothing again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from service.domain import drafts, forms, relations, rules, source
+from service.domain.drafts import Draft
+from service.domain.mistakes import Mistake, printable
+from service.domain.types import Catalogue
+
+ENDING = '.yaml'
+
+
+class DeclarationError(Exception):
+    """The type files are wrong; ``mistakes`` are lines ``file: place: what``.
+    """
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        super().__init__('\n'.join(self.mistakes))
+
+
+def read(directory: str | os.PathLike[str]) -> Catalogue:
+    """The catalogue that the ``*.yaml`` files of a directory declare.
+
+    Names that begin with a dot are an editor's or Kubernetes' own. Raises
+    DeclarationError with every mistake of every file.
+    """
+    texts: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    for name in _names(directory):
+        try:
+            texts[name] = _text(os.path.join(directory, name))
+        except _Unusable as exc:
+            unusable[name] = str(exc)
+    return _catalogue(texts, unusable)
+
+
+def parse(sources: Mapping[str, str]) -> Catalogue:
+    """The same from texts by file name, for who has no directory."""
+    return _catalogue(sources, {})
+
+
+class _Unusable(Exception):
+    """Why a file gives no text."""
+
+
+def _names(directory: str | os.PathLike[str]) -> list[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as exc:
+        raise DeclarationError([f'{printable(os.fspath(directory))}: cannot '
+                                f'be read: {exc.strerror}']) from exc
+    return [name for name in names if not name.startswith('.')
+            and name.endswith((ENDING, '.yml'))]
+
+
+def _text(name: str) -> str:
+    """The text of one file, read no further than a file may go."""
+    if name.endswith('.yml'):
+        raise _Unusable(f'the ending must be {ENDING}')
+    if not os.path.isfile(name):
+        raise _Unusable('is not a file')
+    try:
+        with open(name, 'rb') as file:
+            return source.decoded(file.read(source.MAX_BYTES + 1))
+    except OSError as exc:
+        raise _Unusable(f'cannot be read: {exc.strerror}') from exc
+    except source.Unreadable as exc:
+        raise _Unusable(str(exc)) from exc
+
+
+def _catalogue(texts: Mapping[str, str],
+               unusable: Mapping[str, str]) -> Catalogue:
+    """Judge each file, then the files together; all or none come out."""
+    found = [(file, Mistake((), what)) for file, what in unusable.items()]
+    made = []
+    for file in sorted(texts):
+        draft, mistakes = _draft(file, texts[file])
+        found += ((file, one) for one in mistakes)
+        made += [draft] if draft else []
+    named = [one for one in made if 'name' in one.raw]
+    doubtful = {_stem(file) for file in (*texts, *unusable)
+                if all(file != one.file for one in named)}
+    found += relations.mistakes(named, doubtful)
+    if found:
+        raise DeclarationError(
+            f'{printable(file)}: {one}' for file, one in found)
+    return Catalogue(MappingProxyType(
+        {one.declared.name: one.declared for one in named}))
+
+
+def _draft(file: str, text: str) -> tuple[Draft | None, list[Mistake]]:
+    """One file's draft, as far as there is one, and what is wrong in it."""
+    try:
+        raw = source.load(text)
+    except source.Unreadable as exc:
+        return None, [Mistake((), one) for one in exc.mistakes]
+    mistakes: list[Mistake] = []
+    kept = forms.read(raw, mistakes.append)
+    if not kept:
+        return None, mistakes
+    draft = drafts.make(file, kept, _stem(file),
+                        isinstance(raw.get('properties', {}), dict))
+    return draft, [*mistakes, *rules.mistakes(draft)]
+
+
+def _stem(file: str) -> str:
+    """The type a file is likely about, where it does not say."""
+    return file.removesuffix('.yml').removesuffix(ENDING)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong, said in the domain's own words.
+
+    PileusError
+    +-- Invalid               the request asks for what no declared type allows
+    |   +-- MissingReference  it points at a record that is not there
+    +-- NotFound              there is nothing of that name
+    |   +-- NoSuchItem        the record has no such tag or metadata key
+    +-- Conflict              the request and the stored state disagree
+    |   +-- NotUnique         another record has these values
+    |   +-- StillReferred     other records point at it
+    |   +-- Overlapping       another record holds this period
+    |   +-- IdTaken           the id belongs to a record elsewhere
+    |   +-- KeyTaken          the metadata key has another value
+    |   +-- TestFailed        a JSON Patch ``test`` did not hold
+    +-- Stale                 the record moved on since the caller saw it
+    +-- Forbidden             the caller may not
+    |   +-- QuotaExceeded     the project has as many as it may
+    +-- Unavailable           not now; the same request may do later
+
+Nothing here knows HTTP. ``api.faults`` gives each branch its status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import NamedTuple
+
+
+class Violation(NamedTuple):
+    """One thing wrong with a request, and where.
+
+    ``pointer`` is an RFC 6901 JSON Pointer into the body; ``parameter`` names
+    a query parameter or a header. At most one of the two is set.
+    """
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+#: One failure tells of at most so many things wrong.
+MAX_TOLD = 50
+
+
+def short(text: str) -> str:
+    """A client's word in an error text, which need not be told in full."""
+    return text if len(text) <= 80 else text[:77] + '...'
+
+
+class PileusError(Exception):
+    """A failure the caller can act on.
+
+    ``code`` is a promise to clients: once released it never changes.
+    ``text`` is a template; a missing fact raises KeyError where the error is
+    made, so a badly reported failure cannot reach a client unnoticed.
+    """
+
+    code = 'error'
+    title = 'Request failed'
+    text = 'The request could not be carried out.'
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.text.format(**facts))
+        self.facts = facts
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """One item for each thing wrong; most failures are one thing."""
+        return (Violation(str(self)),)
+
+
+class Invalid(PileusError):
+    """Every violation of one request, told at once, up to MAX_TOLD.
+
+    SECURITY: what is wrong with a megabyte may be a hundred thousand things;
+    given lazily, those that nobody is told of are not looked for.
+    """
+
+    code = 'invalid'
+    title = 'Invalid request'
+    text = '{summary}'
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self._violations = tuple(islice(violations, MAX_TOLD))
+        super().__init__(summary='; '.join(
+            one.detail for one in self._violations))
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        return self._violations
+
+
+class MissingReference(Invalid):
+    code = 'missing-reference'
+    title = 'Referenced record not found'
+
+
+class NotFound(PileusError):
+    code = 'not-found'
+    title = 'Record not found'
+    text = 'No {type} has the id {id}.'
+
+
+class NoSuchItem(NotFound):
+    """Facts: ``type``, ``id``, ``noun`` (tag, metadata key), ``item``."""
+
+    code = 'no-such-item'
+    title = 'No such tag or metadata key'
+    text = 'The {type} {id} has no {noun} {item}.'
+
+
+class Conflict(PileusError):
+    """Facts: those of the text, and ``pointer``, the place in the body that
+    the stored state is against, where there is one."""
+
+    code = 'conflict'
+    title = 'Conflict'
+    text = '{reason}'
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        pointer = self.facts.get('pointer')
+        return (Violation(str(self), None if pointer is None
+                          else str(pointer)),)
+
+
+class NotUnique(Conflict):
+    code = 'not-unique'
+    title = 'Not unique'
+    text = 'Another {type} has the same {properties}.'
+
+
+class StillReferred(Conflict):
+    code = 'still-referred'
+    title = 'Still referred to'
+    text = 'The {type} {id} is still referred to by {referrers}.'
+
+
+class Overlapping(Conflict):
+    code = 'overlapping'
+    title = 'Period taken'
+    text = 'Another {type} holds a period that overlaps {period}{per}.'
+
+
+class IdTaken(Conflict):
+    code = 'id-taken'
+    title = 'Id taken'
+    text = 'The id {id} is taken.'
+
+
+class KeyTaken(Conflict):
+    """Facts: ``type``, ``id``, ``key``."""
+
+    code = 'key-taken'
+    title = 'Metadata key taken'
+    text = ('The {type} {id} has the metadata key {key} with another value; '
+            'PUT the key to change it.')
+
+
+class TestFailed(Conflict):
+    code = 'test-failed'
+    title = 'Patch test failed'
+    text = 'The JSON Patch test at {path} did not hold; nothing was changed.'
+
+
+class Stale(PileusError):
+    code = 'precondition-failed'
+    title = 'Precondition failed'
+    text = 'The {type} {id} {reason}; read it again and retry.'
+
+
+class Forbidden(PileusError):
+    code = 'forbidden'
+    title = 'Forbidden'
+    text = 'The policy rule {rule} does not allow this.'
+
+
+class QuotaExceeded(Forbidden):
+    code = 'quota-exceeded'
+    title = 'Quota exceeded'
+    text = ('The project may have {quota} {plural} and has {used}; '
+            '{wanted} more cannot be made.')
+
+
+class Unavailable(PileusError):
+    code = 'unavailable'
+    title = 'Service unavailable'
+    text = 'The service cannot answer now; try again shortly.'

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be done with records, and what each deed leaves behind.
+
+No SQL and no HTTP: rows come from a ``Store``, names from a ``Shape``. Every
+write is one transaction, which checks what other rows have a say in
+(references, unique values, quota, periods), writes, and keeps a revision.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from service.domain import checks, errors, instants, removal, values
+from service.domain.caller import Caller
+from service.domain.once import Once
+from service.domain.query import Query, unknown_marker
+from service.domain.seen import Condition
+from service.domain.store import Kept, Raced, Record, Revision, Rows, Store
+from service.domain.types import (
+    MISSING,
+    Catalogue,
+    ResourceType,
+    Shape,
+)
+
+T = TypeVar('T')
+
+#: From the record as it stands to the columns it shall have. Run inside the
+#: transaction, perhaps more than once.
+Edit = Callable[[Record], Mapping[str, Any]]
+
+
+class Page(NamedTuple):
+    """One page of a list.
+
+    ``previous`` is the marker of the page before: None on the first page, ''
+    where the page before is the first.
+    """
+
+    records: list[Record]
+    more: bool
+    previous: str | None
+    total: int | None
+
+
+class Draft(NamedTuple):
+    """A record to be made: its columns, whose it shall be (None: the
+    cloud's), and where in the body it stands."""
+
+    values: Mapping[str, Any]
+    project_id: str | None
+    pointer: str
+
+
+class Records:
+    """Create, show, list, change and delete records of declared types."""
+
+    def __init__(self, catalogue: Catalogue, store: Store,
+                 max_cascade: int) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._max_cascade = max_cascade
+
+    def create(self, shape: Shape, caller: Caller, drafts: Sequence[Draft],
+               *, dry_run: bool = False) -> list[Record]:
+        """Make records, all or none; their ids are the service's choice."""
+        made, pointers = _all_made(shape.declared, drafts)
+
+        def work(rows: Rows) -> list[Record]:
+            self._insert(rows, shape, caller, made, pointers)
+            return made
+        return self._write(work, dry_run)
+
+    def create_once(self, shape: Shape, caller: Caller,
+                    drafts: Sequence[Draft], once: Once) -> Kept:
+        """As ``create``, or the reply that the first such request got."""
+        made, pointers = _all_made(shape.declared, drafts)
+
+        def work(rows: Rows) -> Kept:
+            kept, first = once.claim(rows, made)
+            if first:
+                self._insert(rows, shape, caller, made, pointers)
+            return kept
+        return self._store.write(work)
+
+    def show(self, declared: ResourceType, caller: Caller, id: str) -> Record:
+        return self._store.read(
+            lambda rows: _found(rows, declared, id, caller.owner))
+
+    def list(self, declared: ResourceType, caller: Caller,
+             query: Query) -> Page:
+        """One page; its marker may be a record that was deleted meanwhile."""
+        owner = None if query.all_projects else caller.project_id or ''
+        return self._store.read(
+            lambda rows: _page(rows, declared, owner, query))
+
+    def replace(self, shape: Shape, caller: Caller, id: str,
+                seen: Condition, draft: Callable[[], Draft], edit: Edit,
+                pointer: str, *, unread: Collection[str] = (),
+                dry_run: bool = False) -> tuple[Record, bool]:
+        """Replace the record ``id``, or make it; say whether it was made.
+
+        ``draft`` gives what a new record would be, ``edit`` what an existing
+        one becomes. An id that stands in another project is ``IdTaken``: ids
+        are unique over all projects (D17).
+        """
+        declared = shape.declared
+
+        def work(rows: Rows) -> tuple[Record, bool]:
+            current = rows.fetch(declared, id, caller.owner)
+            seen.check(declared.name, id, current)
+            if current is not None:
+                return self._change(rows, shape, caller, current, edit,
+                                    pointer, unread), False
+            if rows.taken(declared, [id]):
+                raise errors.IdTaken(id=id)
+            made = _made(declared, id, draft())
+            self._insert(rows, shape, caller, [made], [pointer])
+            return made, True
+        return self._write(work, dry_run)
+
+    def change(self, shape: Shape, caller: Caller, id: str,
+               seen: Condition, edit: Edit, pointer: str, *,
+               unread: Collection[str] = (), dry_run: bool = False
+               ) -> Record:
+        """Change a record that the caller last saw as ``seen``.
+
+        Two writers can both read generation 3. The first moves it to 4; the
+        second still says 3 and gets Stale rather than undoing the first
+        one's work. ``unread`` are columns that the caller may not read.
+        """
+        def work(rows: Rows) -> Record:
+            current = _found(rows, shape.declared, id, caller.owner)
+            seen.check(shape.declared.name, id, current)
+            return self._change(rows, shape, caller, current, edit, pointer,
+                                unread)
+        return self._write(work, dry_run)
+
+    def delete(self, declared: ResourceType, caller: Caller, id: str,
+               seen: Condition, *, dry_run: bool = False) -> None:
+        """Delete a record and what hangs on it, or nothing."""
+        def work(rows: Rows) -> None:
+            current = _found(rows, declared, id, caller.owner)
+            seen.check(declared.name, id, current)
+            plan = removal.plan(rows, self._catalogue, declared, current,
+                                caller.owner, self._max_cascade)
+            removal.apply(rows, plan, caller)
+        self._write(work, dry_run)
+
+    def _insert(self, rows: Rows, shape: Shape, caller: Caller,
+                made: Sequence[Record], pointers: Sequence[str]) -> None:
+        checks.quota(rows, shape.declared, made)
+        for record, pointer in zip(made, pointers, strict=True):
+            checks.references(rows, self._catalogue, shape, record,
+                              record, pointer)
+            checks.others(rows, shape, record, record, pointer)
+            rows.insert(shape.declared, [record])
+        rows.revise([Revision.of(shape.declared, 'create', record, caller)
+                     for record in made])
+
+    def _change(self, rows: Rows, shape: Shape, caller: Caller,
+                current: Record, edit: Edit, pointer: str,
+                unread: Collection[str]) -> Record:
+        """Write what ``edit`` makes of a record; nothing if that is nothing.
+
+        Asking for the state a record is in already succeeds and moves
+        neither its generation nor its time (CODE-5). SECURITY: but for what
+        the caller may not read, or each write would say whether it guessed
+        the value.
+        """
+        changed = {name: value for name, value in edit(current).items()
+                   if name in unread
+                   or not values.same(current[name], value)}
+        if not changed:
+            return current
+        checks.immutable(shape, changed, pointer)
+        changed.update(generation=current['generation'] + 1,
+                       updated_at=instants.later(current['updated_at']))
+        after = {**current, **changed}
+        checks.references(rows, self._catalogue, shape, after, changed,
+                          pointer)
+        checks.others(rows, shape, after, changed, pointer)
+        if not rows.update(shape.declared, current, changed):
+            raise Raced
+        rows.revise([Revision.of(shape.declared, 'update', after, caller)])
+        return after
+
+    def _write(self, work: Callable[[Rows], T], dry_run: bool) -> T:
+        """Run ``work`` and keep it, or only see how it would end."""
+        def once(rows: Rows) -> T:
+            answer = work(rows)
+            if dry_run:
+                raise _Undone(answer)
+            return answer
+        try:
+            return self._store.write(once)
+        except _Undone as exc:
+            return exc.args[0]
+
+
+class _Undone(Exception):
+    """Rolls a dry run back, and carries its answer out."""
+
+
+def _all_made(declared: ResourceType, drafts: Sequence[Draft]
+              ) -> tuple[list[Record], list[str]]:
+    """The records that drafts become, and where in the body each stands."""
+    return ([_made(declared, str(uuid.uuid4()), draft) for draft in drafts],
+            [draft.pointer for draft in drafts])
+
+
+def _made(declared: ResourceType, id: str, draft: Draft) -> Record:
+    now = instants.now()
+    record = {'id': id, 'generation': 1, 'created_at': now,
+              'updated_at': now, 'tags': [], 'metadata': {}, **draft.values}
+    if declared.owned:
+        record['project_id'] = draft.project_id
+    return record
+
+
+def _found(rows: Rows, declared: ResourceType, id: str,
+           owner: str | None) -> Record:
+    record = rows.fetch(declared, id, owner)
+    if record is None:
+        raise errors.NotFound(type=declared.name, id=errors.short(id))
+    return record
+
+
+def _page(rows: Rows, declared: ResourceType, owner: str | None,
+          query: Query) -> Page:
+    marker = _marker(rows, declared, owner, query)
+    records, more = rows.select(declared, query, owner, marker)
+    count = rows.count(declared, query, owner) if query.with_count else None
+    first = marker and next(iter(records), marker)
+    return Page(records, more, _previous(rows, declared, owner, query, first),
+                count)
+
+
+def _marker(rows: Rows, declared: ResourceType, owner: str | None,
+            query: Query) -> Record | None:
+    """The record a page starts after: as it is, or as it last was (D21)."""
+    if query.marker is None:
+        return None
+    marker = rows.fetch(declared, query.marker, owner)
+    if marker is not None:
+        return marker
+    marker = rows.last(declared, query.marker, owner)
+    if marker is None:
+        raise unknown_marker()
+    return {**_added(declared), **marker}
+
+
+def _added(declared: ResourceType) -> Record:
+    """What a record has that was deleted before a property was there."""
+    return {one.name: None if one.before is MISSING else one.before
+            for one in declared.live}
+
+
+def _previous(rows: Rows, declared: ResourceType, owner: str | None,
+              query: Query, first: Record | None) -> str | None:
+    """The marker of the page before the one that begins with ``first``."""
+    if first is None:
+        return None
+    before = rows.before(declared, query, owner, first)
+    return before[query.limit] if len(before) > query.limit else ''

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold between the words of one type file.
+
+Each rule takes a draft and tells the mistakes it finds. What must hold
+between files is in ``relations``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from service.domain import sizes, words
+from service.domain.drafts import Draft
+from service.domain.mistakes import Mistake, nearest, shown
+from service.domain.properties import PROPERTY_RULES, Place
+
+#: InnoDB keeps about this many texts a row before their pointers fill it,
+#: and takes 64 keys a table; a reference needs one each.
+MAX_PROPERTIES = 100
+MAX_KEYS = 50
+
+Rule = Callable[[Draft], Iterator[Mistake]]
+
+
+def mistakes(draft: Draft) -> Iterator[Mistake]:
+    """Everything wrong in one file whose words have each their form."""
+    return chain.from_iterable(rule(draft) for rule in RULES)
+
+
+def _properties(draft: Draft) -> Iterator[Mistake]:
+    for prop in draft.declared.live:
+        for rule in PROPERTY_RULES:
+            yield from rule(draft, prop)
+
+
+def _names(draft: Draft) -> Iterator[Mistake]:
+    plural = draft.raw.get('plural')
+    if plural in words.RESERVED_PLURALS:
+        yield Mistake(('plural',), f'{shown(plural)} is reserved')
+    if plural is not None and plural == draft.raw.get('name'):
+        yield Mistake(('plural',), f'{shown(plural)} is also the name; '
+                      f'clients tell one record from a list by the word')
+
+
+def _span(draft: Draft) -> Iterator[Mistake]:
+    declared = draft.declared
+    if declared.until is not None and declared.until <= declared.since:
+        yield Mistake(('until',), f'{declared.until} must be above since '
+                      f'{declared.since}')
+
+
+def _quota(draft: Draft) -> Iterator[Mistake]:
+    if draft.declared.quota is not None and not draft.declared.owned:
+        yield Mistake(('quota',), 'is for scope project; records of scope '
+                      'cloud belong to no project')
+
+
+def _policy(draft: Draft) -> Iterator[Mistake]:
+    """An empty rule lets everybody in, which nobody writes on purpose."""
+    for action, rule in draft.declared.policy.items():
+        if not rule.strip():
+            yield Mistake(('policy', action), 'is empty, which would allow '
+                          'everybody; write "@" if that is meant')
+        if action not in words.ACTIONS and not draft.declared.controller:
+            yield Mistake(('policy',), f'unknown action {shown(action)}'
+                          + (nearest(action, words.ACTIONS) or
+                             f'; known: {", ".join(words.ACTIONS)}'))
+
+
+def _required(draft: Draft) -> Iterator[Mistake]:
+    for name in draft.raw.get('required', ()):
+        yield from _named(draft, ('required',), name)
+
+
+def _keys(draft: Draft) -> Iterator[Mistake]:
+    """Unique and index tuples: columns a database can put in a key."""
+    for word in ('unique', 'indexes'):
+        for index, names in enumerate(draft.raw.get(word, ())):
+            place: Place = (word, index)
+            for name in names:
+                yield from _column(draft, place, name)
+            yield from _key_size(draft, place, names)
+
+
+def _key_size(draft: Draft, place: Place,
+              names: list[str]) -> Iterator[Mistake]:
+    columns = [prop for prop in map(draft.property, names) if prop]
+    with_id = place[0] == 'indexes'
+    size = sizes.key(draft.declared, columns, with_id)
+    if size > sizes.MAX_KEY:
+        counted = ['project_id'] * draft.declared.owned + ['id'] * with_id
+        also = f' with {" and ".join(counted)}' if counted else ''
+        yield Mistake(place, f'a key may take {size} bytes (4 a character)'
+                      f'{also}; the most is {sizes.MAX_KEY}: give the '
+                      f'strings a smaller maxLength')
+
+
+def _exclusive(draft: Draft) -> Iterator[Mistake]:
+    for index, one in enumerate(draft.declared.exclusive):
+        place: Place = ('exclusive', index)
+        for name in one.period:
+            yield from _moment(draft, (*place, 'period'), name)
+        for name in one.per:
+            yield from _column(draft, (*place, 'per'), name)
+        for name in set(one.per) & set(one.period):
+            yield Mistake((*place, 'per'), f'{shown(name)} is in the period')
+
+
+def _moment(draft: Draft, place: Place, name: str) -> Iterator[Mistake]:
+    yield from _named(draft, place, name)
+    prop = draft.property(name)
+    if prop and not prop.dropped and prop.format != 'date-time':
+        yield Mistake(place, f'{shown(name)} must be of the format date-time')
+
+
+def _column(draft: Draft, place: Place, name: str) -> Iterator[Mistake]:
+    yield from _named(draft, place, name)
+    prop = draft.property(name)
+    if prop and prop.kind in ('object', 'array'):
+        yield Mistake(place, f'{shown(name)} is of the type {prop.kind}, '
+                      f'which cannot be compared')
+
+
+def _named(draft: Draft, place: Place, name: str) -> Iterator[Mistake]:
+    prop = draft.property(name)
+    if draft.unknown(name):
+        yield Mistake(place, f'names unknown property {shown(name)}'
+                      + nearest(name, draft.raw['properties']))
+    elif prop and prop.dropped:
+        yield Mistake(place, f'names {shown(name)}, which is dropped')
+
+
+def _amount(draft: Draft) -> Iterator[Mistake]:
+    """What a table can hold in every database."""
+    declared = draft.declared
+    live = list(declared.live)
+    if len(live) > MAX_PROPERTIES:
+        yield Mistake(('properties',), f'are {len(live)}; the most is '
+                      f'{MAX_PROPERTIES}')
+    keys = len(declared.unique) + len(declared.indexes) + sum(
+        one.references is not None for one in live)
+    if keys > MAX_KEYS:
+        yield Mistake((), f'unique, indexes and references are {keys} '
+                      f'together; the most is {MAX_KEYS}')
+    size = sizes.row(declared)
+    if size > sizes.MAX_ROW:
+        yield Mistake(('properties',), f'a row may take {size} bytes (4 a '
+                      f'character); the most is {sizes.MAX_ROW}: give the '
+                      f'strings a smaller maxLength, or one above '
+                      f'{sizes.IN_ROW}, which is stored apart')
+
+
+#: A dropped type has nothing but its name left to judge.
+RULES: tuple[Rule, ...] = (_properties, _names, _span, _quota, _policy,
+                           _required, _keys, _exclusive, _amount)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a worker: load, wait for the word, serve, drain, end.
+
+It runs in a process of its own, forked by the launcher, and is the first
+there to import eventlet. What it imports after the patching is green.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import socket
+import warnings
+from wsgiref.types import WSGIApplication
+
+from oslo_config import cfg
+from oslo_log import log
+
+from service import logs
+from service.errors import StartError
+from service.process import line, tls
+from service.process.balance import Place
+from service.process.sockets import Listener
+
+with warnings.catch_warnings():
+    # Known, and answered in the operator's guide; see doc/source/operating.
+    warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
+    import eventlet
+    import eventlet.event
+    import eventlet.greenio
+
+LOG = log.getLogger(__name__)
+
+
+def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
+        wire: socket.socket) -> int:
+    """Serve until the launcher says so or dies; the exit status."""
+    eventlet.monkey_patch()
+    faulthandler.enable()
+    worker = _Worker(conf, listeners, place,
+                     eventlet.greenio.GreenSocket(wire))
+    try:
+        worker.load()
+    except StartError as exc:
+        LOG.debug('the worker cannot start', exc_info=True)
+        worker.say(line.failed(str(exc)))
+        return line.FAILURE
+    return worker.serve()
+
+
+class _Worker:
+
+    def __init__(self, conf: cfg.ConfigOpts, listeners: list[Listener],
+                 place: Place, wire: socket.socket) -> None:
+        self._conf = conf
+        self._listeners = listeners
+        self._place = place
+        self._wire = wire
+        self._told = eventlet.event.Event()
+
+    def say(self, message: bytes) -> bool:
+        """Tell the launcher, if it is still there."""
+        try:
+            self._wire.send(message)
+        except OSError:
+            return False
+        return True
+
+    def load(self) -> None:
+        """Make a server of the configured application; no client yet."""
+        from service import paste
+        from service.process.limits import Limits
+        from service.process.server import Server
+        logs.setup(self._conf)
+        app: WSGIApplication = paste.load(self._conf)
+        self._tls = tls.context(self._conf)
+        several = self._conf.api.workers > 1
+        self._server = Server(app, Limits.read(self._conf),
+                              multiprocess=several,
+                              place=self._place if several else None)
+
+    def serve(self) -> int:
+        self.say(line.LOADED)
+        if self._wire.recv(line.MAX_MESSAGE) != line.GO:
+            return line.DONE
+        try:
+            self._listen()
+        except StartError as exc:
+            self.say(line.failed(str(exc)))
+            return line.FAILURE
+        self._heed_sigterm()
+        eventlet.spawn_n(self._beat)
+        eventlet.spawn_n(self._heed_launcher)
+        self.say(line.SERVING)
+        self._told.wait()
+        # Said when the drain first waits, and has closed the listeners.
+        eventlet.spawn_n(self.say, line.CLOSED)
+        grace = self._conf.api.graceful_shutdown_timeout
+        if self._server.drain(grace):
+            return line.DONE
+        LOG.warning('requests in flight were cut after '
+                    'graceful_shutdown_timeout = %d seconds', grace)
+        return line.CUT
+
+    def _listen(self) -> None:
+        for listener in self._listeners:
+            try:
+                if not listener.passed:
+                    listener.sock.listen(self._conf.api.backlog)
+            except OSError as exc:
+                raise StartError(
+                    f'cannot listen on {listener.name}: {exc.strerror}'
+                ) from exc
+            self._server.listen(listener.sock, self._tls)
+
+    def _beat(self) -> None:
+        """Give a sign of life as long as the hub turns."""
+        pause = min(1.0, self._conf.api.worker_timeout / 4)
+        while self.say(line.BEAT):
+            eventlet.sleep(pause)
+
+    def _heed_launcher(self) -> None:
+        """Finish when told to, and when the line ends: the launcher died."""
+        message = self._receive()
+        self._finish()
+        if not message:
+            LOG.error('the launcher is gone: finishing what is in flight')
+
+    def _receive(self) -> bytes:
+        try:
+            return self._wire.recv(line.MAX_MESSAGE)
+        except ConnectionError:
+            return b''
+
+    def _heed_sigterm(self) -> None:
+        """Let SIGTERM sent to this process alone drain it.
+
+        Python runs a handler in whichever greenlet is at hand, and the hub
+        sleeps on; a byte on a socket that the hub watches wakes it.
+        """
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno())
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+        def heed() -> None:
+            ours.recv(1)
+            self._finish()
+            theirs.close()
+
+        eventlet.spawn_n(heed)
+
+    def _finish(self) -> None:
+        if not self._told.ready():
+            self._told.send()

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Catalogue -> SQLAlchemy tables.
+
+A type's table is ``r_<plural>`` with one column a property, named as
+declared. Nothing but keys is enforced by the database: value rules live above
+it, so that all databases refuse and accept the same (D14).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+from service.domain.types import Catalogue, Property, ResourceType
+from service.storage import columns, orders
+
+#: PostgreSQL's limit; the others allow as much or more.
+NAME_LENGTH = 63
+
+#: What the ``info`` of a type's table has its name under.
+TYPE = 'type'
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Every table of the service; ``of`` finds a type's by its name."""
+
+    metadata: sa.MetaData
+    types: Mapping[str, sa.Table]
+    counter: sa.Table
+    revisions: sa.Table
+    tags: sa.Table
+    keys: sa.Table
+
+    fetches: dict[tuple[str, bool], sa.Select[Any]] = field(
+        default_factory=dict, repr=False)
+
+    def of(self, declared: ResourceType) -> sa.Table:
+        return self.types[declared.name]
+
+    def fetch(self, declared: ResourceType, *, owned: bool) -> sa.Select[Any]:
+        """The SELECT of one record by ``pileus_id``, made once.
+
+        With ``owned``, only among the records of ``pileus_owner``.
+        PERF: building a statement costs more than running this one.
+        """
+        key = (declared.name, owned and declared.owned)
+        if key not in self.fetches:
+            self.fetches[key] = self._fetch(declared, owned=key[1])
+        return self.fetches[key]
+
+    def _fetch(self, declared: ResourceType, *, owned: bool
+               ) -> sa.Select[Any]:
+        table = self.of(declared)
+        statement = sa.select(table).where(
+            table.c.id == sa.bindparam('pileus_id'))
+        if owned:
+            statement = statement.where(
+                table.c.project_id == sa.bindparam('pileus_owner'))
+        return statement
+
+
+def build(catalogue: Catalogue) -> Tables:
+    metadata = sa.MetaData()
+    types = {one.name: _table(metadata, one, catalogue)
+             for one in catalogue.live}
+    return Tables(metadata, types, _counter(metadata), _revisions(metadata),
+                  _tags(metadata), _keys(metadata))
+
+
+def table_name(declared: ResourceType) -> str:
+    return f'r_{declared.plural}'
+
+
+def _table(metadata: sa.MetaData, declared: ResourceType,
+           catalogue: Catalogue) -> sa.Table:
+    return sa.Table(
+        table_name(declared), metadata,
+        *_common(declared),
+        *(_column(one) for one in declared.live),
+        *_references(declared, catalogue),
+        *_uniques(declared),
+        *_indexes(declared),
+        info={TYPE: declared.name}, **_ENGINE)
+
+
+#: MariaDB and MySQL: the engine with transactions and foreign keys.
+_ENGINE: Any = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+
+def _common(declared: ResourceType) -> Iterable[sa.Column]:
+    yield sa.Column('id', columns.ID, primary_key=True)
+    if declared.owned:
+        yield sa.Column('project_id', columns.PROJECT, nullable=False)
+    yield sa.Column('generation', sa.BigInteger(), nullable=False)
+    yield sa.Column('created_at', columns.Instant(), nullable=False)
+    yield sa.Column('updated_at', columns.Instant(), nullable=False)
+    yield sa.Column('tags', columns.Document(), nullable=False)
+    yield sa.Column('metadata', columns.Document(), nullable=False)
+
+
+def _column(prop: Property) -> sa.Column:
+    return sa.Column(prop.name, columns.of(prop), nullable=prop.nullable)
+
+
+def _references(declared: ResourceType, catalogue: Catalogue
+                ) -> Iterable[sa.ForeignKeyConstraint]:
+    """NO ACTION keys: storage cascades itself, and records that it did.
+
+    Deferrable, so that one transaction may remove a ring of records.
+    """
+    for one in declared.live:
+        if one.references is None:
+            continue
+        target = table_name(catalogue.types[one.references])
+        yield _Reference(
+            [one.name], [f'{target}.id'],
+            name=_named('fk', declared, (one.name,)),
+            deferrable=True, initially='IMMEDIATE', use_alter=False)
+
+
+class _Reference(sa.ForeignKeyConstraint):
+    """A foreign key that is deferrable where the database knows the word."""
+
+
+@compiles(_Reference, 'mysql', 'mariadb')
+def _immediate(constraint: _Reference, compiler: Any, **options: Any) -> str:
+    said: str = compiler.visit_foreign_key_constraint(constraint, **options)
+    return said.replace(' DEFERRABLE INITIALLY IMMEDIATE', '')
+
+
+def _uniques(declared: ResourceType) -> Iterable[sa.UniqueConstraint]:
+    for names in declared.unique:
+        yield sa.UniqueConstraint(*_owner(declared), *names,
+                                  name=_named('uq', declared, names))
+
+
+def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
+    """What lists filter and sort on; ``id`` last makes every order total."""
+    for names in orders.indexed(declared):
+        yield sa.Index(_named('ix', declared, names),
+                       *_owner(declared), *names, 'id',
+                       postgresql_ops=orders.nulls_first(declared, names))
+    if declared.owned:
+        yield sa.Index(_named('ix', declared, ('id',)), 'project_id', 'id')
+    for one in declared.live:
+        if one.references is not None:
+            yield sa.Index(_named('ir', declared, (one.name,)), one.name)
+
+
+def _owner(declared: ResourceType) -> tuple[str, ...]:
+    return ('project_id',) if declared.owned else ()
+
+
+def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
+    """A constraint's name; a long one ends in a hash of the whole."""
+    name = '_'.join((kind, declared.plural, *names))
+    if len(name) <= NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f'{name[:NAME_LENGTH - 11]}_{digest}'
+
+
+def _counter(metadata: sa.MetaData) -> sa.Table:
+    """One row: the number of the newest revision, in commit order.
+
+    ``generation`` counts the schemas that were applied: a writer that still
+    works by an older one matches no row (D25).
+    """
+    return sa.Table(
+        'pileus_counter', metadata,
+        sa.Column('id', sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column('n', sa.BigInteger(), nullable=False),
+        sa.Column('generation', sa.BigInteger(), nullable=False),
+        **_ENGINE)
+
+
+def _revisions(metadata: sa.MetaData) -> sa.Table:
+    """What every write did: the record after it, who, when, by what request.
+
+    The document holds raw values, before any version's view (D26).
+    """
+    return sa.Table(
+        'pileus_revisions', metadata,
+        sa.Column('number', sa.BigInteger(), primary_key=True,
+                  autoincrement=False),
+        sa.Column('type', columns.text(48), nullable=False),
+        sa.Column('record_id', columns.ID, nullable=False),
+        sa.Column('record_generation', sa.BigInteger(), nullable=False),
+        sa.Column('action', columns.text(16), nullable=False),
+        sa.Column('document', columns.Document(), nullable=False),
+        sa.Column('project_id', columns.PROJECT),
+        sa.Column('user_id', columns.text(255)),
+        sa.Column('request_id', columns.text(64)),
+        sa.Column('at', columns.Instant(), nullable=False),
+        sa.Index('ix_pileus_revisions_record', 'record_id', 'number'),
+        **_ENGINE)
+
+
+def _tags(metadata: sa.MetaData) -> sa.Table:
+    """Where a list finds records by tag.
+
+    The record's own row shows its tags; this is their index, written with it.
+    SECURITY: by type as well. Clients choose ids, and a record of another
+    type and project may have this one's.
+    """
+    return sa.Table(
+        'pileus_tags', metadata,
+        sa.Column('type', columns.text(48), primary_key=True),
+        sa.Column('record_id', columns.ID, primary_key=True),
+        sa.Column('tag', columns.text(60), primary_key=True),
+        sa.Index('ix_pileus_tags_tag', 'type', 'tag', 'record_id'),
+        **_ENGINE)
+
+
+def _keys(metadata: sa.MetaData) -> sa.Table:
+    """Idempotency keys, each with the reply its first request was given."""
+    return sa.Table(
+        'pileus_keys', metadata,
+        sa.Column('scope', columns.text(64), primary_key=True),
+        sa.Column('body_hash', columns.text(64), nullable=False),
+        sa.Column('status', sa.Integer(), nullable=False),
+        sa.Column('headers', columns.Document(), nullable=False),
+        sa.Column('body', columns.text(columns.VARCHAR + 1), nullable=False),
+        sa.Column('at', columns.Instant(), nullable=False),
+        sa.Index('ix_pileus_keys_at', 'at'),
+        **_ENGINE)

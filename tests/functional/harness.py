@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service as an operator runs it: real command, config dir, real port.
+
+``config_dir`` writes a config directory, ``Daemon`` runs ``pileus-api`` on it
+and ``Gunicorn`` serves the same application under another server:
+
+    with Daemon(config_dir(tmp_path, types={'book': BOOK})) as daemon:
+        assert daemon.request('GET', '/v1/books').status == 200
+
+Nothing here sleeps and hopes: the service says that it is ready, as it says
+to systemd, and the kernel says that it has ended.
+"""
+
+from __future__ import annotations
+
+import configparser
+import http.client
+import json
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / 'etc' / 'pileus'
+
+#: How long anything that should take a moment may take on a busy machine.
+PATIENCE = 30.0
+
+
+class Reply(NamedTuple):
+    """An answer, read to its end."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def free_port(host: str = '127.0.0.1') -> int:
+    """A TCP port that nobody listens on right now."""
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+def config_dir(tmp_path: Path, types: Mapping[str, str] | None = None,
+               conf: Mapping[str, Mapping[str, object]] | None = None,
+               paste: str | None = None) -> Path:
+    """A config directory on a free port, with one worker.
+
+    ``types`` maps names to the YAML of a type; without it the shipped ones
+    are served. ``conf`` maps groups to options and wins over all else here.
+    ``paste`` is the text of another api-paste.ini.
+    """
+    made = tmp_path / 'etc'
+    (made / 'resources.d').mkdir(parents=True)
+    for ini in SHIPPED.glob('*.ini'):
+        shutil.copy(ini, made)
+    if paste is not None:
+        (made / 'api-paste.ini').write_text(paste)
+    if types is None:
+        types = {path.stem: path.read_text()
+                 for path in (SHIPPED / 'resources.d').glob('*.yaml')}
+    for name, text in types.items():
+        (made / 'resources.d' / f'{name}.yaml').write_text(text)
+    configure(made, {'DEFAULT': {'state_path': tmp_path / 'state'},
+                     'api': {'bind_port': free_port(), 'workers': 1}})
+    configure(made, conf or {})
+    return made
+
+
+def configure(directory: Path,
+              conf: Mapping[str, Mapping[str, object]]) -> None:
+    """Set options in a config directory; those it has and are not named stay.
+    """
+    file = directory / 'pileus.conf'
+    parser = configparser.RawConfigParser()
+    parser.read(file)
+    for group, options in conf.items():
+        if group != 'DEFAULT' and not parser.has_section(group):
+            parser.add_section(group)
+        for name, value in options.items():
+            parser.set(group, name, str(value))
+    with file.open('w') as written:
+        parser.write(written)
+
+
+class Server:
+    """A process that serves a config directory, from ready to ended.
+
+    ``argv`` is its command line, ``output`` all it has written to stdout and
+    stderr so far; ``env`` adds to its environment.
+    """
+
+    def __init__(self, directory: Path, *words: str,
+                 env: Mapping[str, str] | None = None) -> None:
+        self.directory = directory
+        self.argv = [*self.command(), *words]
+        self.env = dict(env or {})
+        self._file = directory.parent / f'output-{secrets.token_hex(4)}'
+
+    def command(self) -> list[str]:
+        """What to run, before the words of the one who asks."""
+        raise NotImplementedError
+
+    @property
+    def option(self) -> Mapping[str, str]:
+        """The options of ``[api]`` as its pileus.conf has them."""
+        parser = configparser.RawConfigParser()
+        parser.read(self.directory / 'pileus.conf')
+        return parser['api']
+
+    @property
+    def host(self) -> str:
+        return self.option.get('bind_host', '127.0.0.1')
+
+    @property
+    def port(self) -> int:
+        return int(self.option['bind_port'])
+
+    @property
+    def url(self) -> str:
+        host = f'[{self.host}]' if ':' in self.host else self.host
+        return f'http://{host}:{self.port}'
+
+    @property
+    def output(self) -> str:
+        return self._file.read_text(errors='replace')
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> Any:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 exc: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.stop()
+        if exc is not None:
+            print(f'--- output of {self.argv[0]}\n{self.output}')
+
+    def start(self) -> None:
+        """Start it, and return when it says that it is ready."""
+        self.launch()
+        try:
+            self.wait_for('READY=1')
+        except AssertionError:
+            self.stop(signal.SIGKILL)
+            raise
+
+    def launch(self) -> None:
+        """Start it, and return at once: it may not become ready."""
+        name = f'pileus-{secrets.token_hex(8)}'
+        self._notes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notes.bind(f'\0{name}')
+        env = {**os.environ, **self.env, 'NOTIFY_SOCKET': f'@{name}'}
+        with self._file.open('wb') as output:
+            self._process = subprocess.Popen(
+                self.argv, env=env, stdout=output,
+                stderr=output, stdin=subprocess.DEVNULL)
+        self._exit = os.pidfd_open(self._process.pid)
+
+    def wait_for(self, note: str, patience: float = PATIENCE) -> None:
+        """Wait until it notifies its supervisor of ``note``."""
+        until = time.monotonic() + patience
+        while True:
+            left = until - time.monotonic()
+            ready = select.select([self._notes.fileno(), self._exit], [], [],
+                                  max(0, left))[0]
+            assert self._notes.fileno() in ready, \
+                f'no {note} from {self.argv[0]}:\n{self.output}'
+            if note in self._notes.recv(4096).decode().splitlines():
+                return
+
+    def send(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def reload(self) -> None:
+        """Send SIGHUP, and return when the reload is done or refused."""
+        self.send(signal.SIGHUP)
+        self.wait_for('RELOADING=1')
+        self.wait_for('READY=1')
+
+    def ended(self, patience: float = PATIENCE) -> int:
+        """Wait for its end; its exit status."""
+        status = self._process.wait(patience)
+        for end in (self._notes.close, lambda: os.close(self._exit)):
+            if self._notes.fileno() >= 0:
+                end()
+        return status
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it if it still runs; its exit status."""
+        if self._process.poll() is None:
+            self.send(number)
+        try:
+            return self.ended()
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def connect(self) -> socket.socket:
+        """A raw connection to it."""
+        return socket.create_connection((self.host, self.port), PATIENCE)
+
+    def request(self, method: str, path: str, body: object = None,
+                headers: Mapping[str, str] | None = None) -> Reply:
+        """Ask once, on a connection of its own; bytes go as they are, other
+        bodies as JSON."""
+        sent = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault('Content-Type', 'application/json')
+        connection = http.client.HTTPConnection(self.host, self.port,
+                                                timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+
+class Daemon(Server):
+    """``pileus-api`` itself, in the foreground unless told otherwise."""
+
+    def command(self) -> list[str]:
+        script = Path(sys.executable).with_name('pileus-api')
+        assert script.exists(), f'{script}: install the project first ' \
+                                '(pip install -e .)'
+        return [str(script), '--config-dir', str(self.directory)]
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers, the oldest first."""
+        return children(self.pid)
+
+
+class Gunicorn(Server):
+    """The same application under gunicorn with threads, without eventlet."""
+
+    def __init__(self, directory: Path, *words: str,
+                 env: Mapping[str, str] | None = None) -> None:
+        super().__init__(directory, *words, env={
+            'OS_PILEUS_CONFIG_DIR': str(directory), **(env or {})})
+
+    def command(self) -> list[str]:
+        return [sys.executable, '-m', 'gunicorn', '--threads', '8',
+                '--bind', f'{self.host}:{self.port}',
+                '--no-control-socket', 'service.wsgi:application']
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of a process, the oldest first."""
+    return sorted(int(stat.parent.name)
+                  for stat in Path('/proc').glob('[0-9]*/stat')
+                  if _parent(stat) == pid)
+
+
+def _parent(stat: Path) -> int | None:
+    """The parent in a process's stat file; None once the process is gone."""
+    try:
+        return int(stat.read_text().rpartition(')')[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None

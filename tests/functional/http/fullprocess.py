@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that may open few files, as a program of its own.
+
+Prints its port and then, for every line on its standard input, a line with
+how often accepting failed and how many connections there are.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import sys
+import warnings
+
+warnings.simplefilter('ignore')
+
+import eventlet  # noqa: E402
+import eventlet.hubs  # noqa: E402
+
+from service.process.server import Server  # noqa: E402
+from tests.functional.http.serving import (  # noqa: E402
+    Recorder,
+    default_limits,
+    listening,
+)
+
+
+def main(most: int) -> None:
+    logging.basicConfig(stream=sys.stderr)
+    server = Server(Recorder(), default_limits())
+    listener = listening()
+    port = listener.getsockname()[1]
+    server.listen(listener)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    print(port, flush=True)
+    while True:
+        eventlet.hubs.trampoline(0, read=True)
+        if not os.read(0, 1):
+            return
+        print(json.dumps(server.counters.snapshot()), flush=True)
+
+
+if __name__ == '__main__':
+    main(int(sys.argv[1]))

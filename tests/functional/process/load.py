@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that ask again and again, and count what they are answered."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import threading
+from collections import Counter
+from types import TracebackType
+
+from tests.functional.harness import PATIENCE, Server
+
+
+class Load:
+    """While entered, ``clients`` threads ask on connections they keep
+    for a while.
+
+    ``answers`` counts the bodies of 200s; ``failures`` tells of everything
+    else that a client met. After a failure a client connects anew; so it
+    does when the server says ``Connection: close``, which is none.
+    """
+
+    def __init__(self, server: Server, clients: int = 2, path: str = '/',
+                 ) -> None:
+        self._address = (server.host, server.port)
+        self._path = path
+        self._over = threading.Event()
+        self._changed = threading.Condition()
+        self._threads = [threading.Thread(target=self._ask)
+                         for _ in range(clients)]
+        self.answers: Counter[str] = Counter()
+        self.failures: list[str] = []
+
+    @property
+    def total(self) -> int:
+        return self.answers.total()
+
+    def wait_for(self, count: int) -> None:
+        """Return when so many more requests have been answered."""
+        until = self.total + count
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.total >= until,
+                                          PATIENCE), 'the load stands still'
+
+    def wait_for_answers(self, count: int) -> None:
+        """Return when there have been so many different answers."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.answers) >= count,
+                                          PATIENCE), self.answers
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        self.wait_for(len(self._threads))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 exc: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._over.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def _ask(self) -> None:
+        """Ask on one connection after another, twenty times on each."""
+        connection = http.client.HTTPConnection(*self._address,
+                                                timeout=PATIENCE)
+        for number in itertools.count(1):
+            if self._over.is_set():
+                break
+            if number % 20 == 0:
+                connection.close()
+            try:
+                connection.request('GET', self._path)
+                answer = connection.getresponse()
+                self._note(answer.status, answer.read())
+            except (OSError, http.client.HTTPException) as exc:
+                self._fail(f'{type(exc).__name__}: {exc}')
+                connection.close()
+                if isinstance(exc, ConnectionRefusedError):
+                    return
+        connection.close()
+
+    def _note(self, status: int, body: bytes) -> None:
+        if status != 200:
+            self._fail(f'{status} {body[:200]!r}')
+            return
+        with self._changed:
+            self.answers[body.decode()] += 1
+            self._changed.notify_all()
+
+    def _fail(self, what: str) -> None:
+        with self._changed:
+            self.failures.append(what)

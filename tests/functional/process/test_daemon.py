@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--daemon`` and ``--pid-file``: away from the terminal, once."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.harness import PATIENCE, Daemon, children
+from tests.functional.process.conftest import Served
+
+
+@pytest.fixture
+def pid_file(tmp_path: Path) -> Iterator[Path]:
+    """The pid file of a daemon, which is ended if the test failed to."""
+    path = tmp_path / 'api.pid'
+    yield path
+    if path.exists():
+        os.kill(int(path.read_text()), signal.SIGKILL)
+
+
+def detached(daemon: Daemon) -> None:
+    """Start it; the command returns when the daemon serves."""
+    daemon.launch()
+    assert daemon.ended() == 0, daemon.output
+
+
+def end(pid: int) -> None:
+    """Send SIGTERM, and return when the process has ended."""
+    process = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGTERM)
+    assert select.select([process], [], [], PATIENCE)[0]
+    os.close(process)
+
+
+def test_a_daemon_detaches_serves_and_removes_its_pid_file(
+        prepared: Served, pid_file: Path, tmp_path: Path) -> None:
+    daemon = prepared('--daemon', '--pid-file', str(pid_file),
+                      '--log-file', str(tmp_path / 'pileus.log'))
+    detached(daemon)
+    assert daemon.request('GET', '/').status == 200
+    pid = int(pid_file.read_text())
+    assert pid != daemon.pid
+    assert os.getsid(pid) != os.getsid(0)
+    assert os.readlink(f'/proc/{pid}/cwd') == '/'
+    assert os.readlink(f'/proc/{pid}/fd/0') == '/dev/null'
+    assert len(children(pid)) == 1
+    end(pid)
+    assert not pid_file.exists()
+    assert 'stopping' in (tmp_path / 'pileus.log').read_text()
+    assert daemon.output == ''
+
+
+def test_relative_paths_mean_the_directory_of_the_command(
+        prepared: Served, pid_file: Path, monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path) -> None:
+    """Also after the daemon has left it, and reads its files again."""
+    monkeypatch.chdir(tmp_path)
+    daemon = prepared('--daemon', '--pid-file=api.pid',
+                      '--log-file', 'pileus.log')
+    daemon.argv[daemon.argv.index(str(daemon.directory))] = 'etc'
+    detached(daemon)
+    pid = int(pid_file.read_text())
+    os.kill(pid, signal.SIGHUP)
+    log = tmp_path / 'pileus.log'
+    until = time.monotonic() + PATIENCE
+    while 'reloaded: serving on' not in log.read_text():
+        assert time.monotonic() < until, log.read_text()
+    assert daemon.request('GET', '/').status == 200
+    end(pid)
+
+
+def test_a_second_start_is_refused(prepared: Served, pid_file: Path) -> None:
+    daemon = prepared('--daemon', '--pid-file', str(pid_file))
+    detached(daemon)
+    pid = int(pid_file.read_text())
+    daemon.launch()
+    assert daemon.ended() == 1
+    assert f'--pid-file {pid_file}: the service runs already, as process ' \
+        f'{pid}' in daemon.output
+    assert int(pid_file.read_text()) == pid
+    assert daemon.request('GET', '/').status == 200
+    end(pid)
+
+
+def test_the_pid_file_of_a_killed_daemon_refuses_nobody(
+        prepared: Served, pid_file: Path) -> None:
+    daemon = prepared('--daemon', '--pid-file', str(pid_file))
+    detached(daemon)
+    killed = int(pid_file.read_text())
+    process = os.pidfd_open(killed)
+    os.kill(killed, signal.SIGKILL)
+    assert select.select([process], [], [], PATIENCE)[0]
+    os.close(process)
+    assert pid_file.exists()
+    detached(daemon)
+    assert int(pid_file.read_text()) != killed
+    end(int(pid_file.read_text()))
+
+
+def test_a_daemon_that_cannot_serve_says_so_at_the_terminal(
+        prepared: Served, pid_file: Path, tmp_path: Path) -> None:
+    """S05: detached already, and still one line where somebody reads it."""
+    log = tmp_path / 'pileus.log'
+    daemon = prepared('--daemon', '--pid-file', str(pid_file),
+                      '--log-file', str(log), app='nosuch')
+    daemon.launch()
+    assert daemon.ended() == 1
+    assert daemon.output.count('\n') == 1
+    assert "'nosuch'" in daemon.output
+    assert "'nosuch'" in log.read_text()
+    assert not pid_file.exists()
+
+
+def test_a_pid_file_in_the_foreground(serve: Served, tmp_path: Path) -> None:
+    pid_file = tmp_path / 'api.pid'
+    daemon = serve('--pid-file', str(pid_file))
+    assert int(pid_file.read_text()) == daemon.pid
+    assert daemon.stop() == 0
+    assert not pid_file.exists()
+
+
+def test_a_pid_file_that_cannot_be_written_is_named(prepared: Served) -> None:
+    daemon = prepared('--pid-file', '/nosuch/api.pid')
+    daemon.launch()
+    assert daemon.ended() == 1
+    assert '--pid-file /nosuch/api.pid: No such file' in daemon.output

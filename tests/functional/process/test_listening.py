@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the service can listen on besides TCP over IPv4."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.functional.harness import PATIENCE, Daemon, configure
+from tests.functional.process.conftest import Served
+
+REQUEST = b'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+
+
+def answer(client: socket.socket) -> bytes:
+    client.settimeout(PATIENCE)
+    client.sendall(REQUEST)
+    text = b''
+    while data := client.recv(4096):
+        text += data
+    return text
+
+
+def over_unix(path: Path) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        return answer(client)
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(('::1', 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason='this machine has no ::1')
+def test_ipv6(serve: Served) -> None:
+    daemon = serve(bind_host='::1')
+    assert daemon.request('GET', '/').status == 200
+    assert f'serving on [::1]:{daemon.port}' in daemon.output
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """A socket path below the kernel's limit of 108 bytes, however pytest
+    names its directories; the working directory stays."""
+    return Path(f'/proc/self/cwd/{os.path.relpath(tmp_path)}/api.sock') \
+        if len(str(tmp_path)) > 90 else tmp_path / 'api.sock'
+
+
+def test_a_unix_socket_with_its_mode(serve: Served, short: Path) -> None:
+    daemon = serve(unix_socket=short, unix_socket_mode='0600')
+    assert over_unix(short).startswith(b'HTTP/1.1 200 OK')
+    assert stat.S_IMODE(short.stat().st_mode) == 0o600
+    daemon.reload()
+    assert over_unix(short).startswith(b'HTTP/1.1 200 OK')
+    assert daemon.stop() == 0
+    assert not short.exists()
+
+
+def test_a_socket_file_that_a_killed_service_left_is_replaced(
+        serve: Served, short: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(short))
+    serve(unix_socket=short)
+    assert over_unix(short).startswith(b'HTTP/1.1 200 OK')
+
+
+def test_a_socket_in_use_and_a_file_are_left_alone(
+        prepared: Served, short: Path) -> None:
+    daemon = prepared(unix_socket=short)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(short))
+        other.listen()
+        daemon.launch()
+        assert daemon.ended() == 1
+        assert f'unix_socket = {short}: Address already in use' \
+            in daemon.output
+    short.unlink()
+    short.write_text('precious')
+    daemon.launch()
+    assert daemon.ended() == 1
+    assert 'a file that is no socket' in daemon.output
+    assert short.read_text() == 'precious'
+
+
+#: Hands the command a listening socket as systemd does.
+ACTIVATE = """
+import os, socket, sys
+sock = socket.socket()
+sock.bind(('127.0.0.1', int(sys.argv[1])))
+if sys.argv[2] == 'listen':
+    sock.listen()
+os.dup2(sock.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def test_a_socket_that_systemd_passes(prepared: Served) -> None:
+    """The port of the socket unit counts, and reloads keep it."""
+    daemon = prepared(workers=2)
+    daemon.argv = [sys.executable, '-c', ACTIVATE, str(daemon.port),
+                   'listen', *daemon.argv]
+    with daemon:
+        assert daemon.request('GET', '/').status == 200
+        daemon.reload()
+        assert daemon.request('GET', '/').status == 200
+        assert daemon.stop() == 0
+
+
+def test_a_passed_socket_that_does_not_listen_is_refused(
+        prepared: Served) -> None:
+    daemon = prepared()
+    daemon.argv = [sys.executable, '-c', ACTIVATE, str(daemon.port), 'no',
+                   *daemon.argv]
+    daemon.launch()
+    assert daemon.ended() == 1
+    assert 'LISTEN_FDS: file descriptor 3: does not listen' in daemon.output
+
+
+class Authority:
+    """Keys and certificates, made by the openssl command."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.root = self._issue('root', '-x509', '-days', '2')
+
+    def issue(self, name: str, *words: str) -> Path:
+        """A PEM file with a certificate of this authority and its key."""
+        return self._issue(name, '-x509', '-days', '2', '-CA', str(self.root),
+                           '-CAkey', str(self.root), *words)
+
+    def _issue(self, name: str, *words: str) -> Path:
+        both = self._directory / f'{name}.pem'
+        key, cert = both.with_suffix('.key'), both.with_suffix('.crt')
+        subprocess.run(
+            ['openssl', 'req', '-newkey', 'ec', '-pkeyopt',
+             'ec_paramgen_curve:prime256v1', '-nodes', '-subj',
+             f'/CN={name}', '-addext', 'subjectAltName=IP:127.0.0.1',
+             '-keyout', str(key), '-out', str(cert), *words],
+            check=True, capture_output=True, timeout=PATIENCE)
+        both.write_bytes(cert.read_bytes() + key.read_bytes())
+        return both
+
+
+@pytest.fixture(scope='module')
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp('ca'))
+
+
+@pytest.fixture
+def serve_tls(prepared: Served) -> Iterator[Served]:
+    """A daemon that speaks TLS; the options are those of ``[ssl]``."""
+    with ExitStack() as running:
+        def start(**options: object) -> Daemon:
+            daemon = prepared()
+            configure(daemon.directory, {'ssl': options})
+            return running.enter_context(daemon)
+        yield start
+
+
+def over_tls(port: int, context: ssl.SSLContext) -> bytes:
+    with socket.create_connection(('127.0.0.1', port)) as plain, \
+            context.wrap_socket(plain, server_hostname='127.0.0.1') as client:
+        return answer(client)
+
+
+def client_of(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority.root))
+
+
+def test_tls_from_1_2_on(serve_tls: Served, authority: Authority) -> None:
+    daemon = serve_tls(cert_file=authority.issue('server'))
+    assert over_tls(daemon.port, client_of(authority)).startswith(
+        b'HTTP/1.1 200 OK')
+    old = client_of(authority)
+    with pytest.warns(DeprecationWarning):
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError):
+        over_tls(daemon.port, old)
+
+
+def test_a_client_certificate_is_obligatory_where_an_authority_is_named(
+        serve_tls: Served, authority: Authority, tmp_path: Path) -> None:
+    daemon = serve_tls(cert_file=authority.issue('server'),
+                       ca_file=authority.root)
+    known = client_of(authority)
+    known.load_cert_chain(authority.issue('client'))
+    assert over_tls(daemon.port, known).startswith(b'HTTP/1.1 200 OK')
+    stranger = client_of(authority)
+    stranger.load_cert_chain(Authority(tmp_path).issue('client'))
+    for refused in (stranger, client_of(authority)):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            over_tls(daemon.port, refused)
+
+
+def test_a_renewed_certificate_is_served_after_a_reload(
+        serve_tls: Served, authority: Authority, tmp_path: Path) -> None:
+    cert = tmp_path / 'cert.pem'
+    cert.write_bytes(authority.issue('server').read_bytes())
+    daemon = serve_tls(cert_file=cert)
+    assert shown_name(daemon.port, authority) == 'server'
+    cert.write_bytes(authority.issue('renewed').read_bytes())
+    daemon.reload()
+    assert shown_name(daemon.port, authority) == 'renewed'
+
+
+def shown_name(port: int, authority: Authority) -> str:
+    """The common name that the server at a port shows."""
+    with socket.create_connection(('127.0.0.1', port)) as plain, \
+            client_of(authority).wrap_socket(
+                plain, server_hostname='127.0.0.1') as client:
+        shown = client.getpeercert()
+        assert shown is not None
+        return next(part[0][1] for part in shown['subject']
+                    if part[0][0] == 'commonName')
+
+
+def test_a_client_that_speaks_http_to_tls_harms_nobody(
+        serve_tls: Served, authority: Authority) -> None:
+    daemon = serve_tls(cert_file=authority.issue('server'))
+    with daemon.connect() as plain:
+        assert not answer(plain).startswith(b'HTTP/1.1 200')
+    start = time.monotonic()
+    assert over_tls(daemon.port, client_of(authority)).startswith(
+        b'HTTP/1.1 200 OK')
+    assert time.monotonic() - start < 5

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, or saying in one line why not."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.functional.harness import Daemon, configure
+from tests.functional.process import apps
+from tests.functional.process.conftest import Served
+from tests.functional.process.load import Load
+
+
+def refused(daemon: Daemon) -> str:
+    """The one line a start ends with."""
+    daemon.launch()
+    assert daemon.ended() == 1, daemon.output
+    said = [text for text in daemon.output.splitlines()
+            if text.startswith('pileus-api: ')]
+    assert len(said) == 1, daemon.output
+    return said[0]
+
+
+def test_it_serves_the_configured_application(serve: Served) -> None:
+    daemon = serve()
+    reply = daemon.request('GET', '/')
+    assert reply.status == 200
+    assert reply.body.decode() == f'first {daemon.workers()[0]} GET'
+    assert daemon.stop() == 0
+    assert 'Eventlet is deprecated' not in daemon.output
+
+
+def test_every_configured_worker_serves(serve: Served) -> None:
+    daemon = serve(workers=3)
+    with Load(daemon, clients=8) as load:
+        load.wait_for_answers(3)
+    assert load.failures == []
+
+
+def option(daemon: Daemon) -> None:
+    configure(daemon.directory, {'api': {'bind_port': 99999}})
+
+
+def database(daemon: Daemon) -> None:
+    configure(daemon.directory, {'database': {'max_pool_size': 'many'}})
+
+
+def no_paste(daemon: Daemon) -> None:
+    (daemon.directory / 'api-paste.ini').unlink()
+
+
+def broken_paste(daemon: Daemon) -> None:
+    (daemon.directory / 'api-paste.ini').write_text('pipeline = x\n')
+
+
+def app_name(daemon: Daemon) -> None:
+    configure(daemon.directory, {'api': {'app': 'nosuch'}})
+
+
+def import_error(daemon: Daemon) -> None:
+    text = apps.paste().replace('tests.functional', 'tests.nosuch')
+    (daemon.directory / 'api-paste.ini').write_text(text)
+
+
+def factory_raises(daemon: Daemon) -> None:
+    text = apps.paste().replace('word = first', 'words = first')
+    (daemon.directory / 'api-paste.ini').write_text(text)
+
+
+def unknown_filter(daemon: Daemon) -> None:
+    text = apps.paste().replace('app:pileus', 'app:first')
+    (daemon.directory / 'api-paste.ini').write_text(
+        f'{text}\n[pipeline:pileus]\npipeline = nosuch first\n')
+
+
+def no_certificate(daemon: Daemon) -> None:
+    configure(daemon.directory, {'ssl': {'cert_file': '/nosuch.pem'}})
+
+
+def address(daemon: Daemon) -> None:
+    configure(daemon.directory, {'api': {'bind_host': '0.0.0.0'}})
+
+
+@pytest.mark.parametrize('spoil, told', [
+    (option, ['pileus.conf: [api] bind_port = 99999: Should be less than']),
+    (database, ['pileus.conf: [database] max_pool_size = many',
+                'give a whole number']),
+    (no_paste, ['[api] paste_config = api-paste.ini: no such file']),
+    (broken_paste, ['api-paste.ini', 'no section headers', 'pipeline = x']),
+    (app_name, ['api-paste.ini', "'nosuch'"]),
+    (import_error, ['api-paste.ini', '"pileus"', 'cannot import',
+                    'tests.nosuch']),
+    (factory_raises, ['api-paste.ini', '"pileus"', 'TypeError', "'words'"]),
+    (unknown_filter, ['api-paste.ini', '"pileus"', "'nosuch'"]),
+    (no_certificate, ['[ssl] cert_file = /nosuch.pem: No such file']),
+    (address, ['[api] bind_host = 0.0.0.0', 'noauth',
+               'insecure_noauth_bind = true']),
+])
+def test_a_start_that_cannot_be_says_why(
+        prepared: Served, tmp_path: Path,
+        spoil: Callable[[Daemon], None], told: list[str]) -> None:
+    """S05: one line on stderr and in the log; nothing was ever bound."""
+    log = tmp_path / 'pileus.log'
+    daemon = prepared('--log-file', str(log))
+    spoil(daemon)
+    text = refused(daemon)
+    assert [one for one in told if one not in text] == []
+    logged = [line for line in log.read_text().splitlines()
+              if 'ERROR' in line]
+    assert [line for line in logged
+            if text.removeprefix('pileus-api: ') in line] == logged[-1:]
+    assert len(logged) == 1
+    assert 'Traceback' not in daemon.output + log.read_text()
+
+
+def test_debug_adds_the_traceback(prepared: Served) -> None:
+    daemon = prepared('--debug')
+    import_error(daemon)
+    refused(daemon)
+    assert 'Traceback' in daemon.output
+    assert 'ModuleNotFoundError' in daemon.output
+
+
+def test_a_port_that_is_taken_is_named(prepared: Served) -> None:
+    """S07: a second service on the port ends; the first is left alone."""
+    daemon = prepared()
+    with socket.create_server((daemon.host, daemon.port)):
+        text = refused(daemon)
+    assert f'bind_port = {daemon.port}: Address already in use' in text
+
+
+def test_a_log_file_that_cannot_be_written_is_named(prepared: Served
+                                                    ) -> None:
+    text = refused(prepared('--log-file', '/nosuch/pileus.log'))
+    assert '/nosuch/pileus.log: No such file or directory' in text
+
+
+def test_no_config_directory_at_all(prepared: Served, tmp_path: Path) -> None:
+    daemon = prepared(env={'HOME': str(tmp_path)})
+    del daemon.argv[1:]
+    assert 'give --config-dir, set OS_PILEUS_CONFIG_DIR' in refused(daemon)
+
+
+def test_a_worker_that_crashes_on_loading_is_tried_a_few_times(
+        prepared: Served) -> None:
+    """S07: with pauses that grow, and then the service gives up."""
+    daemon = prepared(paste=apps.paste().replace(':factory', ':crash'))
+    text = refused(daemon)
+    assert 'was killed by SIGKILL while it was starting' in text
+    assert daemon.output.count('another starts in') == 5
+    assert 'another starts in 2.0 seconds' in daemon.output
+
+
+def test_nobody_waits_in_the_queue_of_a_service_that_is_loading(
+        prepared: Served) -> None:
+    """S05: until the application stands, connections are refused."""
+    daemon = prepared(paste=apps.paste().replace(':factory', ':tells'))
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        probe.listen()
+        configure(daemon.directory, {'api': {'app': 'pileus'}})
+        paste = daemon.directory / 'api-paste.ini'
+        paste.write_text(paste.read_text().replace(
+            'first', str(probe.getsockname()[1])))
+        daemon.launch()
+        loading, _ = probe.accept()
+        with loading:
+            with pytest.raises(ConnectionRefusedError):
+                daemon.connect()
+            loading.sendall(b'go on')
+        daemon.wait_for('READY=1')
+        assert daemon.request('GET', '/').status == 200
+        assert daemon.stop() == 0
+
+
+def test_check_says_that_a_configuration_would_do(prepared: Served) -> None:
+    """S05: and binds nothing."""
+    daemon = prepared('--check')
+    with socket.create_server((daemon.host, daemon.port)):
+        daemon.launch()
+        assert daemon.ended() == 0
+    assert f'{daemon.directory} would do' in daemon.output
+
+
+def test_check_says_what_would_not_do(prepared: Served) -> None:
+    """S05"""
+    daemon = prepared('--check')
+    import_error(daemon)
+    assert 'cannot import' in refused(daemon)
+
+
+def test_debug_lines_trace_the_start(serve: Served) -> None:
+    daemon = serve('--debug')
+    assert 'loading the app "pileus" of' in daemon.output
+    assert 'building the entry "pileus"' in daemon.output
+
+
+def test_sigterm_while_it_loads_ends_it(prepared: Served) -> None:
+    daemon = prepared(paste=apps.paste().replace(':factory', ':tells'))
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        paste = daemon.directory / 'api-paste.ini'
+        paste.write_text(paste.read_text().replace(
+            'first', str(probe.getsockname()[1])))
+        daemon.launch()
+        loading, _ = probe.accept()
+        with loading:
+            daemon.send(signal.SIGTERM)
+            assert daemon.ended() == 0

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pytest plugin: our server in the place of ``eventlet.wsgi.server``.
+
+The peer's tests call that function with their own socket, application and
+options. What the options mean is carried over where Pileus has the same
+thing; what it has not stands in ``deviations`` by the name of the test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import eventlet
+import pytest
+from deviations import DEVIATIONS, MODERNISED
+from eventlet import wsgi
+from oslo_config import cfg
+
+from service import options
+from service.process.body import BodyError
+from service.process.limits import Limits
+from service.process.server import Server
+
+#: The peer's tests count a deadline as missed at once, our sweep up to a
+#: quarter later.
+SWEEP = 0.75
+
+
+def _limits(**given: Any) -> Limits:
+    conf = cfg.ConfigOpts()
+    conf.register_opts(options.GROUPS['api'], 'api')
+    conf([], project='peer', default_config_files=[], default_config_dirs=[])
+    changes = {'max_target': given.get('url_length_limit', 8192)}
+    waits = [one for one in (given.get('keepalive'),
+                             given.get('socket_timeout'))
+             if one is not None and not isinstance(one, bool)]
+    if waits:
+        changes['keepalive_timeout'] = max(0.01, min(waits) * SWEEP)
+    if given.get('socket_timeout'):
+        changes['header_timeout'] = given['socket_timeout']
+        changes['body_grace'] = given['socket_timeout']
+        changes['write_timeout'] = given['socket_timeout']
+    return dataclasses.replace(Limits.read(conf), **changes)
+
+
+def _adapted(site: Any, extra: dict[str, Any] | None, closing: bool) -> Any:
+    """The peer's ``environ=`` and ``keepalive=False``, as WSGI has them."""
+    def app(environ: dict[str, Any], start: Any) -> Any:
+        environ.update(extra or {})
+
+        def started(status: str, headers: Any, exc_info: Any = None) -> Any:
+            if closing:
+                headers = [*headers, ('Connection', 'close')]
+            return start(status, headers, exc_info)
+        return site(environ, started)
+    return app
+
+
+def server(sock: Any, site: Any, log: Any = None,
+           environ: dict[str, Any] | None = None, keepalive: Any = True,
+           **given: Any) -> None:
+    """Serve until killed, as the function of the peer does."""
+    ours = Server(_adapted(site, environ, not keepalive),
+                  _limits(keepalive=keepalive, **given))
+    ours.listen(sock, getattr(sock, '_context', None))
+    try:
+        with _logging_to(log):
+            ours.wait()
+    finally:
+        ours.drain(0)
+
+
+@contextlib.contextmanager
+def _logging_to(log: Any) -> Iterator[None]:
+    """Our log goes where the peer's tests look for theirs."""
+    handler = logging.StreamHandler(log)
+    logger = logging.getLogger('service.process')
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def modern(data: bytes) -> bytes:
+    """A request of the peer's tests, as HTTP/1.1 wants it.
+
+    Many of them leave out Host or send chunks in HTTP/1.0, and mean to test
+    something else. With these two put right, they do.
+    """
+    head, end, body = data.partition(b'\r\n\r\n')
+    if b'Transfer-Encoding' in head:
+        head = head.replace(b' HTTP/1.0', b' HTTP/1.1', 1)
+    if re.search(rb' HTTP/1\.1(\r\n|$)', head) and b'\r\nHost:' not in head:
+        line, _, rest = head.partition(b'\r\n')
+        head = b'\r\n'.join((line, b'Host: localhost', rest)).rstrip()
+    return head + end + body
+
+
+@pytest.fixture(autouse=True)
+def modern_clients(request: pytest.FixtureRequest,
+                   monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.name not in MODERNISED:
+        return
+    plain = eventlet.connect
+
+    def connect(*args: Any, **words: Any) -> Any:
+        sock = plain(*args, **words)
+        sendall = sock.sendall
+        sock.sendall = lambda data: sendall(modern(data))
+        return sock
+    monkeypatch.setattr(eventlet, 'connect', connect)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wsgi.server = server
+    wsgi.ChunkReadError = BodyError
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """An expected deviation that no longer deviates fails: off the list."""
+    names = {item.name for item in items}
+    unknown = {*DEVIATIONS, *MODERNISED} - names
+    if unknown:
+        raise pytest.UsageError(f'no such tests of the peer: {unknown}')
+    for item in items:
+        if item.name in DEVIATIONS:
+            item.add_marker(pytest.mark.xfail(
+                strict=True, reason=DEVIATIONS[item.name]))

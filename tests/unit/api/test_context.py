@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who calls without authentication, and from where."""
+
+import json
+
+import pytest
+
+from api.middleware import context
+from api.middleware.context import Identity, NoAuth
+from api.policy import Policy
+from tests.unit import stored
+from tests.unit.api.calling import App, answer, environ
+
+
+def asked(anywhere=False, **more):
+    app = App()
+    got = answer(NoAuth(app, 'pileus', anywhere=anywhere), environ(**more))
+    return got, context.identity(app.environ)
+
+
+@pytest.mark.parametrize('address', [
+    '127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1', ''])
+def test_a_caller_on_this_machine_is_served(address):
+    assert asked(REMOTE_ADDR=address)[0].status == 200
+
+
+@pytest.mark.parametrize('address', [
+    '192.0.2.1', '10.0.0.1', '::', '::2', '::ffff:192.0.2.1', '0.0.0.0',
+    'fe80::1', 'localhost', 'nonsense', '127.0.0.1.example.org', '2130706433',
+    '0177.0.0.1'])
+def test_a_caller_from_afar_is_not(address):
+    got, who = asked(REMOTE_ADDR=address)
+    assert (got.status, who) == (403, None)
+    assert json.loads(got.body)['errors'][0]['code'] == 'pileus.not-local'
+
+
+@pytest.mark.parametrize('host', [
+    '127.0.0.1', '127.0.0.1:8088', 'localhost', 'localhost:8088',
+    'LOCALHOST:80', '[::1]', '[::1]:8088', '[::ffff:127.0.0.1]:8088',
+    '127.1.2.3:1', ''])
+def test_a_host_of_this_machine_is_served(host):
+    assert asked(HTTP_HOST=host)[0].status == 200
+
+
+@pytest.mark.parametrize('host', [
+    'evil.example.org', 'evil.example.org:8088', '192.0.2.1:8088',
+    'localhost.example.org', '127.0.0.1.example.org', 'localhost.',
+    '[::2]:8088', '::1', 'localhost@evil.example.org', 'evil:localhost',
+    '127.0.0.1, evil.example.org', '[evil]:80', '0.0.0.0', '2130706433'])
+def test_a_name_that_was_made_to_lead_here_is_not(host):
+    """A browser sends the name it was led by (DNS rebinding)."""
+    assert asked(HTTP_HOST=host)[0].status == 403
+
+
+def test_anywhere_is_anywhere():
+    got, _ = asked(anywhere=True, REMOTE_ADDR='192.0.2.1',
+                   HTTP_HOST='evil.example.org')
+    assert got.status == 200
+
+
+@pytest.mark.parametrize(('headers', 'who'), [
+    ({}, ('demo', 'demo', {'admin', 'member', 'reader'})),
+    ({'HTTP_X_ROLES': 'Reader , other'}, ('demo', 'demo',
+                                          {'reader', 'other'})),
+    ({'HTTP_X_ROLES': ''}, ('demo', 'demo', set())),
+    ({'HTTP_X_PROJECT_ID': 'ours', 'HTTP_X_USER_ID': 'ada'},
+     ('ours', 'ada', {'admin', 'member', 'reader'})),
+    ({'HTTP_X_PROJECT_ID': ''}, (None, 'demo',
+                                 {'admin', 'member', 'reader'}))])
+def test_everybody_is_who_they_say(headers, who):
+    _, found = asked(**headers, **{'openstack.request_id': 'req-1'})
+    assert found == Identity(who[0], who[1], frozenset(who[2]), 'req-1')
+
+
+def test_only_an_administrator_is_one_everywhere(tmp_path):
+    rules = Policy(stored.conf(tmp_path), stored.catalogue())
+    admin = Identity('demo', 'root', frozenset({'admin'}), 'req-1')
+    member = Identity('demo', 'ada', frozenset({'member'}), 'req-2')
+    assert admin.caller(rules).everywhere
+    assert not member.caller(rules).everywhere
+    assert not admin.caller(None).everywhere
+    assert member.caller(rules).owner == 'demo'

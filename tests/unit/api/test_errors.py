@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is refused before any record is looked at says so in one line."""
+
+import re
+
+import pytest
+
+from api import errors
+from service.domain.errors import PileusError, Violation
+
+TOLD = [
+    (errors.MalformedBody([Violation('The body is empty.', '')]),
+     'malformed-body', 'The body is empty.'),
+    (errors.MalformedVersion(wanted='01.1'), 'malformed-version',
+     '01.1 is not a microversion; write two numbers with a dot, such as 1.0, '
+     'or latest.'),
+    (errors.VersionUnsupported(wanted='9.3', minimum='1.0', maximum='1.7'),
+     'microversion-unsupported',
+     'Version 9.3 is not supported. The range is 1.0 to 1.7.'),
+    (errors.Unauthenticated(), 'unauthenticated',
+     'The request needs valid credentials.'),
+    (errors.NoSuchPath(path='/v1/hostz'), 'no-such-path',
+     'Nothing has the path /v1/hostz.'),
+    (errors.MethodNotAllowed('PUT', ['GET', 'HEAD']), 'method-not-allowed',
+     'This path does not take PUT; it takes GET, HEAD.'),
+    (errors.NotAcceptable(accept='text/html'), 'not-acceptable',
+     'Replies are application/json, which Accept: text/html excludes.'),
+    (errors.BodyTooLarge(limit=1024), 'body-too-large',
+     'The request body is larger than 1024 bytes.'),
+    (errors.UnsupportedMediaType(reason='Send JSON.'),
+     'unsupported-media-type', 'Send JSON.'),
+    (errors.UnprocessableKey(key='k1'), 'idempotency-key-reused',
+     'The Idempotency-Key k1 was sent before with another body; choose a new '
+     'key for a new request.'),
+    (errors.PreconditionRequired(method='PUT'), 'precondition-required',
+     'PUT needs If-Match with the ETag of what it changes, or If-Match: *.'),
+]
+
+
+@pytest.mark.parametrize(('error', 'code', 'text'), TOLD,
+                         ids=[code for _, code, _ in TOLD])
+def test_each_error_keeps_its_code_and_says_what_was_wrong(error, code, text):
+    assert (error.code, str(error)) == (code, text)
+    assert error.title != PileusError.title
+
+
+def test_no_two_errors_of_the_room_share_a_code_or_a_title():
+    declared = [one for one in vars(errors).values()
+                if isinstance(one, type) and one.__module__ == 'api.errors']
+    assert len(declared) >= len(TOLD)
+    assert len({one.code for one in declared}) == len(declared)
+    assert len({one.title for one in declared}) == len(declared)
+    assert all(re.fullmatch('[a-z]+(-[a-z]+)*', one.code) for one in declared)
+
+
+def test_a_refused_method_carries_the_allow_header():
+    error = errors.MethodNotAllowed('PUT', ('GET', 'HEAD'))
+    assert error.facts['allow'] == 'GET, HEAD'
+
+
+def test_an_error_without_its_facts_cannot_be_made():
+    with pytest.raises(KeyError, match='maximum'):
+        errors.VersionUnsupported(wanted='9.9', minimum='1.0')

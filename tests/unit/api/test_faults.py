@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an exception to the document that a client reads."""
+
+import json
+import logging
+
+import pytest
+
+from api import errors as asked
+from api import faults
+from service.domain import errors
+from service.domain.errors import Violation
+from tests.unit.api.calling import environ
+
+
+def document(exc, **more):
+    reply = faults.response(environ(**more), 'pileus', exc)
+    return reply, json.loads(reply.body)
+
+
+def test_one_failure_has_both_shapes():
+    reply, told = document(errors.NotFound(type='host', id='7'),
+                           **{'openstack.request_id': 'req-1'})
+    common = {'code': 'pileus.not-found', 'status': 404,
+              'title': 'Record not found', 'request_id': 'req-1',
+              'detail': 'No host has the id 7.', 'links': [
+                  {'rel': 'help', 'href':
+                   'http://127.0.0.1:8088/v1/errors/not-found'}]}
+    assert told == {'errors': [common], 'error': {
+        'code': 404, 'title': 'Record not found',
+        'message': 'No host has the id 7.'}}
+    assert (reply.status_int, reply.content_type) == (404, 'application/json')
+
+
+def test_each_violation_is_an_item_with_its_place():
+    _, told = document(errors.Invalid([
+        Violation('name is required', '/host/name'),
+        Violation('limit: 0 is too small', parameter='limit'),
+        Violation('The body is nonsense.', ''), Violation('And more!')]))
+    assert [(one['detail'], one.get('source')) for one in told['errors']] == [
+        ('name is required.', {'pointer': '/host/name'}),
+        ('limit: 0 is too small.', {'parameter': 'limit'}),
+        ('The body is nonsense.', {'pointer': ''}), ('And more!', None)]
+
+
+def test_the_message_reads_as_sentences():
+    _, told = document(errors.Invalid([
+        Violation('name is required', '/host/name'),
+        Violation('serial is required', '/host/serial')]))
+    assert told['error']['message'] == (
+        'name is required. serial is required.')
+
+
+def test_a_version_out_of_range_carries_the_range():
+    _, told = document(asked.VersionUnsupported(
+        wanted='9.9', minimum='1.0', maximum='1.2'))
+    item = told['errors'][0]
+    assert (item['min_version'], item['max_version']) == ('1.0', '1.2')
+
+
+@pytest.mark.parametrize(('exc', 'name', 'value'), [
+    (asked.MethodNotAllowed('PUT', ['GET', 'HEAD']), 'Allow', 'GET, HEAD'),
+    (errors.Unavailable(), 'Retry-After', '1')])
+def test_what_a_client_needs_stands_in_a_header(exc, name, value):
+    assert document(exc)[0].headers[name] == value
+
+
+def test_an_error_has_the_status_of_its_nearest_ancestor():
+    class Odd(errors.NotUnique):
+        pass
+    assert faults.status(Odd) == 409
+    assert faults.status(errors.PileusError) == 500
+
+
+def test_without_a_request_id_none_is_told():
+    assert 'request_id' not in document(errors.Unavailable())[1]['errors'][0]
+
+
+# The catch-all
+
+def guarded(exc):
+    def produce():
+        raise exc
+    return faults.guarded(produce, environ(), 'pileus')
+
+
+def test_what_is_produced_is_passed_on():
+    assert faults.guarded(lambda: 7, environ(), 'pileus') == 7
+
+
+def test_a_failure_the_caller_can_act_on_is_told_and_logged_in_a_line(
+        caplog):
+    with caplog.at_level(logging.INFO, 'api.faults'):
+        reply = guarded(errors.NotFound(type='host', id='a\nb'))
+    assert reply.status_int == 404
+    assert [one.exc_info for one in caplog.records] == [None]
+    assert '\n' not in caplog.records[0].getMessage()
+
+
+def test_a_bug_is_logged_with_its_traceback_and_gives_nothing_away(caplog):
+    reply = guarded(TypeError('secret'))
+    assert reply.status_int == 500
+    assert b'secret' not in reply.body
+    assert json.loads(reply.body)['errors'][0]['code'] == (
+        'pileus.internal-error')
+    assert len(caplog.records) == 1
+    assert 'TypeError: secret' in caplog.text
+
+
+@pytest.mark.parametrize('exc', [KeyboardInterrupt(), SystemExit(3)])
+def test_the_end_of_the_process_is_no_failure(exc):
+    with pytest.raises(type(exc)):
+        guarded(exc)
+
+
+# What other middleware answers
+
+@pytest.mark.parametrize(('status', 'code'), [
+    (400, 'bad-request'), (401, 'unauthenticated'), (403, 'forbidden'),
+    (404, 'no-such-path'), (413, 'body-too-large'), (418, 'bad-request'),
+    (500, 'internal-error'), (502, 'internal-error'), (503, 'unavailable')])
+def test_an_error_of_others_has_our_shape_and_its_own_status(status, code):
+    reply = faults.foreign(environ(), 'pileus', status, [])
+    told = json.loads(reply.body)
+    assert reply.status_int == told['error']['code'] == status
+    assert told['errors'][0]['code'] == f'pileus.{code}'
+
+
+def test_of_the_headers_of_others_stay_those_a_client_needs():
+    reply = faults.foreign(environ(), 'pileus', 401, [
+        ('Content-Type', 'text/html'), ('Content-Length', '7'),
+        ('WWW-Authenticate', 'Keystone uri="https://keystone"'),
+        ('Retry-After', '5'), ('Access-Control-Allow-Origin', '*')])
+    assert {name: value for name, value in reply.headerlist
+            if name not in ('Cache-Control', 'Content-Length')} == {
+        'Content-Type': 'application/json',
+        'WWW-Authenticate': 'Keystone uri="https://keystone"',
+        'Retry-After': '5', 'Access-Control-Allow-Origin': '*'}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a path and a method to the Route that answers."""
+
+import pytest
+
+from api import errors
+from api.router import APIRouter, Route
+from service.domain.types import FIRST, ResourceType, Version
+from tests.unit.api.calling import environ
+
+LATER = Version(1, 3)
+BOOK = ResourceType('book', 'books')
+SHELF = ResourceType('shelf', 'shelves', since=LATER, until=Version(1, 5))
+
+
+class Controller:
+    """Actions that say which they are."""
+
+    def list(self):
+        return 'list'
+
+    def show(self):
+        return 'show'
+
+    def delete(self):
+        return 'delete'
+
+
+ROUTES = (
+    Route('/books', 'GET', 'books', 'list', 'r', declared=BOOK),
+    Route('/books/{id}', 'GET', 'books', 'show', 'r', declared=BOOK),
+    Route('/books/{id}', 'DELETE', 'books', 'delete', 'r', declared=BOOK,
+          since=LATER),
+    Route('/books/{id}/pages/{page}', 'GET', 'books', 'show', 'r',
+          declared=BOOK, tail=True),
+    Route('/shelves', 'GET', 'books', 'list', 'r', declared=SHELF),
+)
+
+
+@pytest.fixture(scope='module')
+def router():
+    return APIRouter(ROUTES, {'books': Controller()})
+
+
+@pytest.mark.parametrize(('method', 'path', 'called', 'values'), [
+    ('GET', '/books', 'list', {}),
+    ('HEAD', '/books', 'list', {}),
+    ('GET', '/books/7', 'show', {'id': '7'}),
+    ('GET', '/books/7/pages/x', 'show', {'id': '7', 'page': 'x'}),
+    ('GET', '/books/7/pages/a/b', 'show', {'id': '7', 'page': 'a/b'}),
+    ('GET', '/books/a.b', 'show', {'id': 'a.b'}),
+    ('GET', '/books/' + '\u00e9'.encode().decode('latin-1'), 'show',
+     {'id': '\u00e9'})])
+def test_the_action_and_the_values_of_the_path(router, method, path, called,
+                                               values):
+    route, action, found = router.match(environ(path, method), FIRST)
+    assert (action(), found) == (called, values)
+    assert route in ROUTES
+
+
+@pytest.mark.parametrize('path', [
+    '/', '', '/book', '/books/', '/Books', '/books//', '/books/7/',
+    '/books/7/8', '/books\n', '//books', '/books/\xff'])
+def test_a_path_that_nothing_has(router, path):
+    with pytest.raises(errors.NoSuchPath):
+        router.match(environ(path), FIRST)
+
+
+def test_a_long_path_is_not_told_in_full(router):
+    with pytest.raises(errors.NoSuchPath) as caught:
+        router.match(environ('/' + 'x' * 5000), FIRST)
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(('method', 'version', 'allow'), [
+    ('POST', FIRST, 'GET, HEAD'),
+    ('POST', LATER, 'GET, HEAD, DELETE'),
+    ('BREW', FIRST, 'GET, HEAD')])
+def test_a_method_that_a_path_does_not_take(router, method, version, allow):
+    with pytest.raises(errors.MethodNotAllowed) as caught:
+        router.match(environ('/books/7', method), version)
+    assert caught.value.facts['allow'] == allow
+
+
+@pytest.mark.parametrize(('version', 'known'), [
+    (FIRST, []), (LATER, ['GET', 'HEAD']), (Version(1, 10), [])])
+def test_a_type_is_there_from_its_since_to_its_until(router, version, known):
+    assert router.allowed(environ('/shelves'), version) == known
+
+
+def test_a_method_that_comes_later_is_not_taken_yet(router):
+    """The path is there: the method is not, as if it never came."""
+    with pytest.raises(errors.MethodNotAllowed) as caught:
+        router.match(environ('/books/7', 'DELETE'), FIRST)
+    assert caught.value.facts['allow'] == 'GET, HEAD'
+
+
+def test_a_route_to_no_action_does_not_load():
+    with pytest.raises(AttributeError):
+        APIRouter([Route('/', 'GET', 'books', 'nothing', 'r')],
+                  {'books': Controller()})

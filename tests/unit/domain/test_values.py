@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each value has one form, which every database takes and gives back."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.domain import instants, types, values
+
+FORM = re.compile(r'[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z', re.ASCII)
+
+MOMENTS = st.datetimes(
+    datetime(1000, 1, 2), datetime(9999, 12, 30),
+    timezones=st.builds(timezone, st.timedeltas(
+        timedelta(hours=-23, minutes=-59),
+        timedelta(hours=23, minutes=59)).map(
+            lambda one: timedelta(minutes=one // timedelta(minutes=1)))))
+
+
+def declared(**properties):
+    return types.ResourceType('host', 'hosts', properties={
+        name: types.Property(name, **words)
+        for name, words in properties.items()}).shapes[0]
+
+
+HOST = declared(
+    name={'kind': 'string'},
+    seen_at={'kind': 'string', 'format': 'date-time'},
+    ends_at={'kind': 'string', 'format': 'date-time'},
+    memory={'kind': 'integer'},
+    load={'kind': 'number'},
+    labels={'kind': 'object'})
+
+
+# Times
+
+@pytest.mark.parametrize(('text', 'moment'), [
+    ('2026-01-01T00:00:00Z', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01t00:00:00z', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01T00:00Z', '2026-01-01T00:00:00.000000Z'),
+    ('20260101T000000Z', '2026-01-01T00:00:00.000000Z'),
+    ('20260101T0000Z', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01T09:00:00+09:00', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01T09:00:00+0900', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01T09:00:00+09', '2026-01-01T00:00:00.000000Z'),
+    ('20260101T090000+0900', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01T00:00:00-00:00', '2026-01-01T00:00:00.000000Z'),
+    ('2025-12-31T20:30:00-03:30', '2026-01-01T00:00:00.000000Z'),
+    ('2026-01-01T23:59:59+23:59', '2026-01-01T00:00:59.000000Z'),
+    ('2026-01-01T00:00:00.5Z', '2026-01-01T00:00:00.500000Z'),
+    ('2026-01-01T00:00:00,5Z', '2026-01-01T00:00:00.500000Z'),
+    ('20260101T000000.123456Z', '2026-01-01T00:00:00.123456Z'),
+    ('2024-02-29T00:00:00Z', '2024-02-29T00:00:00.000000Z'),
+    ('1000-01-01T00:00:00Z', '1000-01-01T00:00:00.000000Z'),
+    ('9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'),
+])
+def test_a_moment_has_one_text_however_it_is_sent(text, moment):
+    """TIME-2"""
+    assert instants.read(text) == moment
+
+
+@pytest.mark.parametrize(('text', 'reason'), [
+    ('2026-01-01T00:00:00', 'offset'),
+    ('20260101T000000', 'offset'),
+    ('2026-01-01T00:00', 'offset'),
+    ('2026-01-01', 'time of day'),
+    ('20260101', 'time of day'),
+    ('2026-01-01 00:00:00Z', 'blank'),
+    ('2016-12-31T23:59:60Z', 'leap second'),
+    ('20161231T235960Z', 'leap second'),
+    ('2016-12-31T23:59:60.5Z', 'leap second'),
+    ('2026-01-01T00:00:00.1234567Z', '6 digits'),
+    ('20260101T000000,1234567Z', '6 digits'),
+    ('2026-01-01T00:00:00.' + '0' * 100_000 + 'Z', '6 digits'),
+    ('2026-01-01T24:00:00Z', 'hour 24'),
+    ('0999-12-31T00:00:00Z', 'years 1000 to 9999'),
+    ('0000-01-01T00:00:00Z', 'years 1000 to 9999'),
+    ('+12026-01-01T00:00:00Z', 'years 1000 to 9999'),
+    ('1000-01-01T00:00:00+00:01', 'years 1000 to 9999'),
+    ('9999-12-31T23:59:59-00:01', 'years 1000 to 9999'),
+    ('2026-02-29T00:00:00Z', 'calendar'),
+    ('2026-00-01T00:00:00Z', 'calendar'),
+    ('2026-13-01T00:00:00Z', 'calendar'),
+    ('2026-01-32T00:00:00Z', 'calendar'),
+    ('2026-01-01T25:00:00Z', 'ISO 8601'),
+    ('2026-01-01T00:60:00Z', 'ISO 8601'),
+    ('2026-01-01T00:00:61Z', 'ISO 8601'),
+    ('2026-01-01T00:00:00+24:00', 'ISO 8601'),
+    ('2026-01-01T00:00:00+05:60', 'ISO 8601'),
+    ('2026-01-01T00:00:00.Z', 'ISO 8601'),
+    ('2026-01-01T00Z', 'ISO 8601'),
+    ('2026-01-01T000000Z', 'ISO 8601'),
+    ('20260101T00:00:00Z', 'ISO 8601'),
+    ('2026-W01-1T00:00:00Z', 'ISO 8601'),
+    ('2026-001T00:00:00Z', 'ISO 8601'),
+    ('2026-01-01T00:00:00Z\n', 'ISO 8601'),
+    (' 2026-01-01T00:00:00Z', 'ISO 8601'),
+    ('٢٠٢٦-01-01T00:00:00Z', 'ISO 8601'),
+    ('now', 'ISO 8601'),
+    ('', 'ISO 8601'),
+])
+def test_what_is_no_moment_is_refused_with_the_reason(text, reason):
+    with pytest.raises(ValueError, match=reason):
+        instants.read(text)
+
+
+@settings(deadline=None)
+@given(MOMENTS)
+def test_a_moment_is_the_same_after_any_offset(moment):
+    text = instants.read(moment.isoformat())
+    assert FORM.fullmatch(text)
+    assert datetime.fromisoformat(text) == moment
+    assert instants.read(text) == text
+
+
+@settings(deadline=None)
+@given(MOMENTS, MOMENTS)
+def test_texts_sort_as_their_moments_do(one, other):
+    texts = instants.read(one.isoformat()), instants.read(other.isoformat())
+    assert (texts[0] < texts[1]) == (one < other)
+    assert (texts[0] == texts[1]) == (one == other)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.text(), st.from_regex(
+    r'[0-9]{1,5}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9:.,]{0,12}[Zz+-]?[0-9:]{0,5}')))
+def test_any_text_is_a_moment_or_a_reason(text):
+    try:
+        moment = instants.read(text)
+    except ValueError as exc:
+        assert str(exc).startswith(('is ', 'has ', 'names '))
+    else:
+        assert FORM.fullmatch(moment)
+
+
+@pytest.mark.parametrize(('stored', 'reply'), [
+    ('2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00Z'),
+    ('2026-01-01T00:00:00.500000Z', '2026-01-01T00:00:00.500000Z'),
+])
+def test_a_reply_shows_a_fraction_only_where_there_is_one(stored, reply):
+    """TIME-1"""
+    assert instants.shown(stored) == reply
+    assert instants.read(reply) == stored
+
+
+def test_now_is_a_moment_in_its_one_form():
+    before = datetime.now(UTC)
+    text = instants.now()
+    assert FORM.fullmatch(text)
+    assert before <= datetime.fromisoformat(text) <= datetime.now(UTC)
+
+
+# Whole documents
+
+def test_equal_documents_have_one_text():
+    assert (values.canonical({'b': [1, 2.5, None], 'a': 'é', 'B': True})
+            == '{"B":true,"a":"é","b":[1,2.5,null]}')
+    assert values.canonical({'x': 1, 'y': {'b': 1, 'a': 2}}) == (
+        values.canonical({'y': {'a': 2, 'b': 1}, 'x': 1}))
+
+
+def test_integers_keep_every_digit_in_the_text():
+    assert values.canonical(2 ** 63 - 1) == '9223372036854775807'
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+def test_what_is_no_json_number_has_no_text(value):
+    with pytest.raises(ValueError, match='JSON'):
+        values.canonical({'a': [value]})
+
+
+@pytest.mark.parametrize(('value', 'found'), [
+    ('a\0b', [('', 'has the character NUL')]),
+    ({'a': ['x', '\ud800']}, [('/a/1', 'has half of a surrogate pair')]),
+    ({'a': '\udfffx'}, [('/a', 'has half of a surrogate pair')]),
+    ({'a': 2 ** 63}, [('/a', 'is outside the 64-bit integers')]),
+    ({'a': -2 ** 63 - 1}, [('/a', 'is outside the 64-bit integers')]),
+    ({'a/b': {'c~d': math.inf}}, [('/a~1b/c~0d', 'is not a finite number')]),
+    ([math.nan], [('/0', 'is not a finite number')]),
+    ({'a': {'b\0': 1}},
+     [('/a', 'has a name in it that has the character NUL')]),
+    ({'\ud800': {'b': 2 ** 64}},
+     [('', 'has a name in it that has half of a surrogate pair'),
+      ('/?/b', 'is outside the 64-bit integers')]),
+    ({'a': '\0', 'b': [1, 2 ** 70, 'x'], 'c': {'d': math.nan}},
+     [('/a', 'has the character NUL'),
+      ('/b/1', 'is outside the 64-bit integers'),
+      ('/c/d', 'is not a finite number')]),
+])
+def test_each_thing_no_database_keeps_is_named_with_its_place(value, found):
+    """J01, J04"""
+    assert list(values.storable(value)) == found
+
+
+@pytest.mark.parametrize('value', [
+    None, True, 'text', '', 'naïve 𝄞 \U0010ffff', 2 ** 63 - 1, -2 ** 63, -0.0,
+    1e308, [], {}, {'': ''}, {'a': [1, 1.5, None, False, {'b': []}]}])
+def test_what_every_database_keeps_is_not_complained_of(value):
+    assert list(values.storable(value)) == []
+
+
+def nested(depth):
+    value = 'core'
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_values_nest_thirty_two_deep_and_no_deeper():
+    """J02"""
+    assert list(values.storable(nested(32))) == []
+    assert list(values.storable(nested(33))) == [
+        ('/0' * 32, 'is nested more than 32 deep')]
+
+
+def test_an_empty_container_counts_as_deep_as_a_full_one():
+    value = {}
+    for _ in range(32):
+        value = {'a': value}
+    assert [pointer for pointer, _ in values.storable(value)] == ['/a' * 32]
+
+
+def test_depth_no_interpreter_could_recurse_into_is_one_mistake():
+    """J02"""
+    assert list(values.storable(nested(100_000))) == [
+        ('/0' * 32, 'is nested more than 32 deep')]
+
+
+def test_depth_counts_from_where_the_value_stands():
+    assert list(values.storable(nested(31), '/host')) == []
+    assert list(values.storable(nested(32), '/host')) == [
+        ('/host' + '/0' * 31, 'is nested more than 32 deep')]
+
+
+def test_the_first_of_a_million_mistakes_costs_one_look():
+    value = ['\0'] * 1_000_000
+    assert next(values.storable(value)) == ('/0', 'has the character NUL')
+
+
+# Properties
+
+def test_times_of_a_body_take_their_one_form():
+    body = {'seen_at': '2026-01-01T09:00+09:00', 'name': '2026-01-01T00:00Z',
+            'ends_at': None, 'labels': {'at': '2026-01-01T00:00Z'}}
+    assert values.times(HOST, body, '/host') == []
+    assert body == {'seen_at': '2026-01-01T00:00:00.000000Z',
+                    'name': '2026-01-01T00:00Z', 'ends_at': None,
+                    'labels': {'at': '2026-01-01T00:00Z'}}
+
+
+def test_every_bad_time_of_a_body_is_named_and_left_as_it_was():
+    body = {'seen_at': 'noon', 'ends_at': '2026-01-01T00:00:00'}
+    told = values.times(HOST, body, '/hosts/2')
+    assert {(one.pointer, one.detail) for one in told} == {
+        ('/hosts/2/seen_at',
+         "seen_at: 'noon' is not an ISO 8601 time such as "
+         '2026-01-31T12:00:00Z'),
+        ('/hosts/2/ends_at',
+         "ends_at: '2026-01-01T00:00:00' has no offset from UTC; end it with "
+         'Z or +hh:mm')}
+    assert body == {'seen_at': 'noon', 'ends_at': '2026-01-01T00:00:00'}
+
+
+def test_times_that_are_no_text_or_not_declared_are_left_to_the_schema():
+    body = {'seen_at': 5, 'ends_at': ['x'], 'bogus': 'noon'}
+    assert values.times(HOST, body, '') == []
+    assert body == {'seen_at': 5, 'ends_at': ['x'], 'bogus': 'noon'}
+
+
+def test_a_long_bad_time_is_cut_in_the_error():
+    told, = values.times(HOST, {'seen_at': 'x' * 100_000}, '')
+    assert len(told.detail) < 200
+
+
+def test_a_whole_number_for_an_integer_is_the_integer():
+    """J01"""
+    body = {'memory': 2.0, 'load': 2.0}
+    assert values.integers(HOST, body, '') == []
+    assert body == {'memory': 2, 'load': 2.0}
+    assert type(body['memory']) is int
+    assert type(body['load']) is float
+
+
+@pytest.mark.parametrize('number', [9007199254740993.0, -1e300])
+def test_a_number_a_double_may_have_rounded_is_no_integer(number):
+    """J01: never silently another number."""
+    told, = values.integers(HOST, {'memory': number}, '/host')
+    assert told.pointer == '/host/memory'
+    assert 'too large to be exact' in told.detail
+
+
+@pytest.mark.parametrize('sent', [1.5, '1', None, True, 2 ** 63 - 1])
+def test_what_is_no_whole_number_is_left_to_the_schema(sent):
+    body = {'memory': sent}
+    assert values.integers(HOST, body, '') == []
+    assert body['memory'] is sent
+
+
+@pytest.mark.parametrize(('name', 'sent', 'kept'), [
+    ('name', 'rack 1 ', 'rack 1 '),
+    ('seen_at', '2026-01-01T00:00Z', '2026-01-01T00:00:00.000000Z'),
+    ('memory', 1.0, 1),
+    ('memory', -0.0, 0),
+    ('memory', 2 ** 63 - 1, 2 ** 63 - 1),
+    ('load', 1, 1.0),
+    ('load', -0.0, 0.0),
+    ('load', 2 ** 53 + 1, 9007199254740992.0),
+    ('labels', {'n': 1.0, 'at': '2026-01-01T00:00Z'},
+     {'n': 1.0, 'at': '2026-01-01T00:00Z'}),
+    ('load', None, None),
+    ('seen_at', None, None),
+])
+def test_a_property_has_one_stored_form(name, sent, kept):
+    found = values.normal(HOST.properties[name], sent)
+    assert json.dumps(found) == json.dumps(kept)
+
+
+def test_a_quoted_value_is_one_short_line():
+    assert values.quoted('a\nb') == r"'a\nb'"
+    assert len(values.quoted('x' * 1_000_000)) == 80

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server's error documents are those of the API, made without it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from api import errors as asked
+from api import explanations, faults, replies
+from service.domain import errors as domain
+from service.process import refusals
+from service.process.refusals import REASONS, Refused
+from tests.functional.http.wire import Answer, one_answer
+
+DATE = b'Date: Sun, 22 Nov 2026 08:00:00 GMT\r\n'
+
+
+def answered(reason: str, head_read: bool = False, bodiless: bool = False,
+             ) -> Answer:
+    data = refusals.answer(Refused(reason, 'It is "so".', head_read), 'infra',
+                           'req-1', DATE, bodiless)
+    answer, rest = one_answer(data, 'HEAD' if bodiless else 'GET')
+    assert rest == b''
+    return answer
+
+
+@pytest.mark.parametrize('reason', REASONS)
+def test_each_has_the_members_of_an_api_error(reason: str) -> None:
+    """D4: compared with a document that the API itself makes."""
+    environ = {'openstack.request_id': 'req-1', 'wsgi.url_scheme': 'http',
+               'HTTP_HOST': 'h', 'SCRIPT_NAME': ''}
+    theirs = json.loads(faults.response(
+        environ, 'infra', domain.Unavailable()).body)
+    ours = answered(reason).document
+    assert ours.keys() == theirs.keys()
+    assert ours['errors'][0].keys() == theirs['errors'][0].keys()
+    assert ours['error'].keys() == theirs['error'].keys()
+    link, their_link = (one['errors'][0]['links'][0]
+                        for one in (ours, theirs))
+    assert link['rel'] == their_link['rel']
+    assert their_link['href'].endswith('/v1/errors/unavailable')
+    assert link['href'] == f'/v1/errors/{REASONS[reason].code}'
+
+
+@pytest.mark.parametrize('reason', REASONS)
+def test_each_is_complete(reason: str) -> None:
+    """ERR-1 to ERR-6, CACHE-2."""
+    answer = answered(reason)
+    item = answer.document['errors'][0]
+    assert item['status'] == answer.status == REASONS[reason].status
+    assert item['code'] == f'infra.{REASONS[reason].code}'
+    assert item['detail'] == 'It is "so".'
+    assert item['request_id'] == answer.headers[
+        'x-openstack-request-id'] == 'req-1'
+    assert answer.headers['connection'] == 'close'
+    assert answer.headers['cache-control'] == replies.CACHE[1]
+    assert answer.headers['content-type'] == replies.JSON[1]
+    assert answer.headers['date']
+
+
+@pytest.mark.parametrize('reason', REASONS)
+def test_each_is_explained_where_its_link_leads(reason: str) -> None:
+    """ERR-5: with the same status and title."""
+    known: Any = explanations.CODES[REASONS[reason].code]
+    assert (known.status, known.title) == (
+        REASONS[reason].status, REASONS[reason].title)
+
+
+@pytest.mark.parametrize('reason, error', [
+    ('method', asked.MethodNotAllowed), ('body', asked.BodyTooLarge),
+    ('broken', faults.Internal), ('overload', domain.Unavailable)])
+def test_the_same_mistake_has_the_same_code_in_both(
+        reason: str, error: Any) -> None:
+    """ERR-8"""
+    ours = REASONS[reason]
+    assert (ours.code, ours.title) == (error.code, error.title)
+    assert ours.status == faults.status(error)
+
+
+def test_the_version_is_named_where_the_head_was_read() -> None:
+    """D4, MV-8, MV-9"""
+    read = answered('body', head_read=True).headers
+    assert read['openstack-api-version'] == 'infra 1.0'
+    assert read['vary'] == 'OpenStack-API-Version'
+    unread = answered('malformed').headers
+    assert 'openstack-api-version' not in unread and 'vary' not in unread
+
+
+def test_overload_says_when_to_come_back() -> None:
+    """R11"""
+    assert answered('overload').headers['retry-after'] == '1'
+
+
+def test_405_says_what_there_is() -> None:
+    """H14"""
+    assert 'GET' in answered('method').headers['allow'].split(', ')
+
+
+def test_a_head_request_is_answered_without_a_body() -> None:
+    answer = answered('malformed', bodiless=True)
+    assert int(answer.headers['content-length']) > 100
+
+
+def test_request_ids_are_ours_and_all_different() -> None:
+    ids = {refusals.request_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(one.startswith('req-') and len(one) == 40 for one in ids)

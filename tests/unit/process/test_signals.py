@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import signal
+
+from service.process.signals import Signals
+
+
+def test_a_storm_of_one_signal_is_one_call() -> None:
+    calls: list[str] = []
+    with Signals({signal.SIGUSR1: lambda: calls.append('one'),
+                  signal.SIGUSR2: lambda: calls.append('two')}) as signals:
+        for _ in range(100):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert calls == []
+        signals.dispatch()
+        assert calls == ['one', 'two']
+        signals.dispatch()
+    assert calls == ['one', 'two']
+
+
+def test_the_handlers_of_before_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    with Signals({signal.SIGUSR1: lambda: None}):
+        assert signal.getsignal(signal.SIGUSR1) is not before
+    assert signal.getsignal(signal.SIGUSR1) is before
+    assert signal.set_wakeup_fd(-1) == -1

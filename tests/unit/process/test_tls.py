@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from service import config
+from service.errors import StartError
+from service.process import tls
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> cfg.ConfigOpts:
+    return config.load(['--config-dir', str(tmp_path)])
+
+
+def key(directory: Path, name: str, *words: str) -> Path:
+    """A PEM file with a key and a certificate of its own."""
+    path = directory / name
+    done = subprocess.run(
+        ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+         'ec_paramgen_curve:prime256v1', '-subj', '/CN=a', '-keyout', '-',
+         *(words or ['-nodes'])], check=True, capture_output=True, timeout=60)
+    path.write_bytes(done.stdout)
+    return path
+
+
+def test_no_certificate_is_no_tls(conf: cfg.ConfigOpts) -> None:
+    assert tls.context(conf) is None
+
+
+def test_tls_1_2_is_the_least(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
+    context = tls.context(conf)
+    assert context is not None
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode == ssl.CERT_NONE
+
+
+def test_an_authority_makes_client_certificates_obligatory(
+        conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    path = str(key(tmp_path, 'a.pem'))
+    conf.set_override('cert_file', path, 'ssl')
+    conf.set_override('ca_file', path, 'ssl')
+    context = tls.context(conf)
+    assert context is not None
+    assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize('option', ['key_file', 'ca_file'])
+def test_a_key_without_a_certificate_does_not_serve_in_clear(
+        conf: cfg.ConfigOpts, option: str) -> None:
+    conf.set_override(option, '/some.pem', 'ssl')
+    with pytest.raises(StartError, match=rf'\[ssl\] {option} = /some.pem: '
+                                         'without cert_file'):
+        tls.context(conf)
+
+
+@pytest.mark.parametrize('option', ['cert_file', 'key_file', 'ca_file'])
+def test_a_file_that_is_missing_is_named(
+        conf: cfg.ConfigOpts, tmp_path: Path, option: str) -> None:
+    path = str(key(tmp_path, 'a.pem'))
+    for each in ('cert_file', 'key_file', 'ca_file'):
+        conf.set_override(each, path, 'ssl')
+    conf.set_override(option, '/nosuch.pem', 'ssl')
+    with pytest.raises(StartError, match=rf'\[ssl\] {option} = /nosuch.pem: '
+                                         'No such file'):
+        tls.context(conf)
+
+
+def test_a_key_of_another_certificate_is_refused(
+        conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
+    conf.set_override('key_file', str(key(tmp_path, 'b.pem')), 'ssl')
+    with pytest.raises(StartError, match='private key that belongs to it'):
+        tls.context(conf)
+
+
+def test_a_file_that_is_no_certificate_is_refused(
+        conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    junk = tmp_path / 'junk.pem'
+    junk.write_text('junk')
+    conf.set_override('cert_file', str(junk), 'ssl')
+    with pytest.raises(StartError, match='no PEM certificate'):
+        tls.context(conf)
+    conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
+    conf.set_override('ca_file', str(junk), 'ssl')
+    with pytest.raises(StartError, match=r'\[ssl\] ca_file = .*junk.pem'):
+        tls.context(conf)
+
+
+def test_a_locked_key_is_refused_and_nobody_is_asked(
+        conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    path = key(tmp_path, 'a.pem', '-passout', 'pass:secret')
+    conf.set_override('cert_file', str(path), 'ssl')
+    with pytest.raises(StartError, match='locked with a passphrase'):
+        tls.context(conf)

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Query as SQL, as text; what it finds is tests/functional/storage's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects.mysql import mariadb
+
+from service.domain import query
+from service.domain.types import FIRST, Catalogue, Property, ResourceType
+from service.storage import lists, orders, tables
+
+HOST = ResourceType(
+    'host', 'hosts', unique=(('name',), ('serial',)),
+    indexes=(('size', 'label'),),
+    properties={one.name: one for one in (
+        Property('name', 'string', required=True),
+        Property('serial', 'string'),
+        Property('size', 'integer'),
+        Property('label', 'string'),
+    )})
+SHAPE = HOST.at(FIRST)
+TABLES = tables.build(Catalogue({'host': HOST}))
+TABLE = TABLES.of(HOST)
+MARKER = {'id': 'i', 'name': 'n', 'serial': 's', 'size': 3, 'label': 'l'}
+DIALECTS = {'sqlite': sqlite.dialect(), 'postgresql': postgresql.dialect(),
+            'mysql': mysql.dialect(), 'mariadb': mariadb.MariaDBDialect()}
+
+
+def select(*parameters: tuple[str, str], project: str | None = 'p',
+           marker: Any = None, backwards: bool = False) -> sa.Select[Any]:
+    found = query.parse(SHAPE, parameters, 1000)
+    return lists.select(TABLE, TABLES.tags, found, project, marker,
+                        backwards)
+
+
+def text(statement: sa.Select[Any], dialect: str = 'sqlite') -> str:
+    compiled = statement.compile(dialect=DIALECTS[dialect])
+    return ' '.join(str(compiled).split()).replace('r_hosts.', '')
+
+
+def order(statement: sa.Select[Any], dialect: str = 'sqlite') -> str:
+    return text(statement, dialect).rpartition(' ORDER BY ')[2].partition(
+        ' LIMIT')[0]
+
+
+FORMS = [
+    [('name', 'x'), ('tags', 'a,b'), ('size', 'in:1,2,3')],
+    [('name', 'neq:x'), ('not-tags', 'a,b'), ('tags-any', 'a')],
+    [('sort', 'size:desc,label'), ('label', 'nin:a,null')],
+    [('sort', 'name'), ('not-tags-any', 'a'), ('limit', '3')],
+]
+OTHERS = [
+    [('size', 'in:7'), ('name', 'y'), ('tags', 'c,d,e')],
+    [('tags-any', 'x,y,z'), ('name', 'neq:y'), ('not-tags', 'q')],
+    [('sort', 'size:desc,label'), ('label', 'nin:null,b,c,d')],
+    [('limit', '9'), ('sort', 'name'), ('not-tags-any', 'z,y')],
+]
+
+
+@pytest.mark.parametrize('backwards', [False, True])
+@pytest.mark.parametrize(
+    ('form', 'other'), [*zip(FORMS, OTHERS, strict=True)])
+def test_lists_of_one_form_are_compiled_once(
+        form: list, other: list, backwards: bool) -> None:
+    engine = sa.create_engine('sqlite://')
+    cache: dict[Any, Any] = {}
+    marker = {**MARKER, 'size': 99, 'label': 'other', 'id': 'j'}
+    with engine.connect() as connection:
+        TABLES.metadata.create_all(connection)
+        cached = connection.execution_options(compiled_cache=cache)
+        cached.execute(select(*form, marker=MARKER, backwards=backwards))
+        cached.execute(select(*other, marker=marker, project='q',
+                              backwards=backwards))
+    engine.dispose()
+    assert len(cache) == 1
+
+
+@pytest.mark.parametrize('dialect', DIALECTS)
+def test_no_text_of_a_client_stands_in_the_sql(dialect: str) -> None:
+    """J09."""
+    evil = "'; DROP TABLE r_hosts --"
+    marker = {**MARKER, 'name': evil, 'label': evil, 'id': evil}
+    for operator in ('', 'neq:', 'in:', 'nin:', 'gt:', 'gte:', 'lt:', 'lte:'):
+        for order in ('name', 'size:desc,label', 'size,label:desc'):
+            found = text(select(
+                ('label', operator + evil), ('tags', evil),
+                ('tags-any', evil), ('not-tags', evil),
+                ('not-tags-any', evil), ('sort', order), project=evil,
+                marker=marker), dialect)
+            assert 'DROP' not in found and "'" not in found
+
+
+def test_nulls_are_put_first_in_each_databases_own_words() -> None:
+    statement = select(('sort', 'size,label:desc'))
+    plain = 'project_id ASC, size ASC, label DESC, id DESC'
+    assert order(statement, 'sqlite') == plain
+    assert order(statement, 'mysql') == order(statement, 'mariadb') == plain
+    assert order(statement, 'postgresql') == (
+        'project_id ASC, size ASC NULLS FIRST, label DESC NULLS LAST, '
+        'id DESC')
+
+
+def test_a_page_after_a_row_without_nulls_is_one_comparison() -> None:
+    statement = select(('sort', 'size,label'), marker=MARKER)
+    assert '(size, label, id) > (?, ?, ?)' in text(statement)
+    assert 'UNION' not in text(statement)
+
+
+@pytest.mark.parametrize('dialect', ['mysql', 'mariadb'])
+def test_mariadb_is_given_the_ranges_it_does_not_see(dialect: str) -> None:
+    found = text(select(('sort', 'size,label'), marker=MARKER), dialect)
+    assert ('(size > %s OR size = %s AND (label > %s OR label = %s AND '
+            'id > %s))') in found
+    assert 'project_id >= %s AND project_id <= %s' in found
+
+
+def test_mariadb_does_not_sort_by_what_is_null_everywhere() -> None:
+    marker = {**MARKER, 'label': None}
+    found = text(select(('sort', 'size:desc,label:desc'), marker=marker),
+                 'mariadb')
+    assert 'ORDER BY project_id DESC, size DESC, NULL, id DESC' in found
+    assert order(select(('label', 'null'), ('sort', 'size')), 'mariadb') == (
+        'project_id ASC, size ASC, NULL, id ASC')
+
+
+def test_an_order_a_unique_tuple_makes_total_has_no_id_behind() -> None:
+    assert order(select(('sort', 'name:desc'))) == (
+        'project_id DESC, name DESC')
+
+
+def test_nulls_or_other_projects_make_unique_values_repeat() -> None:
+    assert order(select(('sort', 'serial'))) == (
+        'project_id ASC, serial ASC, id ASC')
+    assert order(select(('sort', 'name'), project=None)) == (
+        'name ASC, id ASC')
+
+
+def test_backwards_reads_ids_in_the_opposite_order() -> None:
+    found = text(select(('sort', 'name'), marker=MARKER, backwards=True))
+    assert found.startswith('SELECT id FROM')
+    assert 'name < ?' in found and 'name DESC' in found
+
+
+def test_a_page_asks_for_one_row_more_than_its_limit() -> None:
+    statement = select(('limit', '7'))
+    assert [*statement.compile().params.values()] == ['p', 8]
+
+
+def test_a_marker_without_a_column_sorted_by_is_a_mistake_of_ours() -> None:
+    with pytest.raises(KeyError, match='size'):
+        select(('sort', 'size'), marker={'id': 'i', 'label': None})
+
+
+def test_a_cloud_type_has_no_owner_to_look_for() -> None:
+    rack = ResourceType('rack', 'racks', scope='cloud', unique=(('name',),),
+                        properties={'name': Property(
+                            'name', 'string', required=True)})
+    made = tables.build(Catalogue({'rack': rack}))
+    found = query.parse(rack.at(FIRST), [('sort', 'name')], 10)
+    statement = lists.select(made.of(rack), made.tags, found, 'p', None)
+    assert 'project_id' not in text(statement)
+    assert order(statement) == 'r_racks.name ASC'
+    count = lists.count(made.of(rack), made.tags, found, 'p')
+    assert text(count) == 'SELECT count(*) AS count_1 FROM r_racks'
+
+
+# The indexes that serve the orders
+
+def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
+    assert orders.indexed(HOST) == (
+        ('created_at',), ('updated_at',), ('size', 'label'), ('serial',))
+    assert orders.nulls_first(HOST, ('size', 'name', 'created_at')) == {
+        'size': 'NULLS FIRST'}

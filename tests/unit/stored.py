@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Declared types on a real SQLite file, for tests of what is done with them.
+
+    world = stored.world(tmp_path, desk='{name: desk, plural: desks, ...}')
+    desk = world.make('desk', name='by the door')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from service import config
+from service.domain import declare
+from service.domain.caller import Caller
+from service.domain.records import Draft, Records
+from service.domain.seen import ANYHOW
+from service.domain.store import Record
+from service.domain.types import FIRST, MISSING, Catalogue, ResourceType, Shape
+from service.storage import engine, evolve, tables
+from service.storage.store import Store
+from service.storage.tables import Tables
+
+ADMIN = Caller('demo', 'root', frozenset({'admin'}), True, 'req-1')
+MEMBER = Caller('demo', 'ada', frozenset({'member'}), False, 'req-2')
+
+
+def catalogue(**files: str) -> Catalogue:
+    """The types of these texts, each by the name of its file."""
+    return declare.parse({f'{name}.yaml': text
+                          for name, text in files.items()})
+
+
+def conf(tmp_path: Path, **groups: Mapping[str, object]) -> cfg.ConfigOpts:
+    """A configuration with these options, whose state is in ``tmp_path``."""
+    given = {'DEFAULT': {'state_path': tmp_path / 'state'}, **groups}
+    (tmp_path / 'pileus.conf').write_text('\n'.join(
+        line for group, options in given.items()
+        for line in (f'[{group}]', *(f'{name} = {value}'
+                                     for name, value in options.items()))))
+    return config.load(['--config-dir', str(tmp_path)])
+
+
+def connected(tmp_path: Path) -> sa.Engine:
+    return engine.connect(conf(tmp_path))
+
+
+def brought_up(connection: sa.Engine, types: Catalogue) -> Tables:
+    """The tables of these types, as a start leaves them."""
+    built = tables.build(types)
+    engine.Transactions(connection).write(
+        lambda one: evolve.bring_up(one, types, built))
+    return built
+
+
+@dataclass
+class World:
+    """Records of declared types, and the database under them."""
+
+    catalogue: Catalogue
+    engine: sa.Engine
+    tables: Tables
+    store: Store
+    records: Records
+
+    def type(self, name: str) -> ResourceType:
+        return self.catalogue.types[name]
+
+    def shape(self, name: str) -> Shape:
+        found = self.type(name).at(FIRST)
+        assert found is not None
+        return found
+
+    def draft(self, name: str, /, project: str | None = 'demo',
+              **values: Any) -> Draft:
+        """A record to be: what is not given has its default."""
+        defaults = {one.name: None if one.default is MISSING else one.default
+                    for one in self.type(name).live}
+        return Draft({**defaults, **values}, project, f'/{name}')
+
+    def make(self, name: str, /, project: str = 'demo',
+             **values: Any) -> Record:
+        return self.records.create(self.shape(name), ADMIN, [
+            self.draft(name, project, **values)])[0]
+
+    def change(self, name: str, id: str, /, **values: Any) -> Record:
+        return self.records.change(self.shape(name), ADMIN, id, ANYHOW,
+                                   lambda record: values, f'/{name}')
+
+    def delete(self, name: str, id: str, caller: Caller = ADMIN) -> None:
+        self.records.delete(self.type(name), caller, id, ANYHOW)
+
+    def names(self, name: str) -> list[str]:
+        """The names of all records of a type, in order."""
+        table = self.tables.of(self.type(name))
+        return sorted(self.rows(sa.select(table.c.name)))
+
+    def revisions(self) -> list[Mapping[str, Any]]:
+        """What was done, the oldest first."""
+        table = self.tables.revisions
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(
+                sa.select(table).order_by(table.c.number)).mappings()]
+
+    def rows(self, statement: sa.Select[Any]) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.scalars(statement))
+
+
+def world(tmp_path: Path, max_cascade: int = 1000, **files: str) -> World:
+    types = catalogue(**files)
+    connection = connected(tmp_path)
+    built = brought_up(connection, types)
+    store = Store(connection, built)
+    return World(types, connection, built, store,
+                 Records(types, store, max_cascade))

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration: where it is found, and how a mistake in it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service import config
+from service.errors import StartError
+
+Load = Callable[..., object]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[..., str]:
+    """The complaint about a pileus.conf of this text."""
+    def complain(text: str, *words: str) -> str:
+        (tmp_path / 'pileus.conf').write_text(text, encoding='latin-1')
+        with pytest.raises(StartError) as caught:
+            config.load(['--config-dir', str(tmp_path), *words])
+        return str(caught.value).replace(f'{tmp_path}/', '')
+    return complain
+
+
+@pytest.mark.parametrize('text, complaint', [
+    ('[api]\nbind_port = 99999\n',
+     'pileus.conf: [api] bind_port = 99999: Should be less than or equal to '
+     '65535'),
+    ('[api]\nauth_strategy = foo\n',
+     'pileus.conf: [api] auth_strategy = foo: Valid values are '),
+    ('[api]\nworkers = many\n',
+     "pileus.conf: [api] workers = many: invalid literal for int() with base "
+     "10: 'many'; give a whole number"),
+    ('[DEFAULT]\ndebug = 7\n',
+     'pileus.conf: [DEFAULT] debug = 7: Invalid Boolean value: 7; give true '
+     'or false'),
+    ('[api]\ninsecure_noauth_bind = maybe\n',
+     'pileus.conf: [api] insecure_noauth_bind = maybe: '),
+    ('[database]\nmax_pool_size = big\n',
+     'pileus.conf: [database] max_pool_size = big: '),
+    ('[api]\napp = $nosuch\n',
+     'pileus.conf: [api] app = $nosuch: no such option nosuch'),
+    ('[api]\nunix_socket_mode = 0888\n',
+     'pileus.conf: [api] unix_socket_mode = 0888: '),
+])
+def test_a_bad_value_is_told_with_its_place(
+        told: Callable[..., str], text: str, complaint: str) -> None:
+    assert told(text).startswith(complaint)
+
+
+def test_the_value_that_counts_is_told(told: Callable[..., str],
+                                       tmp_path: Path) -> None:
+    (tmp_path / 'zz.conf').write_text('[api]\nbind_port = 77777\n')
+    assert told('[api]\nbind_port = 1\n').startswith(
+        'zz.conf: [api] bind_port = 77777: ')
+
+
+def test_a_bad_environment_variable_is_named(
+        told: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OS_API__BIND_PORT', '-1')
+    assert told('').startswith('OS_API__BIND_PORT: [api] bind_port = -1: ')
+
+
+@pytest.mark.parametrize('text', ['[api\n', 'x = 1\n', '[api]\nbind_port\n'])
+def test_a_file_that_cannot_be_parsed_is_told_with_its_line(
+        told: Callable[..., str], text: str) -> None:
+    complaint = told(text)
+    assert complaint.startswith('Failed to parse pileus.conf')
+    assert f'pileus.conf:{text.count(chr(10))}' in complaint
+    assert '\n' not in complaint
+
+
+def test_a_file_that_is_no_text_is_named(told: Callable[..., str]) -> None:
+    assert told('[api]\napp = \xff\n') == \
+        'pileus.conf: cannot be read: not UTF-8 text (byte 12)'
+
+
+def test_a_directory_that_is_given_as_a_file_is_named(tmp_path: Path
+                                                      ) -> None:
+    with pytest.raises(StartError, match='cannot be read: Is a directory'):
+        config.load(['--config-file', str(tmp_path)])
+
+
+@pytest.mark.parametrize('words', [['--config-dir', '/nosuch'],
+                                   ['--config-file', '/nosuch']])
+def test_what_is_not_there_is_named(words: list[str]) -> None:
+    with pytest.raises(StartError, match='/nosuch'):
+        config.load(words)
+
+
+def test_no_directory_at_all(monkeypatch: pytest.MonkeyPatch,
+                             tmp_path: Path) -> None:
+    monkeypatch.delenv(config.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(config, 'SEARCH', (str(tmp_path / 'nosuch'),))
+    with pytest.raises(StartError, match='no config directory: give '
+                                         '--config-dir, set OS_PILEUS'):
+        config.load([])
+
+
+def test_the_environment_names_the_directory(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / 'pileus.conf').write_text('[api]\napp = other\n')
+    monkeypatch.setenv(config.ENVIRONMENT, str(tmp_path))
+    assert config.load([]).api.app == 'other'
+
+
+def test_paste_carries_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / 'one.d').mkdir()
+    (tmp_path / 'one.d' / 'a.conf').write_text('[api]\napp = other\n')
+    (tmp_path / 'two.conf').write_text('[api]\nmax_limit = 7\n')
+    first = config.load(['--config-dir', str(tmp_path / 'one.d'),
+                         '--config-file', str(tmp_path / 'two.conf')])
+    again = config.from_paste(config.to_paste(first))
+    assert (again.api.app, again.api.max_limit) == ('other', 7)

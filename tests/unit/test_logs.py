@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the log goes, and what happens when it cannot go there any more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from service import config, logs
+from service.errors import StartError
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """The logging of the tests themselves, afterwards."""
+    root = logging.getLogger()
+    handlers, level, hook = list(root.handlers), root.level, sys.excepthook
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    sys.excepthook, logging.raiseExceptions = hook, True
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / 'log' / 'pileus.log'
+
+
+@pytest.fixture
+def conf(log: Path) -> cfg.ConfigOpts:
+    log.parent.mkdir()
+    return config.load(['--config-dir', str(log.parent.parent),
+                        '--log-file', str(log)])
+
+
+def test_records_go_to_the_file_that_is_named(conf: cfg.ConfigOpts, log: Path
+                                              ) -> None:
+    logs.setup(conf)
+    logging.getLogger('a').warning('hello')
+    assert log.read_text().count('hello') == 1
+    assert logs.elsewhere(conf)
+
+
+def test_setting_up_again_leaves_no_file_open(conf: cfg.ConfigOpts) -> None:
+    logs.setup(conf)
+    before = len(os.listdir('/proc/self/fd'))
+    for _ in range(10):
+        logs.setup(conf)
+    assert len(os.listdir('/proc/self/fd')) == before
+
+
+def test_a_log_that_can_no_longer_be_opened_costs_records_alone(
+        conf: cfg.ConfigOpts, log: Path) -> None:
+    """S12: and it goes on when it can be opened again."""
+    logs.setup(conf)
+    aside = log.parent.rename(log.parent.with_name('aside'))
+    for _ in range(2):
+        logging.getLogger('a').warning('lost')
+    aside.rename(log.parent)
+    log.unlink()
+    logging.getLogger('a').warning('found')
+    assert 'found' in log.read_text()
+
+
+def test_a_log_file_that_cannot_be_opened_is_named(conf: cfg.ConfigOpts,
+                                                   log: Path) -> None:
+    log.mkdir()
+    with pytest.raises(StartError, match=f'log_file = {log}: {log}: Is a '
+                                         'directory'):
+        logs.setup(conf)
