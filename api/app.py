@@ -19,7 +19,6 @@ from api.policy import Policy
 from api.router import OPEN, APIRouter, Route
 from api.versions import Versions
 from service import config
-from service.domain import declare
 from service.domain.caller import Caller
 from service.domain.types import FIRST, Catalogue
 from service.errors import StartError
@@ -105,7 +104,7 @@ def factory(global_conf: Mapping[str, str], **local: str) -> App:
 def discovery(global_conf: Mapping[str, str], **local: str) -> App:
     """What is mounted at ``/``: the versions document and nothing else."""
     conf = config.from_paste(global_conf)
-    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+    catalogue = service.catalogue(conf)
     versions = _offered(conf, catalogue, extensions.load(catalogue))
     return App(table.discovery(versions), versions, None, conf.api.max_body)
 

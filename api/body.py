@@ -19,14 +19,13 @@ from typing import Any
 
 from api.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from service.domain import pointers, values
-from service.domain.errors import Violation
+from service.domain.errors import MAX_POINTER, MAX_TOLD, Violation
 
+#: What a body that is a document may be sent as.
 JSON = ('application/json',)
-
-#: One reply names at most so many mistakes of a body.
-MAX_TOLD = 20
-#: A longer pointer is not worth its bytes in a reply.
-MAX_POINTER = 512
+JSON_PATCH = 'application/json-patch+json'
+#: PATCH also takes RFC 7396 and RFC 6902 by their names.
+PATCH = (*JSON, 'application/merge-patch+json', JSON_PATCH)
 
 #: No integer of more characters fits in 64 bits; one that does not fit
 #: stands for all of them, so that nobody waits for a million digits.
@@ -119,7 +118,7 @@ def _repeats(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _refused(found: Iterable[tuple[str, str]]) -> MalformedBody:
-    return MalformedBody(_told(*one) for one in islice(found, MAX_TOLD))
+    return MalformedBody(_told(*one) for one in found)
 
 
 def _told(pointer: str, reason: str) -> Violation:
@@ -205,7 +204,8 @@ def _raw(environ: dict[str, Any], limit: int) -> bytes:
     if length == '0' or not (length or environ.get('wsgi.input_terminated')):
         return b''
     if length and not (length.isascii() and length.isdigit()):
-        raise _malformed('The Content-Length is no number.')
+        raise _malformed(f'Content-Length: {values.quoted(length)} is not a '
+                         f'number.')
     size = int(length) if length else limit + 1
     if length and size > limit:
         raise BodyTooLarge(limit=limit)

@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from api import addresses
+from service.domain import filters, query
 from service.domain.caller import Caller
-from service.domain.errors import Invalid, Violation, short
+from service.domain.errors import Invalid, Violation
+from service.domain.operands import Misread
 from service.domain.types import ResourceType, Shape, Version
 
 Parameters = list[tuple[str, str]]
@@ -44,23 +46,22 @@ class Call:
 
     def flag(self, name: str) -> bool:
         """A boolean parameter; absent is false."""
-        said = [value for key, value in self.parameters if key == name]
-        if not said:
-            return False
-        if len(said) > 1 or said[0] not in ('true', 'false'):
-            raise Invalid([Violation(
-                f'The parameter {name} is true or false, once.',
-                parameter=name)])
-        return said[0] == 'true'
+        texts = [text for key, text in self.parameters if key == name]
+        if len(texts) > 1:
+            raise Invalid([query.violation(name, 'is given more than once')])
+        try:
+            return bool(texts) and filters.boolean(texts[0])
+        except Misread as exc:
+            raise Invalid([query.violation(name, exc)]) from None
 
 
 def parameters(environ: dict[str, Any]) -> Parameters:
     """The query's parameters in order; Invalid where it cannot be read."""
-    query = environ.get('QUERY_STRING', '')
-    if not query:
+    text = environ.get('QUERY_STRING', '')
+    if not text:
         return []
     try:
-        return parse_qsl(query, keep_blank_values=True, errors='strict',
+        return parse_qsl(text, keep_blank_values=True, errors='strict',
                          max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         reason = 'is not UTF-8 behind its percent signs'
@@ -71,9 +72,9 @@ def parameters(environ: dict[str, Any]) -> Parameters:
 
 def known(given: Parameters, names: frozenset[str]) -> None:
     """Refuse parameters that are not among ``names`` (CODE-12)."""
-    would_do = ', '.join(sorted(names)) or 'none'
-    bad = [Violation(f'There is no parameter {ascii(name[:80])} here; known: '
-                     f'{would_do}.', parameter=short(name))
+    would_do = (f'one may give {", ".join(sorted(names))}' if names
+                else 'this request takes none')
+    bad = [query.violation(query.shown(name), f'is not known here; {would_do}')
            for name in dict.fromkeys(name for name, _ in given)
            if name not in names]
     if bad:

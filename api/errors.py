@@ -4,9 +4,10 @@
     PileusError
     +-- Invalid
     |   +-- MalformedBody      the body is no JSON this service reads
+    +-- Forbidden
+    |   +-- NotLocal           without authentication, not from afar
     +-- MalformedVersion       the microversion asked for is none
     +-- Unauthenticated        nobody vouches for the caller
-    +-- NotLocal               without authentication, not from afar
     +-- NoSuchPath             no collection or action has this URL
     +-- MethodNotAllowed       the URL is known, the method is not
     +-- NotAcceptable          the caller does not take JSON

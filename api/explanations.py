@@ -56,7 +56,7 @@ TEXT: Mapping[str, str] = {
         'The metadata key is there with another value, which a POST does not '
         'overwrite. PUT the key to change it, or choose another one.'),
     'malformed-body': (
-        'The body is no JSON that can be stored as it is. It must be UTF-8 '
+        'The body is not JSON that can be stored as it is. It must be UTF-8 '
         'without names that stand twice, NaN, NUL, integers beyond 64 bits '
         'or nesting deeper than 32.'),
     'malformed-version': (

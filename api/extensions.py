@@ -136,7 +136,7 @@ def _class(declared: ResourceType) -> type[Any]:
                          f'{declared.controller}: {exc}') from exc
     if not inspect.isclass(found):
         raise StartError(f'the type {declared.name}: controller: '
-                         f'{declared.controller} is no class')
+                         f'{declared.controller} is not a class')
     return found
 
 

@@ -65,8 +65,6 @@ FOREIGN: Mapping[int, tuple[str, str, str]] = {
           domain.Unavailable.text),
 }
 
-#: A longer pointer is not worth its bytes in a reply.
-MAX_POINTER = 512
 
 #: Headers of a foreign error that a client needs.
 _KEPT = ('www-authenticate', 'retry-after', 'allow', 'access-control-')
@@ -156,7 +154,7 @@ def _sentence(detail: str) -> str:
 
 def _source(violation: Violation) -> dict[str, Any]:
     pointer = violation.pointer
-    if pointer is not None and len(pointer) <= MAX_POINTER:
+    if pointer is not None and len(pointer) <= domain.MAX_POINTER:
         return {'source': {'pointer': pointer}}
     if violation.parameter is not None:
         return {'source': {'parameter': violation.parameter}}

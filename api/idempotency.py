@@ -32,9 +32,9 @@ def key(environ: dict[str, Any]) -> str | None:
     if sent is None or _KEY.fullmatch(sent):
         return sent
     raise Invalid([Violation(
-        f'{HEADER}: {values.quoted(sent)} is no key; send 1 to 255 visible '
-        f'ASCII characters without blanks, such as a new UUID for each new '
-        f'request.', parameter=HEADER)])
+        f'{HEADER}: {values.quoted(sent)} is not a key; send 1 to 255 '
+        f'visible ASCII characters without blanks, such as a new UUID for '
+        f'each new request.', parameter=HEADER)])
 
 
 def once(call: Call, key: str,

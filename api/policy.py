@@ -10,10 +10,11 @@ from functools import lru_cache
 from oslo_config import cfg
 from oslo_policy import _checks, policy
 
+import service
 from api import extensions
 from api.extensions import Extension
 from service import config
-from service.domain import declare, errors
+from service.domain import errors
 from service.domain.caller import Caller
 from service.domain.types import Catalogue, ResourceType
 from service.domain.words import ACTIONS
@@ -48,7 +49,6 @@ _DEFAULT: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(('create_any', 'list_any'), ('admin', 'admin')),
 }
 _WRITES = ('own_member', 'admin')
-
 
 #: What is said of a caller of more roles is not remembered: a header holds
 #: thousands, and each such set of them would stay in memory.
@@ -115,7 +115,8 @@ class Policy:
             raise _unread(conf, str(exc)) from exc
         except (AttributeError, TypeError) as exc:
             # What oslo.policy makes of a file that is a list or a word.
-            raise _unread(conf, 'it is no mapping of names to rules') from exc
+            raise _unread(
+                conf, 'it is not a mapping of names to rules') from exc
         self._rules = dict(self._enforcer.rules)
         self._decide = (lru_cache(maxsize=4096)(self._decided)
                         if self._static else self._decided)
@@ -186,7 +187,7 @@ def listed() -> Iterable[policy.RuleDefault]:
     daemon without arguments would use.
     """
     conf = config.load([])
-    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+    catalogue = service.catalogue(conf)
     return list(defaults(catalogue, extensions.load(catalogue)))
 
 
@@ -195,4 +196,3 @@ def enforcer() -> policy.Enforcer:
     made = policy.Enforcer(config.load([]))
     made.register_defaults(list(listed()))
     return made
-

@@ -55,8 +55,8 @@ def _tags(name: str, header: str) -> list[str]:
     found = _EACH.findall(header) if _LIST.match(header) else []
     if not found:
         raise Invalid([Violation(
-            f'{name}: {ascii(header[:80])} is no list of entity tags such as '
-            f'"3-5f2a9c1b07-77ab01ce", in their double quotes',
+            f'{name}: {ascii(header[:80])} is not a list of entity tags such '
+            f'as "3-5f2a9c1b07-77ab01ce", in their double quotes',
             parameter=name)])
     return found
 

@@ -28,11 +28,6 @@ OPEN = ''
 
 METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
 
-JSON = ('application/json',)
-#: PATCH also takes RFC 7396 and RFC 6902 by their names.
-PATCH = ('application/json', 'application/merge-patch+json',
-         'application/json-patch+json')
-
 
 @dataclass(frozen=True, slots=True)
 class Route:

@@ -8,14 +8,7 @@ told at once, each with a pointer.
 
 from __future__ import annotations
 
-from collections.abc import (
-    Callable,
-    Collection,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
@@ -195,7 +188,7 @@ def _absent(kind: Any, where: str) -> Iterator[Violation]:
 
 def _unexpected(kind: Any, where: str) -> Iterator[Violation]:
     for name in kind.unexpected:
-        yield Violation(f'{values.quoted(name)} is no property here',
+        yield Violation(f'{values.quoted(name)} is not a property here',
                         pointers.child(where, name))
 
 
@@ -245,12 +238,11 @@ def written(members: Mapping[str, Any], full: Mapping[str, Any],
             if name not in locked}, bad
 
 
-def locked(shape: Shape, roles: Iterable[str]) -> frozenset[str]:
+def locked(shape: Shape, roles: frozenset[str]) -> frozenset[str]:
     """The names a caller of these roles may not write."""
-    held = frozenset(roles)
     return frozenset(READ_ONLY) | {
         name for name, prop in shape.properties.items()
-        if prop.write_roles and not held & set(prop.write_roles)}
+        if not prop.writable(roles)}
 
 
 def _thawed(value: Any) -> Any:

@@ -8,17 +8,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from oslo_config import cfg
 
 from api import policy
+from api.body import JSON, PATCH
 from api.controllers.actions import Actions
 from api.controllers.discovery import Discovery
+from api.controllers.docs import Docs
 from api.controllers.metadata import Metadata
 from api.controllers.methods import Methods
 from api.controllers.records import Records
 from api.controllers.tags import Tags
 from api.controllers.types import Types
 from api.extensions import Extension
+from api.openapi import OpenAPI
 from api.parts import Parts
 from api.policy import Policy
-from api.router import JSON, OPEN, PATCH, APIRouter, Route
+from api.router import OPEN, APIRouter, Route
 from api.versions import Versions
 from service.domain.types import Catalogue, ResourceType
 from service.opened import Service
@@ -50,7 +53,7 @@ _PARTS = (
 def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
         versions: Versions, extended: Sequence[Extension]) -> APIRouter:
     """The versioned API over the declared types."""
-    methods = Methods()
+    methods, docs = Methods(), Docs()
     records = Records(opened.records, rules, conf.api.max_limit,
                       require_if_match=conf.api.require_if_match,
                       max_record=conf.api.max_body)
@@ -58,16 +61,22 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
     controllers: dict[str, object] = {
         'versions': Discovery(versions), 'methods': methods,
         'records': records, 'tags': Tags(parts), 'metadata': Metadata(parts),
-        'types': Types(opened.catalogue, rules, extended)}
+        'types': Types(opened.catalogue, rules, extended), 'docs': docs}
     for one in extended:
         own = one.controller(records)
         controllers[one.declared.name] = own
         controllers[f'{one.declared.name}.actions'] = Actions(one, own, rules)
-    made = APIRouter(
-        [*_with_options([*_service(), *_types(opened.catalogue),
-                         *_extended(extended)])], controllers)
+    made = APIRouter(routes(opened.catalogue, extended), controllers)
     methods.router = made
+    docs.openapi_of = OpenAPI(made.table, extended, versions.service_type)
     return made
+
+
+def routes(catalogue: Catalogue, extended: Sequence[Extension]
+           ) -> list[Route]:
+    """Every Route of the versioned API."""
+    return [*_with_options([*_service(), *_types(catalogue),
+                            *_extended(extended)])]
 
 
 def discovery(versions: Versions) -> APIRouter:
@@ -83,6 +92,8 @@ def discovery(versions: Versions) -> APIRouter:
 def _service() -> Iterator[Route]:
     yield Route('/', 'GET', 'versions', 'show', OPEN)
     yield Route('/test', 'GET', 'versions', 'index', OPEN)
+    yield Route('/docs/openapi', 'GET', 'docs', 'openapi',
+                policy.READER)
     yield Route('/types', 'GET', 'types', 'list', policy.READER)
     yield Route('/types/{name}', 'GET', 'types', 'show', policy.READER)
     yield Route('/errors/{code}', 'GET', 'versions', 'error', OPEN)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from api.call import Parameters
 from service.domain import instants, seen
 from service.domain.records import Page
 from service.domain.store import Record
 from service.domain.types import Property, Shape
 
 Document = dict[str, Any]
-Parameters = list[tuple[str, str]]
 
 
 class View:
@@ -25,16 +25,15 @@ class View:
     differ, and so must their ETags (D16).
     """
 
-    def __init__(self, shape: Shape, roles: Collection[str],
+    def __init__(self, shape: Shape, roles: frozenset[str],
                  fields: Collection[str] | None = None) -> None:
         self.shape = shape
-        self.hidden = tuple(
-            prop.name for prop in shape.properties.values()
-            if prop.read_roles and not set(prop.read_roles) & set(roles))
+        self.hidden = shape.hidden(roles)
         self._members = tuple(
             member for member in self._all()
             if fields is None or member[0] in fields)
         self._linked = fields is None or 'links' in fields
+        self._path = shape.declared.path
         names = ' '.join(member[0] for member in self._members)
         self.mark = hashlib.blake2b(
             f'{shape.since} {names} {self._linked}'.encode(),
@@ -51,7 +50,7 @@ class View:
         return document
 
     def address(self, id: str, mount: str) -> str:
-        return f'{mount}/{self.shape.declared.path}/{id}'
+        return f'{mount}/{self._path}/{id}'
 
     def etag(self, record: Record) -> str:
         """Strong: the stored state, then the view of it."""
@@ -69,12 +68,6 @@ class View:
         yield 'updated_at', 'updated_at', instants.shown
         yield 'tags', 'tags', None
         yield 'metadata', 'metadata', None
-
-
-def roles(shape: Shape) -> frozenset[str]:
-    """The roles that decide who may read what of a shape."""
-    return frozenset(role for prop in shape.properties.values()
-                     for role in prop.read_roles)
 
 
 Show = Callable[[Any], Any] | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a body to what shall be written: drafts of new records, and edits."""
+"""From a body to what shall be written: new records, and edits."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Any
 import orjson
 
 from api import policy, schemas
+from api.body import JSON_PATCH
 from api.call import Call
 from api.policy import Policy
 from api.schemas import Schema
 from api.views import Document, View
 from service.domain import patch, pointers, values
 from service.domain.errors import MAX_TOLD, Invalid, Violation
-from service.domain.records import Draft, Edit
+from service.domain.records import Edit, NewRecord
 from service.domain.store import Record
 
 #: The most records of one bulk create (D6).
 MAX_BULK = 1000
-
-JSON_PATCH = 'application/json-patch+json'
 
 #: From the document as the client would read it to the one it asks for.
 Wish = Callable[[Document], Any]
@@ -47,7 +46,7 @@ class Writer:
         return self._object(self._unwrapped(self.declared.name),
                             self.pointer)
 
-    def drafts(self) -> tuple[list[Draft], bool]:
+    def new(self) -> tuple[list[NewRecord], bool]:
         """The records to make, and whether they came as a list.
 
         The mistakes of all items are told at once.
@@ -56,22 +55,22 @@ class Writer:
         body = self._call.body
         if not (isinstance(body, dict) and isinstance(body.get(plural),
                                                       list)):
-            return [self._draft(self.members(), self.pointer)], False
+            return [self._new(self.members(), self.pointer)], False
         items = self._unwrapped(plural)
         if not 1 <= len(items) <= MAX_BULK:
             raise Invalid([Violation(
-                f'{plural}: {len(items)} records; one request makes 1 to '
+                f'{plural} has {len(items)} records; one request makes 1 to '
                 f'{MAX_BULK}', f'/{plural}')])
         return list(self._bulk(items, f'/{plural}')), True
 
-    def named(self, id: str, members: Document) -> Draft:
+    def named(self, id: str, members: Document) -> NewRecord:
         """The record to make under an id of the client's own choice."""
         if not _is_uuid(id):
             raise Invalid([Violation(
-                f'The id {values.quoted(id)} is no UUID in small letters, '
-                f'such as {uuid.uuid4()}')])
+                f'The id {values.quoted(id)} is not a UUID in lower case with '
+                f'hyphens, such as {uuid.uuid4()}')])
         known = {'id': id, 'project_id': self._call.caller.project_id}
-        return self._draft(members, self.pointer, known)
+        return self._new(members, self.pointer, known)
 
     def patch(self) -> tuple[Wish, str]:
         """What a patch wishes, and where its mistakes stand."""
@@ -124,8 +123,8 @@ class Writer:
         size = len(orjson.dumps(target))
         if size > self._max_record and size > len(orjson.dumps(full)):
             raise Invalid([Violation(
-                f'The record would be of {size} bytes; it may have '
-                f'{self._max_record}.', '')])
+                f'The record would have {size} bytes; it may have '
+                f'{self._max_record}', '')])
 
     def _beyond(self, members: Document) -> set[str]:
         """Names the caller said nothing of because it cannot."""
@@ -133,21 +132,21 @@ class Writer:
                 if name not in members and (
                     name in self._locked or prop.name in self.view.hidden)}
 
-    def _bulk(self, items: list[Any], pointer: str) -> Iterator[Draft]:
+    def _bulk(self, items: list[Any], pointer: str) -> Iterator[NewRecord]:
         bad: list[Violation] = []
         for index, item in enumerate(items):
             if len(bad) >= MAX_TOLD:
                 break
             where = f'{pointer}/{index}'
             try:
-                yield self._draft(self._object(item, where), where)
+                yield self._new(self._object(item, where), where)
             except Invalid as exc:
                 bad += exc.violations
         if bad:
             raise Invalid(bad)
 
-    def _draft(self, members: Document, pointer: str,
-               known: Mapping[str, Any] | None = None) -> Draft:
+    def _new(self, members: Document, pointer: str,
+             known: Mapping[str, Any] | None = None) -> NewRecord:
         project_id = self._call.caller.project_id
         if self.declared.owned and known is None and 'project_id' in members:
             self._policy.check(self._call.caller, policy.name(
@@ -158,18 +157,19 @@ class Writer:
                                        pointer)
         if self.declared.owned:
             bad += _bad_owner(project_id, pointer)
-        return Draft(self._schema.created(allowed, pointer, bad),
-                     project_id, pointer)
+        return NewRecord(self._schema.created(allowed, pointer, bad),
+                         project_id, pointer)
 
     def _unwrapped(self, name: str) -> Any:
         body = self._call.body
         if not isinstance(body, dict) or name not in body:
             raise Invalid([Violation(
-                f'The body is an object with the one member {name}', '')])
+                f'The body must be an object with the one member {name}',
+                '')])
         if len(body) > 1:
             raise Invalid(Violation(
-                f'{values.quoted(one)} is no member of the body; it has the '
-                f'one member {name}', pointers.child('', one))
+                f'{values.quoted(one)} is not a member of the body; its one '
+                f'member is {name}', pointers.child('', one))
                 for one in body if one != name)
         return body[name]
 
@@ -177,8 +177,8 @@ class Writer:
     def _object(value: Any, pointer: str) -> Document:
         if not isinstance(value, dict):
             raise Invalid([Violation(
-                f'{pointer or "The record"}: {values.quoted(value)} is no '
-                f'object', pointer)])
+                f'{pointer[1:].replace("/", ".") or "The record"}: '
+                f'{values.quoted(value)} is not an object', pointer)])
         return value
 
 

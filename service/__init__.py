@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pileus without HTTP semantics.
 
-Nothing is imported before ``open`` is called: a worker patches the standard
+Nothing is imported before a function is called: a worker patches the standard
 library first (D3).
 """
 
@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
 
+    from service.domain.types import Catalogue
     from service.opened import Service
+
+
+def catalogue(conf: ConfigOpts) -> Catalogue:
+    """The types that ``[api] types_dir`` declares; no database is needed.
+
+    Raises StartError where there is no such directory, DeclarationError with
+    every mistake in its files.
+    """
+    from service import config
+    from service.domain import declare
+    return declare.read(config.find(conf, 'api', 'types_dir'))
 
 
 def open(conf: ConfigOpts) -> Service:
@@ -22,4 +34,4 @@ def open(conf: ConfigOpts) -> Service:
     files or the database do not allow to serve.
     """
     from service import opened
-    return opened.service(conf)
+    return opened.service(conf, catalogue(conf))

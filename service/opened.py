@@ -7,14 +7,9 @@ import logging
 from dataclasses import dataclass
 
 from oslo_config import cfg
-from oslo_db import exception as db_exception
-from sqlalchemy import exc as sa_exc
 
-from service import config
-from service.domain import declare, errors
 from service.domain.records import Records
 from service.domain.types import Catalogue
-from service.errors import StartError
 from service.storage import engine, evolve, tables
 from service.storage.store import Store
 
@@ -33,8 +28,8 @@ class Service:
         self.store.close()
 
 
-def service(conf: cfg.ConfigOpts) -> Service:
-    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+def service(conf: cfg.ConfigOpts, catalogue: Catalogue) -> Service:
+    """The records of the declared types, their tables brought up to date."""
     LOG.debug('Types read: %s',
               ', '.join(one.name for one in catalogue.live) or 'none')
     store = _store(conf, catalogue)
@@ -45,19 +40,11 @@ def service(conf: cfg.ConfigOpts) -> Service:
 def _store(conf: cfg.ConfigOpts, catalogue: Catalogue) -> Store:
     connected = engine.connect(conf)
     built = tables.build(catalogue)
-    where = connected.url.render_as_string(hide_password=True)
     try:
         engine.Transactions(connected).write(
             lambda connection: evolve.bring_up(connection, catalogue, built))
-    except (errors.Unavailable, sa_exc.SQLAlchemyError,
-            db_exception.DBError) as exc:
-        raise StartError(f'[database] connection: {where} cannot be used: '
-                         f'{_cause(exc)}') from exc
-    LOG.debug('Database ready: %s', where)
+    except engine.FAILURES as exc:
+        raise engine.unusable(connected, exc) from exc
+    LOG.debug('Database ready: %s',
+              connected.url.render_as_string(hide_password=True))
     return Store(connected, built)
-
-
-def _cause(exc: BaseException) -> str:
-    """What the driver said, in one line."""
-    said = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc
-    return ' '.join(str(getattr(said, 'orig', None) or said).split())

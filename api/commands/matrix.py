@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import service
 from api import extensions, policy
-from service import config
 from service.commands.printed import FORMATS, Row, takes_format
 from service.commands.tree import Arguments, Command, configuration
-from service.domain import declare
 from service.domain.caller import Caller
 from service.domain.types import Catalogue
 from service.domain.words import ACTIONS
@@ -24,7 +23,7 @@ _SAID = {True: 'yes', False: '-'}
 def matrix(arguments: Arguments) -> int:
     """Print each rule of each type, and what it says to each role."""
     conf = configuration(arguments)
-    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+    catalogue = service.catalogue(conf)
     extended = extensions.load(catalogue)
     rules = policy.Policy(conf, catalogue, extended)
     FORMATS[arguments.format](

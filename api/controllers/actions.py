@@ -59,11 +59,11 @@ class Actions:
         body = call.body
         if not isinstance(body, dict) or len(body) != 1:
             raise Invalid([Violation(
-                f'The body is an object with one member, the action: '
+                f'The body must be an object with one member, the action: '
                 f'{", ".join(known)}', '')])
         name = next(iter(body))
         if name not in known:
             raise Invalid([Violation(
-                f'{values.quoted(name)} is no action of a '
-                f'{self._declared.name}; known: {", ".join(known)}', '')])
+                f'{values.quoted(name)} is not an action of a '
+                f'{self._declared.name}; known are {", ".join(known)}', '')])
         return self._bound[name]

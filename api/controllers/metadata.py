@@ -85,7 +85,7 @@ def _check_key(key: str, body: dict[str, Any]) -> None:
     """Refuse a URL's key that is none, or that the body contradicts."""
     if not _KEY.is_valid(key):
         raise Invalid([Violation(
-            f'{values.quoted(key)} is no metadata key; a key has 1 to '
+            f'{values.quoted(key)} is not a metadata key; a key has 1 to '
             f'{schemas.METADATA_KEY["maxLength"]} characters.')])
     if body.get('key', key) != key:
         raise Invalid([Violation(

@@ -64,7 +64,7 @@ class Records:
         writer = self._writer(call)
         dry_run = call.flag('dry_run')
         key = idempotency.key(call.environ)
-        drafts, bulk = writer.drafts()
+        new, bulk = writer.new()
 
         def reply(made: Sequence[Record]) -> webob.Response:
             status = 200 if dry_run else 201
@@ -74,10 +74,10 @@ class Records:
                 call.shape.declared.plural: [
                     writer.view.document(one, call.mount) for one in made]})
         if key is None or dry_run:
-            return reply(self._records.create(call.shape, call.caller, drafts,
+            return reply(self._records.create(call.shape, call.caller, new,
                                               dry_run=dry_run))
         return idempotency.answer(call, key, self._records.create_once(
-            call.shape, call.caller, drafts,
+            call.shape, call.caller, new,
             idempotency.once(call, key, reply)))
 
     def replace(self, call: Call, id: str) -> webob.Response:
@@ -134,7 +134,7 @@ class Records:
         """The caller's view, made once for each shape and set of roles that
         some property asks for."""
         shape = call.shape
-        told = call.caller.roles & views.roles(shape)
+        told = call.caller.roles & shape.read_roles
         view = self._views.get((shape, told))
         if view is None:
             view = self._views[shape, told] = View(shape, told)

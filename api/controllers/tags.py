@@ -49,7 +49,7 @@ class Tags:
         """201 for a new tag, 204 for one that was there."""
         if not _TAG.is_valid(tag):
             raise Invalid([Violation(
-                f'{values.quoted(tag)} is no tag; a tag has 1 to '
+                f'{values.quoted(tag)} is not a tag; a tag has 1 to '
                 f'{schemas.TAG["maxLength"]} characters, none of them "/" or '
                 f'",".')])
         return self._parts.put(call, id, Part('tags', tag),

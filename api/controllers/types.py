@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import webob
 
@@ -12,11 +11,10 @@ from api import policy, replies, schemas
 from api.call import Call
 from api.extensions import Extension
 from api.policy import Policy
+from api.views import Document
 from service.domain import errors, query
-from service.domain.types import Catalogue, ResourceType, Shape
+from service.domain.types import MISSING, Catalogue, ResourceType, Shape
 from service.domain.words import ACTIONS
-
-Document = dict[str, Any]
 
 
 class Types:
@@ -46,9 +44,7 @@ class Types:
 
     def _whole(self, shape: Shape, call: Call) -> Document:
         declared = shape.declared
-        hidden = [one.name for one in shape.properties.values()
-                  if one.read_roles
-                  and not call.caller.roles & set(one.read_roles)]
+        hidden = shape.hidden(call.caller.roles)
         told = {name: one for name, one in shape.properties.items()
                 if one.name not in hidden}
         allowed = query.allowed(shape, hidden)
@@ -106,7 +102,7 @@ def _schema(shape: Shape, hidden: Iterable[str]) -> Document:
     for name, one in shape.properties.items():
         if one.description:
             schema['properties'][name]['description'] = one.description
-        if one.default is not schemas.MISSING:
+        if one.default is not MISSING:
             schema['properties'][name]['default'] = one.default
     return {**schema,
             '$schema': 'https://json-schema.org/draft/2020-12/schema',

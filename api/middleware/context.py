@@ -12,8 +12,10 @@ from oslo_context.context import RequestContext
 
 from api import addresses, errors, faults
 from api.policy import NAMESPACE, Policy
+from api.versions import Versions
 from service import config
 from service.domain.caller import Caller
+from service.domain.types import FIRST
 from service.loglines import escape
 
 IDENTITY = 'pileus.identity'
@@ -77,15 +79,16 @@ class NoAuth:
     def __init__(self, app: Callable[..., Any], service_type: str, *,
                  anywhere: bool) -> None:
         self._app = app
-        self._service_type = service_type
+        self._versions = Versions(service_type, FIRST)
         self._anywhere = anywhere
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not self._anywhere and not _local(environ):
-            refusal = faults.response(environ, self._service_type,
+            refusal = faults.response(environ, self._versions.service_type,
                                       errors.NotLocal())
             environ[faults.OURS] = True
+            refusal.headerlist += self._versions.stamp(None)
             return refusal(environ, start_response)
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
         enter(environ, environ.get('HTTP_X_PROJECT_ID', 'demo') or None,

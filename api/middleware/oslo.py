@@ -47,4 +47,4 @@ def cors(global_conf: Mapping[str, str], **local: str
                          'false, or name the origins')
     if not origins:
         return lambda app: app
-    return lambda app: oslo_cors.CORS(app, {'oslo_config_config': conf})
+    return lambda app: oslo_cors.CORS(app, conf)

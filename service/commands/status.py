@@ -12,8 +12,9 @@ from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 
+import service
 from service import config
-from service.domain import declare
+from service.domain.declare import DeclarationError
 from service.errors import StartError
 from service.storage import engine, evolve, tables
 
@@ -32,8 +33,8 @@ class Checks(upgradecheck.UpgradeCommands):
     def types(self) -> Result:
         """Every type file can be read."""
         try:
-            found = declare.read(config.find(self._conf, 'api', 'types_dir'))
-        except (StartError, declare.DeclarationError) as exc:
+            found = service.catalogue(self._conf)
+        except (StartError, DeclarationError) as exc:
             return Result(Code.FAILURE, str(exc))
         return Result(Code.SUCCESS, f'{len(found.live)} types')
 
@@ -41,7 +42,7 @@ class Checks(upgradecheck.UpgradeCommands):
         """The tables fit the types, or the next start can make them."""
         try:
             plan = self._plan()
-        except (StartError, declare.DeclarationError) as exc:
+        except (StartError, DeclarationError) as exc:
             return Result(Code.FAILURE, str(exc))
         if plan is None:
             return Result(Code.SUCCESS, 'The next start makes the database.')
@@ -51,7 +52,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _plan(self) -> evolve.Plan | None:
         """What a start would add; None where there is no database yet."""
-        catalogue = declare.read(config.find(self._conf, 'api', 'types_dir'))
+        catalogue = service.catalogue(self._conf)
         made = engine.connect(self._conf)
         file = made.url.database or ''
         if made.dialect.name == 'sqlite' and not os.path.exists(file):

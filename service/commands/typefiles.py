@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from service import config
+import service
 from service.commands.printed import FORMATS, Row, takes_format
 from service.commands.tree import Arguments, Command, configuration
 from service.domain import compare, declare
@@ -37,8 +37,7 @@ def _read(directory: str) -> Catalogue:
 
 def listed(arguments: Arguments) -> int:
     """Name the declared types."""
-    catalogue = declare.read(config.find(configuration(arguments), 'api',
-                                         'types_dir'))
+    catalogue = service.catalogue(configuration(arguments))
     FORMATS[arguments.format](
         ('name', 'collection', 'scope', 'since', 'until', 'file'),
         [_row(one) for one in catalogue.live], 'No type is declared.')

@@ -13,9 +13,8 @@ from typing import Any
 import jsonschema_rs
 
 from service.domain import instants, words
-from service.domain.mistakes import Mistake, printable, shown
-
-Place = tuple[str | int, ...]
+from service.domain.errors import printable
+from service.domain.mistakes import Mistake, Place, shown
 
 
 def mistakes(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -125,8 +124,8 @@ def _pattern(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
                                     pattern_options=words.REGEX)
     except jsonschema_rs.ValidationError:
         yield Mistake((*place, 'pattern'), f'{shown(schema["pattern"])} does '
-                      f'not compile: it is no regular expression, too '
-                      f'large, or has a look-around or back-reference')
+                      f'not compile: it is not a regular expression, '
+                      f'too large, or has a look-around or back-reference')
 
 
 def _required(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:

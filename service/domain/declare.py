@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 from service.domain import drafts, forms, relations, rules, source
 from service.domain.drafts import Draft
-from service.domain.mistakes import Mistake, printable
+from service.domain.errors import printable
+from service.domain.mistakes import Mistake
 from service.domain.types import Catalogue
 
 ENDING = '.yaml'

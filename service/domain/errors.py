@@ -43,10 +43,21 @@ class Violation(NamedTuple):
 #: One failure tells of at most so many things wrong.
 MAX_TOLD = 50
 
+#: A longer pointer is not worth its bytes in a reply.
+MAX_POINTER = 512
 
-def short(text: str) -> str:
+
+def short(text: str, longest: int = 80) -> str:
     """A client's word in an error text, which need not be told in full."""
-    return text if len(text) <= 80 else text[:77] + '...'
+    return text if len(text) <= longest else f'{text[:longest - 3]}...'
+
+
+def printable(text: str) -> str:
+    """The text with what could break or hide a line of the log escaped."""
+    if text.isprintable():
+        return text
+    return ''.join(one if one.isprintable() else
+                   one.encode('unicode_escape').decode() for one in text)
 
 
 class PileusError(Exception):

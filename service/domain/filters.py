@@ -55,8 +55,8 @@ def offered(shape: Shape, hidden: Sequence[str] = ()
                for one in names if one not in hidden}
     named = {name: one for name, one in shape.properties.items()
              if one.name in columns}
-    common = {name: one for name, one in COMMON.items()
-              if name != 'project_id' or declared.owned}
+    common = {name: COMMON[name] for name in declared.common
+              if name in COMMON}
     return {**named, **common}
 
 

@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.domain import words
-from service.domain.mistakes import Mistake, Note, nearest, shown
-
-Place = tuple[str | int, ...]
+from service.domain.mistakes import Mistake, Note, Place, nearest, shown
 
 
 def read(raw: Any, note: Note) -> dict[str, Any]:

@@ -9,13 +9,18 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from service.domain.errors import printable, short
+
+#: The way from the top of a type file to one of its words.
+Place = tuple[str | int, ...]
+
 _SIMPLE = re.compile(r'[A-Za-z_$][\w$-]*')
 
 
 class Mistake(NamedTuple):
-    """``place`` is the way from the top of the file to what is wrong."""
+    """What is wrong, and where."""
 
-    place: tuple[str | int, ...]
+    place: Place
     what: str
 
     def __str__(self) -> str:
@@ -39,18 +44,9 @@ def word(text: str) -> str:
     return text if _SIMPLE.fullmatch(text) else shown(text)
 
 
-def printable(text: str) -> str:
-    """The text with what could break or hide a line of the log escaped."""
-    if text.isprintable():
-        return text
-    return ''.join(one if one.isprintable() else
-                   one.encode('unicode_escape').decode() for one in text)
-
-
 def shown(value: Any) -> str:
     """A value from the file on one line, cut where it is long."""
-    text = printable(json.dumps(value, ensure_ascii=False))
-    return text if len(text) <= 60 else text[:57] + '...'
+    return short(printable(json.dumps(value, ensure_ascii=False)), 60)
 
 
 def nearest(text: str, known: Iterable[str]) -> str:

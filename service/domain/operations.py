@@ -42,12 +42,13 @@ _NEEDS: Mapping[str, str | None] = {
 def read(operations: Any) -> list[Operation]:
     """The operations as values; Invalid names all that are malformed."""
     if not isinstance(operations, list):
-        raise Invalid([Violation('A JSON Patch is an array of operations.',
-                                 '')])
+        raise Invalid([Violation(
+            'The body must be an array of operations, as a JSON Patch is.',
+            '')])
     if len(operations) > MAX_OPERATIONS:
         raise Invalid([Violation(
-            f'A JSON Patch has at most {MAX_OPERATIONS} operations, this one '
-            f'has {len(operations)}.', '')])
+            f'The body has {len(operations)} operations; a JSON Patch may '
+            f'have {MAX_OPERATIONS}.', '')])
     found = [one for index, operation in enumerate(operations)
              for one in _mistakes(index, operation)]
     if found:
@@ -86,7 +87,7 @@ def _pointer_mistake(raw: dict[str, Any], name: str) -> str | None:
     try:
         pointers.tokens(raw[name])
     except ValueError as exc:
-        return f'is no JSON Pointer: {quoted(raw[name])} {exc}'
+        return f'is not a JSON Pointer: {quoted(raw[name])} {exc}'
     return None
 
 

@@ -185,8 +185,8 @@ def _key(container: Any, step: str, above: list[str],
 
 def _index(step: str, most: int, above: list[str], member: str) -> int:
     if not _INDEX.fullmatch(step):
-        raise _Refused(member, f'{quoted(step)} is no index of the array at '
-                               f'{_at(above)}')
+        raise _Refused(member, f'{quoted(step)} is not an index of the '
+                               f'array at {_at(above)}')
     if int(step) > most:
         raise _Refused(member, f'{step} is past the end of the array at '
                                f'{_at(above)}')

@@ -8,10 +8,9 @@ from typing import Any
 
 from service.domain import constraints, values, words
 from service.domain.drafts import Draft
-from service.domain.mistakes import Mistake, shown
+from service.domain.mistakes import Mistake, Place, shown
 from service.domain.types import MISSING, Choice, Property, Version
 
-Place = tuple[str | int, ...]
 PropertyRule = Callable[[Draft, Property], Iterator[Mistake]]
 
 

@@ -18,11 +18,11 @@ from service.domain.errors import Invalid, Violation
 from service.domain.filters import Filter
 from service.domain.operands import MAX_VALUES, Misread
 from service.domain.sorts import SortKey
-from service.domain.tagging import Tags
+from service.domain.tagging import MAX_GROUPS, Tags
 
 __all__ = ['Filter', 'SortKey', 'Tags', 'Query', 'Allowed', 'allowed',
-           'parse', 'unknown_marker', 'MAX_PARAMETERS', 'MAX_VALUES',
-           'PARAMETERS']
+           'parse', 'shown', 'unknown_marker', 'violation',
+           'MAX_PARAMETERS', 'MAX_VALUES', 'PARAMETERS']
 
 #: The most parameters of one request. MariaDB joins at most 61 tables, and
 #: each tags-any is one.
@@ -67,7 +67,7 @@ def unknown_marker() -> Invalid:
     SECURITY: one error for all of them, or the marker would tell which ids
     exist.
     """
-    return Invalid([_violation('marker', _MARKER)])
+    return Invalid([violation('marker', _MARKER)])
 
 
 _MARKER = ('names no record of this list; leave it out to begin at the first '
@@ -93,7 +93,8 @@ def parse(shape: types.Shape, parameters: Sequence[tuple[str, str]],
     return query
 
 
-def _violation(name: str, reason: object) -> Violation:
+def violation(name: str, reason: object) -> Violation:
+    """What is wrong with a parameter, as a predicate behind its name."""
     return Violation(f'The parameter {name} {reason}.', parameter=name)
 
 
@@ -132,7 +133,7 @@ class _Reading:
         return query
 
     def _refuse(self, name: str, reason: object) -> None:
-        self.mistakes.append(_violation(name, reason))
+        self.mistakes.append(violation(name, reason))
 
     def _try(self, name: str, read: Callable[[], _T],
              otherwise: _D) -> _T | _D:
@@ -159,7 +160,7 @@ class _Reading:
             flaws = [reason for text in texts
                      for _, reason in values.storable(text)]
             if flaws:
-                self._refuse(_shown(name), flaws[0])
+                self._refuse(shown(name), flaws[0])
             else:
                 sound[name] = texts
         self.given = sound
@@ -171,8 +172,9 @@ class _Reading:
         statement to SQLAlchemy and to the database.
         """
         found = []
-        offered = filters.offered(self.shape, self.hidden)
-        for name in [one for one in self.given if not self._known(one)]:
+        asked = [one for one in self.given if not self._known(one)]
+        offered = filters.offered(self.shape, self.hidden) if asked else {}
+        for name in asked:
             if name not in offered:
                 self._unknown(name, offered)
                 continue
@@ -193,7 +195,7 @@ class _Reading:
 
     def _unknown(self, name: str, offered: Iterable[str]) -> None:
         others = ', '.join(filter(self._known, PARAMETERS))
-        self._refuse(_shown(name), (
+        self._refuse(shown(name), (
             f'is not known here; one may filter by {", ".join(offered)} and '
             f'give {others}'))
 
@@ -245,10 +247,9 @@ class _Reading:
         return tuple(dict.fromkeys(asked))
 
     def _readable(self) -> list[str]:
-        common = [name for name in types.COMMON
-                  if name != 'project_id' or self.shape.declared.owned]
-        return common + [name for name, one in self.shape.properties.items()
-                         if one.name not in self.hidden]
+        return [*self.shape.declared.common, *(
+            name for name, one in self.shape.properties.items()
+            if one.name not in self.hidden)]
 
     def _bounded(self, query: Query) -> None:
         count = query.tags.count + sum(
@@ -257,6 +258,11 @@ class _Reading:
             self.mistakes.append(Violation(
                 f'The query names {count} values in all; at most '
                 f'{MAX_VALUES} are taken.'))
+        groups = len(query.tags.any) + len(query.tags.not_all)
+        if groups > MAX_GROUPS:
+            self.mistakes.append(Violation(
+                f'The query gives tags-any and not-tags {groups} times; at '
+                f'most {MAX_GROUPS} are taken.'))
 
 
 #: Every parameter of a list that is no filter.
@@ -276,7 +282,7 @@ def _marker(text: str) -> str:
         raise Misread(_MARKER) from None
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A parameter's name in an error: a reply can hold it, and is short."""
     text = name.encode(errors='replace').decode().replace('\0', '?')
     return text if len(text) <= 64 else text[:61] + '...'

@@ -45,7 +45,7 @@ class Page(NamedTuple):
     total: int | None
 
 
-class Draft(NamedTuple):
+class NewRecord(NamedTuple):
     """A record to be made: its columns, whose it shall be (None: the
     cloud's), and where in the body it stands."""
 
@@ -63,10 +63,10 @@ class Records:
         self._store = store
         self._max_cascade = max_cascade
 
-    def create(self, shape: Shape, caller: Caller, drafts: Sequence[Draft],
+    def create(self, shape: Shape, caller: Caller, new: Sequence[NewRecord],
                *, dry_run: bool = False) -> list[Record]:
         """Make records, all or none; their ids are the service's choice."""
-        made, pointers = _all_made(shape.declared, drafts)
+        made, pointers = _all_made(shape.declared, new)
 
         def work(rows: Rows) -> list[Record]:
             self._insert(rows, shape, caller, made, pointers)
@@ -74,9 +74,9 @@ class Records:
         return self._write(work, dry_run)
 
     def create_once(self, shape: Shape, caller: Caller,
-                    drafts: Sequence[Draft], once: Once) -> Kept:
+                    new: Sequence[NewRecord], once: Once) -> Kept:
         """As ``create``, or the reply that the first such request got."""
-        made, pointers = _all_made(shape.declared, drafts)
+        made, pointers = _all_made(shape.declared, new)
 
         def work(rows: Rows) -> Kept:
             kept, first = once.claim(rows, made)
@@ -97,12 +97,12 @@ class Records:
             lambda rows: _page(rows, declared, owner, query))
 
     def replace(self, shape: Shape, caller: Caller, id: str,
-                seen: Condition, draft: Callable[[], Draft], edit: Edit,
+                seen: Condition, new: Callable[[], NewRecord], edit: Edit,
                 pointer: str, *, unread: Collection[str] = (),
                 dry_run: bool = False) -> tuple[Record, bool]:
         """Replace the record ``id``, or make it; say whether it was made.
 
-        ``draft`` gives what a new record would be, ``edit`` what an existing
+        ``new`` gives what a new record would be, ``edit`` what an existing
         one becomes. An id that stands in another project is ``IdTaken``: ids
         are unique over all projects (D17).
         """
@@ -116,7 +116,7 @@ class Records:
                                     pointer, unread), False
             if rows.taken(declared, [id]):
                 raise errors.IdTaken(id=id)
-            made = _made(declared, id, draft())
+            made = _made(declared, id, new())
             self._insert(rows, shape, caller, [made], [pointer])
             return made, True
         return self._write(work, dry_run)
@@ -204,19 +204,19 @@ class _Undone(Exception):
     """Rolls a dry run back, and carries its answer out."""
 
 
-def _all_made(declared: ResourceType, drafts: Sequence[Draft]
+def _all_made(declared: ResourceType, new: Sequence[NewRecord]
               ) -> tuple[list[Record], list[str]]:
-    """The records that drafts become, and where in the body each stands."""
-    return ([_made(declared, str(uuid.uuid4()), draft) for draft in drafts],
-            [draft.pointer for draft in drafts])
+    """The records that are made of new ones, and where each stands."""
+    return ([_made(declared, str(uuid.uuid4()), one) for one in new],
+            [one.pointer for one in new])
 
 
-def _made(declared: ResourceType, id: str, draft: Draft) -> Record:
+def _made(declared: ResourceType, id: str, new: NewRecord) -> Record:
     now = instants.now()
     record = {'id': id, 'generation': 1, 'created_at': now,
-              'updated_at': now, 'tags': [], 'metadata': {}, **draft.values}
+              'updated_at': now, 'tags': [], 'metadata': {}, **new.values}
     if declared.owned:
-        record['project_id'] = draft.project_id
+        record['project_id'] = new.project_id
     return record
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 
 from service.domain.drafts import Draft
-from service.domain.mistakes import Mistake, printable, shown
+from service.domain.errors import printable
+from service.domain.mistakes import Mistake, shown
 from service.domain.properties import born
 from service.domain.types import Property, ResourceType
 

@@ -19,7 +19,6 @@ from service.domain.types import Catalogue, Property, ResourceType
 #: How many referring records a refusal names.
 NAMED = 3
 
-
 #: A record among those of all types: clients choose ids, and two types may
 #: have one of the same.
 Key = tuple[str, str]

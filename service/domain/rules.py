@@ -12,8 +12,8 @@ from itertools import chain
 
 from service.domain import sizes, words
 from service.domain.drafts import Draft
-from service.domain.mistakes import Mistake, nearest, shown
-from service.domain.properties import PROPERTY_RULES, Place
+from service.domain.mistakes import Mistake, Place, nearest, shown
+from service.domain.properties import PROPERTY_RULES
 
 #: InnoDB keeps about this many texts a row before their pointers fill it,
 #: and takes 64 keys a table; a reference needs one each.

@@ -64,5 +64,3 @@ class Seen:
 
 _CHANGED = {True: 'was changed since it was read', False: 'does not exist'}
 
-
-ANYHOW = Seen()

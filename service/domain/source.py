@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from service.domain.mistakes import printable
+from service.domain.errors import printable
 
 #: The largest file, in bytes, and the deepest nesting that is read.
 MAX_BYTES = 256 * 1024

@@ -36,6 +36,10 @@ class Tags:
             map(len, (*self.any, *self.not_all)))
 
 
+#: The most groups of one list. A database looks each of them up by itself: 44
+#: took SQLite eight seconds among fifty thousand records of twenty tags.
+MAX_GROUPS = 10
+
 PARAMETERS = ('tags', 'tags-any', 'not-tags', 'not-tags-any')
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ class Version(NamedTuple):
         """
         match = _VERSION.fullmatch(text)
         if match is None:
-            raise ValueError(f'{text!r} is no version such as 1.4')
+            raise ValueError(f'{text!r} is not a version such as 1.4')
         return cls(int(match[1]), int(match[2]))
 
 
@@ -116,6 +117,12 @@ class Property:
     def choices(self, version: Version) -> tuple[Any, ...]:
         return tuple(one.const for one in self.enum if one.known(version))
 
+    def readable(self, roles: frozenset[str]) -> bool:
+        return not self.read_roles or not roles.isdisjoint(self.read_roles)
+
+    def writable(self, roles: frozenset[str]) -> bool:
+        return not self.write_roles or not roles.isdisjoint(self.write_roles)
+
 
 @dataclass(frozen=True, slots=True)
 class Exclusive:
@@ -140,6 +147,17 @@ class Shape:
     declared: ResourceType
     since: Version
     properties: Mapping[str, Property]
+
+    @cached_property
+    def read_roles(self) -> frozenset[str]:
+        """The roles that decide who may read what of it."""
+        return frozenset(role for prop in self.properties.values()
+                         for role in prop.read_roles)
+
+    def hidden(self, roles: frozenset[str]) -> tuple[str, ...]:
+        """The columns that a caller of these roles may not read."""
+        return tuple(prop.name for prop in self.properties.values()
+                     if not prop.readable(roles))
 
     def choices(self, prop: Property) -> tuple[Any, ...]:
         return prop.choices(self.since)
@@ -189,6 +207,12 @@ class ResourceType:
     def owned(self) -> bool:
         """Each record belongs to one project."""
         return self.scope == 'project'
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """What its records have besides their properties, in reply order."""
+        return tuple(name for name in COMMON
+                     if name != 'project_id' or self.owned)
 
     @property
     def live(self) -> Iterable[Property]:

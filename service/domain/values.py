@@ -17,7 +17,7 @@ from itertools import chain
 from typing import Any
 
 from service.domain import instants, pointers
-from service.domain.errors import Violation, short
+from service.domain.errors import Violation, printable, short
 from service.domain.types import Property, Shape
 
 #: How many objects and arrays may stand in each other.
@@ -178,8 +178,8 @@ def normal(prop: Property, value: Any) -> Any:
 
 
 def quoted(value: object) -> str:
-    """A client's value in an error text: on one line, and not long."""
-    return short(repr(value))
+    """A client's value in an error text: as JSON, on one line, not long."""
+    return short(printable(json.dumps(value, ensure_ascii=False)))
 
 
 def _known(shape: Shape,

@@ -12,8 +12,8 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -178,21 +178,16 @@ class Transactions:
             exception_checker=_again)
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            with self._engine.connect() as connection:
-                return work(connection)
-        except _UNAVAILABLE as exc:
-            raise _unavailable(exc) from exc
+        with _told(), self._engine.connect() as connection:
+            return work(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction; again, whole, if it was raced.
 
         ``work`` must bear being run twice: it may change only the database.
         """
-        try:
+        with _told():
             return self._retried(self._write_once)(work)
-        except (*_UNAVAILABLE, db_exception.DBDeadlock, Raced) as exc:
-            raise _unavailable(exc) from exc
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
         with self._turn, self._writer.begin() as connection:
@@ -200,11 +195,12 @@ class Transactions:
 
 
 #: The database cannot be reached, is full, locked or read-only, or is not the
-#: one whose tables were looked at when this began. A failure
-#: to connect reaches us as SQLAlchemy's own class, untranslated.
+#: one whose tables were looked at when this began, or others were faster each
+#: time. A failure to connect reaches us as SQLAlchemy's own class.
 _UNAVAILABLE = (db_exception.DBConnectionError, sa_exc.OperationalError,
                 sa_exc.TimeoutError, db_exception.DBNonExistentDatabase,
-                db_exception.DBNonExistentTable)
+                db_exception.DBNonExistentTable, db_exception.DBDeadlock,
+                Raced)
 
 
 #: Another transaction took the name or removed the target between our look
@@ -221,6 +217,38 @@ def _busy(exc: BaseException) -> bool:
     """Another process holds SQLite's write lock."""
     return (isinstance(exc, sa_exc.OperationalError)
             and 'database is locked' in str(exc.orig))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A database that cannot answer now is Unavailable."""
+    try:
+        yield
+    except _UNAVAILABLE as exc:
+        raise _unavailable(exc) from exc
+    except db_exception.DBError as exc:
+        if not _damaged(exc):
+            raise
+        raise _unavailable(exc) from exc
+
+
+def _damaged(exc: db_exception.DBError) -> bool:
+    """SQLite's file is no database, or not all of one any more."""
+    said = getattr(exc.inner_exception, 'orig', None)
+    return type(said) is sqlite3.DatabaseError
+
+
+#: What a database raises that a start cannot go on with.
+FAILURES = (errors.Unavailable, sa_exc.SQLAlchemyError, db_exception.DBError)
+
+
+def unusable(engine: Engine, exc: BaseException) -> StartError:
+    """Why the service cannot start on this database, as its driver has it."""
+    where = engine.url.render_as_string(hide_password=True)
+    said = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc
+    reason = ' '.join(str(getattr(said, 'orig', None) or said).split())
+    return StartError(f'[database] connection: {where} cannot be used: '
+                      f'{reason}')
 
 
 def _unavailable(exc: BaseException) -> errors.Unavailable:

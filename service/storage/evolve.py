@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from oslo_db import exception as db_exception
-from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import Connection, Engine
 
 from service.domain import types
 from service.domain.types import Catalogue, Property
 from service.errors import StartError
-from service.storage.tables import Tables, table_name
+from service.storage.engine import FAILURES, unusable
+from service.storage.tables import Tables, owner, table_name
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,8 @@ def planned(engine: Engine, catalogue: Catalogue, tables: Tables) -> Plan:
     try:
         with engine.connect() as connection:
             return plan(connection, catalogue, tables)
-    except (sa_exc.SQLAlchemyError, db_exception.DBError) as exc:
-        where = engine.url.render_as_string(hide_password=True)
-        raise StartError(f'[database] connection: {where} cannot be used: '
-                         f'{exc}') from exc
+    except FAILURES as exc:
+        raise unusable(engine, exc) from exc
 
 
 def plan(connection: Connection, catalogue: Catalogue,
@@ -119,8 +116,8 @@ def _lost_uniques(inspector: sa.Inspector, table: sa.Table,
                   ) -> Iterator[tuple[str, ...]]:
     real = {tuple(one['column_names'])
             for one in inspector.get_unique_constraints(table.name)}
-    owner = ('project_id',) if declared.owned else ()
-    return (names for names in declared.unique if (*owner, *names) not in real)
+    return (names for names in declared.unique
+            if (*owner(declared), *names) not in real)
 
 
 def _unfilled(columns: Iterable[tuple[sa.Table, Property]]) -> Iterator[str]:

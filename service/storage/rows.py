@@ -86,10 +86,11 @@ class Rows:
         with self._connection.execute(lists.select(
                 self._tables.of(declared), self._tables.tags, query, owner,
                 marker)) as result:
+            names = tuple(result.keys())
             for row in result:
                 if len(records) == query.limit or size > MAX_PAGE:
                     return records, True
-                records.append(dict(row._mapping))
+                records.append(dict(zip(names, row, strict=True)))
                 size += len(orjson.dumps(tuple(row)))
         return records, False
 

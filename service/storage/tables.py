@@ -136,7 +136,7 @@ def _immediate(constraint: _Reference, compiler: Any, **options: Any) -> str:
 
 def _uniques(declared: ResourceType) -> Iterable[sa.UniqueConstraint]:
     for names in declared.unique:
-        yield sa.UniqueConstraint(*_owner(declared), *names,
+        yield sa.UniqueConstraint(*owner(declared), *names,
                                   name=_named('uq', declared, names))
 
 
@@ -144,7 +144,7 @@ def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
     """What lists filter and sort on; ``id`` last makes every order total."""
     for names in orders.indexed(declared):
         yield sa.Index(_named('ix', declared, names),
-                       *_owner(declared), *names, 'id',
+                       *owner(declared), *names, 'id',
                        postgresql_ops=orders.nulls_first(declared, names))
     if declared.owned:
         yield sa.Index(_named('ix', declared, ('id',)), 'project_id', 'id')
@@ -153,7 +153,8 @@ def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
             yield sa.Index(_named('ir', declared, (one.name,)), one.name)
 
 
-def _owner(declared: ResourceType) -> tuple[str, ...]:
+def owner(declared: ResourceType) -> tuple[str, ...]:
+    """What every key of a type begins with."""
     return ('project_id',) if declared.owned else ()
 
 
@@ -169,8 +170,7 @@ def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
 def _counter(metadata: sa.MetaData) -> sa.Table:
     """One row: the number of the newest revision, in commit order.
 
-    ``generation`` counts the schemas that were applied: a writer that still
-    works by an older one matches no row (D25).
+    ``generation`` counts the schemas that were applied.
     """
     return sa.Table(
         'pileus_counter', metadata,

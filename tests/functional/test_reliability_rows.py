@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import configparser
+from pathlib import Path
+
 import pytest
 
 from tests.functional import claims
+
+TOX = Path(__file__).parents[2] / 'tox.ini'
 
 #: What a list of rows is about -> the rows that must be proven.
 OWNED = {
@@ -13,6 +18,11 @@ OWNED = {
                           'J08', 'J09', 'J10', 'J11'),
     'requests': ('A01', 'A02', 'A14', 'R10', 'R14', 'R15'),
     'consistency': ('C01', 'C03', 'C04', 'C11', 'C12'),
+    'the wire': tuple(f'H{number:02}' for number in range(1, 25)),
+    'resources': (*(f'R{number:02}' for number in range(1, 10)),
+                  'R11', 'R13', 'R16', 'R17'),
+    'log lines': ('L04',),
+    'process life': tuple(f'S{number:02}' for number in range(1, 13)),
 }
 
 
@@ -24,3 +34,13 @@ def claimed():
 @pytest.mark.parametrize('about', OWNED)
 def test_every_row_is_named_by_a_test(claimed, about):
     assert [row for row in OWNED[about] if row not in claimed] == []
+
+
+def test_the_gate_runs_the_tests_of_the_peer():
+    """H22: they come with eventlet's source and are no tests of this tree;
+    what runs them is an environment of their own."""
+    tox = configparser.RawConfigParser()
+    tox.read(TOX)
+    assert 'peer-eventlet' in tox['tox']['env_list'].split()
+    command = tox['testenv:peer-eventlet']['commands'].replace('{/}', '/')
+    assert (TOX.parent / command.split()[1]).is_file()

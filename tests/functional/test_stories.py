@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every story, told to the application and to the running service.
+"""Every story, told to the application and to what serves it.
 
 A story is a file in ``stories/``, read by gabbi: requests in order, with the
 answers they must have. ``types`` at its top names types of ``types/`` to
 serve instead of the shipped ones, ``conf`` sets options. Each story meets an
-empty database of its own, once for each way to serve in ``SERVED``.
+empty database of its own, once for each way to serve in ``SERVED``; what is
+told to gunicorn bears its mark, for a run of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gabbi import suitemaker
 from gabbi.handlers import RESPONSE_HANDLERS
 
 from service import config, paste
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness import Daemon, Gunicorn, config_dir
 
 HERE = Path(__file__).parent
 STORIES = sorted(path for room in ('stories', 'conformance')
@@ -60,15 +61,26 @@ def daemon(directory: Path) -> Iterator[Target]:
         yield Target(running.host, running.port)
 
 
+@contextlib.contextmanager
+def gunicorn(directory: Path) -> Iterator[Target]:
+    """Another server, with threads: what is promised holds without ours."""
+    with Gunicorn(directory) as running:
+        yield Target(running.host, running.port)
+
+
 #: Ways to serve a config directory.
 SERVED: Mapping[str, Callable[
     [Path], contextlib.AbstractContextManager[Target]]] = {
-        'in process': in_process, 'daemon': daemon}
+        'in process': in_process, 'daemon': daemon, 'gunicorn': gunicorn}
+
+#: Marks of a way to serve, by which a run leaves it out or has it alone.
+MARKED = {'gunicorn': pytest.mark.gunicorn}
 
 
 @pytest.mark.parametrize('story', STORIES, ids=lambda one: (
     f'{one.parent.name}-{one.stem}'))
-@pytest.mark.parametrize('served', SERVED)
+@pytest.mark.parametrize('served', [
+    pytest.param(way, marks=MARKED.get(way, ())) for way in SERVED])
 def test_the_story_goes_as_told(served: str, story: Path,
                                 tmp_path: Path) -> None:
     told = yaml.safe_load(story.read_text())

@@ -18,8 +18,8 @@ from oslo_config import cfg
 from service import config
 from service.domain import declare
 from service.domain.caller import Caller
-from service.domain.records import Draft, Records
-from service.domain.seen import ANYHOW
+from service.domain.records import NewRecord, Records
+from service.domain.seen import Seen
 from service.domain.store import Record
 from service.domain.types import FIRST, MISSING, Catalogue, ResourceType, Shape
 from service.storage import engine, evolve, tables
@@ -28,6 +28,9 @@ from service.storage.tables import Tables
 
 ADMIN = Caller('demo', 'root', frozenset({'admin'}), True, 'req-1')
 MEMBER = Caller('demo', 'ada', frozenset({'member'}), False, 'req-2')
+
+#: A write that says nothing of what it saw.
+ANYHOW = Seen()
 
 
 def catalogue(**files: str) -> Catalogue:
@@ -76,17 +79,17 @@ class World:
         assert found is not None
         return found
 
-    def draft(self, name: str, /, project: str | None = 'demo',
-              **values: Any) -> Draft:
+    def new(self, name: str, /, project: str | None = 'demo',
+            **values: Any) -> NewRecord:
         """A record to be: what is not given has its default."""
         defaults = {one.name: None if one.default is MISSING else one.default
                     for one in self.type(name).live}
-        return Draft({**defaults, **values}, project, f'/{name}')
+        return NewRecord({**defaults, **values}, project, f'/{name}')
 
     def make(self, name: str, /, project: str = 'demo',
              **values: Any) -> Record:
         return self.records.create(self.shape(name), ADMIN, [
-            self.draft(name, project, **values)])[0]
+            self.new(name, project, **values)])[0]
 
     def change(self, name: str, id: str, /, **values: Any) -> Record:
         return self.records.change(self.shape(name), ADMIN, id, ANYHOW,

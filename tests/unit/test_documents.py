@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from api import errors as asked
 from api import faults
 from service.domain import errors, words
 from service.process import refusals
+from service.process.limits import Limits
 
 DOC = Path(__file__).parents[2] / 'doc/source'
 
@@ -78,3 +80,12 @@ def test_every_word_of_a_property_is_documented_once():
 def test_every_name_of_a_table_is_documented_once(title, table):
     names = re.findall(r'``([^`]+)``', section('declaring.rst', title))
     assert sorted(names) == sorted(table)
+
+
+def test_every_limit_of_the_server_is_documented_once():
+    rowed = [name for title in ('What is sent', 'How long it takes',
+                                'How much at once')
+             for name in first_cells('operating-limits.rst', title)]
+    limits = {one.name for one in dataclasses.fields(Limits)}
+    assert sorted(rowed) == sorted(limits - {'service_type',
+                                             'reserved_paths'})

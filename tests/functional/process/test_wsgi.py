@@ -15,19 +15,23 @@ from tests.functional.process.load import Load
 #: Looks at the module, then asks it for the application.
 SCRIPT = """
 import sys
+from wsgiref.util import setup_testing_defaults
 from service import wsgi
 assert not hasattr(wsgi.application, 'urlmap')
 answer = []
-body = wsgi.application({'PATH_INFO': '/', 'REQUEST_METHOD': 'GET'},
-                        lambda status, headers: answer.append(status))
+environ = {'SCRIPT_NAME': '', 'PATH_INFO': sys.argv[1]}
+setup_testing_defaults(environ)
+body = wsgi.application(environ, lambda status, headers, exc_info=None:
+                        answer.append(status))
 print(answer[0], b''.join(body).decode(), 'eventlet' in sys.modules,
       wsgi.build() is wsgi.build())
 """
 
 
-def ask(directory: Path) -> subprocess.CompletedProcess[str]:
+def ask(directory: Path, path: str = '/'
+        ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, '-c', SCRIPT], capture_output=True, text=True,
+        [sys.executable, '-c', SCRIPT, path], capture_output=True, text=True,
         timeout=60, env={**os.environ, 'PYTHONPATH': str(ROOT),
                          'OS_PILEUS_CONFIG_DIR': str(directory)})
 
@@ -36,6 +40,12 @@ def test_the_module_serves_the_config_directory(tmp_path: Path) -> None:
     done = ask(config_dir(tmp_path, {}, paste=apps.paste()))
     assert done.stdout.startswith('200 OK first '), done.stderr
     assert done.stdout.endswith('GET False True\n')
+
+
+def test_a_list_from_the_database_needs_no_eventlet(tmp_path: Path) -> None:
+    done = ask(config_dir(tmp_path), '/v1/racks')
+    assert done.stdout.startswith('200 OK {"racks":[]'), done.stderr
+    assert done.stdout.endswith(' False True\n')
 
 
 def test_what_keeps_it_from_starting_is_named(tmp_path: Path) -> None:

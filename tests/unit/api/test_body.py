@@ -168,21 +168,22 @@ def test_what_is_not_json_is_refused_with_line_and_column(raw, told):
     assert told in violation.detail
 
 
-def test_every_mistake_of_a_body_is_told_at_once_up_to_twenty():
+def test_every_mistake_of_a_body_is_told_at_once_up_to_a_bound():
     violations = refused(b'{"a": "\\u0000", "b": [1e999], "c": 1e19, '
                          b'"d": 10000000000000000000}')
     assert [one.pointer for one in violations] == ['/a', '/d', '/b/0']
-    assert len(refused(b'[' + b'NaN,' * 100_000 + b'1]')) == 20
-    assert len(refused(b'[' + b'{"a":1,"a":1},' * 1000 + b'1]')) == 20
+    assert len(refused(b'[' + b'NaN,' * 100_000 + b'1]')) == errors.MAX_TOLD
+    assert len(refused(
+        b'[' + b'{"a":1,"a":1},' * 1000 + b'1]')) == errors.MAX_TOLD
 
 
 def test_a_refusal_stays_small_whatever_the_names_of_the_body():
     """R10: half a megabyte of name above a thousand mistakes."""
     violations = refused(b'{"' + b'k' * 500_000 + b'": ['
                          + b'NaN,' * 1000 + b'1]}')
-    assert len(violations) == 20
+    assert len(violations) == errors.MAX_TOLD
     assert {one.pointer for one in violations} == {None}
-    assert len(str(violations)) < 5000
+    assert len(str(violations)) < 8000
 
 
 def test_a_refused_body_is_a_bad_request_with_a_code_of_its_own():
@@ -252,11 +253,11 @@ def test_a_content_type_names_one_of_the_accepted(header, accepted, named):
     ('application/json; charset=', 'not read here'),
     ('application/json; charset = utf-8', 'not read here'),
     ('application/json; charset="utf-8', 'not read here'),
-    ('application/json; charset=utf-16', "charset 'utf-16'"),
+    ('application/json; charset=utf-16', 'charset "utf-16"'),
     ('application/json; charset=ISO-8859-1', 'send UTF-8'),
     ('application/json; charset=utf8', 'send UTF-8'),
     ('application/json; charset=""', 'send UTF-8'),
-    ('application/json; charset=utf-8; charset=utf-7', "'utf-7'"),
+    ('application/json; charset=utf-8; charset=utf-7', '"utf-7"'),
 ])
 def test_any_other_content_type_is_refused_with_what_would_do(header, told):
     """J04"""
@@ -291,5 +292,5 @@ def test_a_body_as_it_is_needs_no_encoding(header):
 def test_a_compressed_body_is_refused(header):
     """R09"""
     with pytest.raises(refusals.UnsupportedMediaType,
-                       match=f"Content-Encoding: '{header}'"):
+                       match=f'Content-Encoding: "{header}"'):
         body.check_encoding(header)

@@ -4,7 +4,9 @@
 import json
 
 import pytest
+from oslo_context.context import get_current
 
+from api import addresses
 from api.middleware import context
 from api.middleware.context import Identity, NoAuth
 from api.policy import Policy
@@ -80,3 +82,40 @@ def test_only_an_administrator_is_one_everywhere(tmp_path):
     assert not member.caller(rules).everywhere
     assert not admin.caller(None).everywhere
     assert member.caller(rules).owner == 'demo'
+
+
+@pytest.mark.parametrize('said', [
+    {'HTTP_X_FORWARDED_FOR': '192.0.2.1'},
+    {'HTTP_X_FORWARDED_FOR': '192.0.2.1:5000'},
+    {'HTTP_X_FORWARDED_FOR': 'unknown'},
+    {'HTTP_X_FORWARDED_FOR': '127.0.0.1, 192.0.2.1'},
+    {'HTTP_X_FORWARDED_FOR': '192.0.2.1, 127.0.0.1'},
+    {addresses.PEER: '10.0.0.5'},
+    {addresses.PEER: '10.0.0.5', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'}])
+def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
+    """A proxy on this machine would else make everybody local."""
+    assert asked(**said)[0].status == 403
+    assert asked(anywhere=True, **said)[0].status == 200
+
+
+def test_a_proxy_on_this_machine_for_this_machine_is_served():
+    assert asked(HTTP_X_FORWARDED_FOR='127.0.0.1, ::1')[0].status == 200
+
+
+def test_a_refusal_names_the_version_like_any_reply():
+    got, _ = asked(HTTP_HOST='evil.example.org')
+    assert got.header('OpenStack-API-Version') == 'pileus 1.0'
+    assert got.header('Vary') == 'OpenStack-API-Version'
+
+
+def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
+    asked(HTTP_X_USER_ID='ada\x85\x9b2J"', HTTP_X_PROJECT_ID='p' * 9000)
+    known = get_current()
+    assert known.user_id == 'ada\\u0085\\u009b2J\\"'
+    assert known.project_id == 'p' * 64 + '...'
+
+
+def test_a_user_fits_into_the_history():
+    """A database with lengths would refuse each of its writes."""
+    _, who = asked(HTTP_X_USER_ID='u' * 9000)
+    assert who.user_id == 'u' * context.MAX_USER

@@ -77,7 +77,7 @@ def test_a_path_of_its_own_says_all_of_its_route(lamps):
 @pytest.mark.parametrize('controller, told', [
     ('no_such_module:Lamps', "No module named 'no_such_module'"),
     ('lamps_for_tests:Candles', 'Candles'),
-    ('lamps_for_tests:number', 'is no class'),
+    ('lamps_for_tests:number', 'is not a class'),
     ('lamps_for_tests:Broken', 'the schema of light'),
 ])
 def test_what_cannot_be_loaded_stops_the_start(lamps, controller, told):

@@ -97,6 +97,26 @@ def test_a_failure_the_caller_can_act_on_is_told_and_logged_in_a_line(
     assert '\n' not in caplog.records[0].getMessage()
 
 
+def test_what_was_invalid_is_logged_by_its_place_alone(caplog):
+    """L03: the text quotes the value, which may be a password."""
+    with caplog.at_level(logging.INFO, 'api.faults'):
+        guarded(errors.Invalid([
+            errors.Violation("bmc_password: 'hunter' is too short",
+                             '/host/bmc_password'),
+            errors.Violation("The parameter token has 'hunter'",
+                             parameter='token\n'),
+            errors.Violation("'hunter' is no tag")]))
+    assert caplog.records[0].getMessage() == (
+        "invalid: at '/host/bmc_password', 'token\\n'")
+
+
+def test_a_pointer_that_is_longer_than_its_use_is_left_out():
+    document = json.loads(guarded(errors.Invalid([
+        errors.Violation('It is wrong', '/' + 'x' * 600),
+        errors.Violation('It is wrong', '/x')])).body)
+    assert ['source' in one for one in document['errors']] == [False, True]
+
+
 def test_a_bug_is_logged_with_its_traceback_and_gives_nothing_away(caplog):
     reply = guarded(TypeError('secret'))
     assert reply.status_int == 500

@@ -100,3 +100,13 @@ def test_every_action_of_every_type_has_a_rule_with_a_description():
     for declared in TYPES.live:
         for action in ACTIONS:
             assert found[name(declared, action)].description
+
+
+def test_callers_of_thousands_of_roles_are_not_remembered(tmp_path):
+    """A header holds that many, and each set of them half a megabyte."""
+    rules = policy(tmp_path)
+    for number in range(20):
+        many = [f'r{number}-{one}' for one in range(100)]
+        assert 'create' not in allowed(rules, caller(*many), 'host')
+        assert 'create' in allowed(rules, caller('member', *many), 'host')
+    assert rules._decide.cache_info().currsize == 0

@@ -8,7 +8,8 @@ import pytest
 from api import preconditions
 from api.errors import PreconditionRequired
 from service.domain.errors import Invalid
-from service.domain.seen import ANYHOW, Seen
+from service.domain.seen import Seen
+from tests.unit.stored import ANYHOW
 
 ETAG = '"3-5f2a9c1b07-77ab01ce"'
 STAMP = '3-5f2a9c1b07'

@@ -26,7 +26,7 @@ RECORD = {
 
 
 def view(version=FIRST, roles=(), fields=None):
-    return View(BOOK.at(version), roles, fields)
+    return View(BOOK.at(version), frozenset(roles), fields)
 
 
 def test_a_document_has_all_members_in_one_order():
@@ -71,7 +71,7 @@ def test_only_the_fields_asked_for():
 def test_a_record_of_the_cloud_shows_no_project():
     record = {name: RECORD[name] for name in (
         'id', 'generation', 'created_at', 'updated_at', 'tags', 'metadata')}
-    assert 'project_id' not in View(SHELF.at(FIRST), ()).document(
+    assert 'project_id' not in View(SHELF.at(FIRST), frozenset()).document(
         record, MOUNT)
 
 

@@ -164,14 +164,14 @@ def test_a_project_has_as_many_as_it_may(world):
 
 
 def test_each_project_of_a_list_is_counted_by_itself(world):
-    drafts = [world.draft('host', project, name=name)
+    new = [world.new('host', project, name=name)
               for project in ('one', 'two') for name in 'ab']
-    made = world.records.create(world.shape('host'), stored.ADMIN, drafts)
+    made = world.records.create(world.shape('host'), stored.ADMIN, new)
     assert len(made) == 4
 
 
 def test_a_list_is_counted_as_a_whole(world):
-    drafts = [world.draft('host', name=name) for name in 'abc']
+    new = [world.new('host', name=name) for name in 'abc']
     with pytest.raises(errors.QuotaExceeded):
-        world.records.create(world.shape('host'), stored.ADMIN, drafts)
+        world.records.create(world.shape('host'), stored.ADMIN, new)
     assert world.names('host') == []

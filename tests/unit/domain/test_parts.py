@@ -9,7 +9,8 @@ import pytest
 
 from service.domain import errors
 from service.domain.parts import Part, SeenPart
-from service.domain.seen import ANYHOW, Seen, stamp
+from service.domain.seen import Seen, stamp
+from tests.unit.stored import ANYHOW
 
 RECORD: dict[str, Any] = {
     'id': 'r1', 'generation': 3,
@@ -82,11 +83,11 @@ LATE = Seen(stamps=frozenset({'late'}))
 
 
 @pytest.mark.parametrize(('seen', 'part', 'text'), [
-    (Seen(absent=True), KEY, "The metadata key 'k' of the host r1 exists "
+    (Seen(absent=True), KEY, 'The metadata key "k" of the host r1 exists '
      'already; read it again and retry.'),
-    (Seen(exists=True), NEW, "The metadata key 'new' of the host r1 does not "
+    (Seen(exists=True), NEW, 'The metadata key "new" of the host r1 does not '
      'exist; read it again and retry.'),
-    (LATE, NEW, "The metadata key 'new' of the host r1 does not exist; read "
+    (LATE, NEW, 'The metadata key "new" of the host r1 does not exist; read '
      'it again and retry.'),
     (LATE, TAGS, 'The tag list of the host r1 was changed since it was read; '
      'read it again and retry.')])

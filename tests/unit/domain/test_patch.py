@@ -180,7 +180,7 @@ FAILING = {
 def test_a_test_that_does_not_hold_is_told_as_that(document, operations,
                                                    path):
     """J08"""
-    with pytest.raises(errors.TestFailed, match=f"'{path}'"):
+    with pytest.raises(errors.TestFailed, match=f'"{path}"'):
         patch.apply(document, operations)
 
 
@@ -215,7 +215,7 @@ REFUSED = {
     '~2 in from': ({'~2': 1}, [op('copy', '/a', source='/~2')],
                    '/0/from', '~'),
     '~2 in test': ({'~2': 1}, [op('test', '/~2', value=1)], '/0/path', '~'),
-    'remove nothing': ({}, [op('remove', '/a')], '/0/path', "'/a'"),
+    'remove nothing': ({}, [op('remove', '/a')], '/0/path', '"/a"'),
     'remove the whole': ({}, [op('remove', '')], '/0/path', 'whole'),
     'replace nothing': ({}, [op('replace', '/a', value=1)],
                         '/0/path', 'nothing at'),
@@ -227,21 +227,21 @@ REFUSED = {
                       '/0/path', 'nothing at'),
     'into null': ({'a': None}, [op('add', '/a/b', value=1)],
                   '/0/path', 'nothing at'),
-    'leading zero': ([1, 2], [op('remove', '/01')], '/0/path', 'no index'),
-    'minus': ([1, 2], [op('remove', '/-1')], '/0/path', 'no index'),
-    'plus': ([1, 2], [op('remove', '/+1')], '/0/path', 'no index'),
+    'leading zero': ([1, 2], [op('remove', '/01')], '/0/path', 'not an index'),
+    'minus': ([1, 2], [op('remove', '/-1')], '/0/path', 'not an index'),
+    'plus': ([1, 2], [op('remove', '/+1')], '/0/path', 'not an index'),
     'a name in an array': ([1], [op('add', '/x', value=1)],
-                           '/0/path', 'no index'),
-    'other digits': ([1, 2], [op('remove', '/١')], '/0/path', 'no index'),
+                           '/0/path', 'not an index'),
+    'other digits': ([1, 2], [op('remove', '/١')], '/0/path', 'not an index'),
     'digits without end': ([1], [op('remove', '/' + '9' * 5000)],
-                           '/0/path', 'no index'),
+                           '/0/path', 'not an index'),
     'past the end': ([1], [op('add', '/2', value=1)], '/0/path', 'past'),
     'one past the last': ([1], [op('replace', '/1', value=1)],
                           '/0/path', 'past'),
     'replace at the dash': ([1], [op('replace', '/-', value=1)],
-                            '/0/path', 'no index'),
+                            '/0/path', 'not an index'),
     'through the dash': ([{}], [op('add', '/-/a', value=1)],
-                         '/0/path', 'no index'),
+                         '/0/path', 'not an index'),
     'move into its child': ({'a': {'b': {}}},
                             [op('move', '/a/b/c', source='/a')],
                             '/0/path', 'into itself'),
@@ -297,7 +297,7 @@ def test_a_patch_has_a_thousand_operations_and_no_more():
     """J08"""
     allowed = [op('add', '/a', value=n) for n in range(1000)]
     assert patch.apply({}, allowed) == {'a': 999}
-    with pytest.raises(errors.Invalid, match='at most 1000'):
+    with pytest.raises(errors.Invalid, match='may have 1000'):
         patch.apply({}, [*allowed, op('remove', '/a')])
 
 

@@ -119,7 +119,7 @@ def test_minus_zero_is_zero() -> None:
     ('size', '\u0663', 'is not an integer'),
     ('size', '9223372036854775808', 'outside the 64-bit integers'),
     ('size', '9' * 5000, 'outside the 64-bit integers'),
-    ('size', 'in:1,x', "has 'x'"),
+    ('size', 'in:1,x', 'has "x"'),
     ('ratio', 'nan', 'is not a number'),
     ('ratio', 'inf', 'is not a number'),
     ('ratio', '1e999', 'outside the double-precision numbers'),
@@ -133,7 +133,7 @@ def test_minus_zero_is_zero() -> None:
     ('id', f'{ID}\n', 'is not a UUID'),
     ('size', 'gt:null', 'null has no order'),
     ('status', 'retired', 'none of active'),
-    ('status', 'in:active,activ', "has 'activ'"),
+    ('status', 'in:active,activ', 'has "activ"'),
     ('name', 'a"b', 'a double quote out of place'),
     ('name', 'a\0', 'the character NUL'),
     ('name', 'a\ud800', 'half of a surrogate pair'),
@@ -254,9 +254,9 @@ def test_an_order_no_tuple_begins_with_is_told_with_those_on_offer(
 
 
 @pytest.mark.parametrize(('text', 'said'), [
-    ('name:up', "has the direction 'up'"),
-    ('name:ASC', "has the direction 'ASC'"),
-    ('name:asc:desc', "has the direction 'asc:desc'"),
+    ('name:up', 'has the direction "up"'),
+    ('name:ASC', 'has the direction "ASC"'),
+    ('name:asc:desc', 'has the direction "asc:desc"'),
     ('name,name', 'names a key twice'),
     (','.join(['name'] * 20000), 'names a key twice'),
 ])
@@ -320,7 +320,7 @@ def test_fields_are_names_of_the_asked_version_each_once() -> None:
     assert parse(('fields', 'score,id'), ('fields', 'id,notes')).fields == (
         'score', 'id', 'notes')
     said = refused(('fields', 'id,rating'))['fields']
-    assert "asks for 'rating'" in said and 'metadata' in said
+    assert 'asks for "rating"' in said and 'metadata' in said
 
 
 @pytest.mark.parametrize('name', [
@@ -340,6 +340,18 @@ def test_tags_are_gathered_by_what_they_ask() -> None:
         ('not-tags-any', 'v'), ('not-tags-any', 'w,v'),
     ).tags == Tags(all=('blue', 'red'), any=(('a', 'b'), ('c',)),
                    not_all=(('x', 'y'), ('z',)), not_any=('v', 'w'))
+
+
+def test_groups_of_tags_are_no_more_than_a_database_bears() -> None:
+    """R10: each is a look-up of its own; the same one again is none."""
+    names = [('tags-any', f'a{n}') for n in range(query.MAX_GROUPS - 1)]
+    whole = [*names, ('not-tags', 'b'), *names]
+    assert len(parse(*whole).tags.any) == query.MAX_GROUPS - 1
+    with pytest.raises(Invalid) as caught:
+        parse(*whole, ('not-tags', 'c'))
+    assert str(caught.value) == (
+        'The query gives tags-any and not-tags 11 times; at most 10 are '
+        'taken.')
 
 
 def test_a_tag_is_taken_as_it_stands() -> None:

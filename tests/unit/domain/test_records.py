@@ -6,8 +6,9 @@ import sqlalchemy as sa
 
 from service.domain import errors, query
 from service.domain.caller import Caller
-from service.domain.seen import ANYHOW, Seen, stamp
+from service.domain.seen import Seen, stamp
 from tests.unit import stored
+from tests.unit.stored import ANYHOW
 
 DESK = '''
 name: desk
@@ -34,7 +35,7 @@ def replace(desks, id=ID, caller=stored.MEMBER, seen=ANYHOW, dry_run=False,
             **values):
     return desks.records.replace(
         desks.shape('desk'), caller, id, seen,
-        lambda: desks.draft('desk', caller.project_id, **values),
+        lambda: desks.new('desk', caller.project_id, **values),
         lambda record: values, '/desk', dry_run=dry_run)
 
 
@@ -64,15 +65,15 @@ def test_what_was_made_is_what_is_read(desks):
 
 
 def test_a_list_is_made_whole_or_not_at_all(desks):
-    drafts = [desks.draft('desk', name=name) for name in ('a', 'b', 'a')]
+    new = [desks.new('desk', name=name) for name in ('a', 'b', 'a')]
     with pytest.raises(errors.NotUnique):
-        desks.records.create(desks.shape('desk'), stored.MEMBER, drafts)
+        desks.records.create(desks.shape('desk'), stored.MEMBER, new)
     assert (desks.names('desk'), desks.revisions()) == ([], [])
 
 
 def test_every_record_of_a_list_has_a_revision_in_its_order(desks):
-    drafts = [desks.draft('desk', name=name) for name in 'ab']
-    made = desks.records.create(desks.shape('desk'), stored.MEMBER, drafts)
+    new = [desks.new('desk', name=name) for name in 'ab']
+    made = desks.records.create(desks.shape('desk'), stored.MEMBER, new)
     assert [(one['number'], one['action'], one['record_id'],
              one['record_generation'], one['user_id'], one['request_id'],
              one['project_id']) for one in desks.revisions()] == [
@@ -191,7 +192,7 @@ def test_a_dry_run_leaves_nothing(desks, deed):
     before = desks.revisions()
     shape, caller = desks.shape('desk'), stored.MEMBER
     {'create': lambda: desks.records.create(
-        shape, caller, [desks.draft('desk', name='b')], dry_run=True),
+        shape, caller, [desks.new('desk', name='b')], dry_run=True),
      'replace': lambda: replace(desks, name='b', dry_run=True),
      'change': lambda: desks.records.change(
          shape, caller, made['id'], ANYHOW, lambda record: {'name': 'b'},
@@ -213,7 +214,7 @@ def test_a_dry_run_fails_as_the_deed_would(desks):
     desks.make('desk', name='a')
     with pytest.raises(errors.NotUnique):
         desks.records.create(desks.shape('desk'), stored.MEMBER,
-                             [desks.draft('desk', name='a')], dry_run=True)
+                             [desks.new('desk', name='a')], dry_run=True)
 
 
 # Lists

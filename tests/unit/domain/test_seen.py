@@ -4,7 +4,8 @@
 import pytest
 
 from service.domain.errors import Stale
-from service.domain.seen import ANYHOW, Seen, stamp
+from service.domain.seen import Seen, stamp
+from tests.unit.stored import ANYHOW
 
 RECORD = {'id': '1', 'generation': 3,
           'created_at': '2026-01-01T00:00:00.000000Z'}

@@ -258,10 +258,10 @@ def test_every_bad_time_of_a_body_is_named_and_left_as_it_was():
     told = values.times(HOST, body, '/hosts/2')
     assert {(one.pointer, one.detail) for one in told} == {
         ('/hosts/2/seen_at',
-         "seen_at: 'noon' is not an ISO 8601 time such as "
+         'seen_at: "noon" is not an ISO 8601 time such as '
          '2026-01-31T12:00:00Z'),
         ('/hosts/2/ends_at',
-         "ends_at: '2026-01-01T00:00:00' has no offset from UTC; end it with "
+         'ends_at: "2026-01-01T00:00:00" has no offset from UTC; end it with '
          'Z or +hh:mm')}
     assert body == {'seen_at': 'noon', 'ends_at': '2026-01-01T00:00:00'}
 
@@ -321,5 +321,6 @@ def test_a_property_has_one_stored_form(name, sent, kept):
 
 
 def test_a_quoted_value_is_one_short_line():
-    assert values.quoted('a\nb') == r"'a\nb'"
+    assert values.quoted('a\nb') == r'"a\nb"'
+    assert values.quoted({'a': [True, None]}) == '{"a": [true, null]}'
     assert len(values.quoted('x' * 1_000_000)) == 80

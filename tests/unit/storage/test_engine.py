@@ -183,3 +183,33 @@ def test_a_full_pool_ends_as_unavailable(tmp_path):
     with made.connect(), pytest.raises(Unavailable):
         engine.Transactions(made).read(lambda connection: None)
     made.dispose()
+
+
+def test_a_file_that_is_another_is_opened_anew(tmp_path):
+    """As after a backup was put in its place."""
+    made = stored.connected(tmp_path)
+    run = engine.Transactions(made)
+    where = tmp_path / 'state' / 'pileus.sqlite'
+    run.write(lambda connection: connection.exec_driver_sql(
+        'CREATE TABLE t (n INTEGER)'))
+    made.dispose()
+    (tmp_path / 'copy').write_bytes(where.read_bytes())
+    run.write(lambda connection: connection.exec_driver_sql(
+        'INSERT INTO t VALUES (1)'))
+    for file in where.parent.glob('pileus.sqlite*'):
+        file.unlink()
+    with pytest.raises(Unavailable):
+        run.read(rows_of_t)
+    (tmp_path / 'copy').rename(where)
+    assert run.read(rows_of_t) == []
+    made.dispose()
+
+
+def rows_of_t(connection):
+    return connection.exec_driver_sql('SELECT n FROM t').all()
+
+
+def test_a_bug_in_a_statement_is_no_trouble_of_the_database(transactions):
+    with pytest.raises(db_exception.DBError):
+        transactions.read(
+            lambda connection: connection.exec_driver_sql('SELECT ?'))

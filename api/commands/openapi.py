@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage openapi show: the API as a document, without serving it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from api import extensions, table
+from api.openapi import OpenAPI
+from service import config
+from service.commands.tree import Arguments, Command, configuration
+from service.domain import declare
+from service.domain.types import FIRST, Version
+from service.errors import StartError
+
+
+def show(arguments: Arguments) -> int:
+    """Print the OpenAPI document of a version, the newest unless one is
+    named."""
+    conf = configuration(arguments)
+    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+    extended = extensions.load(catalogue)
+    newest = max(catalogue.maximum, *(one.maximum for one in extended), FIRST)
+    version = arguments.version or newest
+    if not FIRST <= version <= newest:
+        raise StartError(f'--version {version}: the declared types know '
+                         f'{FIRST} to {newest}')
+    made = OpenAPI(table.routes(catalogue, extended), extended,
+                   conf.api.service_type)
+    print(json.dumps(made.document(version, arguments.url), indent=2))
+    return 0
+
+
+def _takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--version', type=Version.read, metavar='X.Y',
+                        help='the microversion (default: the newest)')
+    parser.add_argument('--url', default='http://127.0.0.1:8088/v1',
+                        help='where the API is reached (default: %(default)s)')
+
+
+COMMAND = Command(
+    ('openapi', 'show'),
+    'Print the API as an OpenAPI 3.1 document.', show, _takes)

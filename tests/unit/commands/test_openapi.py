@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage openapi show prints what a client could ask the service."""
+
+import json
+
+import pytest
+
+from service.commands import manage
+
+BOOK = '''
+name: book
+plural: books
+properties:
+  title: {type: string}
+  pages: {type: integer, since: "1.3"}
+'''
+
+
+@pytest.fixture
+def shown(tmp_path, capsys):
+    (tmp_path / 'resources.d').mkdir()
+    (tmp_path / 'resources.d' / 'book.yaml').write_text(BOOK)
+
+    def show(*words):
+        status = manage.main(['--config-dir', str(tmp_path), 'openapi',
+                              'show', *words])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+    return show
+
+
+def test_the_newest_version_is_shown(shown):
+    document = json.loads(shown()[1])
+    assert document['info'] == {'title': 'pileus', 'version': '1.3'}
+    assert 'pages' in document['components']['schemas']['book']['properties']
+
+
+def test_an_older_one_when_it_is_named(shown):
+    document = json.loads(shown('--version', '1.0')[1])
+    assert set(document['components']['schemas']['book_write'][
+        'properties']) == {'title', 'tags', 'metadata'}
+
+
+def test_the_url_is_the_one_clients_will_use(shown):
+    document = json.loads(shown('--url', 'https://api.example.org/v1')[1])
+    assert document['servers'] == [{'url': 'https://api.example.org/v1'}]
+
+
+def test_a_version_that_is_not_there_is_refused(shown):
+    status, out, err = shown('--version', '1.9')
+    assert (status, out) == (2, '')
+    assert err == ('pileus-manage: --version 1.9: the declared types know '
+                   '1.0 to 1.3\n')
