@@ -8,7 +8,7 @@ in the WHERE clause, so that what is not the caller's is simply not there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -52,10 +52,8 @@ class Rows:
         """Change a record if it is still as ``before``; say whether it was."""
         table = self._tables.of(declared)
         result = self._connection.execute(
-            sa.update(table).where(
-                table.c.id == before['id'],
-                table.c.generation == before['generation'],
-            ).values(dict(changed)))
+            sa.update(table).where(*_still(table, before))
+            .values(dict(changed)))
         if result.rowcount and 'tags' in changed:
             self._untag(declared, before['id'])
             self._tag(declared, [{'id': before['id'],
@@ -66,9 +64,7 @@ class Rows:
         """Delete a record if it is still as given; say whether it was."""
         table = self._tables.of(declared)
         result = self._connection.execute(
-            sa.delete(table).where(
-                table.c.id == record['id'],
-                table.c.generation == record['generation']))
+            sa.delete(table).where(*_still(table, record)))
         self._untag(declared, record['id'])
         return bool(result.rowcount)
 
@@ -251,6 +247,17 @@ class Rows:
         tags = self._tables.tags
         self._connection.execute(sa.delete(tags).where(
             tags.c.type == declared.name, tags.c.record_id == id))
+
+
+def _still(table: sa.Table,
+           record: Record) -> Iterator[sa.ColumnElement[bool]]:
+    """The record is the one that was read, in the state it then was.
+
+    The generation alone would also be that of another, made meanwhile under
+    the id of one that was deleted (D16).
+    """
+    return (table.c[name] == record[name]
+            for name in ('id', 'created_at', 'generation'))
 
 
 #: How a transaction puts off its foreign keys. MariaDB and MySQL cannot:

@@ -98,11 +98,11 @@ def test_threads_count_each_other(connected, transactions):
 
 WRITER = '''
 import sys
-from pathlib import Path
-from tests.unit import stored
 from tests.unit.storage.test_engine import count
+from service import config
 from service.storage import engine
-made = engine.Transactions(stored.connected(Path(sys.argv[1])))
+made = engine.Transactions(engine.connect(
+    config.load(['--config-dir', sys.argv[1]])))
 sys.stdin.readline()
 for _ in range(40):
     made.write(count)
