@@ -17,7 +17,12 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from api.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
+from api.errors import (
+    BodyTooLarge,
+    BodyUnread,
+    MalformedBody,
+    UnsupportedMediaType,
+)
 from service.domain import pointers, values
 from service.domain.errors import MAX_POINTER, MAX_TOLD, Violation
 
@@ -199,7 +204,11 @@ def read(environ: dict[str, Any], accepted: Collection[str],
 
 
 def _raw(environ: dict[str, Any], limit: int) -> bytes:
-    """At most ``limit`` bytes of body, or BodyTooLarge."""
+    """At most ``limit`` bytes of body.
+
+    Raises BodyTooLarge, and BodyUnread where the server could not read on:
+    ours has its own answer to that, which the client gets instead.
+    """
     length = environ.get('CONTENT_LENGTH')
     if length == '0' or not (length or environ.get('wsgi.input_terminated')):
         return b''
@@ -209,7 +218,10 @@ def _raw(environ: dict[str, Any], limit: int) -> bytes:
     size = int(length) if length else limit + 1
     if length and size > limit:
         raise BodyTooLarge(limit=limit)
-    raw: bytes = environ['wsgi.input'].read(size)
+    try:
+        raw: bytes = environ['wsgi.input'].read(size)
+    except OSError:
+        raise BodyUnread from None
     if len(raw) > limit:
         raise BodyTooLarge(limit=limit)
     return raw

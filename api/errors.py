@@ -12,6 +12,7 @@
     +-- MethodNotAllowed       the URL is known, the method is not
     +-- NotAcceptable          the caller does not take JSON
     +-- VersionUnsupported     the microversion is out of range
+    +-- BodyUnread             the body did not come to its end
     +-- BodyTooLarge           the body is above the limit
     +-- UnsupportedMediaType   the body is of a kind the action does not read
     +-- UnprocessableKey       the idempotency key stands for another request
@@ -89,6 +90,12 @@ class NotAcceptable(PileusError):
     code = 'not-acceptable'
     title = 'Not acceptable'
     text = 'Replies are application/json, which Accept: {accept} excludes.'
+
+
+class BodyUnread(PileusError):
+    code = 'body-unread'
+    title = 'Body not read'
+    text = 'The request body ended early, came too slowly or was malformed.'
 
 
 class BodyTooLarge(PileusError):

@@ -32,6 +32,9 @@ TEXT: Mapping[str, str] = {
     'body-too-large': (
         'The body is larger than the service reads. Send less at once, such '
         'as fewer records in one request.'),
+    'body-unread': (
+        'The request body ended early, came too slowly or was not framed as '
+        'HTTP has it. Send the whole of it at once.'),
     'conflict': (
         'The request and the stored state disagree. Read the records '
         'concerned and ask for what is possible now.'),

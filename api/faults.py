@@ -31,6 +31,7 @@ STATUS: Mapping[type[Exception], int] = {
     asked.MethodNotAllowed: 405,
     asked.NotAcceptable: 406,
     asked.VersionUnsupported: 406,
+    asked.BodyUnread: 400,
     asked.BodyTooLarge: 413,
     asked.UnsupportedMediaType: 415,
     asked.UnprocessableKey: 422,

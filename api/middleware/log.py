@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from oslo_context.context import RequestContext
+
 from service.loglines import escape
 
 LOG = logging.getLogger(__name__)
@@ -26,6 +28,10 @@ class Log:
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Or what is logged before anybody knows who calls would name the
+        # request that this green thread answered before.
+        RequestContext(request_id=environ.get('openstack.request_id'),
+                       overwrite=True)
         if not LOG.isEnabledFor(logging.INFO):
             return self._app(environ, start_response)
         told: list[tuple[str, str]] = []

@@ -8,8 +8,10 @@ leaves connections in the kernel's queue and looks again in a moment.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +43,9 @@ BATCH = 8
 COURTESY = 0.001
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 0.5
+#: A process at its limit gets a descriptor and lacks the next one, many times
+#: a second; the operator is told so once in so many seconds.
+QUIET = 60.0
 
 Taker = Callable[[Any, Any], None]
 
@@ -69,6 +74,7 @@ class Acceptor:
         self._watch: Any = None
         self._timer: Any = None
         self._pause = 0.0
+        self._told = -math.inf
         self._closed = False
 
     def start(self) -> None:
@@ -157,7 +163,8 @@ class Acceptor:
             LOG.error('a listening socket was shut down: %s', exc.strerror)
             self._stop()
             return False
-        if not self._pause:
+        if time.monotonic() - self._told > QUIET:
+            self._told = time.monotonic()
             LOG.error('cannot accept connections: %s; trying again until it '
                       'works%s', exc.strerror, _advice(exc))
         self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)

@@ -8,12 +8,14 @@ there to import eventlet. What it imports after the patching is green.
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import signal
 import socket
 import warnings
 from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
+from oslo_context import context
 from oslo_log import log
 
 from service import logs
@@ -36,6 +38,9 @@ def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
         wire: socket.socket) -> int:
     """Serve until the launcher says so or dies; the exit status."""
     eventlet.monkey_patch()
+    # Imported with the log, before the patching: its thread local would hold
+    # one context for all requests in turn, and the log name the wrong one.
+    importlib.reload(context)
     faulthandler.enable()
     worker = _Worker(conf, listeners, place,
                      eventlet.greenio.GreenSocket(wire))

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,6 +55,16 @@ def test_the_sample_sets_nothing(sample):
     settings = [line for line in sample.splitlines()
                 if line and not line.startswith(('#', '['))]
     assert settings == []
+
+
+def test_the_policy_sample_is_what_genpolicy_writes_now(tmp_path):
+    made = tmp_path / 'policy.yaml.sample'
+    subprocess.run(
+        [Path(sys.executable).with_name('oslopolicy-sample-generator'),
+         '--namespace', 'pileus', '--output-file', made], check=True,
+        env={**os.environ, 'OS_PILEUS_CONFIG_DIR': str(ROOT / 'etc/pileus')})
+    committed = ROOT / 'etc/pileus/policy.yaml.sample'
+    assert committed.read_text() == made.read_text(), 'run tox -e genpolicy'
 
 
 def test_the_tests_ci_runs_are_the_tests_the_readme_tells_to_run():

@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from oslo_context.context import RequestContext, get_current
+
 #: Names a file that grows by a byte with each request.
 COUNT = 'PILEUS_TEST_COUNT'
 
@@ -83,6 +85,15 @@ def hang(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
     return said(word, environ)
 
 
+def context(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
+    """Which request the log would name, after others have had their turn."""
+    mine = environ['QUERY_STRING']
+    RequestContext(request_id=mine, overwrite=True)
+    time.sleep(0.05)
+    found = get_current()
+    return [f'{mine} {found.request_id if found else None}'.encode()]
+
+
 def clock(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
     return [str(time.time()).encode()]
 
@@ -91,4 +102,5 @@ def _seconds(environ: WSGIEnvironment) -> float:
     return float(environ['QUERY_STRING'])
 
 
-DEEDS = {'/slow': slow, '/stream': stream, '/hang': hang, '/clock': clock}
+DEEDS = {'/slow': slow, '/stream': stream, '/hang': hang, '/clock': clock,
+         '/context': context}

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -192,3 +193,16 @@ def test_a_closed_log_pipe_does_not_stop_the_service(serve: Served
     daemon.wait_for('READY=1')
     assert daemon.request('GET', '/').status == 200
     assert daemon.stop() == 0
+
+
+def test_the_log_names_each_request_by_its_own_id(serve):
+    """Requests take turns in a worker; each keeps its own context."""
+    served = serve()
+
+    def asked(number: int) -> str:
+        reply = served.request('GET', f'/context?req-{number}')
+        return reply.body.decode()
+
+    with ThreadPoolExecutor(8) as clients:
+        said = list(clients.map(asked, range(16)))
+    assert said == [f'req-{number} req-{number}' for number in range(16)]

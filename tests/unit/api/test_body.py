@@ -294,3 +294,17 @@ def test_a_compressed_body_is_refused(header):
     with pytest.raises(refusals.UnsupportedMediaType,
                        match=f'Content-Encoding: "{header}"'):
         body.check_encoding(header)
+
+
+class Broken:
+    """The input of a client that went away."""
+
+    def read(self, size: int) -> bytes:
+        raise ConnectionResetError
+
+
+def test_a_body_that_does_not_come_is_the_clients_failure():
+    environ = {'REQUEST_METHOD': 'POST', 'CONTENT_LENGTH': '9',
+               'CONTENT_TYPE': 'application/json', 'wsgi.input': Broken()}
+    with pytest.raises(refusals.BodyUnread):
+        body.read(environ, body.JSON, 100)

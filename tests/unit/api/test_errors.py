@@ -25,6 +25,8 @@ TOLD = [
      'This path does not take PUT; it takes GET, HEAD.'),
     (errors.NotAcceptable(accept='text/html'), 'not-acceptable',
      'Replies are application/json, which Accept: text/html excludes.'),
+    (errors.BodyUnread(), 'body-unread',
+     'The request body ended early, came too slowly or was malformed.'),
     (errors.BodyTooLarge(limit=1024), 'body-too-large',
      'The request body is larger than 1024 bytes.'),
     (errors.UnsupportedMediaType(reason='Send JSON.'),

@@ -5,6 +5,7 @@ import logging
 import time
 
 import pytest
+from oslo_context.context import get_current
 
 from api.middleware.log import Log
 from tests.unit.api.calling import App, answer, environ
@@ -69,3 +70,15 @@ def test_a_long_query_is_read_in_no_time(caplog, query):
     begun = time.perf_counter()
     line(caplog, QUERY_STRING=query)
     assert time.perf_counter() - begun < 0.5
+
+
+def test_what_is_logged_meanwhile_names_this_request_and_none_before():
+    said = []
+
+    def app(environ, start_response):
+        said.append(get_current().request_id)
+        return App()(environ, start_response)
+
+    for number in ('req-1', 'req-2'):
+        answer(Log(app), environ(**{'openstack.request_id': number}))
+    assert said == ['req-1', 'req-2']
