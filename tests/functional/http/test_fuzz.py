@@ -19,7 +19,7 @@ from tests.functional.http import wire
 from tests.functional.http.wire import CANARY, chunked, get, post
 
 SEED = int(os.environ.get('PILEUS_FUZZ_SEED', '20261'))
-CASES = int(os.environ.get('PILEUS_FUZZ_CASES', '2500'))
+CASES = int(os.environ.get('PILEUS_FUZZ_CASES', '20000'))
 
 GRAMMAR = [
     get('/a?b=c', b'Accept: */*\r\nX-Auth-Token: t\r\n'),
