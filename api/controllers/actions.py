@@ -13,6 +13,7 @@ from api.call import Call
 from api.controllers.records import Records
 from api.extensions import Action, Extension
 from api.policy import Policy
+from api.views import Document
 from service.domain import values
 from service.domain.errors import Invalid, Violation
 
@@ -20,12 +21,17 @@ from service.domain.errors import Invalid, Violation
 class Controller:
     """What a type's own controller derives from.
 
-    ``records`` has the actions every type has; ``change`` is what an action
-    that changes columns needs, with If-Match, ETag and all.
+    ``records`` has the actions every type has. ``read`` and ``change`` are
+    what an own one needs: NotFound for another project's record, If-Match,
+    ETag and all.
     """
 
     def __init__(self, records: Records) -> None:
         self.records = records
+
+    def read(self, call: Call, id: str) -> Document:
+        """A record's document, as the caller sees it."""
+        return self.records.read(call, id)
 
     def change(self, call: Call, id: str, changed: Mapping[str, Any]
                ) -> webob.Response:

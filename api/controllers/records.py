@@ -11,7 +11,7 @@ from api import idempotency, policy, preconditions, replies, views
 from api.call import Call
 from api.policy import Policy
 from api.schemas import Schema
-from api.views import View
+from api.views import Document, View
 from api.writing import Writer
 from service.domain import query, records
 from service.domain.seen import Seen
@@ -104,6 +104,12 @@ class Records:
             writer.edit(wish, pointer, whole=False), pointer,
             unread=writer.view.hidden, dry_run=call.flag('dry_run'))
         return self._reply(200, call, writer.view, record)
+
+    def read(self, call: Call, id: str) -> Document:
+        """A record's document, as the caller sees it, for an own action."""
+        view = self._view(call)
+        record = self._records.show(view.shape.declared, call.caller, id)
+        return view.document(record, call.mount)
 
     def set(self, call: Call, id: str, edit: records.Edit) -> webob.Response:
         """Change columns as a controller's own action has it."""

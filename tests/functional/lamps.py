@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A controller of somebody else's, with a path and an action of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import webob
+
+from api import replies
+from api.call import Call
+from api.controllers.actions import Controller
+from api.extensions import action, route
+
+
+class Lamps(Controller):
+
+    @route('GET', '/{id}/light', since='1.3', query=['unit'])
+    def light(self, call: Call, id: str) -> webob.Response:
+        """How bright a lamp is, in the unit asked for."""
+        unit = dict(call.parameters).get('unit', 'lumen')
+        return replies.document(200, {'light': {
+            'unit': unit, 'value': self.read(call, id)['watts'] * 80}})
+
+    @action(schema={'type': 'object', 'additionalProperties': False},
+            check='role:janitor')
+    def replace_bulb(self, call: Call, id: str, arguments: dict[str, Any]
+                     ) -> webob.Response:
+        return self.change(call, id, {'watts': 60})
