@@ -24,6 +24,8 @@ from tests.functional.http.wire import get, post
 
 #: How many clients come at once.
 HERD = 2000
+#: For how many seconds the soak goes on, at least.
+SOAK = float(os.environ.get('PILEUS_TEST_SOAK', '0'))
 
 
 class Slow:
@@ -227,6 +229,7 @@ def test_one_client_with_much_to_say_does_not_starve_another() -> None:
         assert len(running.app.seen[1].body) == 200000
 
 
+@pytest.mark.timeout(120 + SOAK)
 def test_nothing_is_left_behind(running: Running) -> None:
     """R17: some thousands of requests, one in a hundred of them malformed,
     later there are no more descriptors and hardly more objects.
@@ -251,7 +254,7 @@ def test_nothing_is_left_behind(running: Running) -> None:
     for number in range(200):
         visit(number)
     before = settled()
-    until = time.monotonic() + float(os.environ.get('PILEUS_TEST_SOAK', '0'))
+    until = time.monotonic() + SOAK
     number = 0
     while number < 3000 or time.monotonic() < until:
         visit(number)
