@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -31,15 +32,15 @@ class Identity(NamedTuple):
     user_id: str | None
     roles: frozenset[str]
     request_id: str | None
+    global_request_id: str | None = None
 
     def caller(self, rules: Policy | None) -> Caller:
         """The caller; an administrator of the cloud is one everywhere."""
         plain = Caller(self.project_id, self.user_id, self.roles, False,
-                       self.request_id)
+                       self.request_id, self.global_request_id)
         if rules is None or not rules.allows(plain, f'{NAMESPACE}:admin'):
             return plain
-        return Caller(self.project_id, self.user_id, self.roles, True,
-                      self.request_id)
+        return dataclasses.replace(plain, everywhere=True)
 
 
 NOBODY = Caller(None, None, frozenset(), False)
@@ -55,8 +56,9 @@ def enter(environ: dict[str, Any], project_id: str | None,
           user_id: str | None, roles: Iterable[str]) -> None:
     """Note who calls, for the application and for the log."""
     request_id = environ.get('openstack.request_id')
-    environ[IDENTITY] = Identity(project_id, user_id, frozenset(roles),
-                                 request_id)
+    environ[IDENTITY] = Identity(
+        project_id, user_id, frozenset(roles), request_id,
+        environ.get('openstack.global_request_id'))
     RequestContext(user_id=_printable(user_id),
                    project_id=_printable(project_id),
                    roles=sorted(roles), request_id=request_id,

@@ -20,6 +20,7 @@ class Caller:
     roles: frozenset[str]
     everywhere: bool
     request_id: str | None = None
+    global_request_id: str | None = None
 
     @property
     def owner(self) -> str | None:

@@ -32,6 +32,7 @@ class Revision(NamedTuple):
     project_id: str | None
     user_id: str | None
     request_id: str | None
+    global_request_id: str | None
     at: str
 
     @classmethod
@@ -39,7 +40,8 @@ class Revision(NamedTuple):
            caller: Caller) -> Revision:
         return cls(declared.name, record['id'], record['generation'], action,
                    record, record.get('project_id'), caller.user_id,
-                   caller.request_id, instants.now())
+                   caller.request_id, caller.global_request_id,
+                   instants.now())
 
 
 class Kept(NamedTuple):

@@ -26,7 +26,7 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
-from service import config
+from service import config, failpoints
 from service.domain import errors
 from service.domain.store import Raced
 from service.errors import StartError
@@ -187,11 +187,15 @@ class Transactions:
         ``work`` must bear being run twice: it may change only the database.
         """
         with _told():
-            return self._retried(self._write_once)(work)
+            done = self._retried(self._write_once)(work)
+        failpoints.reach('after_commit_before_reply')
+        return done
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
         with self._turn, self._writer.begin() as connection:
-            return work(connection)
+            done = work(connection)
+            failpoints.reach('before_commit')
+            return done
 
 
 #: The database cannot be reached, is full, locked or read-only, or is not the

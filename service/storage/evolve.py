@@ -139,6 +139,6 @@ def _added(table: sa.Table, prop: Property) -> sa.Column[object]:
 
 
 def _start_counter(connection: Connection, tables: Tables) -> None:
-    counter = tables.counter
+    counter = tables.core.counter
     if connection.scalar(sa.select(counter.c.id)) is None:
         connection.execute(sa.insert(counter).values(id=1, n=0, generation=1))

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from service.domain.types import Catalogue, Property, ResourceType
-from service.storage import columns, orders
+from service.storage import columns, core, orders
+from service.storage.core import ENGINE, Core
 
 #: PostgreSQL's limit; the others allow as much or more.
 NAME_LENGTH = 63
@@ -32,10 +33,7 @@ class Tables:
 
     metadata: sa.MetaData
     types: Mapping[str, sa.Table]
-    counter: sa.Table
-    revisions: sa.Table
-    tags: sa.Table
-    keys: sa.Table
+    core: Core
 
     fetches: dict[tuple[str, bool], sa.Select[Any]] = field(
         default_factory=dict, repr=False)
@@ -69,8 +67,7 @@ def build(catalogue: Catalogue) -> Tables:
     metadata = sa.MetaData()
     types = {one.name: _table(metadata, one, catalogue)
              for one in catalogue.live}
-    return Tables(metadata, types, _counter(metadata), _revisions(metadata),
-                  _tags(metadata), _keys(metadata))
+    return Tables(metadata, types, core.build(metadata))
 
 
 def table_name(declared: ResourceType) -> str:
@@ -86,11 +83,7 @@ def _table(metadata: sa.MetaData, declared: ResourceType,
         *_references(declared, catalogue),
         *_uniques(declared),
         *_indexes(declared),
-        info={TYPE: declared.name}, **_ENGINE)
-
-
-#: MariaDB and MySQL: the engine with transactions and foreign keys.
-_ENGINE: Any = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+        info={TYPE: declared.name}, **ENGINE)
 
 
 def _common(declared: ResourceType) -> Iterable[sa.Column]:
@@ -165,68 +158,3 @@ def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:10]
     return f'{name[:NAME_LENGTH - 11]}_{digest}'
-
-
-def _counter(metadata: sa.MetaData) -> sa.Table:
-    """One row: the number of the newest revision, in commit order.
-
-    ``generation`` counts the schemas that were applied.
-    """
-    return sa.Table(
-        'pileus_counter', metadata,
-        sa.Column('id', sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column('n', sa.BigInteger(), nullable=False),
-        sa.Column('generation', sa.BigInteger(), nullable=False),
-        **_ENGINE)
-
-
-def _revisions(metadata: sa.MetaData) -> sa.Table:
-    """What every write did: the record after it, who, when, by what request.
-
-    The document holds raw values, before any version's view (D26).
-    """
-    return sa.Table(
-        'pileus_revisions', metadata,
-        sa.Column('number', sa.BigInteger(), primary_key=True,
-                  autoincrement=False),
-        sa.Column('type', columns.text(48), nullable=False),
-        sa.Column('record_id', columns.ID, nullable=False),
-        sa.Column('record_generation', sa.BigInteger(), nullable=False),
-        sa.Column('action', columns.text(16), nullable=False),
-        sa.Column('document', columns.Document(), nullable=False),
-        sa.Column('project_id', columns.PROJECT),
-        sa.Column('user_id', columns.text(255)),
-        sa.Column('request_id', columns.text(64)),
-        sa.Column('at', columns.Instant(), nullable=False),
-        sa.Index('ix_pileus_revisions_record', 'record_id', 'number'),
-        **_ENGINE)
-
-
-def _tags(metadata: sa.MetaData) -> sa.Table:
-    """Where a list finds records by tag.
-
-    The record's own row shows its tags; this is their index, written with it.
-    SECURITY: by type as well. Clients choose ids, and a record of another
-    type and project may have this one's.
-    """
-    return sa.Table(
-        'pileus_tags', metadata,
-        sa.Column('type', columns.text(48), primary_key=True),
-        sa.Column('record_id', columns.ID, primary_key=True),
-        sa.Column('tag', columns.text(60), primary_key=True),
-        sa.Index('ix_pileus_tags_tag', 'type', 'tag', 'record_id'),
-        **_ENGINE)
-
-
-def _keys(metadata: sa.MetaData) -> sa.Table:
-    """Idempotency keys, each with the reply its first request was given."""
-    return sa.Table(
-        'pileus_keys', metadata,
-        sa.Column('scope', columns.text(64), primary_key=True),
-        sa.Column('body_hash', columns.text(64), nullable=False),
-        sa.Column('status', sa.Integer(), nullable=False),
-        sa.Column('headers', columns.Document(), nullable=False),
-        sa.Column('body', columns.text(columns.VARCHAR + 1), nullable=False),
-        sa.Column('at', columns.Instant(), nullable=False),
-        sa.Index('ix_pileus_keys_at', 'at'),
-        **_ENGINE)

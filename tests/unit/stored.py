@@ -105,7 +105,7 @@ class World:
 
     def revisions(self) -> list[Mapping[str, Any]]:
         """What was done, the oldest first."""
-        table = self.tables.revisions
+        table = self.tables.core.revisions
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(
                 sa.select(table).order_by(table.c.number)).mappings()]

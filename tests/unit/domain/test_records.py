@@ -276,4 +276,4 @@ def test_revisions_are_numbered_without_a_gap(desks):
         desks.make('desk', name='a')
     desks.delete('desk', made['id'])
     assert [one['number'] for one in desks.revisions()] == [1, 2]
-    assert desks.rows(sa.select(desks.tables.counter.c.n)) == [2]
+    assert desks.rows(sa.select(desks.tables.core.counter.c.n)) == [2]

@@ -63,7 +63,7 @@ def test_the_counter_starts_at_nothing_once(engine):
     for _ in range(2):
         built = stored.brought_up(engine, stored.catalogue(desk=DESK))
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(built.counter)).all()
+        rows = connection.execute(sa.select(built.core.counter)).all()
     assert [(row.id, row.n) for row in rows] == [(1, 0)]
 
 

@@ -34,7 +34,7 @@ DIALECTS = {'sqlite': sqlite.dialect(), 'postgresql': postgresql.dialect(),
 def select(*parameters: tuple[str, str], project: str | None = 'p',
            marker: Any = None, backwards: bool = False) -> sa.Select[Any]:
     found = query.parse(SHAPE, parameters, 1000)
-    return lists.select(TABLE, TABLES.tags, found, project, marker,
+    return lists.select(TABLE, TABLES.core.tags, found, project, marker,
                         backwards)
 
 
@@ -162,10 +162,10 @@ def test_a_cloud_type_has_no_owner_to_look_for() -> None:
                             'name', 'string', required=True)})
     made = tables.build(Catalogue({'rack': rack}))
     found = query.parse(rack.at(FIRST), [('sort', 'name')], 10)
-    statement = lists.select(made.of(rack), made.tags, found, 'p', None)
+    statement = lists.select(made.of(rack), made.core.tags, found, 'p', None)
     assert 'project_id' not in text(statement)
     assert order(statement) == 'r_racks.name ASC'
-    count = lists.count(made.of(rack), made.tags, found, 'p')
+    count = lists.count(made.of(rack), made.core.tags, found, 'p')
     assert text(count) == 'SELECT count(*) AS count_1 FROM r_racks'
 
 

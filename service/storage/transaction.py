@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every room of rows works with: one transaction, and the tables."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Connection
+
+from service.storage.tables import Tables
+
+
+class Transaction:
+    """One open transaction on the tables of the declared types."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        self._connection = connection
+        self._tables = tables
