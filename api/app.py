@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -13,41 +13,37 @@ from oslo_config import cfg
 from webob.acceptparse import create_accept_header
 
 import service
-from api import body, call, errors, extensions, faults, table
+from api import body, call, errors, extensions, loads, table
 from api.extensions import Extension
+from api.generations import Generation, Generations, Mounted
 from api.middleware import context
 from api.policy import Policy
 from api.router import OPEN, APIRouter, Route
+from api.rulefiles import Files
 from api.versions import Versions
 from service import config
 from service.domain.caller import Caller
-from service.domain.types import FIRST, Catalogue
+from service.domain.types import Catalogue
+from service.domain.version import FIRST
 from service.errors import StartError
+from service.opened import Service
 
 LOG = logging.getLogger(__name__)
 
 
 class App:
-    """An API behind its pipeline: the versioned one, or discovery."""
+    """An API of one generation of types: the versioned one, or discovery."""
 
     def __init__(self, routes: APIRouter, versions: Versions,
                  rules: Policy | None, max_body: int) -> None:
+        self.versions = versions
         self._router = routes
-        self._versions = versions
         self._policy = rules
         self._max_body = max_body
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ[faults.OURS] = True
-        response = faults.guarded(lambda: self._answer(environ), environ,
-                                  self._versions.service_type)
-        response.headerlist += self._versions.stamp(
-            environ.get('pileus.version'))
-        return response(environ, start_response)
-
-    def _answer(self, environ: dict[str, Any]) -> webob.Response:
-        version = self._versions.wanted(                       # 400, 406
+    def answer(self, environ: dict[str, Any]) -> webob.Response:
+        """Whatever is wrong is raised, and told by who asked."""
+        version = self.versions.wanted(                        # 400, 406
             environ.get('HTTP_OPENSTACK_API_VERSION'))
         environ['pileus.version'] = version
         route, action, values = self._router.match(environ,    # 404, 405
@@ -69,9 +65,9 @@ class App:
         who = context.identity(environ)
         if who is None:
             if route.rule is not OPEN:
-                raise errors.Unauthenticated
+                raise context.refusal(environ)
             return context.NOBODY
-        caller = who.caller(self._policy)
+        caller = who.caller(self._policy, reads=route.method == 'GET')
         if route.rule is not OPEN and self._policy is not None:
             self._policy.check(caller, route.rule)
         return caller
@@ -91,28 +87,42 @@ def _takes_json(accept: str) -> bool:
     return bool(offers)
 
 
-def factory(global_conf: Mapping[str, str], **local: str) -> App:
-    """The versioned API, for ``paste.app_factory``.
+def factory(global_conf: Mapping[str, str], **local: str) -> Mounted:
+    """The versioned API, for ``paste.app_factory``."""
+    return Mounted(generations(global_conf), lambda one: one.api)
 
-    PasteDeploy carries only text, so the service is opened here.
+
+def discovery(global_conf: Mapping[str, str], **local: str) -> Mounted:
+    """What is mounted at ``/``: the versions document and nothing else."""
+    return Mounted(generations(global_conf), lambda one: one.discovery)
+
+
+def generations(global_conf: Mapping[str, str]) -> Generations:
+    """What the applications of one PasteDeploy file serve.
+
+    PasteDeploy carries only text, so the service is opened here: once, by
+    the first that asks, or a reply of one would know types that another does
+    not know yet.
     """
-    conf = config.from_paste(global_conf)
-    opened = service.open(conf)
+    def opened() -> Generations:
+        conf = config.from_paste(global_conf)
+        files = Files(conf)
+        return Generations(service.open(conf),
+                           lambda one: _generation(conf, files, one))
+    return loads.shared(global_conf, 'generations', opened)
+
+
+def _generation(conf: cfg.ConfigOpts, files: Files,
+                opened: Service) -> Generation:
     extended = extensions.load(opened.catalogue)
-    rules = Policy(conf, opened.catalogue, extended)
+    rules = Policy(conf, opened.catalogue, extended, files=files)
     versions = _offered(conf, opened.catalogue, extended)
     routes = table.api(conf, opened, rules, versions, extended)
     LOG.debug('API loaded: %d routes, versions %s to %s', len(routes.table),
               versions.minimum, versions.maximum)
-    return App(routes, versions, rules, conf.api.max_body)
-
-
-def discovery(global_conf: Mapping[str, str], **local: str) -> App:
-    """What is mounted at ``/``: the versions document and nothing else."""
-    conf = config.from_paste(global_conf)
-    catalogue = service.catalogue(conf)
-    versions = _offered(conf, catalogue, extensions.load(catalogue))
-    return App(table.discovery(versions), versions, None, conf.api.max_body)
+    return Generation(
+        opened, App(routes, versions, rules, conf.api.max_body),
+        App(table.discovery(versions), versions, None, conf.api.max_body))
 
 
 def _offered(conf: cfg.ConfigOpts, catalogue: Catalogue,

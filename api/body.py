@@ -10,6 +10,7 @@ What it may say is the business of ``api.schemas``.
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import re
 from collections import Counter
@@ -30,7 +31,8 @@ from service.domain.errors import MAX_POINTER, MAX_TOLD, Violation
 JSON = ('application/json',)
 JSON_PATCH = 'application/json-patch+json'
 #: PATCH also takes RFC 7396 and RFC 6902 by their names.
-PATCH = (*JSON, 'application/merge-patch+json', JSON_PATCH)
+MERGE = (*JSON, 'application/merge-patch+json')
+PATCH = (*MERGE, JSON_PATCH)
 
 #: No integer of more characters fits in 64 bits; one that does not fit
 #: stands for all of them, so that nobody waits for a million digits.
@@ -224,4 +226,6 @@ def _raw(environ: dict[str, Any], limit: int) -> bytes:
         raise BodyUnread from None
     if len(raw) > limit:
         raise BodyTooLarge(limit=limit)
+    # Where the types changed meanwhile the request is answered once more.
+    environ['wsgi.input'] = io.BytesIO(raw)
     return raw

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,7 +13,8 @@ from service.domain import filters, query
 from service.domain.caller import Caller
 from service.domain.errors import Invalid, Violation
 from service.domain.operands import Misread
-from service.domain.types import ResourceType, Shape, Version
+from service.domain.types import ResourceType, Shape
+from service.domain.version import Version
 
 Parameters = list[tuple[str, str]]
 
@@ -46,13 +48,25 @@ class Call:
 
     def flag(self, name: str) -> bool:
         """A boolean parameter; absent is false."""
-        texts = [text for key, text in self.parameters if key == name]
-        if len(texts) > 1:
-            raise Invalid([query.violation(name, 'is given more than once')])
-        try:
-            return bool(texts) and filters.boolean(texts[0])
-        except Misread as exc:
-            raise Invalid([query.violation(name, exc)]) from None
+        return bool(self.values({name: filters.boolean}).get(name, False))
+
+    def values(self, readers: Mapping[str, Callable[[str], Any]]
+               ) -> dict[str, Any]:
+        """What the parameters of these names say; those given, once each."""
+        found: dict[str, Any] = {}
+        bad: list[Violation] = []
+        for name, text in self.parameters:
+            if name not in readers:
+                continue
+            try:
+                if name in found:
+                    raise Misread('is given more than once')
+                found[name] = readers[name](text)
+            except Misread as exc:
+                bad.append(query.violation(name, exc))
+        if bad:
+            raise Invalid(bad)
+        return found
 
 
 def parameters(environ: dict[str, Any]) -> Parameters:

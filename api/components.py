@@ -7,10 +7,11 @@ replies as they are made.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from api import schemas
+from api.controllers import quotas
 from service.domain.types import Property, Shape
 
 Schema = dict[str, Any]
@@ -49,7 +50,8 @@ COMMON: dict[str, Schema] = {
                 'pointer': {'type': 'string'},
                 'parameter': {'type': 'string'}}},
             'min_version': {'type': 'string'},
-            'max_version': {'type': 'string'}},
+            'max_version': {'type': 'string'},
+            'limit': {'type': 'integer'}, 'used': {'type': 'integer'}},
             'required': ['code', 'status', 'title', 'detail', 'links']},
             minItems=1),
         'error': {'type': 'object', 'properties': {
@@ -86,9 +88,44 @@ def of_shape(shape: Shape, hidden: Collection[str] = ()) -> dict[str, Schema]:
         name: _record(shape, hidden),
         f'{name}_write': written,
         f'{name}_patch': {**written, 'required': []},
+        f'{name}_revisions': wrapped(
+            'revisions', array(_revision(name)), links=array(ref('link')),
+            revisions_links=array(ref('link'))),
         plural: wrapped(plural, array(ref(name)), links=array(ref('link')),
                         count={'type': 'integer'},
                         **{f'{plural}_links': array(ref('link'))})}
+
+
+def _revision(name: str) -> Schema:
+    """What was done to a record, and what that left."""
+    text = {'type': ['string', 'null']}
+    members = {
+        'number': {'type': 'integer', 'minimum': 1},
+        'action': {'type': 'string'},
+        'generation': {'type': 'integer', 'minimum': 1}, 'created_at': _TIME,
+        **dict.fromkeys(('user_id', 'project_id', 'request_id',
+                         'global_request_id'), text),
+        name: ref(name)}
+    return {'type': 'object', 'properties': members,
+            'required': list(members), 'additionalProperties': False}
+
+
+def of_quotas(plurals: Iterable[str]) -> dict[str, Schema]:
+    """The components of ``/quotas``, for these collections."""
+    known = tuple(plurals)
+    number = {'type': 'integer'}
+    one = {'type': 'object', 'properties': dict.fromkeys(
+        ('limit', 'used', 'default'), number),
+        'required': ['limit', 'used', 'default'],
+        'additionalProperties': False}
+    return {
+        'quota': wrapped('quota', {
+            'type': 'object', 'additionalProperties': False,
+            'properties': {'project_id': dict(quotas.PROJECT),
+                           **dict.fromkeys(known, one)},
+            'required': ['project_id', *known]}),
+        'quota_limits': quotas.body(known, quotas.LIMIT),
+        'quota_changes': quotas.body(known, quotas.CHANGE)}
 
 
 def written_by(shape: Shape, hidden: Collection[str]) -> Schema:

@@ -16,6 +16,8 @@
     +-- BodyTooLarge           the body is above the limit
     +-- UnsupportedMediaType   the body is of a kind the action does not read
     +-- UnprocessableKey       the idempotency key stands for another request
+    +-- Unavailable
+    |   +-- IdentityUnavailable  who calls cannot be found out now
     +-- PreconditionRequired   a write must say what it saw
 
 ``service.domain.errors`` has what goes wrong with records. ``api.faults``
@@ -26,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from service.domain.errors import Forbidden, Invalid, PileusError
+from service.domain.errors import Forbidden, Invalid, PileusError, Unavailable
 
 
 class MalformedBody(Invalid):
@@ -53,9 +55,21 @@ class VersionUnsupported(PileusError):
 
 
 class Unauthenticated(PileusError):
+    """``facts['challenge']`` is the value of the WWW-Authenticate header."""
+
     code = 'unauthenticated'
     title = 'Authentication required'
     text = 'The request needs valid credentials.'
+
+    def __init__(self, challenge: str | None = None) -> None:
+        super().__init__(challenge=challenge)
+
+
+class IdentityUnavailable(Unavailable):
+    code = 'identity-unavailable'
+    title = 'Identity service unavailable'
+    text = ('The identity service cannot be asked now who calls; try again '
+            'shortly.')
 
 
 class NotLocal(Forbidden):

@@ -38,6 +38,9 @@ TEXT: Mapping[str, str] = {
     'conflict': (
         'The request and the stored state disagree. Read the records '
         'concerned and ask for what is possible now.'),
+    'field-forbidden': (
+        'Each item of errors names a property that only other roles may set. '
+        'Leave it out, or send it back as it was read.'),
     'forbidden': (
         'A policy rule does not let you do this. Ask whoever runs the cloud '
         'for a role that may.'),
@@ -47,6 +50,10 @@ TEXT: Mapping[str, str] = {
     'idempotency-key-reused': (
         'The Idempotency-Key was sent before with another body. Use a new '
         'key for each new request, and the old one only to repeat it.'),
+    'identity-unavailable': (
+        'The identity service, which knows who a token belongs to, is out of '
+        'reach. Send the same request again after the seconds in '
+        'Retry-After.'),
     'internal-error': (
         'The service failed on its own account, and what it was doing was '
         'undone. Give its operator the request id; the log has the cause '
@@ -80,6 +87,9 @@ TEXT: Mapping[str, str] = {
     'no-such-item': (
         'The record is there, but it has no tag or metadata key of that '
         'name. Read its tags or its metadata to see those that it has.'),
+    'no-such-revision': (
+        'The record has no revision of that number, or it was so old that it '
+        'was removed. GET /revisions of the record lists those it has.'),
     'not-acceptable': (
         'The Accept header excludes JSON, and there is nothing else to send. '
         'Accept application/json.'),
@@ -107,12 +117,20 @@ TEXT: Mapping[str, str] = {
     'quota-exceeded': (
         'The project has as many records of this type as it may. Delete '
         'some, or ask whoever runs the cloud for a higher quota.'),
+    'quota-kept-elsewhere': (
+        'The limits of projects come from another service, which the error '
+        'names. Set them there.'),
     'still-referred': (
         'Other records refer to the one that was to be deleted. Delete them '
         'or let them refer to another first.'),
     'test-failed': (
         'A test operation of the JSON Patch did not hold, so none of the '
         'patch was carried out. Read the record again and decide anew.'),
+    'types-changing': (
+        'The operator changes the resource types just now, and the request '
+        'was undone rather than carried out by types that are not in force '
+        'any more. Send the same request again after the seconds in '
+        'Retry-After.'),
     'unauthenticated': (
         'The request carries no identity, or one that does not hold any '
         'more. Send valid credentials, such as a fresh token.'),

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from api.schemas import compiled
-from service.domain.types import FIRST, Catalogue, ResourceType, Version
+from service.domain.types import Catalogue, ResourceType
+from service.domain.version import FIRST, Version
+from service.domain.words import ACTIONS
 from service.errors import StartError
 
 F = TypeVar('F', bound=Callable[..., Any])
@@ -117,13 +119,19 @@ def load(catalogue: Catalogue) -> tuple[Extension, ...]:
 
 def _extension(declared: ResourceType) -> Extension:
     controller = _class(declared)
-    said = [getattr(method, _SAID) for _, method in inspect.getmembers(
-        controller, inspect.isfunction) if hasattr(method, _SAID)]
-    actions = {one.name: one for one in said if isinstance(one, Action)}
-    for one in actions.values():
+    found = said(controller)
+    for one in found:
         _checked(declared, one)
-    return Extension(declared, controller, actions, tuple(
-        one for one in said if isinstance(one, Path)))
+    return Extension(
+        declared, controller,
+        {one.name: one for one in found if isinstance(one, Action)},
+        tuple(one for one in found if isinstance(one, Path)))
+
+
+def said(controller: type[Any]) -> list[Action | Path]:
+    """What the methods of a controller class say beside themselves."""
+    return [getattr(method, _SAID) for _, method in inspect.getmembers(
+        controller, inspect.isfunction) if hasattr(method, _SAID)]
 
 
 def _class(declared: ResourceType) -> type[Any]:
@@ -140,7 +148,16 @@ def _class(declared: ResourceType) -> type[Any]:
     return found
 
 
-def _checked(declared: ResourceType, one: Action) -> None:
+def _checked(declared: ResourceType, one: Action | Path) -> None:
+    """What every type has is not for a controller to have otherwise: its
+    name stands for the rule of that too."""
+    if one.name in ACTIONS:
+        raise StartError(
+            f'the type {declared.name}: controller: {declared.controller}: '
+            f'{one.name} is what every type has; give the method another '
+            f'name')
+    if isinstance(one, Path):
+        return
     try:
         compiled(one.schema)
     except ValueError as exc:

@@ -39,6 +39,16 @@ STATUS: Mapping[type[Exception], int] = {
 }
 
 
+#: What stands in an error for programs, with the fact it is made of. The
+#: range stands in a 406 (MV-7).
+FACTS: Mapping[type[PileusError],
+               tuple[tuple[str, str, Callable[[Any], Any]], ...]] = {
+    asked.VersionUnsupported: (('min_version', 'minimum', str),
+                               ('max_version', 'maximum', str)),
+    domain.QuotaExceeded: (('limit', 'limit', int), ('used', 'used', int)),
+}
+
+
 class Internal(PileusError):
     """Ours, not theirs: told in the log, never to the client."""
 
@@ -132,7 +142,7 @@ def foreign(environ: dict[str, Any], service_type: str, number: int,
 
 def _document(environ: dict[str, Any], service_type: str, number: int,
               code: str, title: str, violations: Iterable[Violation],
-              facts: Mapping[str, str]) -> dict[str, Any]:
+              facts: Mapping[str, Any]) -> dict[str, Any]:
     """Both shapes: openstacksdk reads ``error``, keystoneauth ``errors``."""
     request_id = environ.get('openstack.request_id')
     common = {'code': f'{service_type}.{code}', 'status': number,
@@ -162,16 +172,16 @@ def _source(violation: Violation) -> dict[str, Any]:
     return {}
 
 
-def _facts(exc: PileusError) -> dict[str, str]:
-    """Members a program reads: the range stands in a 406 (MV-7)."""
-    if not isinstance(exc, asked.VersionUnsupported):
-        return {}
-    return {'min_version': str(exc.facts['minimum']),
-            'max_version': str(exc.facts['maximum'])}
+def _facts(exc: PileusError) -> dict[str, Any]:
+    """Members a program reads, beside the text a person does."""
+    return {name: show(exc.facts[fact])
+            for name, fact, show in FACTS.get(type(exc), ())}
 
 
 def _headers(exc: PileusError) -> Iterator[tuple[str, str]]:
     if isinstance(exc, asked.MethodNotAllowed):
         yield 'Allow', str(exc.facts['allow'])
+    if isinstance(exc, asked.Unauthenticated) and exc.facts['challenge']:
+        yield 'WWW-Authenticate', str(exc.facts['challenge'])
     if isinstance(exc, domain.Unavailable):
         yield 'Retry-After', '1'

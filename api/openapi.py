@@ -8,18 +8,27 @@ parameters and media types are the Routes' own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from http import HTTPStatus
 from typing import Any
 
-from api import components, schemas
+from api import components, extensions, schemas
 from api.body import JSON_PATCH
 from api.components import ref, wrapped
-from api.extensions import Extension
+from api.controllers import quotas
+from api.controllers.revisions import Revisions
+from api.extensions import Action, Extension
 from api.router import Route
 from api.versions import HEADER
 from service.domain import query
-from service.domain.types import FIRST, Shape, Version
+from service.domain.types import Shape
+from service.domain.version import FIRST, Version
 
 Document = dict[str, Any]
 #: What makes a schema of the shape at hand; a fixed one needs none.
@@ -59,6 +68,8 @@ BODIES: Mapping[tuple[str, str], Shaped] = {
     ('records', 'create'): _one_or_many('{name}_write'),
     ('records', 'replace'): _one('{name}_write'),
     ('records', 'patch'): _one('{name}_patch'),
+    ('quotas', 'replace'): _fixed('quota_limits'),
+    ('quotas', 'patch'): _fixed('quota_changes'),
     ('tags', 'replace'): _fixed('tags'),
     ('metadata', 'replace'): _fixed('metadata'),
     ('metadata', 'create'): _fixed('metadata_item'),
@@ -73,12 +84,17 @@ REPLIES: Mapping[tuple[str, str], Mapping[int, Shaped | None]] = {
     ('types', 'list'): {200: _fixed('any')},
     ('types', 'show'): {200: _fixed('any')},
     ('docs', 'openapi'): {200: _fixed('any')},
+    ('quotas', 'show'): {200: _fixed('quota'), 304: None},
+    ('quotas', 'replace'): {200: _fixed('quota')},
+    ('quotas', 'patch'): {200: _fixed('quota')},
+    ('quotas', 'reset'): {204: None},
     ('records', 'list'): {200: _named('{plural}')},
     ('records', 'create'): dict.fromkeys((200, 201), _one_or_many('{name}')),
     ('records', 'show'): {200: _one('{name}'), 304: None},
     ('records', 'replace'): dict.fromkeys((200, 201), _one('{name}')),
     ('records', 'patch'): {200: _one('{name}')},
     ('records', 'delete'): {204: None},
+    ('revisions', 'list'): {200: _named('{name}_revisions')},
     ('tags', 'list'): {200: _fixed('tags'), 304: None},
     ('tags', 'replace'): {200: _fixed('tags')},
     ('tags', 'clear'): {204: None},
@@ -107,7 +123,7 @@ class OpenAPI:
     def __init__(self, table: Iterable[Route], extended: Iterable[Extension],
                  service_type: str) -> None:
         self._table = [one for one in table if one.method != 'OPTIONS']
-        self._extended = {one.declared.name: one for one in extended}
+        self._extended = tuple(extended)
         self._service_type = service_type
 
     def document(self, version: Version, mount: str,
@@ -120,6 +136,9 @@ class OpenAPI:
         made = dict(components.COMMON)
         for shape in filter(None, shapes):
             made.update(components.of_shape(shape, _hidden(shape, roles)))
+        made.update(components.of_quotas(
+            one.declared.plural for one in shapes
+            if one is not None and one.declared.owned))
         paths: Document = {}
         for route in known:
             item = paths.setdefault(route.path, {
@@ -160,11 +179,20 @@ class OpenAPI:
         if media == JSON_PATCH:
             return ref('json_patch')
         if route.action == 'act' and route.declared is not None:
-            known = self._extended[route.declared.name].actions.values()
             return {'oneOf': [wrapped(one.name, dict(one.schema))
-                              for one in known if one.since <= version]}
+                              for one in self._actions(route.declared.name)
+                              if one.since <= version]}
         body = BODIES.get((route.controller, route.action))
-        return body(shape) if body and shape else {}
+        return body(shape) if body else {}
+
+    def _actions(self, type: str) -> Iterator[Action]:
+        """What every type has, then what its own controller adds."""
+        controllers: list[Any] = [Revisions]
+        controllers += (one.controller for one in self._extended
+                        if one.declared.name == type)
+        for controller in controllers:
+            yield from (one for one in extensions.said(controller)
+                        if isinstance(one, Action))
 
     def _replies(self, route: Route, shape: Shape | None) -> Document:
         """The successes by status; any error has the one shape of all."""
@@ -204,13 +232,15 @@ def _values(route: Route) -> list[Document]:
 
 _PATH: Mapping[str, Document] = {
     'id': {'type': 'string', 'format': 'uuid'},
+    'project_id': dict(quotas.PROJECT),
     'tag': schemas.TAG, 'key': schemas.METADATA_KEY}
 
 
 def _query(route: Route, shape: Shape | None,
            roles: Collection[str] | None) -> list[Document]:
     if route.query is not None:
-        return [_parameter(name) for name in sorted(route.query)]
+        return [_parameter(name, route.controller)
+                for name in sorted(route.query)]
     if shape is None:
         return []
     names = (*query.PARAMETERS,
@@ -218,21 +248,26 @@ def _query(route: Route, shape: Shape | None,
     return [_parameter(name) for name in names]
 
 
+#: The number of a revision.
+_NUMBER: Document = {'type': 'integer', 'minimum': 1,
+                     'maximum': 2 ** 63 - 1}
+
 #: Parameters with a form of their own; every other is text (``in:a,b``).
 _FORMS: Mapping[str, Document] = {
     'limit': {'type': 'integer', 'minimum': 1},
     'marker': {'type': 'string', 'format': 'uuid'},
+    'revisions.marker': _NUMBER, 'revision': _NUMBER,
     **dict.fromkeys(('with_count', 'all_projects', 'dry_run'),
                     {'type': 'boolean'})}
 
 
-def _parameter(name: str) -> Document:
-    return {'name': name, 'in': 'query',
-            'schema': _FORMS.get(name, {'type': 'string'})}
+def _parameter(name: str, controller: str = '') -> Document:
+    form = _FORMS.get(f'{controller}.{name}', _FORMS.get(name))
+    return {'name': name, 'in': 'query', 'schema': form or {'type': 'string'}}
 
 
 def _conditions(route: Route) -> list[Document]:
-    if '{id}' not in route.path:
+    if not {'{id}', '{project_id}'} & set(route.path.split('/')):
         return []
     return [{'name': name, 'in': 'header', 'schema': {'type': 'string'}}
             for name in _CONDITIONS.get(route.method, ())]

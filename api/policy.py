@@ -1,135 +1,89 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One rule for each action of each type, by oslo.policy."""
+"""Who may do what, by oslo.policy's rules as they are in force now.
+
+``rules`` has the defaults, ``rulefiles`` reads what the operator says
+instead, ``ruleset`` decides by both. Here the files are looked at again.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from oslo_config import cfg
-from oslo_policy import _checks, policy
+from oslo_policy import opts, policy
 
 import service
 from api import extensions
 from api.extensions import Extension
+from api.rulefiles import Files, Good, Unsound
+from api.rules import (
+    ADMIN,
+    ANY_READER,
+    NAMESPACE,
+    QUOTAS,
+    READER,
+    defaults,
+    name,
+)
+from api.ruleset import RuleSet
 from service import config
 from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.types import Catalogue, ResourceType
-from service.domain.words import ACTIONS
+from service.domain.declare import DeclarationError
+from service.domain.types import Catalogue
 from service.errors import StartError
+
+__all__ = ['ADMIN', 'ANY_READER', 'NAMESPACE', 'QUOTAS', 'READER', 'Policy',
+           'defaults', 'enforcer', 'listed', 'name']
 
 LOG = logging.getLogger(__name__)
 
-NAMESPACE = 'pileus'
-
-#: Someone who may read something: who may also read what there is.
-READER = f'{NAMESPACE}:reader'
-
-#: Who may do what unless the type file says otherwise. The roles imply each
-#: other here, since only Keystone's tokens spell the implied ones out.
-BASE = (
-    ('admin', 'role:admin', 'An administrator of the cloud.'),
-    ('member', 'role:admin or role:manager or role:member',
-     'Someone who may write.'),
-    ('reader', 'rule:pileus:member or role:reader',
-     'Someone who may read.'),
-    ('own_member',
-     'rule:pileus:admin or (rule:pileus:member and '
-     'project_id:%(project_id)s)', 'Who may write in this project.'),
-    ('own_reader',
-     'rule:pileus:admin or (rule:pileus:reader and '
-     'project_id:%(project_id)s)', 'Who may read in this project.'),
-)
-
-#: The rule of an action by the type's scope: project, then cloud.
-_DEFAULT: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys(('list', 'show'), ('own_reader', 'reader')),
-    **dict.fromkeys(('create_any', 'list_any'), ('admin', 'admin')),
-}
-_WRITES = ('own_member', 'admin')
-
-#: What is said of a caller of more roles is not remembered: a header holds
-#: thousands, and each such set of them would stay in memory.
-_REMEMBERED = 64
-
-#: What a rule is about, in the policy sample.
-_DESCRIBED: Mapping[str, str] = {
-    'list': 'List {plural}.',
-    'show': 'Show one of {plural}, with its tags and metadata.',
-    'create': 'Make {plural}.',
-    'replace': 'Replace one of {plural} (PUT).',
-    'patch': 'Change one of {plural}, its tags or its metadata.',
-    'delete': 'Delete one of {plural}.',
-    'create_any': 'Make {plural} that belong to another project.',
-    'list_any': 'List {plural} of all projects.',
-}
-
-
-def name(declared: ResourceType, action: str) -> str:
-    """The rule of an action: ``pileus:hosts:create``."""
-    return f'{NAMESPACE}:{declared.plural}:{action}'
-
-
-def defaults(catalogue: Catalogue, extended: Iterable[Extension] = ()
-             ) -> Iterator[policy.RuleDefault]:
-    for rule, check, description in BASE:
-        yield policy.RuleDefault(f'{NAMESPACE}:{rule}', check, description)
-    for declared in catalogue.live:
-        for action in ACTIONS:
-            yield policy.RuleDefault(
-                name(declared, action), _check(declared, action),
-                _DESCRIBED[action].format(plural=declared.plural))
-    for one in extended:
-        patch = f'rule:{name(one.declared, "patch")}'
-        for own, default in one.rules:
-            yield policy.RuleDefault(
-                name(one.declared, own),
-                one.declared.policy.get(own, default or patch),
-                f'Call {own} of {one.declared.plural}.')
-
-
-def _check(declared: ResourceType, action: str) -> str:
-    owned, cloud = _DEFAULT.get(action, _WRITES)
-    rule = f'rule:{NAMESPACE}:{owned if declared.owned else cloud}'
-    return declared.policy.get(action, rule)
+#: How many seconds lie between two looks at the files. A change counts once
+#: two looks found the same, or once it is so old: a file is not read while
+#: it is being written.
+LOOK = 0.4
 
 
 class Policy:
-    """Decides by rules that are read once; a reload makes a new one.
+    """Decides, by the files as they were when they were last sound.
 
-    PERF: oslo.policy's own ``enforce`` looks at its files on each call, about
-    110 us; the parsed checks it keeps are asked directly instead, and what
-    they say of the same caller is remembered, unless one of them asks
-    something outside (``http:``).
+    A file that an editor has half written must neither let in whom it kept
+    out nor fail every request: where it does not do, the last good rules
+    stay, and the log says why, once for each change (A09).
     """
 
     def __init__(self, conf: cfg.ConfigOpts, catalogue: Catalogue,
-                 extended: Iterable[Extension] = ()) -> None:
-        self._enforcer = policy.Enforcer(conf)
-        self._enforcer.register_defaults(list(defaults(catalogue, extended)))
+                 extended: Iterable[Extension] = (), *,
+                 files: Files | None = None,
+                 clock: Callable[[], float] = time.monotonic,
+                 wall: Callable[[], float] = time.time) -> None:
+        """Raises StartError for files that do not do; but not where the same
+        ``files`` once did, and only the types are new."""
+        self._conf = conf
+        self._clock = clock
+        self._wall = wall
+        self._files = files or Files(conf)
+        self._lock = threading.Lock()
+        self._defaults = {one.name: one
+                          for one in defaults(catalogue, extended)}
+        self._due = clock() + LOOK
         try:
-            self._enforcer.load_rules(True)
-        except (ValueError, OSError, cfg.Error) as exc:
-            raise _unread(conf, str(exc)) from exc
-        except (AttributeError, TypeError) as exc:
-            # What oslo.policy makes of a file that is a list or a word.
-            raise _unread(
-                conf, 'it is not a mapping of names to rules') from exc
-        self._rules = dict(self._enforcer.rules)
-        self._decide = (lru_cache(maxsize=4096)(self._decided)
-                        if self._static else self._decided)
+            good = self._files.good or self._first()
+            self._rules = RuleSet(conf, self._defaults, good.given)
+        except Unsound as exc:
+            raise StartError(str(exc)) from exc
+        self._files.good = self._good = good
+        self._read = self._met = good.signature
         self._warn()
-
-    @property
-    def _static(self) -> bool:
-        """Whether who calls is all that every rule looks at."""
-        return all(_is_static(check) for check in self._rules.values())
 
     def text(self, rule: str) -> str:
         """A rule in the policy language, as it is in force."""
-        return str(self._rules[rule])
+        return self._rules.text(rule)
 
     def check(self, caller: Caller, rule: str) -> None:
         """Raise Forbidden where the rule does not let the caller."""
@@ -137,47 +91,82 @@ class Policy:
             raise errors.Forbidden(rule=rule)
 
     def allows(self, caller: Caller, rule: str) -> bool:
-        decide = (self._decide if len(caller.roles) <= _REMEMBERED
-                  else self._decided)
-        return decide(rule, caller.project_id, caller.user_id, caller.roles)
+        if self._clock() >= self._due:
+            self._look()
+        return self._rules.allows(caller, rule)
 
-    def _decided(self, rule: str, project_id: str | None,
-                 user_id: str | None, roles: frozenset[str]) -> bool:
-        """SECURITY: a caller without a project has no ``project_id`` in the
-        target, so that "mine" never holds for two that are both None."""
-        who = {'project_id': project_id, 'user_id': user_id}
-        target = {key: value for key, value in who.items()
-                  if value is not None}
-        creds = {**who, 'roles': list(roles)}
-        return bool(self._rules[rule](target, creds, self._enforcer, rule))
+    def _first(self) -> Good:
+        """What the files say at a start."""
+        seen = self._files.signature()
+        if self._files.chosen and self._files.main is None:
+            raise Unsound(f'[oslo_policy] policy_file = {self._files.name}: '
+                          f'there is no such file')
+        return Good(self._files.read(), seen, self._files.main)
+
+    def _look(self) -> None:
+        """See whether the files have changed; one caller does, for all."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._due = self._clock() + LOOK
+            before, self._met = self._met, self._files.signature()
+            if self._met != self._read and (
+                    self._met == before or self._settled()):
+                self._again()
+        finally:
+            self._lock.release()
+
+    def _settled(self) -> bool:
+        """Nothing about the files changed within the last moment, as far as
+        they tell; one that is gone tells nothing."""
+        changed = [mark[1] for _, mark in self._met if mark]
+        return bool(changed) and self._wall() - max(changed) / 1e9 > LOOK
+
+    def _again(self) -> None:
+        """Read the changed files; the rules stay where they do not do. What
+        was written to meanwhile is for the next look."""
+        try:
+            found: RuleSet | Unsound = self._next()
+        except Unsound as exc:
+            found = exc
+        if self._files.signature() != self._met:
+            return
+        self._read = self._met
+        if isinstance(found, Unsound):
+            LOG.error('The policy files have changed and do not do; the '
+                      'rules stay as they were: %s.', found)
+            return
+        self._rules = found
+        self._files.good = self._good = Good(found.given, self._read,
+                                             self._files.main)
+        LOG.info('The policy files have changed; their rules are in force.')
+        self._warn()
+
+    def _next(self) -> RuleSet:
+        """The rules of the files while requests depend on them.
+
+        SECURITY: here a doubt counts as a mistake, if it is new. A misspelt
+        name would silently give the action its default again; an editor
+        empties a file before it writes it.
+        """
+        main = self._good.main
+        if main is not None and not os.path.exists(main):
+            raise Unsound(f'{main}: is gone; reload if the defaults shall '
+                          f'hold')
+        found = RuleSet(self._conf, self._defaults,
+                        self._files.read(blank=False))
+        known = {rule for rule, _ in self._rules.doubts()}
+        doubts = [doubt for rule, doubt in found.doubts()
+                  if rule not in known]
+        if doubts:
+            raise Unsound('; '.join(doubts))
+        return found
 
     def _warn(self) -> None:
-        known = self._enforcer.registered_rules
-        for rule, check in self._rules.items():
-            if rule not in known:
-                LOG.warning('The policy file has a rule %s that nothing '
-                            'asks for.', rule)
-            elif str(check) in ('@', ''):
-                LOG.warning('The policy rule %s allows everybody.', rule)
-
-
-def _unread(conf: cfg.ConfigOpts, reason: str) -> StartError:
-    return StartError(f'[oslo_policy] policy_file = '
-                      f'{conf.oslo_policy.policy_file}: '
-                      f'{" ".join(reason.split())}')
-
-
-#: Checks that look at nothing but who calls.
-_PLAIN = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
-          _checks.TrueCheck, _checks.FalseCheck)
-
-
-def _is_static(check: _checks.BaseCheck) -> bool:
-    if isinstance(check, (_checks.AndCheck, _checks.OrCheck)):
-        return all(_is_static(one) for one in check.rules)
-    if isinstance(check, _checks.NotCheck):
-        return _is_static(check.rule)
-    return type(check) in _PLAIN
+        """Tell what is in force but cannot have been meant."""
+        doubts = (doubt for _, doubt in self._rules.doubts())
+        for told in (*doubts, *self._rules.open()):
+            LOG.warning('Policy: %s.', told)
 
 
 def listed() -> Iterable[policy.RuleDefault]:
@@ -186,13 +175,32 @@ def listed() -> Iterable[policy.RuleDefault]:
     Those of the declared types are read from the config directory that a
     daemon without arguments would use.
     """
-    conf = config.load([])
-    catalogue = service.catalogue(conf)
-    return list(defaults(catalogue, extensions.load(catalogue)))
+    with _told():
+        catalogue = service.catalogue(config.load([]))
+        return list(defaults(catalogue, extensions.load(catalogue)))
 
 
 def enforcer() -> policy.Enforcer:
-    """The enforcer oslo.policy's tools look at."""
-    made = policy.Enforcer(config.load([]))
-    made.register_defaults(list(listed()))
+    """The enforcer oslo.policy's other tools look at.
+
+    They find the files by oslo.config's global options, or not at all.
+    """
+    with _told():
+        conf = config.load([])
+        files = Files(conf)
+        rules = list(listed())
+        RuleSet(conf, {one.name: one for one in rules}, files.read())
+    conf.set_override('policy_dirs', files.folders, 'oslo_policy')
+    made = policy.Enforcer(conf, files.main)
+    made.register_defaults(rules)
+    opts.set_defaults(cfg.CONF, files.main or files.name)
     return made
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """A mistake ends a tool with one line and no traceback."""
+    try:
+        yield
+    except (StartError, DeclarationError, Unsound) as exc:
+        raise SystemExit(f'pileus: {exc}') from exc

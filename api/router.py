@@ -19,7 +19,8 @@ import webob
 
 from api import addresses, errors
 from service.domain.errors import short
-from service.domain.types import ResourceType, Version
+from service.domain.types import ResourceType
+from service.domain.version import Version
 
 Action = Callable[..., webob.Response]
 
@@ -102,7 +103,7 @@ class APIRouter:
             if allow:
                 raise errors.MethodNotAllowed(environ['REQUEST_METHOD'],
                                               allow)
-            raise _nothing(path)
+            raise nothing(path)
         return found
 
     def allowed(self, environ: dict[str, Any],
@@ -132,7 +133,7 @@ class APIRouter:
         return route, action, values
 
 
-def _nothing(path: str) -> errors.NoSuchPath:
+def nothing(path: str) -> errors.NoSuchPath:
     return errors.NoSuchPath(path=short(ascii(path)[1:-1]))
 
 
@@ -144,11 +145,11 @@ def _path(environ: dict[str, Any]) -> str:
     """
     came = addresses.path(environ)
     if came is None:
-        raise _nothing(environ.get(addresses.PATH, environ['PATH_INFO']))
+        raise nothing(environ.get(addresses.PATH, environ['PATH_INFO']))
     try:
         path = came.encode('latin-1').decode()
     except UnicodeDecodeError:
-        raise _nothing(came) from None
+        raise nothing(came) from None
     if '\0' in path:
-        raise _nothing(path)
+        raise nothing(path)
     return path or '/'

@@ -8,7 +8,14 @@ told at once, each with a pointer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +24,13 @@ import jsonschema_rs
 import orjson
 
 from service.domain import pointers, values
-from service.domain.errors import MAX_TOLD, Invalid, Violation, short
+from service.domain.errors import (
+    MAX_TOLD,
+    FieldForbidden,
+    Invalid,
+    Violation,
+    short,
+)
 from service.domain.types import MISSING, Property, Shape
 from service.domain.words import REGEX
 
@@ -202,9 +215,14 @@ def _short(message: str) -> str:
         f'{message[:80]}...{message[-100:]}')
 
 
+def default(prop: Property) -> Any:
+    """What a property has that nobody gave a value."""
+    return None if prop.default is MISSING else prop.default
+
+
 def _value(prop: Property, given: Any) -> Any:
     if given is MISSING:
-        return None if prop.default is MISSING else prop.default
+        return default(prop)
     return values.normal(prop, given)
 
 
@@ -227,15 +245,26 @@ def written(members: Mapping[str, Any], full: Mapping[str, Any],
 
     ``full`` is the document as the client would read it. A client that sends
     back what it read, with one member changed, says nothing about the rest
-    (D15).
+    (D15). Raises FieldForbidden for what only other roles may write.
     """
-    bad = [Violation(f'{name} cannot be written',
-                     pointers.child(pointer, name))
-           for name, value in members.items()
-           if name in locked and (name not in full
-                                  or not values.same(full[name], value))]
+    touched = [name for name, value in members.items()
+               if name in locked and (name not in full
+                                      or not values.same(full[name], value))]
     return {name: value for name, value in members.items()
-            if name not in locked}, bad
+            if name not in locked}, untouchable(touched, pointer, 'written')
+
+
+def untouchable(names: Iterable[str], pointer: str,
+                done: str) -> list[Violation]:
+    """What is wrong with changing these names, where nobody may; raises
+    FieldForbidden for those that other roles may."""
+    told = [(name, pointers.child(pointer, name)) for name in names]
+    forbidden = [Violation(f'{name} cannot be {done} by your roles', where)
+                 for name, where in told if name not in READ_ONLY]
+    if forbidden:
+        raise FieldForbidden(forbidden)
+    return [Violation(f'{name} cannot be {done}', where)
+            for name, where in told]
 
 
 def locked(shape: Shape, roles: frozenset[str]) -> frozenset[str]:

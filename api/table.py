@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from oslo_config import cfg
 
 from api import policy
-from api.body import JSON, PATCH
+from api.body import JSON, MERGE, PATCH
 from api.controllers.actions import Actions
 from api.controllers.discovery import Discovery
 from api.controllers.docs import Docs
 from api.controllers.metadata import Metadata
 from api.controllers.methods import Methods
+from api.controllers.quotas import Quotas
 from api.controllers.records import Records
+from api.controllers.revisions import Revisions
 from api.controllers.tags import Tags
 from api.controllers.types import Types
 from api.extensions import Extension
@@ -23,30 +25,31 @@ from api.parts import Parts
 from api.policy import Policy
 from api.router import OPEN, APIRouter, Route
 from api.versions import Versions
+from service.domain.history import History
 from service.domain.types import Catalogue, ResourceType
+from service.errors import StartError
 from service.opened import Service
 
 _WRITE = frozenset({'dry_run'})
-_SHOW = frozenset({'fields'})
+_SHOW = frozenset({'fields', 'revision'})
+_PAGE = frozenset({'limit', 'marker'})
 _NONE: frozenset[str] = frozenset()
 
-#: Below every record: path, method, controller, action, whose rule it has,
-#: parameters, body. What shows or changes a part of a record is guarded as
-#: what shows or changes the record.
+#: Below every record: path, method, controller, action, parameters, body.
 _PARTS = (
-    ('tags', 'GET', 'tags', 'list', 'show', _NONE, ()),
-    ('tags', 'PUT', 'tags', 'replace', 'patch', _WRITE, JSON),
-    ('tags', 'DELETE', 'tags', 'clear', 'patch', _WRITE, ()),
-    ('tags/{tag}', 'GET', 'tags', 'show', 'show', _NONE, ()),
-    ('tags/{tag}', 'PUT', 'tags', 'add', 'patch', _WRITE, ()),
-    ('tags/{tag}', 'DELETE', 'tags', 'remove', 'patch', _WRITE, ()),
-    ('metadata', 'GET', 'metadata', 'list', 'show', _NONE, ()),
-    ('metadata', 'PUT', 'metadata', 'replace', 'patch', _WRITE, JSON),
-    ('metadata', 'POST', 'metadata', 'create', 'patch', _WRITE, JSON),
-    ('metadata', 'DELETE', 'metadata', 'clear', 'patch', _WRITE, ()),
-    ('metadata/{key}', 'GET', 'metadata', 'show', 'show', _NONE, ()),
-    ('metadata/{key}', 'PUT', 'metadata', 'set', 'patch', _WRITE, JSON),
-    ('metadata/{key}', 'DELETE', 'metadata', 'remove', 'patch', _WRITE, ()),
+    ('tags', 'GET', 'tags', 'list', _NONE, ()),
+    ('tags', 'PUT', 'tags', 'replace', _WRITE, JSON),
+    ('tags', 'DELETE', 'tags', 'clear', _WRITE, ()),
+    ('tags/{tag}', 'GET', 'tags', 'show', _NONE, ()),
+    ('tags/{tag}', 'PUT', 'tags', 'add', _WRITE, ()),
+    ('tags/{tag}', 'DELETE', 'tags', 'remove', _WRITE, ()),
+    ('metadata', 'GET', 'metadata', 'list', _NONE, ()),
+    ('metadata', 'PUT', 'metadata', 'replace', _WRITE, JSON),
+    ('metadata', 'POST', 'metadata', 'create', _WRITE, JSON),
+    ('metadata', 'DELETE', 'metadata', 'clear', _WRITE, ()),
+    ('metadata/{key}', 'GET', 'metadata', 'show', _NONE, ()),
+    ('metadata/{key}', 'PUT', 'metadata', 'set', _WRITE, JSON),
+    ('metadata/{key}', 'DELETE', 'metadata', 'remove', _WRITE, ()),
 )
 
 
@@ -54,18 +57,25 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
         versions: Versions, extended: Sequence[Extension]) -> APIRouter:
     """The versioned API over the declared types."""
     methods, docs = Methods(), Docs()
-    records = Records(opened.records, rules, conf.api.max_limit,
+    past = History(opened.store)
+    records = Records(opened.records, past, rules, conf.api.max_limit,
                       require_if_match=conf.api.require_if_match,
                       max_record=conf.api.max_body)
     parts = Parts(opened.records, require_if_match=conf.api.require_if_match)
+    revisions = Revisions(past, records, conf.api.max_limit)
     controllers: dict[str, object] = {
         'versions': Discovery(versions), 'methods': methods,
         'records': records, 'tags': Tags(parts), 'metadata': Metadata(parts),
-        'types': Types(opened.catalogue, rules, extended), 'docs': docs}
-    for one in extended:
-        own = one.controller(records)
-        controllers[one.declared.name] = own
-        controllers[f'{one.declared.name}.actions'] = Actions(one, own, rules)
+        'revisions': revisions,
+        'quotas': Quotas(opened.quotas, opened.catalogue.live,
+                         require_if_match=conf.api.require_if_match),
+        'types': Types(opened, rules, extended), 'docs': docs}
+    own = {one.declared.name: one.controller(records) for one in extended}
+    controllers.update({f'{name}.own': one for name, one in own.items()})
+    for declared in opened.catalogue.live:
+        added = [own[declared.name]] if declared.name in own else []
+        controllers[f'{declared.name}.actions'] = Actions(
+            declared, rules, revisions, *added)
     made = APIRouter(routes(opened.catalogue, extended), controllers)
     methods.router = made
     docs.openapi_of = OpenAPI(made.table, extended, versions.service_type)
@@ -75,8 +85,8 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
 def routes(catalogue: Catalogue, extended: Sequence[Extension]
            ) -> list[Route]:
     """Every Route of the versioned API."""
-    return [*_with_options([*_service(), *_types(catalogue),
-                            *_extended(extended)])]
+    known = [*_service(), *_types(catalogue)]
+    return [*_with_options([*known, *_extended(extended, known)])]
 
 
 def discovery(versions: Versions) -> APIRouter:
@@ -96,6 +106,12 @@ def _service() -> Iterator[Route]:
                 policy.READER)
     yield Route('/types', 'GET', 'types', 'list', policy.READER)
     yield Route('/types/{name}', 'GET', 'types', 'show', policy.READER)
+    for method, action, rule, body in (
+            ('GET', 'show', 'show', ()), ('PUT', 'replace', 'update', JSON),
+            ('PATCH', 'patch', 'update', MERGE),
+            ('DELETE', 'reset', 'delete', ())):
+        yield Route('/quotas/{project_id}', method, 'quotas', action,
+                    f'{policy.NAMESPACE}:quotas:{rule}', body)
     yield Route('/errors/{code}', 'GET', 'versions', 'error', OPEN)
 
 
@@ -103,6 +119,7 @@ def _types(catalogue: Catalogue) -> Iterator[Route]:
     for declared in catalogue.live:
         yield from _collection(declared)
         yield from _parts(declared)
+        yield from _past(declared)
 
 
 def _collection(declared: ResourceType) -> Iterator[Route]:
@@ -126,28 +143,44 @@ def _collection(declared: ResourceType) -> Iterator[Route]:
 
 def _parts(declared: ResourceType) -> Iterator[Route]:
     """The tags and the metadata of a type's records."""
-    for path, method, controller, action, rule, query, body in _PARTS:
+    for path, method, controller, action, query, body in _PARTS:
+        rule = f'{"show" if method == "GET" else "update"}_{controller}'
         yield Route(f'/{declared.path}/{{id}}/{path}', method, controller,
                     action, policy.name(declared, rule), body, query,
                     declared, tail=path.endswith('}'))
 
 
-def _extended(extended: Iterable[Extension]) -> Iterator[Route]:
-    """What Python controllers add to their types.
+def _past(declared: ResourceType) -> Iterator[Route]:
+    """What was done to a type's records, and what may be done to one.
 
     An action has a rule of its own, checked once the body has named it; the
     Route's is that of reading the record.
     """
+    one = f'/{declared.path}/{{id}}'
+    yield Route(f'{one}/revisions', 'GET', 'revisions', 'list',
+                policy.name(declared, 'list_revisions'), (), _PAGE, declared)
+    yield Route(f'{one}/action', 'POST', f'{declared.name}.actions', 'act',
+                policy.name(declared, 'show'), JSON, _WRITE, declared)
+
+
+def _extended(extended: Iterable[Extension],
+              known: Iterable[Route]) -> Iterator[Route]:
+    """The paths that Python controllers add to their types.
+
+    StartError for one that every type has: it would be answered otherwise
+    for this type alone, and by another rule.
+    """
+    taken = {(one.method, one.path) for one in known}
     for extension in extended:
         declared = extension.declared
-        if extension.actions:
-            yield Route(f'/{declared.path}/{{id}}/action', 'POST',
-                        f'{declared.name}.actions', 'act',
-                        policy.name(declared, 'show'), JSON, _WRITE, declared,
-                        min(one.since for one in extension.actions.values()))
         for one in extension.paths:
-            yield Route(f'/{declared.path}{one.path}', one.verb,
-                        declared.name, one.method,
+            path = f'/{declared.path}{one.path}'
+            if (one.verb, path) in taken:
+                raise StartError(
+                    f'the type {declared.name}: controller: '
+                    f'{declared.controller}: {one.verb} {one.path} is what '
+                    f'every type has; give {one.method} another path')
+            yield Route(path, one.verb, f'{declared.name}.own', one.method,
                         policy.name(declared, one.name), one.body, one.query,
                         declared, one.since)
 

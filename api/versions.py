@@ -7,7 +7,7 @@ import re
 
 from api import errors
 from service.domain.errors import short
-from service.domain.types import FIRST, Version
+from service.domain.version import FIRST, Version
 
 HEADER = 'OpenStack-API-Version'
 

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 from api.call import Parameters
 from service.domain import instants, seen
+from service.domain.history import Pasts
 from service.domain.records import Page
 from service.domain.store import Record
-from service.domain.types import Property, Shape
+from service.domain.types import MISSING, Property, Shape
 
 Document = dict[str, Any]
 
@@ -22,7 +23,9 @@ class View:
 
     One view stands for a shape, what the caller's roles may read, and the
     ``fields`` asked for. ``mark`` names it in ETags: two views of a record
-    differ, and so must their ETags (D16).
+    differ, and so must their ETags (D16). What is filled in for records from
+    before a property was there is part of it: filling in another value moves
+    no record's generation.
     """
 
     def __init__(self, shape: Shape, roles: frozenset[str],
@@ -35,8 +38,10 @@ class View:
         self._linked = fields is None or 'links' in fields
         self._path = shape.declared.path
         names = ' '.join(member[0] for member in self._members)
+        filled = [(name, prop.before) for name, prop in
+                  shape.properties.items() if prop.before is not MISSING]
         self.mark = hashlib.blake2b(
-            f'{shape.since} {names} {self._linked}'.encode(),
+            f'{shape.since} {names} {self._linked} {filled}'.encode(),
             digest_size=4).hexdigest()
 
     def document(self, record: Record, mount: str) -> Document:
@@ -55,6 +60,11 @@ class View:
     def etag(self, record: Record) -> str:
         """Strong: the stored state, then the view of it."""
         return f'"{seen.stamp(record)}-{self.mark}"'
+
+    def etag_of(self, number: int) -> str:
+        """That of a revision, which never changes. Its first word is the
+        state of no record: who read the past has not seen the present."""
+        return f'"r{number}-{self.mark}"'
 
     def _all(self) -> Iterable[tuple[str, str, Show]]:
         yield 'id', 'id', None
@@ -90,21 +100,48 @@ def page(view: View, found: Page, mount: str, parameters: Parameters
     """
     plural = view.shape.declared.plural
     address = f'{mount}/{view.shape.declared.path}'
-    links = _links(found, address, parameters)
-    document: Document = {
-        plural: [view.document(one, mount) for one in found.records],
-        'links': links}
-    following = [one for one in links if one['rel'] == 'next']
-    if following:
-        document[f'{plural}_links'] = following
+    document = _listed(
+        plural, [view.document(one, mount) for one in found.records],
+        _links(found.previous, found.records[-1]['id'] if found.more
+               else None, address, parameters))
     if found.total is not None:
         document['count'] = found.total
     return document
 
 
-def _links(found: Page, address: str, parameters: Parameters
-           ) -> list[Mapping[str, str]]:
-    """self, first, prev and next, as they apply (PAGE-4)."""
+def revisions(view: View, id: str, found: Pasts, mount: str,
+              parameters: Parameters) -> Document:
+    """A list of what was done to a record, each with what that left."""
+    name = view.shape.declared.name
+    return _listed(
+        'revisions', [{
+            'number': number, 'action': one.action,
+            'generation': one.record_generation,
+            'created_at': instants.shown(one.at), 'user_id': one.user_id,
+            'project_id': one.project_id, 'request_id': one.request_id,
+            'global_request_id': one.global_request_id,
+            name: view.document(one.document, mount)}
+            for number, one in found.revisions],
+        _links(found.previous, str(found.revisions[-1].number)
+               if found.more else None,
+               f'{view.address(id, mount)}/revisions', parameters))
+
+
+def _listed(name: str, items: list[Document],
+            links: list[Mapping[str, str]]) -> Document:
+    document: Document = {name: items, 'links': links}
+    following = [one for one in links if one['rel'] == 'next']
+    if following:
+        document[f'{name}_links'] = following
+    return document
+
+
+def _links(previous: str | None, last: str | None, address: str,
+           parameters: Parameters) -> list[Mapping[str, str]]:
+    """self, first, prev and next, as they apply (PAGE-4).
+
+    ``last`` is the marker of the next page, if there is one.
+    """
     rest = [pair for pair in parameters if pair[0] != 'marker']
 
     def link(rel: str, pairs: Parameters) -> Mapping[str, str]:
@@ -113,10 +150,9 @@ def _links(found: Page, address: str, parameters: Parameters
                 else address}
 
     links = [link('self', parameters), link('first', rest)]
-    if found.previous is not None:
+    if previous is not None:
         links.append(link('prev', rest + [
-            ('marker', one) for one in [found.previous] if one]))
-    if found.more:
-        links.append(link('next', [*rest, ('marker',
-                                           found.records[-1]['id'])]))
+            ('marker', one) for one in [previous] if one]))
+    if last is not None:
+        links.append(link('next', [*rest, ('marker', last)]))
     return links

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -16,9 +16,12 @@ from api.policy import Policy
 from api.schemas import Schema
 from api.views import Document, View
 from service.domain import patch, pointers, values
-from service.domain.errors import MAX_TOLD, Invalid, Violation
+from service.domain.errors import MAX_TOLD, Forbidden, Invalid, Violation
 from service.domain.records import Edit, NewRecord
 from service.domain.store import Record
+
+#: What a record has that is guarded by a rule of its own.
+PARTS = ('tags', 'metadata')
 
 #: The most records of one bulk create (D6).
 MAX_BULK = 1000
@@ -82,11 +85,15 @@ class Writer:
     def _merged(self, full: Document, members: Document) -> Document:
         """A merge patch carried out. Taking away what no version of the
         record has here would change nothing, and hide a misspelt name
-        (CODE-11): such a null stays, for the schema to refuse."""
-        unknown = {name: None for name, value in members.items()
-                   if value is None and name not in full
-                   and name not in self._call.shape.properties}
-        return {**patch.merge(full, members), **unknown}
+        (CODE-11): such a null stays, for the schema to refuse. One of what
+        the caller cannot read is the default, since there is nothing to take
+        away from what it sees."""
+        absent = [name for name, value in members.items()
+                  if value is None and name not in full]
+        known = self._call.shape.properties
+        return {**patch.merge(full, members), **{
+            name: schemas.default(known[name]) if name in known else None
+            for name in absent}}
 
     def edit(self, wish: Wish, pointer: str, *, whole: bool) -> Edit:
         """What a wish makes of a record's columns.
@@ -105,17 +112,40 @@ class Writer:
             bad += [Violation(f'{where} {reason}', where)
                     for where, reason in values.storable(target, pointer)]
             if not whole:
-                bad += [Violation(f'{name} cannot be removed',
-                                  f'{pointer}/{name}')
-                        for name in full
-                        if name in self._locked and name not in target]
+                bad += schemas.untouchable(
+                    (name for name in full
+                     if name in self._locked and name not in target),
+                    pointer, 'removed')
             kept = {name for name, value in members.items()
                     if name in full and values.same(full[name], value)}
             kept |= self._beyond(members)
-            return self._schema.columns(
+            columns = self._schema.columns(
                 {name: value for name, value in members.items()
                  if name not in kept}, pointer, bad, kept, current)
+            left = {} if not whole else columns.keys() - members.keys()
+            return self._guarded(columns, current, left)
         return edited
+
+    def _guarded(self, columns: Mapping[str, Any], current: Record,
+                 left: Collection[str]) -> Mapping[str, Any]:
+        """The columns without parts that are not the caller's to change.
+
+        SECURITY: tags and metadata have rules of their own, at their own
+        URLs and here. What was ``left`` out stays as it was; Forbidden where
+        the caller asked for a change.
+        """
+        shut = [part for part in PARTS if part in columns
+                and not values.same(columns[part], current[part])
+                and not self._policy.allows(self._call.caller,
+                                            self._rule(part))]
+        for part in shut:
+            if part not in left:
+                raise Forbidden(rule=self._rule(part))
+        return {name: value for name, value in columns.items()
+                if name not in shut}
+
+    def _rule(self, part: str) -> str:
+        return policy.name(self.declared, f'update_{part}')
 
     def _no_larger(self, target: Document, full: Document) -> None:
         """Refuse a record that grew beyond what one body may say (J08): by

@@ -61,15 +61,31 @@ def parse(argv: Sequence[str], prog: str = 'pileus-api',
 
 def check(conf: cfg.ConfigOpts, argv: Sequence[str]) -> None:
     """Read each option once: oslo.config checks a value when it is read."""
-    read = {**options.GROUPS, 'database': db_options.database_opts}
+    read = {**options.GROUPS, 'database': [
+        *options.GROUPS['database'], *db_options.database_opts]}
     for group, listed in read.items():
-        section = conf if group == 'DEFAULT' else conf[group]
-        for option in listed:
-            try:
-                section[option.dest]
-            except (ValueError, cfg.Error) as exc:
-                raise StartError(sources.complaint(
-                    _sources(argv), group, option.dest, exc)) from exc
+        _read(conf, group, listed, argv)
+
+
+def check_group(conf: cfg.ConfigOpts, group: str,
+                listed: Iterable[cfg.Opt]) -> None:
+    """As ``check``, for options that another library brought later."""
+    _read(conf, group, listed, _argv(to_paste(conf)))
+
+
+def _read(conf: cfg.ConfigOpts, group: str, listed: Iterable[cfg.Opt],
+          argv: Sequence[str]) -> None:
+    section = conf if group == 'DEFAULT' else conf[group]
+    for option in listed:
+        try:
+            section[option.dest]
+        except (ValueError, cfg.Error) as exc:
+            raise StartError(sources.complaint(
+                _sources(argv), group, option.dest, exc)) from exc
+
+
+#: What PasteDeploy carries to tell one load of a file from the next.
+LOAD = 'pileus_load'
 
 
 def from_paste(global_conf: Mapping[str, str]) -> cfg.ConfigOpts:
@@ -78,12 +94,17 @@ def from_paste(global_conf: Mapping[str, str]) -> cfg.ConfigOpts:
     ``config_dirs`` and ``config_files`` are lists joined with os.pathsep, as
     ``to_paste`` writes them.
     """
+    return load(_argv(global_conf))
+
+
+def _argv(global_conf: Mapping[str, str]) -> list[str]:
+    """The words of a command line that leads to the same files."""
     argv: list[str] = []
     for name, option in (('config_files', '--config-file'),
                          ('config_dirs', '--config-dir')):
         for path in filter(None, global_conf.get(name, '').split(os.pathsep)):
             argv += [option, path]
-    return load(argv)
+    return argv
 
 
 def to_paste(conf: cfg.ConfigOpts) -> dict[str, str]:
@@ -125,6 +146,12 @@ def state_path(conf: cfg.ConfigOpts) -> str:
         raise StartError(f'[DEFAULT] state_path = {conf.state_path}: {path} '
                          f'is not writable for user {os.geteuid()}')
     return path
+
+
+def answer_timeout(conf: cfg.ConfigOpts) -> float:
+    """How many seconds a database's answer is waited for: longer than a
+    statement may take, so that a server that is well says so itself."""
+    return conf.database.statement_timeout + 5.0
 
 
 def _default_dirs() -> list[str]:

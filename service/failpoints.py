@@ -24,7 +24,9 @@ LOG = logging.getLogger(__name__)
 ENVIRONMENT = 'PILEUS_FAILPOINTS'
 
 #: Every place there is.
-NAMES = ('before_commit', 'after_commit_before_reply')
+NAMES = ('before_commit', 'after_commit_before_reply',
+         'after_migration_step', 'schema_begun', 'schema_step',
+         'import_chunk')
 
 
 def _raise(argument: str) -> None:

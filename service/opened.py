@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An opened service: the declared types and the store of their records."""
+"""An opened service: the types in force and the store of their records."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from oslo_config import cfg
+from sqlalchemy.engine import Connection
 
+from service.domain.limits import Limits, Stored
+from service.domain.quotas import Quotas
 from service.domain.records import Records
 from service.domain.types import Catalogue
-from service.storage import engine, evolve, tables
+from service.storage import applied, engine, starting, tables
+from service.storage.applied import Applied
 from service.storage.store import Store
 
 LOG = logging.getLogger(__name__)
@@ -18,33 +23,73 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Service:
-    """What ``api`` serves."""
+    """What ``api`` serves: the types of one generation, and their records.
+    """
 
     catalogue: Catalogue
+    generation: int
     records: Records
+    quotas: Quotas
     store: Store
+    _make: Callable[[Applied, Store], Service] = field(repr=False)
+
+    def newer(self) -> Service | None:
+        """The service of the types applied since, in the same database.
+
+        None while there are none: also while they are being applied. Raises
+        Unavailable where the database does not answer, StartError where this
+        release cannot read the types.
+        """
+        found = self.store.look(self._applied_since)
+        if found is None:
+            return None
+        return self._make(found, self.store.of(
+            tables.build(found.catalogue), found.generation))
+
+    def _applied_since(self, connection: Connection) -> Applied | None:
+        if applied.generation(connection) == self.generation:
+            return None
+        if applied.newest(connection) == self.generation:
+            return None
+        return applied.current(connection)
 
     def close(self) -> None:
         self.store.close()
 
 
-def service(conf: cfg.ConfigOpts, catalogue: Catalogue) -> Service:
-    """The records of the declared types, their tables brought up to date."""
+def service(conf: cfg.ConfigOpts, proposed: Catalogue) -> Service:
+    """The records of the types in force, which the files may propose."""
     LOG.debug('Types read: %s',
-              ', '.join(one.name for one in catalogue.live) or 'none')
-    store = _store(conf, catalogue)
-    return Service(catalogue,
-                   Records(catalogue, store, conf.api.max_cascade), store)
-
-
-def _store(conf: cfg.ConfigOpts, catalogue: Catalogue) -> Store:
+              ', '.join(one.name for one in proposed.live) or 'none')
     connected = engine.connect(conf)
-    built = tables.build(catalogue)
+    engine.await_answer(connected, conf)
     try:
-        engine.Transactions(connected).write(
-            lambda connection: evolve.bring_up(connection, catalogue, built))
+        found = starting.in_force(connected, proposed)
     except engine.FAILURES as exc:
         raise engine.unusable(connected, exc) from exc
     LOG.debug('Database ready: %s',
               connected.url.render_as_string(hide_password=True))
-    return Store(connected, built)
+    limits = _LIMITS[conf.quota.driver](conf)
+
+    def make(found: Applied, store: Store) -> Service:
+        catalogue = found.catalogue
+        return Service(
+            catalogue, found.generation,
+            Records(catalogue, store, conf.api.max_cascade, limits),
+            Quotas(catalogue, store, limits), store, make)
+    return make(found, Store(connected, tables.build(found.catalogue),
+                             found.generation))
+
+
+def _stored(conf: cfg.ConfigOpts) -> Limits:
+    return Stored()
+
+
+def _unified(conf: cfg.ConfigOpts) -> Limits:
+    from service import unified
+    return unified.limits(conf)
+
+
+#: Who knows the limits of projects, by ``[quota] driver``.
+_LIMITS: Mapping[str, Callable[[cfg.ConfigOpts], Limits]] = {
+    'database': _stored, 'unified_limits': _unified}

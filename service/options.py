@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every option: its name, type, bounds, default and one sentence.
 
-Nothing else declares an option. The sample in ``etc/pileus`` is printed from
-here (``oslo-config-generator --namespace pileus``); ``config`` reads them.
+Those of the HTTP server stand in ``serveroptions``; nothing else declares
+one. The sample in ``etc/pileus`` is printed from here
+(``oslo-config-generator --namespace pileus``); ``config`` reads them.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from oslo_config import cfg, types
+from oslo_db import options as db_options
 from oslo_log import log
+
+from service.serveroptions import PROCESS, SERVER, SSL
 
 DEFAULT = [
     cfg.StrOpt(
@@ -39,7 +42,8 @@ API = [
         help='The service type clients know this service by: the name in '
              'the OpenStack-API-Version header and in error codes.'),
     cfg.StrOpt(
-        'auth_strategy', default='noauth', choices=['noauth'],
+        'auth_strategy', default='noauth',
+        choices=['noauth', 'http_basic', 'keystone'],
         help='Who decides who the caller is: the pipeline of the same name '
              'in the PasteDeploy file.'),
     cfg.BoolOpt(
@@ -63,149 +67,83 @@ API = [
         item_type=types.String(),
         help='The proxies, as addresses or CIDR networks, whose '
              'X-Forwarded-* headers are believed.'),
-]
-
-#: Options of the HTTP server and of the processes it runs in.
-SERVER = [
-    cfg.HostAddressOpt(
-        'bind_host', default='127.0.0.1',
-        help='The address the API listens on.'),
-    cfg.PortOpt(
-        'bind_port', default=8088,
-        help='The TCP port the API listens on.'),
-    cfg.IntOpt(
-        'max_body', default=1048576, min=1024, max=1073741824,
-        help='The largest request body in bytes; a larger one is refused '
-             'with 413.'),
-    cfg.IntOpt(
-        'max_target', default=8192, min=256, max=65536,
-        help='The longest request target (path and query) in bytes; a '
-             'longer one is refused with 414.'),
-    cfg.IntOpt(
-        'max_header_line', default=8192, min=256, max=65536,
-        help='The longest header line in bytes; a longer one is refused '
-             'with 431.'),
-    cfg.IntOpt(
-        'max_header_bytes', default=65536, min=1024, max=1048576,
-        help='The largest header section in bytes; a larger one is refused '
-             'with 431.'),
-    cfg.IntOpt(
-        'max_header_count', default=100, min=8, max=1000,
-        help='The most header lines of a request; more are refused with '
-             '431.'),
-    cfg.IntOpt(
-        'max_chunk_overhead', default=16384, min=1024, max=1048576,
-        help='The most bytes of a chunked body that may be framing (sizes, '
-             'extensions) and not content; more is refused with 400.'),
-    cfg.IntOpt(
-        'max_trailer_bytes', default=8192, min=0, max=1048576,
-        help='The largest trailer section of a chunked body in bytes; a '
-             'larger one is refused with 431. Trailers are read and '
-             'dropped.'),
-    cfg.IntOpt(
-        'max_trailer_count', default=32, min=0, max=1000,
-        help='The most trailer lines of a chunked body; more are refused '
-             'with 431.'),
-    cfg.IntOpt(
-        'max_drain', default=65536, min=0, max=16777216,
-        help='How many bytes of a body that nobody wants are read to keep '
-             'the connection; with more to come it is closed.'),
-    cfg.FloatOpt(
-        'drain_timeout', default=1.0, min=0.1, max=60,
-        help='How many seconds such a rest of a body is waited for.'),
-    cfg.FloatOpt(
-        'header_timeout', default=10.0, min=0.1, max=600,
-        help='How many seconds a request head may take from its first byte '
-             'to its last (and a TLS handshake in all); a slower one is '
-             'refused with 408.'),
-    cfg.FloatOpt(
-        'keepalive_timeout', default=75.0, min=0.1, max=3600,
-        help='How many seconds a connection may stay without a request '
-             'before it is closed.'),
-    cfg.IntOpt(
-        'min_body_rate', default=500, min=1, max=1073741824,
-        help='The slowest a request body may arrive, in bytes a second; a '
-             'slower one is refused with 408.'),
-    cfg.FloatOpt(
-        'body_grace', default=10.0, min=0.1, max=600,
-        help='How many seconds a request body may fall behind min_body_rate '
-             'before it is refused.'),
-    cfg.FloatOpt(
-        'body_timeout', default=300.0, min=0.1, max=86400,
-        help='How many seconds may be spent in all on waiting for one '
-             'request body.'),
-    cfg.FloatOpt(
-        'write_timeout', default=60.0, min=0.1, max=3600,
-        help='How many seconds a client may take to accept one piece of a '
-             'reply before the connection is cut.'),
-    cfg.IntOpt(
-        'max_connections', default=4000, min=4, max=1000000,
-        help='The most open connections of one worker. Near it the longest '
-             'idle ones are closed; with none idle, new ones wait.'),
-    cfg.IntOpt(
-        'max_in_flight', default=64, min=1, max=100000,
-        help='The most requests one worker carries out at once; further '
-             'ones wait.'),
-    cfg.IntOpt(
-        'max_queued', default=128, min=0, max=1000000,
-        help='The most requests of one worker that wait for their turn; '
-             'further ones are refused with 503.'),
-    cfg.FloatOpt(
-        'queue_timeout', default=10.0, min=0.1, max=600,
-        help='How many seconds a request waits for its turn before it is '
-             'refused with 503.'),
-    cfg.IntOpt(
-        'reserved_in_flight', default=4, min=0, max=1000,
-        help='How many requests for reserved_paths are carried out over and '
-             'above max_in_flight.'),
     cfg.ListOpt(
-        'reserved_paths', default=['/healthcheck'],
+        'metrics_networks', default=['127.0.0.0/8', '::1/128'],
         item_type=types.String(),
-        help='The paths that are still answered when the worker is full, '
-             'such as those a load balancer probes.'),
-    cfg.IntOpt(
-        'graceful_shutdown_timeout', default=30, min=0, max=3600,
-        help='How many seconds requests in flight are given to end after '
-             'SIGTERM.'),
+        help='Who may read /metrics, as addresses or CIDR networks; for '
+             'anybody else, and with none named for everybody, there is no '
+             'such path.'),
 ]
 
-#: Options of the processes the server runs in, and of what it listens on.
-PROCESS = [
-    cfg.IntOpt(
-        'workers', default=len(os.sched_getaffinity(0)), min=1, max=1024,
-        sample_default='<number of CPUs>',
-        help='How many worker processes serve requests.'),
-    cfg.IntOpt(
-        'worker_timeout', default=30, min=1, max=3600,
-        help='How many seconds a worker may go without a sign of life '
-             'before it is killed and replaced.'),
-    cfg.IntOpt(
-        'backlog', default=2048, min=16, max=65535,
-        help='How many connections may wait to be accepted; the kernel caps '
-             'it at net.core.somaxconn.'),
-    cfg.StrOpt(
-        'unix_socket',
-        help='The path of a Unix socket to listen on instead of bind_host '
-             'and bind_port.'),
-    cfg.StrOpt(
-        'unix_socket_mode', default='0660', regex='^0?[0-7]{3}$',
-        help='The permissions of unix_socket, as an octal number.'),
+#: What we ask of a database beside oslo.db's own options.
+DATABASE = [
+    cfg.FloatOpt(
+        'statement_timeout', default=10.0, min=0.1, max=3600,
+        help='How many seconds PostgreSQL, MariaDB or MySQL may take over '
+             'one statement of a request before the request is refused with '
+             '503.'),
+    cfg.FloatOpt(
+        'lock_timeout', default=5.0, min=0.1, max=3600,
+        help='How many seconds a statement waits for the rows another '
+             'transaction holds before its own is tried anew; MariaDB and '
+             'MySQL count whole seconds.'),
 ]
 
-#: TLS of what the server listens on; off while no certificate is named.
-SSL = [
+#: Who calls, where auth_strategy is http_basic.
+HTTP_BASIC = [
     cfg.StrOpt(
-        'cert_file',
-        help='The PEM file of the certificate and its chain; naming one '
-             'turns TLS on.'),
+        'htpasswd_file', default='htpasswd',
+        help='The file of names and bcrypt hashes that auth_strategy '
+             'http_basic knows users by; a relative path is looked for in '
+             'the config directories.'),
     cfg.StrOpt(
-        'key_file',
-        help='The PEM file of the private key of cert_file, without a '
-             'passphrase.'),
+        'users_file', default='users.yaml',
+        help='The YAML file that gives each of these names its project_id, '
+             'roles and user_id; a relative path is looked for in the config '
+             'directories.'),
+]
+
+#: What auth_strategy keystone remembers of tokens it has asked about.
+TOKEN_CACHE = [
+    cfg.IntOpt(
+        'max_tokens', default=5000, min=0, max=1000000,
+        help='How many tokens a worker remembers by itself, where neither '
+             'redis_url nor [keystone_authtoken] memcached_servers names a '
+             'shared cache; 0 asks Keystone at each request.'),
     cfg.StrOpt(
-        'ca_file',
-        help='The PEM file of the authorities whose client certificates are '
-             'accepted; naming one makes a client certificate obligatory.'),
+        'redis_url', secret=True,
+        help='The Redis server that all workers remember tokens in, as '
+             'redis://, rediss:// or unix:// with user and password inside.'),
+    cfg.FloatOpt(
+        'redis_timeout', default=1.0, min=0.05, max=60,
+        help='How many seconds Redis is waited for before Keystone is asked '
+             'instead.'),
+]
+
+#: How many records a project may have.
+QUOTA = [
+    cfg.StrOpt(
+        'driver', default='database', choices=['database', 'unified_limits'],
+        help='Where the limits of projects are kept: the type files and the '
+             'database, set over /v1/quotas, or Keystone, asked as '
+             '[oslo_limit] says.'),
+    cfg.FloatOpt(
+        'limits_cache', default=5.0, min=0.0, max=3600,
+        help='How many seconds the limits of a project are remembered before '
+             'Keystone is asked for them again.'),
+]
+
+#: How long what was done is remembered. Nothing goes by itself: an operator
+#: runs ``pileus-manage history purge``.
+HISTORY = [
+    cfg.IntOpt(
+        'keep_days', default=0, min=0, max=36500,
+        help='How many days a revision is kept before pileus-manage history '
+             'purge removes it; 0 keeps all for ever.'),
+    cfg.IntOpt(
+        'keep_last', default=10, min=1, max=1000000,
+        help='How many of the newest revisions of each record are kept '
+             'however old they are, until the record is deleted.'),
 ]
 
 #: What only the command line of pileus-api says.
@@ -226,14 +164,24 @@ COMMAND = [
 GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     'DEFAULT': DEFAULT,
     'api': [*API, *SERVER, *PROCESS],
+    'database': DATABASE,
     'ssl': SSL,
+    'quota': QUOTA,
+    'history': HISTORY,
+    'http_basic': HTTP_BASIC,
+    'token_cache': TOKEN_CACHE,
 }
 
 
 def set_defaults() -> None:
     """Other libraries' defaults as they are here, also in the sample."""
-    levels = [*log.get_default_log_levels(), 'alembic=WARN']
+    levels = [*log.get_default_log_levels(), 'alembic=WARN',
+              # What it cannot parse is told by file and line instead.
+              'oslo_policy._parser=CRITICAL']
     log.set_defaults(default_log_levels=list(dict.fromkeys(levels)))
+    # A start without its database fails at once unless told to wait, and a
+    # request does not wait for a connection for half a minute.
+    cfg.set_defaults(db_options.database_opts, max_retries=0, pool_timeout=5)
 
 
 def listed() -> list[tuple[str, list[cfg.Opt]]]:

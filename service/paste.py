@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import secrets
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
@@ -39,7 +40,8 @@ def load(conf: cfg.ConfigOpts) -> WSGIApplication:
     loader = None
     try:
         loader = _Loader(path)
-        app = loader.load(name, config.to_paste(conf))
+        app = loader.load(name, {**config.to_paste(conf),
+                                 config.LOAD: secrets.token_hex(8)})
     except StartError:
         raise
     except DeclarationError as exc:

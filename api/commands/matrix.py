@@ -3,52 +3,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import service
 from api import extensions, policy
+from api.extensions import Extension
+from api.middleware.context import Identity
+from api.policy import Policy
 from service.commands.printed import FORMATS, Row, takes_format
 from service.commands.tree import Arguments, Command, configuration
-from service.domain.caller import Caller
-from service.domain.types import Catalogue
+from service.domain.types import Catalogue, ResourceType
 from service.domain.words import ACTIONS
 
-#: Callers in a project of their own, each by the one role it has; what
-#: Keystone implies by a role is not assumed.
-ROLES = ('admin', 'manager', 'member', 'reader')
+#: The project of the records that are asked about, and another one.
+OWN, OTHER = 'own', 'other'
 
-_SAID = {True: 'yes', False: '-'}
+ALLOWED, DENIED, HIDDEN = 'allowed', 'denied', 'hidden'
+
+
+class Persona(NamedTuple):
+    """A kind of caller, by the one role it has: what Keystone implies by a
+    role is not assumed."""
+
+    name: str
+    role: str
+    project: str | None = OWN
+    system: str | None = None
+
+    def identity(self) -> Identity:
+        return Identity(self.project, 'somebody',
+                        frozenset(filter(None, [self.role])), None,
+                        system_scope=self.system)
+
+
+PERSONAS = (
+    Persona('admin', 'admin'),
+    Persona('manager', 'manager'),
+    Persona('member', 'member'),
+    Persona('reader', 'reader'),
+    Persona('other_member', 'member', OTHER),
+    Persona('other_reader', 'reader', OTHER),
+    Persona('system_admin', 'admin', None, 'all'),
+    Persona('system_reader', 'reader', None, 'all'),
+    Persona('service', 'service', OTHER),
+    Persona('no_role', ''),
+    Persona('no_project', 'member', None),
+)
+
+
+class Deed(NamedTuple):
+    """What a rule is about. ``needs`` are all the rules that are asked;
+    ``afar`` is what becomes of one that is done to what is another
+    project's; ``reads``: nothing is changed."""
+
+    rule: str
+    needs: tuple[str, ...]
+    afar: str = ALLOWED
+    reads: bool = False
 
 
 def matrix(arguments: Arguments) -> int:
-    """Print each rule of each type, and what it says to each role."""
+    """Print what each rule says to each persona."""
     conf = configuration(arguments)
     catalogue = service.catalogue(conf)
     extended = extensions.load(catalogue)
-    rules = policy.Policy(conf, catalogue, extended)
+    rules = Policy(conf, catalogue, extended)
     FORMATS[arguments.format](
-        ('rule', *ROLES, 'without a role', 'check'),
-        list(_rows(rules, catalogue, extended)), 'No type is declared.')
+        ('rule', *(one.name for one in PERSONAS), 'check'),
+        [_row(rules, deed) for deed in deeds(catalogue, extended)],
+        'No type is declared.')
     return 0
 
 
-def _rows(rules: policy.Policy, catalogue: Catalogue,
-          extended: tuple[extensions.Extension, ...]) -> Iterator[Row]:
-    own = {one.declared.name: [name for name, _ in one.rules]
-           for one in extended}
+def deeds(catalogue: Catalogue, extended: tuple[Extension, ...]
+          ) -> Iterator[Deed]:
+    """Everything there is a rule for."""
+    yield Deed(policy.READER, (policy.READER,), reads=True)
+    for verb, rule in policy.QUOTAS.items():
+        yield Deed(rule, (rule,), DENIED, verb == 'show')
+    own = {one.declared.name: one for one in extended}
     for declared in catalogue.live:
-        for action in (*ACTIONS, *own.get(declared.name, ())):
-            rule = policy.name(declared, action)
-            said = (_SAID[rules.allows(one, rule)] for one in _callers())
-            yield (rule, *said, rules.text(rule))
+        for action in ACTIONS:
+            if declared.owned or not action.endswith('_any'):
+                yield _deed(declared, action)
+        if declared.name in own:
+            yield from _added(own[declared.name])
 
 
-def _callers() -> Iterator[Caller]:
-    for roles in (*({role} for role in ROLES), set[str]()):
-        yield Caller('own', 'somebody', frozenset(roles), everywhere=False)
+#: What is asked besides the action's own rule.
+_BESIDES: Mapping[str, str] = {
+    'replace': 'create', 'create_any': 'create', 'list_any': 'list',
+    'show_revision': 'show', 'revert': 'show'}
+
+#: What is done to no record in particular.
+_MANY = frozenset({'list', 'create', 'create_any', 'list_any'})
+
+
+def _deed(declared: ResourceType, action: str) -> Deed:
+    needs = [action, *filter(None, [_BESIDES.get(action)])]
+    return Deed(policy.name(declared, action),
+                tuple(policy.name(declared, one) for one in needs),
+                _afar(declared, action not in _MANY),
+                action.startswith(('show', 'list')))
+
+
+def _added(extension: Extension) -> Iterator[Deed]:
+    """What a type's own controller adds: actions, and paths of its own."""
+    declared = extension.declared
+    for name in extension.actions:
+        rule = policy.name(declared, name)
+        yield Deed(rule, (rule, policy.name(declared, 'show')),
+                   _afar(declared, True))
+    for path in extension.paths:
+        rule = policy.name(declared, path.name)
+        yield Deed(rule, (rule,), _afar(declared, '{id}' in path.path),
+                   path.verb == 'GET')
+
+
+def _afar(declared: ResourceType, single: bool) -> str:
+    return HIDDEN if declared.owned and single else ALLOWED
+
+
+def _row(rules: Policy, deed: Deed) -> Row:
+    return (deed.rule, *(said(rules, one, deed) for one in PERSONAS),
+            rules.text(deed.rule))
+
+
+def said(rules: Policy, persona: Persona, deed: Deed) -> str:
+    """What becomes of a deed: another project's record is as if it were not
+    there, but only for who would be allowed the same at home."""
+    caller = persona.identity().caller(rules, reads=deed.reads)
+    if not all(rules.allows(caller, rule) for rule in deed.needs):
+        return DENIED
+    return ALLOWED if caller.owner in (None, OWN) else deed.afar
 
 
 COMMAND = Command(
     ('policy', 'matrix'),
-    'Print who may do what, by the rules in force; rules about a project are '
-    'answered for records of the caller\'s own.', matrix, takes_format)
+    'Print who may do what, by the rules in force, to the records of a '
+    'project: allowed, denied (403), or hidden (404, as if the record were '
+    'not there).', matrix, takes_format)

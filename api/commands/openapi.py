@@ -11,7 +11,7 @@ from api.openapi import OpenAPI
 from service import config
 from service.commands.tree import Arguments, Command, configuration
 from service.domain import declare
-from service.domain.types import FIRST, Version
+from service.domain.version import FIRST, Version
 from service.errors import StartError
 
 

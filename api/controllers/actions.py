@@ -8,14 +8,15 @@ from typing import Any
 
 import webob
 
-from api import policy, schemas
+from api import extensions, policy, schemas
 from api.call import Call
 from api.controllers.records import Records
-from api.extensions import Action, Extension
+from api.extensions import Action
 from api.policy import Policy
 from api.views import Document
 from service.domain import values
 from service.domain.errors import Invalid, Violation
+from service.domain.types import ResourceType
 
 
 class Controller:
@@ -40,16 +41,22 @@ class Controller:
 
 
 class Actions:
-    """The actions of one type, by the name in the body."""
+    """The actions of one type, by the name in the body.
 
-    def __init__(self, extension: Extension, controller: object,
-                 rules: Policy) -> None:
-        self._declared = extension.declared
+    ``controllers`` are whose methods they are: what every type has comes
+    first, then what its own controller adds.
+    """
+
+    def __init__(self, declared: ResourceType, rules: Policy,
+                 *controllers: object) -> None:
+        self._declared = declared
         self._policy = rules
         self._bound = {
             one.name: (one, getattr(controller, one.method),
                        schemas.compiled(one.schema))
-            for one in extension.actions.values()}
+            for controller in controllers
+            for one in extensions.said(type(controller))
+            if isinstance(one, Action)}
 
     def act(self, call: Call, id: str) -> webob.Response:
         """Check the named action's version, rule and arguments; call it."""

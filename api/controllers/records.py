@@ -12,8 +12,9 @@ from api.call import Call
 from api.policy import Policy
 from api.schemas import Schema
 from api.views import Document, View
-from api.writing import Writer
-from service.domain import query, records
+from api.writing import Wish, Writer
+from service.domain import history, query, records
+from service.domain.history import History
 from service.domain.seen import Seen
 from service.domain.store import Record
 from service.domain.types import Shape
@@ -22,10 +23,11 @@ from service.domain.types import Shape
 class Records:
     """List, create, show, replace, patch and delete, for every type."""
 
-    def __init__(self, stored: records.Records, rules: Policy,
-                 max_limit: int, *, require_if_match: bool,
+    def __init__(self, stored: records.Records, past: History,
+                 rules: Policy, max_limit: int, *, require_if_match: bool,
                  max_record: int) -> None:
         self._records = stored
+        self._history = past
         self._policy = rules
         self._max_limit = max_limit
         self._require_if_match = require_if_match
@@ -34,7 +36,7 @@ class Records:
         self._views: dict[tuple[Shape, frozenset[str]], View] = {}
 
     def list(self, call: Call) -> webob.Response:
-        view = self._view(call)
+        view = self.view(call)
         asked = query.parse(call.shape, call.parameters, self._max_limit,
                             view.hidden)
         if asked.all_projects:
@@ -47,17 +49,34 @@ class Records:
                                                 call.parameters))
 
     def show(self, call: Call, id: str) -> webob.Response:
-        view = self._view(call)
-        fields = [text for _, text in call.parameters]
-        if fields:
-            asked = query.parse(call.shape, call.parameters, self._max_limit,
-                                view.hidden)
-            view = View(call.shape, call.caller.roles, asked.fields)
-        record = self._records.show(view.shape.declared, call.caller, id)
-        etag = view.etag(record)
+        """A record as it is, or as it was at ``revision``."""
+        view = self._fields(call)
+        number = call.values({'revision': history.number}).get('revision')
+        if number is None:
+            record = self._records.show(view.shape.declared, call.caller, id)
+            etag = view.etag(record)
+        else:
+            record = self._past(call, id, number)
+            etag = view.etag_of(number)
         if preconditions.unchanged(call.environ, etag):
             return replies.empty(304, [('ETag', etag)])
-        return self._reply(200, call, view, record)
+        return self._reply(200, call, view, record, etag)
+
+    def _fields(self, call: Call) -> View:
+        """The caller's view, of the fields it asks for if it asks for any."""
+        view = self.view(call)
+        asked = [pair for pair in call.parameters if pair[0] == 'fields']
+        if not asked:
+            return view
+        return View(call.shape, call.caller.roles, query.parse(
+            call.shape, asked, self._max_limit, view.hidden).fields)
+
+    def _past(self, call: Call, id: str, number: int) -> Record:
+        declared = call.shape.declared
+        self._policy.check(call.caller, policy.name(declared,
+                                                    'show_revision'))
+        return self._history.show(declared, call.caller, id,
+                                  number).revision.document
 
     def create(self, call: Call) -> webob.Response:
         """Make one record, or all of a list of them; under a key, once."""
@@ -107,17 +126,28 @@ class Records:
 
     def read(self, call: Call, id: str) -> Document:
         """A record's document, as the caller sees it, for an own action."""
-        view = self._view(call)
+        view = self.view(call)
         record = self._records.show(view.shape.declared, call.caller, id)
         return view.document(record, call.mount)
 
     def set(self, call: Call, id: str, edit: records.Edit) -> webob.Response:
         """Change columns as a controller's own action has it."""
-        view = self._view(call)
+        view = self.view(call)
         record = self._records.change(
             call.shape, call.caller, id, self._seen(call), edit, '',
             dry_run=call.flag('dry_run'))
         return self._reply(200, call, view, record)
+
+    def put_back(self, call: Call, id: str, wish: Wish, pointer: str
+                 ) -> webob.Response:
+        """Replace a record that is there by what it once was."""
+        writer = self._writer(call)
+        record = self._records.change(
+            call.shape, call.caller, id, self._seen(call),
+            writer.edit(wish, pointer, whole=True), pointer,
+            unread=writer.view.hidden, dry_run=call.flag('dry_run'),
+            deed='revert')
+        return self._reply(200, call, writer.view, record)
 
     def delete(self, call: Call, id: str) -> webob.Response:
         self._records.delete(call.shape.declared, call.caller, id,
@@ -133,10 +163,10 @@ class Records:
         schema = self._schemas.get(shape)
         if schema is None:
             schema = self._schemas[shape] = Schema(shape)
-        return Writer(call, self._view(call), schema, self._policy,
+        return Writer(call, self.view(call), schema, self._policy,
                       self._max_record)
 
-    def _view(self, call: Call) -> View:
+    def view(self, call: Call) -> View:
         """The caller's view, made once for each shape and set of roles that
         some property asks for."""
         shape = call.shape
@@ -146,10 +176,10 @@ class Records:
             view = self._views[shape, told] = View(shape, told)
         return view
 
-    def _reply(self, status: int, call: Call, view: View,
-               record: Record) -> webob.Response:
+    def _reply(self, status: int, call: Call, view: View, record: Record,
+               etag: str | None = None) -> webob.Response:
         """One record in its wrapper, with its ETag; where it is, if new."""
-        headers = [('ETag', view.etag(record))]
+        headers = [('ETag', etag or view.etag(record))]
         if status == 201:
             headers.append(('Location', view.address(record['id'],
                                                      call.mount)))

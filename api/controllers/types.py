@@ -13,25 +13,31 @@ from api.extensions import Extension
 from api.policy import Policy
 from api.views import Document
 from service.domain import errors, query
-from service.domain.types import MISSING, Catalogue, ResourceType, Shape
+from service.domain.types import MISSING, ResourceType, Shape
 from service.domain.words import ACTIONS
+from service.opened import Service
 
 
 class Types:
     """What a client may do with each type, told from its declaration."""
 
-    def __init__(self, catalogue: Catalogue, rules: Policy,
+    def __init__(self, opened: Service, rules: Policy,
                  extended: Iterable[Extension]) -> None:
-        self._catalogue = catalogue
+        self._generation = opened.generation
+        self._catalogue = opened.catalogue
         self._policy = rules
         self._extended = {one.declared.name: one for one in extended}
 
     def list(self, call: Call) -> webob.Response:
+        """Also which generation of types this is: of two workers in the
+        midst of a roll-out, who is asked may still know the older one."""
         shapes = (one.at(call.version) for one in self._catalogue.live)
         address = f'{call.mount}/types'
         return replies.document(200, {
             'types': [_brief(shape, call.mount) for shape in shapes
                       if shape is not None],
+            'generation': self._generation,
+            'digest': self._catalogue.digest,
             'links': [{'rel': 'self', 'href': address}]})
 
     def show(self, call: Call, name: str) -> webob.Response:

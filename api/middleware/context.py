@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 from oslo_context.context import RequestContext
 
 from api import addresses, errors, faults
-from api.policy import NAMESPACE, Policy
+from api.policy import ADMIN, ANY_READER, Policy
 from api.versions import Versions
-from service import config
+from service import config, flows
 from service.domain.caller import Caller
-from service.domain.types import FIRST
+from service.domain.errors import PileusError
+from service.domain.version import FIRST
 from service.loglines import escape
 
 IDENTITY = 'pileus.identity'
+REFUSAL = 'pileus.refusal'
 
 #: No user's id is longer: history has so much room for it.
 MAX_USER = 255
@@ -33,12 +35,16 @@ class Identity(NamedTuple):
     roles: frozenset[str]
     request_id: str | None
     global_request_id: str | None = None
+    system_scope: str | None = None
 
-    def caller(self, rules: Policy | None) -> Caller:
-        """The caller; an administrator of the cloud is one everywhere."""
+    def caller(self, rules: Policy | None, *, reads: bool = False) -> Caller:
+        """The caller; an administrator of the cloud is one everywhere, and a
+        reader of the system where the request only ``reads``."""
         plain = Caller(self.project_id, self.user_id, self.roles, False,
-                       self.request_id, self.global_request_id)
-        if rules is None or not rules.allows(plain, f'{NAMESPACE}:admin'):
+                       self.request_id, self.global_request_id,
+                       self.system_scope)
+        everywhere = ANY_READER if reads else ADMIN
+        if rules is None or not rules.allows(plain, everywhere):
             return plain
         return dataclasses.replace(plain, everywhere=True)
 
@@ -52,17 +58,37 @@ def identity(environ: dict[str, Any]) -> Identity | None:
     return found
 
 
+def refuse(environ: dict[str, Any], why: PileusError) -> None:
+    """Note why nobody vouches for the caller.
+
+    The request goes on: the versions document and the explanation of an
+    error are for everybody, also for a client whose token has run out.
+    """
+    environ[REFUSAL] = why
+
+
+def refusal(environ: dict[str, Any]) -> PileusError:
+    """What a caller nobody vouches for is told (401, 503)."""
+    found: PileusError = environ.get(REFUSAL) or errors.Unauthenticated()
+    return found
+
+
 def enter(environ: dict[str, Any], project_id: str | None,
-          user_id: str | None, roles: Iterable[str]) -> None:
+          user_id: str | None, roles: Iterable[str],
+          system_scope: str | None = None) -> None:
     """Note who calls, for the application and for the log."""
     request_id = environ.get('openstack.request_id')
     environ[IDENTITY] = Identity(
         project_id, user_id, frozenset(roles), request_id,
-        environ.get('openstack.global_request_id'))
+        environ.get('openstack.global_request_id'), system_scope)
     RequestContext(user_id=_printable(user_id),
                    project_id=_printable(project_id),
                    roles=sorted(roles), request_id=request_id,
+                   system_scope=system_scope,
+                   global_request_id=environ.get(
+                       'openstack.global_request_id'),
                    overwrite=True)
+    flows.note(environ, project_id)
 
 
 def _printable(id: str | None) -> str | None:
@@ -93,9 +119,12 @@ class NoAuth:
             refusal.headerlist += self._versions.stamp(None)
             return refusal(environ, start_response)
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
-        enter(environ, environ.get('HTTP_X_PROJECT_ID', 'demo') or None,
+        system = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
+        project = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
+        enter(environ, project or None,
               environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER] or None,
-              {role.strip().lower() for role in roles.split(',')} - {''})
+              {role.strip().lower() for role in roles.split(',')} - {''},
+              system)
         return self._app(environ, start_response)
 
 

@@ -15,7 +15,7 @@ import webob
 from api import addresses, faults
 from api.versions import Versions
 from service import config
-from service.domain.types import FIRST
+from service.domain.version import FIRST
 
 Headers = list[tuple[str, str]]
 StartResponse = Callable[..., Any]

@@ -35,9 +35,10 @@ def cors(global_conf: Mapping[str, str], **local: str
     """
     conf = config.from_paste(global_conf)
     oslo_cors.set_defaults(
-        allow_headers=['X-Auth-Token', 'If-Match', 'If-None-Match',
-                       'Idempotency-Key', versions.HEADER],
-        expose_headers=['ETag', 'Location', 'X-Openstack-Request-Id',
+        allow_headers=['Authorization', 'X-Auth-Token', 'If-Match',
+                       'If-None-Match', 'Idempotency-Key', versions.HEADER],
+        expose_headers=['ETag', 'Location', 'Retry-After',
+                        'WWW-Authenticate', 'X-Openstack-Request-Id',
                         versions.HEADER],
         allow_methods=['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
     conf.register_opts(oslo_cors.OPTS, 'cors')

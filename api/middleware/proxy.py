@@ -8,16 +8,13 @@ log and the host in everybody's links.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from api import addresses
+from api import addresses, networks
+from api.networks import Network
 from service import config
-from service.errors import StartError
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r'(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]+\])'
                    r'(?::[0-9]{1,5})?\Z')
@@ -58,7 +55,7 @@ class Proxy:
         """The last address that no trusted proxy has: the ones before it
         are what that client says."""
         for hop in reversed([one.strip() for one in forwarded.split(',')]):
-            address = _address(hop)
+            address = networks.address(hop)
             if address is None:
                 return None
             if not self._trusts(hop):
@@ -66,9 +63,7 @@ class Proxy:
         return None
 
     def _trusts(self, text: str) -> bool:
-        address = _address(text)
-        return address is not None and any(
-            address in network for network in self._trusted)
+        return networks.within(text, self._trusted)
 
 
 def _last(header: str | None) -> str:
@@ -76,26 +71,11 @@ def _last(header: str | None) -> str:
     return (header or '').rpartition(',')[2].strip()
 
 
-def _address(text: str) -> (
-        ipaddress.IPv4Address | ipaddress.IPv6Address | None):
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
 def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """``paste.filter_factory``; without trusted proxies there is no filter.
     """
     conf = config.from_paste(global_conf)
-    trusted = [_network(one) for one in conf.api.trusted_proxies]
+    trusted = networks.of_option('trusted_proxies',
+                                 conf.api.trusted_proxies)
     return lambda app: Proxy(app, trusted) if trusted else app
-
-
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as exc:
-        raise StartError(f'[api] trusted_proxies: {exc}; give addresses or '
-                         f'networks such as 10.0.0.0/8') from exc

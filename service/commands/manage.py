@@ -7,7 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from service.commands import tree, typefiles
+from service.commands import (
+    backup,
+    db,
+    history,
+    schema,
+    tree,
+    typefiles,
+    users,
+)
 from service.domain.declare import DeclarationError
 from service.errors import StartError
 
@@ -17,7 +25,10 @@ PROG = 'pileus-manage'
 CANNOT_RUN = 2
 
 #: Every command of this package, in the order of the help.
-COMMANDS: tuple[tree.Command, ...] = (*typefiles.COMMANDS,)
+COMMANDS: tuple[tree.Command, ...] = (*typefiles.COMMANDS,
+                                      *users.COMMANDS,
+                                      *history.COMMANDS, *db.COMMANDS,
+                                      *schema.COMMANDS, *backup.COMMANDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ import service
 from service import config
 from service.domain.declare import DeclarationError
 from service.errors import StartError
-from service.storage import engine, evolve, tables
+from service.storage import engine, evolve
 
 PROG = 'pileus-status'
 
@@ -46,18 +46,33 @@ class Checks(upgradecheck.UpgradeCommands):
             return Result(Code.FAILURE, str(exc))
         if plan is None:
             return Result(Code.SUCCESS, 'The next start makes the database.')
-        if plan.refused:
-            return Result(Code.FAILURE, '; '.join(plan.refused))
-        return Result(Code.SUCCESS, plan.told)
+        if plan.refused or plan.broken:
+            return Result(Code.FAILURE, '; '.join(
+                (*plan.refused, *plan.broken)))
+        return self._due(plan)
+
+    def _due(self, plan: evolve.Plan) -> Result:
+        """A start takes what only adds, and that of SQLite alone."""
+        told = '; '.join(plan.told)
+        if not told:
+            return Result(Code.SUCCESS, 'The tables fit the types.')
+        if self._sqlite() and plan.additive:
+            return Result(Code.SUCCESS, f'The next start does this: {told}')
+        return Result(Code.WARNING, 'The service does not start with these '
+                      'types before pileus-manage schema apply does this: '
+                      + told)
+
+    def _sqlite(self) -> bool:
+        return engine.connect(self._conf).dialect.name == 'sqlite'
 
     def _plan(self) -> evolve.Plan | None:
-        """What a start would add; None where there is no database yet."""
+        """The steps to the types; None where there is no database yet."""
         catalogue = service.catalogue(self._conf)
-        made = engine.connect(self._conf)
+        made = engine.connect(self._conf, hurried=False)
         file = made.url.database or ''
         if made.dialect.name == 'sqlite' and not os.path.exists(file):
             return None
-        return evolve.planned(made, catalogue, tables.build(catalogue))
+        return evolve.planned(made, catalogue)
 
     _upgrade_checks = (('Resource types', types), ('Database', database))
 

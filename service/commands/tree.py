@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands as a table: two words, what they take, what they do.
+"""Commands as a table: their words, what they take, what they do.
 
-``pileus-manage types check`` is one row. Packages that ``service`` may not
-import bring theirs by the entry-point group ``pileus.commands``.
+``pileus-manage types check`` is one row, ``pileus-manage purge`` another.
+Packages that ``service`` may not import bring theirs by the entry-point group
+``pileus.commands``.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 class Command:
     """One command of the tree; ``run`` gives the exit status.
 
+    ``words`` are a noun and a verb, or one word that says enough.
     ``takes`` adds the arguments of the command's own. A command that is
     ``configured`` takes --config-dir and --config-file, before or after its
     words, and calls ``configuration`` with its arguments.
     """
 
-    words: tuple[str, str]
+    words: tuple[str, ...]
     help: str
     run: Callable[[Arguments], int]
     takes: Callable[[argparse.ArgumentParser], None] = _nothing
@@ -54,13 +56,16 @@ def parser(prog: str, description: str,
     first = top.add_subparsers(metavar='COMMAND', required=True)
     seconds: dict[str, argparse._SubParsersAction] = {}
     for one in commands:
-        noun, verb = one.words
-        if noun not in seconds:
-            seconds[noun] = first.add_parser(
-                noun, help=f'commands about {noun}').add_subparsers(
-                metavar='COMMAND', required=True)
-        _add(seconds[noun].add_parser(
-            verb, help=one.help, description=one.help), one)
+        among = first
+        if len(one.words) > 1:
+            noun = one.words[0]
+            if noun not in seconds:
+                seconds[noun] = first.add_parser(
+                    noun, help=f'commands about {noun}').add_subparsers(
+                    metavar='COMMAND', required=True)
+            among = seconds[noun]
+        _add(among.add_parser(one.words[-1], help=one.help,
+                              description=one.help), one)
     return top
 
 

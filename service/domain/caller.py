@@ -3,7 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+
+def meets(owner: str | None, record: Mapping[str, Any]) -> bool:
+    """Whether who meets the records of ``owner``, or with None everybody's,
+    may know of this one. What belongs to no project is everybody's (D26)."""
+    return owner is None or record.get('project_id', owner) == owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,8 +19,9 @@ class Caller:
     """The caller of one request.
 
     ``project_id`` is the project that owns what the caller makes.
-    ``everywhere`` is an administrator: routes of one record then ignore whose
-    it is (D19).
+    ``everywhere``: routes of one record ignore whose it is (D19), for an
+    administrator always, for a reader of the whole system where it reads.
+    ``system_scope`` is ``all`` for a token of the system and of no project.
     """
 
     project_id: str | None
@@ -21,6 +30,7 @@ class Caller:
     everywhere: bool
     request_id: str | None = None
     global_request_id: str | None = None
+    system_scope: str | None = None
 
     @property
     def owner(self) -> str | None:

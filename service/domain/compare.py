@@ -19,11 +19,12 @@ from service.domain.mistakes import shown
 from service.domain.types import (
     MISSING,
     Catalogue,
+    Exclusive,
     Property,
     ResourceType,
     Shape,
-    Version,
 )
+from service.domain.version import Version
 
 
 class Breach(NamedTuple):
@@ -127,14 +128,26 @@ def _uniques(old: Shape, new: Shape) -> Iterator[Told]:
 
 
 def _exclusives(old: Shape, new: Shape) -> Iterator[Told]:
-    before = [(_named(old, one.period), frozenset(_named(old, one.per)))
-              for one in old.declared.exclusive]
+    """A rule that binds no more records than one before refuses nothing."""
     for one in new.declared.exclusive:
-        period, per = _named(new, one.period), frozenset(_named(new, one.per))
-        if not any(same == period and others <= per
-                   for same, others in before):
+        period = _named(new, one.period)
+        if not any(_within(new, one, old, other)
+                   for other in old.declared.exclusive):
             yield 'exclusive', (f'[{", ".join(period)}] is new: periods that '
                                 f'were taken are refused')
+
+
+def _within(new: Shape, one: Exclusive, old: Shape,
+            other: Exclusive) -> bool:
+    """Whom ``one`` binds to each other, ``other`` did too."""
+    held = dict(zip(_named(new, tuple(name for name, _ in one.when)),
+                    (given for _, given in one.when), strict=True))
+    asked = zip(_named(old, tuple(name for name, _ in other.when)),
+                (given for _, given in other.when), strict=True)
+    return (_named(new, one.period) == _named(old, other.period)
+            and {*_named(old, other.over)} <= {*_named(new, one.over)}
+            and all(name in held and {*held[name]} <= {*given}
+                    for name, given in asked))
 
 
 def _named(shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,11 +8,12 @@ and ``relations`` the files. Whoever has a Catalogue need check nothing again.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from service.domain import drafts, forms, relations, rules, source
+from service.domain import drafts, forms, relations, rules, source, values
 from service.domain.drafts import Draft
 from service.domain.errors import printable
 from service.domain.mistakes import Mistake
@@ -36,14 +37,18 @@ def read(directory: str | os.PathLike[str]) -> Catalogue:
     Names that begin with a dot are an editor's or Kubernetes' own. Raises
     DeclarationError with every mistake of every file.
     """
-    texts: dict[str, str] = {}
-    unusable: dict[str, str] = {}
-    for name in _names(directory):
-        try:
-            texts[name] = _text(os.path.join(directory, name))
-        except _Unusable as exc:
-            unusable[name] = str(exc)
-    return _catalogue(texts, unusable)
+    found, unusable = _read(directory)
+    return _catalogue(found, unusable)
+
+
+def texts(directory: str | os.PathLike[str]) -> Mapping[str, str]:
+    """What those files say, by name, not looked into; DeclarationError names
+    each that gives no text."""
+    found, unusable = _read(directory)
+    if unusable:
+        raise DeclarationError(f'{printable(file)}: {what}'
+                               for file, what in unusable.items())
+    return found
 
 
 def parse(sources: Mapping[str, str]) -> Catalogue:
@@ -53,6 +58,20 @@ def parse(sources: Mapping[str, str]) -> Catalogue:
 
 class _Unusable(Exception):
     """Why a file gives no text."""
+
+
+def _read(directory: str | os.PathLike[str]
+          ) -> tuple[dict[str, str], dict[str, str]]:
+    """The texts of the files, and what is wrong with those that have none.
+    """
+    found: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    for name in _names(directory):
+        try:
+            found[name] = _text(os.path.join(directory, name))
+        except _Unusable as exc:
+            unusable[name] = str(exc)
+    return found, unusable
 
 
 def _names(directory: str | os.PathLike[str]) -> list[str]:
@@ -97,7 +116,14 @@ def _catalogue(texts: Mapping[str, str],
         raise DeclarationError(
             f'{printable(file)}: {one}' for file, one in found)
     return Catalogue(MappingProxyType(
-        {one.declared.name: one.declared for one in named}))
+        {one.declared.name: one.declared for one in named}),
+        MappingProxyType(dict(texts)), _digest(named))
+
+
+def _digest(named: Iterable[Draft]) -> str:
+    """One for all files that say the same, in whatever words."""
+    said = values.canonical({one.declared.name: one.raw for one in named})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _draft(file: str, text: str) -> tuple[Draft | None, list[Mistake]]:

@@ -13,14 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from service.domain import constraints, values, words
-from service.domain.types import (
-    FIRST,
-    Choice,
-    Exclusive,
-    Property,
-    ResourceType,
-    Version,
-)
+from service.domain.mistakes import Place
+from service.domain.types import Choice, Exclusive, Property, ResourceType
+from service.domain.version import FIRST, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ def _type(file: str, raw: Mapping[str, Any], stem: str) -> ResourceType:
             if given is not None}),
         unique=_keys(raw, 'unique'),
         indexes=_keys(raw, 'indexes'),
-        exclusive=tuple(_exclusive(one) for one in raw.get('exclusive', ())),
+        exclusive=tuple(_exclusive(one) for _, one in periods(raw)),
         quota=raw.get('quota'),
         policy=MappingProxyType(dict(raw.get('policy', {}))),
         file=file)
@@ -79,9 +74,21 @@ def _keys(raw: Mapping[str, Any], word: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in raw.get(word, ()))
 
 
+def periods(raw: Mapping[str, Any]
+            ) -> list[tuple[Place, Mapping[str, Any]]]:
+    """The rules of ``exclusive``, each with its place: one or a list."""
+    given = raw.get('exclusive', ())
+    if isinstance(given, Mapping):
+        return [(('exclusive',), given)]
+    return [(('exclusive', index), one) for index, one in enumerate(given)]
+
+
 def _exclusive(raw: Mapping[str, Any]) -> Exclusive:
     start, end = raw['period']
-    return Exclusive((start, end), tuple(raw.get('per', ())))
+    return Exclusive(
+        (start, end), tuple(raw.get('over', ())),
+        tuple((name, tuple(given))
+              for name, given in sorted(raw.get('when', {}).items())))
 
 
 def _folded(raw: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@
     |   +-- MissingReference  it points at a record that is not there
     +-- NotFound              there is nothing of that name
     |   +-- NoSuchItem        the record has no such tag or metadata key
+    |   +-- NoSuchRevision    the record has no such revision, or no more
     +-- Conflict              the request and the stored state disagree
     |   +-- NotUnique         another record has these values
     |   +-- StillReferred     other records point at it
@@ -13,10 +14,13 @@
     |   +-- IdTaken           the id belongs to a record elsewhere
     |   +-- KeyTaken          the metadata key has another value
     |   +-- TestFailed        a JSON Patch ``test`` did not hold
+    |   +-- KeptElsewhere     somebody else keeps what was to be set
     +-- Stale                 the record moved on since the caller saw it
     +-- Forbidden             the caller may not
+    |   +-- FieldForbidden    its roles may not set what it would set
     |   +-- QuotaExceeded     the project has as many as it may
     +-- Unavailable           not now; the same request may do later
+    |   +-- Outdated          the types changed since the worker read them
 
 Nothing here knows HTTP. ``api.faults`` gives each branch its status.
 """
@@ -122,6 +126,18 @@ class NoSuchItem(NotFound):
     text = 'The {type} {id} has no {noun} {item}.'
 
 
+class NoSuchRevision(NotFound):
+    """Facts: ``type``, ``id``, ``number``.
+
+    SECURITY: the same for a record that is not there or another project's.
+    """
+
+    code = 'no-such-revision'
+    title = 'No such revision'
+    text = ('The {type} {id} has no revision {number}, or no longer; GET '
+            '/revisions of the record lists those it has.')
+
+
 class Conflict(PileusError):
     """Facts: those of the text, and ``pointer``, the place in the body that
     the stored state is against, where there is one."""
@@ -138,9 +154,12 @@ class Conflict(PileusError):
 
 
 class NotUnique(Conflict):
+    """Facts: ``type``, ``properties``, ``rival``: who has them, after a
+    colon, or nothing where the caller may not know."""
+
     code = 'not-unique'
     title = 'Not unique'
-    text = 'Another {type} has the same {properties}.'
+    text = 'Another {type} has the same {properties}{rival}.'
 
 
 class StillReferred(Conflict):
@@ -150,9 +169,11 @@ class StillReferred(Conflict):
 
 
 class Overlapping(Conflict):
+    """Facts: ``type``, ``period``, ``over``, ``rival`` as in NotUnique."""
+
     code = 'overlapping'
     title = 'Period taken'
-    text = 'Another {type} holds a period that overlaps {period}{per}.'
+    text = 'Another {type} holds a period that overlaps {period}{over}{rival}.'
 
 
 class IdTaken(Conflict):
@@ -188,14 +209,48 @@ class Forbidden(PileusError):
     text = 'The policy rule {rule} does not allow this.'
 
 
+class FieldForbidden(Forbidden):
+    """Every property of one request that the caller's roles may not set."""
+
+    code = 'field-forbidden'
+    title = 'Field forbidden'
+    text = '{summary}'
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self._violations = tuple(islice(violations, MAX_TOLD))
+        super().__init__(summary='; '.join(
+            one.detail for one in self._violations))
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        return self._violations
+
+
 class QuotaExceeded(Forbidden):
     code = 'quota-exceeded'
     title = 'Quota exceeded'
-    text = ('The project may have {quota} {plural} and has {used}; '
+    text = ('The project may have {limit} {plural} and has {used}; '
             '{wanted} more cannot be made.')
+
+
+class KeptElsewhere(Conflict):
+    """Facts: ``keeper``, who keeps the limits."""
+
+    code = 'quota-kept-elsewhere'
+    title = 'Quota kept elsewhere'
+    text = 'Quotas are not set here; their limits are those of {keeper}.'
 
 
 class Unavailable(PileusError):
     code = 'unavailable'
     title = 'Service unavailable'
     text = 'The service cannot answer now; try again shortly.'
+
+
+class Outdated(Unavailable):
+    """Nothing was written; a worker that knows the new types may do it."""
+
+    code = 'types-changing'
+    title = 'Types are changing'
+    text = ('The resource types are being changed and nothing was done; try '
+            'again shortly.')

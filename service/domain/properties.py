@@ -9,7 +9,8 @@ from typing import Any
 from service.domain import constraints, values, words
 from service.domain.drafts import Draft
 from service.domain.mistakes import Mistake, Place, shown
-from service.domain.types import MISSING, Choice, Property, Version
+from service.domain.types import MISSING, Choice, Property
+from service.domain.version import Version
 
 PropertyRule = Callable[[Draft, Property], Iterator[Mistake]]
 

@@ -226,11 +226,7 @@ class _Reading:
                          [])
 
     def _limit(self, text: str) -> int:
-        if not _LIMIT.fullmatch(text):
-            raise Misread(f'has {values.quoted(text)}, which is not an '
-                          'integer from 1 on')
-        digits = text.lstrip('0')[:_LIMIT_DIGITS]
-        return min(int(digits), self.max_limit)
+        return limit(text, self.max_limit)
 
     def _fields(self) -> tuple[str, ...] | None:
         """The names asked for, of one list or of a repeated parameter."""
@@ -268,6 +264,15 @@ class _Reading:
 #: Every parameter of a list that is no filter.
 PARAMETERS = ('limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'fields',
               'with_count', 'all_projects', *tagging.PARAMETERS)
+
+
+def limit(text: str, maximum: int) -> int:
+    """How many a page shall hold: what is asked for, or the most."""
+    if not _LIMIT.fullmatch(text):
+        raise Misread(f'has {values.quoted(text)}, which is not an integer '
+                      'from 1 on')
+    return min(int(text.lstrip('0')[:_LIMIT_DIGITS]), maximum)
+
 
 _LIMIT = re.compile('0*[1-9][0-9]*')
 #: More digits than any maximum has: what is cut off was above it anyway.

@@ -9,21 +9,34 @@ write is one transaction, which checks what other rows have a say in
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from service.domain import checks, errors, instants, removal, values
+from service.domain import (
+    checks,
+    errors,
+    history,
+    instants,
+    limits,
+    removal,
+    rivals,
+    values,
+)
 from service.domain.caller import Caller
+from service.domain.limits import Given, Limits, Stored
 from service.domain.once import Once
 from service.domain.query import Query, unknown_marker
 from service.domain.seen import Condition
-from service.domain.store import Kept, Raced, Record, Revision, Rows, Store
-from service.domain.types import (
-    MISSING,
-    Catalogue,
-    ResourceType,
-    Shape,
+from service.domain.store import (
+    Kept,
+    Placed,
+    Raced,
+    Record,
+    Revision,
+    Rows,
+    Store,
 )
+from service.domain.types import Catalogue, ResourceType, Shape
 
 T = TypeVar('T')
 
@@ -58,18 +71,20 @@ class Records:
     """Create, show, list, change and delete records of declared types."""
 
     def __init__(self, catalogue: Catalogue, store: Store,
-                 max_cascade: int) -> None:
+                 max_cascade: int, ceilings: Limits | None = None) -> None:
         self._catalogue = catalogue
         self._store = store
         self._max_cascade = max_cascade
+        self._limits = ceilings or Stored()
 
     def create(self, shape: Shape, caller: Caller, new: Sequence[NewRecord],
                *, dry_run: bool = False) -> list[Record]:
         """Make records, all or none; their ids are the service's choice."""
         made, pointers = _all_made(shape.declared, new)
+        given = self._given(shape, (one.project_id for one in new))
 
         def work(rows: Rows) -> list[Record]:
-            self._insert(rows, shape, caller, made, pointers)
+            self._insert(rows, shape, caller, made, pointers, given)
             return made
         return self._write(work, dry_run)
 
@@ -77,11 +92,12 @@ class Records:
                     new: Sequence[NewRecord], once: Once) -> Kept:
         """As ``create``, or the reply that the first such request got."""
         made, pointers = _all_made(shape.declared, new)
+        given = self._given(shape, (one.project_id for one in new))
 
         def work(rows: Rows) -> Kept:
             kept, first = once.claim(rows, made)
             if first:
-                self._insert(rows, shape, caller, made, pointers)
+                self._insert(rows, shape, caller, made, pointers, given)
             return kept
         return self._store.write(work)
 
@@ -107,6 +123,7 @@ class Records:
         are unique over all projects (D17).
         """
         declared = shape.declared
+        given = self._given(shape, [caller.project_id])
 
         def work(rows: Rows) -> tuple[Record, bool]:
             current = rows.fetch(declared, id, caller.owner)
@@ -115,27 +132,28 @@ class Records:
                 return self._change(rows, shape, caller, current, edit,
                                     pointer, unread), False
             if rows.taken(declared, [id]):
-                raise errors.IdTaken(id=id)
+                raise _taken(rows, declared, caller, id)
             made = _made(declared, id, new())
-            self._insert(rows, shape, caller, [made], [pointer])
+            self._insert(rows, shape, caller, [made], [pointer], given)
             return made, True
         return self._write(work, dry_run)
 
     def change(self, shape: Shape, caller: Caller, id: str,
                seen: Condition, edit: Edit, pointer: str, *,
-               unread: Collection[str] = (), dry_run: bool = False
-               ) -> Record:
+               unread: Collection[str] = (), dry_run: bool = False,
+               deed: str = 'update') -> Record:
         """Change a record that the caller last saw as ``seen``.
 
         Two writers can both read generation 3. The first moves it to 4; the
         second still says 3 and gets Stale rather than undoing the first
-        one's work. ``unread`` are columns that the caller may not read.
+        one's work. ``unread`` are columns that the caller may not read;
+        ``deed`` is what its revision says was done.
         """
         def work(rows: Rows) -> Record:
             current = _found(rows, shape.declared, id, caller.owner)
             seen.check(shape.declared.name, id, current)
             return self._change(rows, shape, caller, current, edit, pointer,
-                                unread)
+                                unread, deed)
         return self._write(work, dry_run)
 
     def delete(self, declared: ResourceType, caller: Caller, id: str,
@@ -149,20 +167,23 @@ class Records:
             removal.apply(rows, plan, caller)
         self._write(work, dry_run)
 
+    def _given(self, shape: Shape, projects: Iterable[str | None]
+               ) -> Mapping[str, Given]:
+        return limits.asked(self._limits, shape.declared, projects)
+
     def _insert(self, rows: Rows, shape: Shape, caller: Caller,
-                made: Sequence[Record], pointers: Sequence[str]) -> None:
-        checks.quota(rows, shape.declared, made)
-        for record, pointer in zip(made, pointers, strict=True):
-            checks.references(rows, self._catalogue, shape, record,
-                              record, pointer)
-            checks.others(rows, shape, record, record, pointer)
-            rows.insert(shape.declared, [record])
+                made: Sequence[Record], pointers: Sequence[str],
+                given: Mapping[str, Given]) -> None:
+        limits.take(rows, shape.declared, made, given)
+        self._check(rows, shape, caller, list(map(Placed, made, pointers)),
+                    shape.declared.properties)
+        rows.insert(shape.declared, made)
         rows.revise([Revision.of(shape.declared, 'create', record, caller)
                      for record in made])
 
     def _change(self, rows: Rows, shape: Shape, caller: Caller,
                 current: Record, edit: Edit, pointer: str,
-                unread: Collection[str]) -> Record:
+                unread: Collection[str], deed: str = 'update') -> Record:
         """Write what ``edit`` makes of a record; nothing if that is nothing.
 
         Asking for the state a record is in already succeeds and moves
@@ -179,13 +200,17 @@ class Records:
         changed.update(generation=current['generation'] + 1,
                        updated_at=instants.later(current['updated_at']))
         after = {**current, **changed}
-        checks.references(rows, self._catalogue, shape, after, changed,
-                          pointer)
-        checks.others(rows, shape, after, changed, pointer)
+        self._check(rows, shape, caller, [Placed(after, pointer)], changed)
         if not rows.update(shape.declared, current, changed):
             raise Raced
-        rows.revise([Revision.of(shape.declared, 'update', after, caller)])
+        rows.revise([Revision.of(shape.declared, deed, after, caller)])
         return after
+
+    def _check(self, rows: Rows, shape: Shape, caller: Caller,
+               placed: Sequence[Placed], among: Collection[str]) -> None:
+        """What other rows say to records of which ``among`` is new."""
+        checks.references(rows, self._catalogue, shape, placed, among)
+        rivals.check(rows, shape, caller, placed, among)
 
     def _write(self, work: Callable[[Rows], T], dry_run: bool) -> T:
         """Run ``work`` and keep it, or only see how it would end."""
@@ -220,6 +245,15 @@ def _made(declared: ResourceType, id: str, new: NewRecord) -> Record:
     return record
 
 
+def _taken(rows: Rows, declared: ResourceType, caller: Caller,
+           id: str) -> Exception:
+    """Whose the id is now: a twin may have made the record since we looked.
+    """
+    if rows.fetch(declared, id, caller.owner) is not None:
+        return Raced()
+    return errors.IdTaken(id=id)
+
+
 def _found(rows: Rows, declared: ResourceType, id: str,
            owner: str | None) -> Record:
     record = rows.fetch(declared, id, owner)
@@ -249,13 +283,7 @@ def _marker(rows: Rows, declared: ResourceType, owner: str | None,
     marker = rows.last(declared, query.marker, owner)
     if marker is None:
         raise unknown_marker()
-    return {**_added(declared), **marker}
-
-
-def _added(declared: ResourceType) -> Record:
-    """What a record has that was deleted before a property was there."""
-    return {one.name: None if one.before is MISSING else one.before
-            for one in declared.live}
+    return history.restored(declared, marker)
 
 
 def _previous(rows: Rows, declared: ResourceType, owner: str | None,

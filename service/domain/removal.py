@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from service.domain import errors, instants
-from service.domain.caller import Caller
+from service.domain import errors, instants, limits
+from service.domain.caller import Caller, meets
 from service.domain.store import Raced, Record, Revision, Rows
 from service.domain.types import Catalogue, Property, ResourceType
 
@@ -94,7 +95,7 @@ def _told(left: list[tuple[ResourceType, Record]],
           owner: str | None) -> str:
     """Who refers: by id if the caller may see them, else by number (D26)."""
     shown = [f'{declared.name} {one["id"]}' for declared, one in left
-             if owner is None or one.get('project_id', owner) == owner]
+             if meets(owner, one)]
     rest = len(left) - len(shown[:NAMED])
     alone = 'one record' if rest == 1 else f'{rest} records'
     more = [f'{rest} more' if shown else alone] if rest else []
@@ -103,7 +104,8 @@ def _told(left: list[tuple[ResourceType, Record]],
 
 def apply(rows: Rows, found: Plan, caller: Caller) -> None:
     """Carry the plan out, the farthest records first."""
-    rows.defer_references()
+    rows.defer_references(found.deleted.values())
+    limits.give_back(rows, found.deleted.values())
     revisions = [*_clear(rows, found, caller), *_delete(rows, found, caller)]
     rows.revise(revisions)
 
@@ -121,7 +123,32 @@ def _clear(rows: Rows, found: Plan, caller: Caller) -> Iterable[Revision]:
 
 
 def _delete(rows: Rows, found: Plan, caller: Caller) -> Iterable[Revision]:
-    for declared, record in reversed(found.deleted.values()):
+    for declared, record in _referrers_first(found.deleted):
         if not rows.delete(declared, record):
             raise Raced
         yield Revision.of(declared, 'delete', record, caller)
+
+
+def _referrers_first(deleted: dict[Key, tuple[ResourceType, Record]]
+                     ) -> Iterable[tuple[ResourceType, Record]]:
+    """Each record after those that must refer to it.
+
+    MariaDB looks at each row as it goes. A ring of nothing but required
+    references has no such order; the others take it in any.
+    """
+    order: TopologicalSorter[Key] = TopologicalSorter()
+    for key, (declared, record) in reversed(deleted.items()):
+        order.add(key)
+        for target in _required(declared, record):
+            if target != key and target in deleted:
+                order.add(target, key)
+    try:
+        return [deleted[key] for key in order.static_order()]
+    except CycleError:
+        return reversed(deleted.values())
+
+
+def _required(declared: ResourceType, record: Record) -> Iterable[Key]:
+    """What the record refers to and cannot but refer to."""
+    return ((one.references, record[one.name]) for one in declared.live
+            if one.references is not None and not one.nullable)

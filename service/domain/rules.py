@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import Any
 
-from service.domain import sizes, words
-from service.domain.drafts import Draft
+from service.domain import constraints, sizes, words
+from service.domain.drafts import Draft, periods
 from service.domain.mistakes import Mistake, Place, nearest, shown
 from service.domain.properties import PROPERTY_RULES
 
@@ -86,7 +87,7 @@ def _keys(draft: Draft) -> Iterator[Mistake]:
 def _key_size(draft: Draft, place: Place,
               names: list[str]) -> Iterator[Mistake]:
     columns = [prop for prop in map(draft.property, names) if prop]
-    with_id = place[0] == 'indexes'
+    with_id = place[0] != 'unique'
     size = sizes.key(draft.declared, columns, with_id)
     if size > sizes.MAX_KEY:
         counted = ['project_id'] * draft.declared.owned + ['id'] * with_id
@@ -97,14 +98,35 @@ def _key_size(draft: Draft, place: Place,
 
 
 def _exclusive(draft: Draft) -> Iterator[Mistake]:
-    for index, one in enumerate(draft.declared.exclusive):
-        place: Place = ('exclusive', index)
+    for (place, _), one in zip(periods(draft.raw), draft.declared.exclusive,
+                               strict=True):
         for name in one.period:
             yield from _moment(draft, (*place, 'period'), name)
-        for name in one.per:
-            yield from _column(draft, (*place, 'per'), name)
-        for name in set(one.per) & set(one.period):
-            yield Mistake((*place, 'per'), f'{shown(name)} is in the period')
+        for name in one.over:
+            yield from _column(draft, (*place, 'over'), name)
+        for name in set(one.over) & set(one.period):
+            yield Mistake((*place, 'over'), f'{shown(name)} is in the period')
+        for name, given in one.when:
+            yield from _choice(draft, (*place, 'when', name), name, given)
+        yield from _key_size(draft, place, [*one.over, one.period[0]])
+
+
+def _choice(draft: Draft, place: Place, name: str,
+            given: tuple[Any, ...]) -> Iterator[Mistake]:
+    """What ``when`` names must be a value the property can have."""
+    yield from _named(draft, place[:-1], name)
+    prop = draft.property(name)
+    if prop is None or prop.dropped:
+        return
+    if (prop.kind not in ('string', 'integer', 'boolean')
+            or prop.format == 'date-time'):
+        yield Mistake(place, f'{shown(name)} must be text, an integer or a '
+                             f'boolean')
+        return
+    yield from constraints.unmet(place, prop.words, given)
+    for value in given:
+        if prop.enum and value not in [one.const for one in prop.enum]:
+            yield Mistake(place, f'{shown(value)} is not in the enum')
 
 
 def _moment(draft: Draft, place: Place, name: str) -> Iterator[Mistake]:
@@ -138,11 +160,12 @@ def _amount(draft: Draft) -> Iterator[Mistake]:
     if len(live) > MAX_PROPERTIES:
         yield Mistake(('properties',), f'are {len(live)}; the most is '
                       f'{MAX_PROPERTIES}')
-    keys = len(declared.unique) + len(declared.indexes) + sum(
-        one.references is not None for one in live)
+    keys = (len(declared.unique) + len(declared.indexes)
+            + len(declared.exclusive)
+            + sum(one.references is not None for one in live))
     if keys > MAX_KEYS:
-        yield Mistake((), f'unique, indexes and references are {keys} '
-                      f'together; the most is {MAX_KEYS}')
+        yield Mistake((), f'unique, indexes, exclusive and references are '
+                      f'{keys} together; the most is {MAX_KEYS}')
     size = sizes.row(declared)
     if size > sizes.MAX_ROW:
         yield Mistake(('properties',), f'a row may take {size} bytes (4 a '

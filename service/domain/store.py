@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from service.domain import instants
@@ -44,6 +44,20 @@ class Revision(NamedTuple):
                    instants.now())
 
 
+class Past(NamedTuple):
+    """A revision that is kept, and its number in the order of commits."""
+
+    number: int
+    revision: Revision
+
+
+class Placed(NamedTuple):
+    """A record that is to be, and where in the body it stands."""
+
+    record: Record
+    pointer: str
+
+
 class Kept(NamedTuple):
     """The reply to a request that must be carried out once.
 
@@ -57,6 +71,13 @@ class Kept(NamedTuple):
     headers: list[list[str]]
     body: str
     at: str
+
+
+class Used(NamedTuple):
+    """How many records a project has, and the limit that was set for it."""
+
+    number: int
+    limit: int | None
 
 
 class Rows(Protocol):
@@ -82,27 +103,50 @@ class Rows(Protocol):
     def count(self, declared: ResourceType, query: Query,
               owner: str | None) -> int: ...
 
-    def held(self, declared: ResourceType, project_id: str) -> int: ...
+    def use(self, declared: ResourceType, project_id: str,
+            more: int) -> Used: ...
+
+    def free(self, declared: ResourceType, project_id: str,
+             fewer: int) -> None: ...
+
+    def used(self, declared: ResourceType, project_id: str) -> int: ...
+
+    def limits(self, project_id: str, *,
+               hold: bool = False) -> Mapping[str, int]: ...
+
+    def limit(self, project_id: str, changes: Mapping[str, int | None],
+              caller: Caller) -> None: ...
 
     def present(self, declared: ResourceType, ids: Collection[str],
                 owner: str | None) -> set[str]: ...
 
-    def twin(self, declared: ResourceType, names: Iterable[str],
-             record: Record) -> str | None: ...
+    def twins(self, declared: ResourceType, names: Sequence[str],
+              records: Collection[Record]) -> list[Record]: ...
 
     def taken(self, declared: ResourceType,
               ids: Collection[str]) -> set[str]: ...
 
     def overlapping(self, declared: ResourceType, rule: Exclusive,
-                    record: Record) -> str | None: ...
+                    records: Collection[Record]) -> Record | None: ...
 
     def referring(self, declared: ResourceType, prop: Property,
                   ids: Collection[str], most: int) -> list[Record]: ...
 
-    def defer_references(self) -> None: ...
+    def defer_references(self, going: Collection[tuple[
+        ResourceType, Record]]) -> None: ...
 
     def last(self, declared: ResourceType, id: str,
              owner: str | None) -> Record | None: ...
+
+    def revisions(self, declared: ResourceType, id: str, owner: str | None,
+                  below: int | None, most: int
+                  ) -> tuple[list[Past], bool]: ...
+
+    def revision(self, declared: ResourceType, id: str, owner: str | None,
+                 number: int) -> Past | None: ...
+
+    def newer(self, declared: ResourceType, id: str, owner: str | None,
+              number: int, most: int) -> list[int]: ...
 
     def revise(self, revisions: Sequence[Revision]) -> None: ...
 

@@ -9,39 +9,14 @@ YAML.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-
-class Version(NamedTuple):
-    """A microversion, ordered as two integers: 1.10 is above 1.9."""
-
-    major: int
-    minor: int
-
-    def __str__(self) -> str:
-        return f'{self.major}.{self.minor}'
-
-    @classmethod
-    def read(cls, text: str) -> Version:
-        """The version a text spells; ValueError for any other spelling.
-
-        Libraries take ``01.1`` and ``0.9``; the contract does not (MV-6).
-        """
-        match = _VERSION.fullmatch(text)
-        if match is None:
-            raise ValueError(f'{text!r} is not a version such as 1.4')
-        return cls(int(match[1]), int(match[2]))
-
-
-_VERSION = re.compile(r'([1-9][0-9]{0,8})\.([1-9][0-9]{0,8}|0)', re.ASCII)
-
-
-FIRST = Version(1, 0)
+from service.domain.periods import Exclusive
+from service.domain.version import FIRST, Version
 
 #: What every record has besides its declared properties, in reply order.
 #: ``project_id`` stands only on records of project scope.
@@ -122,18 +97,6 @@ class Property:
 
     def writable(self, roles: frozenset[str]) -> bool:
         return not self.write_roles or not roles.isdisjoint(self.write_roles)
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusive:
-    """No two records that agree on ``per`` may overlap in time.
-
-    ``period`` names the two date-time properties [start, end): half-open, a
-    null end is open.
-    """
-
-    period: tuple[str, str]
-    per: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +182,12 @@ class ResourceType:
         """The properties that have a column."""
         return (one for one in self.properties.values() if not one.dropped)
 
+    def key(self, names: Iterable[str],
+            record: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What a record must share with another to compete with it."""
+        owner = ('project_id',) if self.owned else ()
+        return tuple(record[name] for name in (*owner, *names))
+
     def known(self, version: Version) -> bool:
         return not self.dropped and self.since <= version and (
             self.until is None or version < self.until)
@@ -257,9 +226,16 @@ class Referrer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """All declared types, by name; tombstones are among them."""
+    """All declared types, by name; tombstones are among them.
+
+    ``files`` are the texts it was read from, by file name. ``digest`` is
+    equal for files that say the same: comments and spelling do not matter,
+    nor what a file is called.
+    """
 
     types: Mapping[str, ResourceType]
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    digest: str = ''
 
     @property
     def live(self) -> tuple[ResourceType, ...]:

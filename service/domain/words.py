@@ -37,7 +37,9 @@ RESERVED_PLURALS = frozenset((*COMMON, *PARAMETERS, 'types', 'test', 'quotas',
 
 #: What ``policy`` may override: one rule for each, ``pileus:hosts:create``.
 ACTIONS = ('list', 'show', 'create', 'replace', 'patch', 'delete',
-           'create_any', 'list_any')
+           'create_any', 'list_any', 'show_tags', 'update_tags',
+           'show_metadata', 'update_metadata', 'list_revisions',
+           'show_revision', 'revert')
 
 #: The formats that are really checked; any other would only look so.
 FORMATS = ('date', 'time', 'date-time', 'duration', 'email', 'idn-email',
@@ -83,12 +85,19 @@ _KEYS = {'type': 'array', 'uniqueItems': True,
          'items': {**_SOME_NAMES, 'maxItems': 14}}
 _KEYS_WANTS = ('a list of lists of at most 14 property names, such as '
                '[[state], [rack_id, name]]')
-_EXCLUSIVE = {
-    'type': 'array', 'uniqueItems': True, 'items': {
-        'type': 'object', 'required': ['period'],
-        'additionalProperties': False, 'properties': {
-            'period': {**_NAMES, 'minItems': 2, 'maxItems': 2},
-            'per': {**_NAMES, 'maxItems': 14}}}}
+#: One of the columns of its index is the start of the period.
+_PERIOD = {
+    'type': 'object', 'required': ['period'],
+    'additionalProperties': False, 'properties': {
+        'period': {**_NAMES, 'minItems': 2, 'maxItems': 2},
+        'over': {**_NAMES, 'maxItems': 13},
+        'when': {'type': 'object', 'minProperties': 1,
+                 'additionalProperties': {
+                     'type': 'array', 'minItems': 1, 'maxItems': 100,
+                     'uniqueItems': True, 'items': {
+                         'type': ['string', 'integer', 'boolean']}}}}}
+_EXCLUSIVE = {'anyOf': [_PERIOD, {'type': 'array', 'uniqueItems': True,
+                                  'items': _PERIOD}]}
 _COUNT = {'type': 'integer', 'minimum': 0, 'maximum': 2 ** 31 - 1}
 _COUNT_WANTS = 'a whole number from 0 to 2147483647'
 _ROLES = {'type': 'array', 'minItems': 1, 'uniqueItems': True, 'items': {
@@ -113,8 +122,9 @@ TYPE: Mapping[str, Word] = {
     'required': _word(_NAMES, 'a list of property names, each once'),
     'unique': _word(_KEYS, _KEYS_WANTS),
     'indexes': _word(_KEYS, _KEYS_WANTS),
-    'exclusive': _word(_EXCLUSIVE, 'a list such as [{period: [starts_at, '
-                                   'ends_at], per: [host_id]}]'),
+    'exclusive': _word(_EXCLUSIVE, 'a mapping such as {over: [host_id], '
+                       'period: [starts_at, ends_at], when: {state: '
+                       '[planned]}}, or a list of them'),
     'quota': _word(_COUNT, _COUNT_WANTS),
     'policy': _word({'type': 'object', 'additionalProperties': {
         'type': 'string'}}, 'a mapping of actions to rules'),

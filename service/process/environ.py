@@ -9,9 +9,11 @@ import socket
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from eventlet import tpool
 from oslo_log import log
 
 from service import loglines
+from service.native import RUNNER
 from service.process.body import Body
 from service.process.head import Head
 from service.process.wire import native
@@ -52,6 +54,7 @@ def of_listener(sock: socket.socket, scheme: str, multiprocess: bool,
         'wsgi.multiprocess': multiprocess,
         'wsgi.run_once': False,
         'wsgi.input_terminated': True,
+        RUNNER: tpool.execute,
     }
     if scheme == 'https':
         environ['HTTPS'] = 'on'

@@ -16,7 +16,7 @@ from typing import Any
 import eventlet
 from oslo_log import log
 
-from service import loglines
+from service import flows, loglines
 from service.process import environ, refusals
 from service.process.body import Body, BodyError, ChunkedBody, FixedBody
 from service.process.head import Head, HeadParser
@@ -43,7 +43,7 @@ class Connection:
 
     __slots__ = ('wire', 'idle_since', '_shared', '_template', '_client',
                  '_incoming', '_parser', '_data', '_reply', '_admitted',
-                 'parting')
+                 '_credential', 'parting')
 
     def __init__(self, shared: Shared, wire: Wire, client: tuple[str, str],
                  template: dict[str, Any]) -> None:
@@ -57,6 +57,7 @@ class Connection:
         self._data = b''
         self._reply: Reply | None = None
         self._admitted = False
+        self._credential = 0
         self.parting = False
 
     def run(self) -> None:
@@ -87,7 +88,9 @@ class Connection:
         body = self._body_of(head)
         shared = self._shared
         shared.counters.parsed += 1
-        shared.admission.enter(head.path)
+        self._credential = shared.known.credential(head.fields)
+        shared.admission.enter(head.path,
+                               shared.known.flow(self._credential))
         self._admitted = True
         try:
             reply = self._answer(head, body)
@@ -105,6 +108,10 @@ class Connection:
         if self._admitted:
             self._admitted = False
             self._shared.admission.leave()
+
+    def _note(self, project_id: str) -> None:
+        """The application knows whose the request is: so do we, next time."""
+        self._shared.known.note(self._credential, project_id)
 
     def _await_request(self) -> bool:
         """Wait for a request's first byte, without a slot or a deadline but
@@ -159,6 +166,7 @@ class Connection:
         self._reply = reply = Reply(self.wire, head, body, shared)
         values = environ.of_request(self._template, self._client, head, body)
         values['pileus.release_slot'] = self._leave
+        values[flows.NOTE] = self._note
         try:
             _call(shared.app, values, reply)
         except (Gone, Late):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from service.process.admission import Admission
 from service.process.counters import Counters
 from service.process.limits import Limits
+from service.process.turns import Known
 
 if TYPE_CHECKING:
     from service.process.protocol import Connection
@@ -26,14 +27,15 @@ class Shared:
     waiting first. Once ``draining``, every reply is its connection's last.
     """
 
-    __slots__ = ('app', 'limits', 'counters', 'admission', 'idle', 'draining',
-                 '_second', '_date')
+    __slots__ = ('app', 'limits', 'counters', 'admission', 'known', 'idle',
+                 'draining', '_second', '_date')
 
     def __init__(self, app: WSGIApplication, limits: Limits) -> None:
         self.app = app
         self.limits = limits
         self.counters = Counters()
         self.admission = Admission(limits, self.counters)
+        self.known = Known()
         self.idle: dict[Connection, None] = {}
         self.draining = False
         self._second = 0

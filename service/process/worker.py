@@ -20,7 +20,7 @@ from oslo_log import log
 
 from service import logs
 from service.errors import StartError
-from service.process import line, tls
+from service.process import drivers, line, tls
 from service.process.balance import Place
 from service.process.sockets import Listener
 
@@ -37,7 +37,8 @@ LOG = log.getLogger(__name__)
 def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
         wire: socket.socket) -> int:
     """Serve until the launcher says so or dies; the exit status."""
-    eventlet.monkey_patch()
+    eventlet.monkey_patch(psycopg=False)
+    drivers.make_green(conf)
     # Imported with the log, before the patching: its thread local would hold
     # one context for all requests in turn, and the log name the wrong one.
     importlib.reload(context)

@@ -8,7 +8,8 @@ idea of either.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from service.domain import values
@@ -30,18 +32,70 @@ MYSQL = ('mysql', 'mariadb')
 
 Processor = Callable[[Any], Any] | None
 
+_ID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+
+
+class _Varchar(mysql.VARCHAR):
+    """Text of MariaDB or MySQL, compared by code point."""
+
+
+class _MediumText(mysql.MEDIUMTEXT):
+    """Long text of the same kind."""
+
+
+@compiles(_Varchar, *MYSQL)
+@compiles(_MediumText, *MYSQL)
+def _by_code_point(type_: _Varchar | _MediumText, compiler: Any,
+                   **options: Any) -> str:
+    """The collations that tell ``a`` from ``A`` and from ``a `` have other
+    names in MariaDB and in MySQL; which it is, the connection found out."""
+    words = f'{type_.__visit_name__}({type_.length})' if type_.length else (
+        type_.__visit_name__)
+    collation = ('utf8mb4_nopad_bin' if compiler.dialect.is_mariadb
+                 else 'utf8mb4_0900_bin')
+    return f'{words} CHARACTER SET utf8mb4 COLLATE {collation}'
+
 
 def text(length: int) -> TypeEngine[str]:
     """Text compared by code point, trailing blanks significant (D13)."""
     if length > VARCHAR:
         return sa.Text().with_variant(
             postgresql.TEXT(collation='C'), 'postgresql').with_variant(
-            mysql.MEDIUMTEXT(charset='utf8mb4',
-                             collation='utf8mb4_nopad_bin'), *MYSQL)
+            _MediumText(), *MYSQL)
     return sa.String(length).with_variant(
         postgresql.VARCHAR(length, collation='C'), 'postgresql').with_variant(
-        mysql.VARCHAR(length, charset='utf8mb4',
-                      collation='utf8mb4_nopad_bin'), *MYSQL)
+        _Varchar(length), *MYSQL)
+
+
+class Identity(TypeDecorator[str]):
+    """The id of a record: a UUID in lower case, text in Python.
+
+    PostgreSQL's own type for it takes half the room in every index, and sorts
+    as the text does. It also takes other spellings for the same id, and a
+    CHAR any number of blanks behind it: here those are nobody's id.
+    """
+
+    impl = sa.String(36)
+    cache_ok = True
+
+    _NATIVE: Mapping[str, TypeEngine[Any]] = {
+        'postgresql': postgresql.UUID(as_uuid=False),
+        **dict.fromkeys(MYSQL, mysql.CHAR(36, charset='ascii',
+                                          collation='ascii_bin'))}
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        native = self._NATIVE.get(dialect.name)
+        return dialect.type_descriptor(native or sa.String(36))
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return _to_id if dialect.name in self._NATIVE else None
+
+    def process_literal_param(self, value: str | None,
+                              dialect: Dialect) -> Any:
+        return value
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Processor:
+        return _from_id if dialect.name == 'postgresql' else None
 
 
 class Instant(TypeDecorator[str]):
@@ -54,7 +108,7 @@ class Instant(TypeDecorator[str]):
     impl = sa.String(27)
     cache_ok = True
 
-    _NATIVE = {'postgresql': postgresql.TIMESTAMP(precision=6),
+    _NATIVE = {'postgresql': postgresql.TIMESTAMP(timezone=True, precision=6),
                **dict.fromkeys(MYSQL, mysql.DATETIME(fsp=6))}
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
@@ -66,7 +120,10 @@ class Instant(TypeDecorator[str]):
 
     def process_literal_param(self, value: str | None,
                               dialect: Dialect) -> Any:
-        """For the default of a new column, which DDL cannot bind."""
+        """For the default of a new column, which DDL cannot bind. In
+        MariaDB's literals no offset may stand."""
+        if dialect.name in MYSQL and value is not None:
+            return datetime.fromisoformat(value.removesuffix('Z'))
         native = dialect.name in self._NATIVE
         return _to_native(value) if native else value
 
@@ -93,12 +150,21 @@ class Document(TypeDecorator[Any]):
         return _from_json
 
 
+def _to_id(value: str | None) -> str | None:
+    return value if value is not None and _ID.fullmatch(value) else None
+
+
+def _from_id(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
 def _to_native(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value[:-1])
+    return None if value is None else datetime.fromisoformat(value)
 
 
 def _from_native(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat(
+    """A session's times are UTC, with or without saying so."""
+    return None if value is None else value.replace(tzinfo=None).isoformat(
         timespec='microseconds') + 'Z'
 
 
@@ -119,7 +185,7 @@ _KIND: dict[str, TypeEngine[Any]] = {
     'array': Document(),
 }
 
-ID = text(36)
+ID = Identity()
 PROJECT = text(64)
 
 

@@ -84,7 +84,8 @@ def _revisions(metadata: sa.MetaData) -> sa.Table:
         sa.Column('request_id', columns.text(64)),
         sa.Column('global_request_id', columns.text(64)),
         sa.Column('at', columns.Instant(), nullable=False),
-        sa.Index('ix_pileus_revisions_record', 'record_id', 'number'),
+        sa.Index('ix_pileus_revisions_record', 'type', 'record_id',
+                 'number'),
         **ENGINE)
 
 
@@ -143,8 +144,8 @@ def _quotas(metadata: sa.MetaData) -> sa.Table:
 
 
 def _locks(metadata: sa.MetaData) -> sa.Table:
-    """What writers of one period wait for where the database has no
-    exclusion constraint: a row for each value of ``over`` of each rule."""
+    """What writers of periods that may overlap wait for: a row for each
+    value of ``over`` of each rule."""
     return sa.Table(
         'pileus_locks', metadata,
         sa.Column('name', columns.text(64), primary_key=True),

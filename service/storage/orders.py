@@ -69,15 +69,17 @@ def keys(table: sa.Table, sort: Iterable[SortKey],
 
 
 def indexed(declared: ResourceType) -> tuple[tuple[str, ...], ...]:
-    """The tuples that need an index (owner, tuple, id) to be sorted by.
+    """The tuples that need an index (owner, tuple, id) to be sorted by, or
+    to find periods that overlap.
 
     Of the unique ones, those that may hold nulls: their constraint orders
     neither ties nor, on PostgreSQL, nulls as a list does.
     """
     nullable = _nullable(declared)
     loose = (names for names in declared.unique if nullable & {*names})
+    periods = ((*one.over, one.period[0]) for one in declared.exclusive)
     return tuple(dict.fromkeys((('created_at',), ('updated_at',),
-                                *declared.indexes, *loose)))
+                                *declared.indexes, *loose, *periods)))
 
 
 def nulls_first(declared: ResourceType,
@@ -168,6 +170,9 @@ def same(column: Column, value: Any) -> Condition:
 
 
 def bound(column: Column, value: Any) -> sa.ColumnElement[Any]:
+    """A value of a column; a parameter that stands for one stays itself."""
+    if isinstance(value, sa.BindParameter):
+        return value
     return sa.literal(value, column.type)
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only SELECT, INSERT, UPDATE and DELETE of records.
 
-``neighbours``, ``history`` and ``replies`` have those of what stands beside
-them. A record is a dict from column to value. ``owner`` is the project whose
-records the caller may meet, or None for everybody's: whose a record is stands
-in the WHERE clause, so that what is not the caller's is simply not there.
+``neighbours``, ``history``, ``replies`` and ``usage`` have those of what
+stands beside them. A record is a dict from column to value. ``owner`` is the
+project whose records the caller may meet, or None for everybody's: whose a
+record is stands in the WHERE clause, so that what is not the caller's is
+simply not there.
 """
 
 from __future__ import annotations
@@ -12,22 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from service.domain.query import Query
 from service.domain.store import Record
 from service.domain.types import ResourceType
-from service.storage import lists
+from service.storage import lists, pages, prepared
 from service.storage.history import History
 from service.storage.neighbours import Neighbours
 from service.storage.replies import Replies
-
-#: The JSON of the records of a page is at most so long, and one record more.
-MAX_PAGE = 2 ** 23
+from service.storage.usage import Usage
 
 
-class Rows(Neighbours, History, Replies):
+class Rows(Neighbours, History, Replies, Usage):
     """The rows one transaction reads and writes."""
 
     # One record
@@ -70,44 +68,26 @@ class Rows(Neighbours, History, Replies):
 
     def select(self, declared: ResourceType, query: Query, owner: str | None,
                marker: Record | None) -> tuple[list[Record], bool]:
-        """The page after ``marker``, and whether more follow.
-
-        SECURITY: it ends early where its records are large. A thousand of a
-        megabyte each would take ten times that to be held at once.
-        """
-        records: list[Record] = []
-        size = 0
-        with self._connection.execute(lists.select(
-                self._tables.of(declared), self._tables.core.tags, query,
-                owner, marker)) as result:
-            names = tuple(result.keys())
-            for row in result:
-                if len(records) == query.limit or size > MAX_PAGE:
-                    return records, True
-                records.append(dict(zip(names, row, strict=True)))
-                size += len(orjson.dumps(tuple(row)))
-        return records, False
+        """The page after ``marker``, and whether more follow; where records
+        are large it ends early."""
+        return pages.read(self._connection.execute(*prepared.select(
+            self._tables.lists, self._tables.of(declared),
+            self._tables.core.tags, query, owner, marker)), query.limit)
 
     def before(self, declared: ResourceType, query: Query, owner: str | None,
                marker: Record) -> list[str]:
         """The ids before ``marker``, the nearest first, as ``lists.select``
         tells them."""
-        return list(self._connection.scalars(lists.select(
-            self._tables.of(declared), self._tables.core.tags, query, owner,
-            marker, backwards=True)))
+        return list(self._connection.scalars(*prepared.select(
+            self._tables.lists, self._tables.of(declared),
+            self._tables.core.tags, query, owner, marker,
+            backwards=True)).all())
 
     def count(self, declared: ResourceType, query: Query,
               owner: str | None) -> int:
         return self._connection.scalar(lists.count(
             self._tables.of(declared), self._tables.core.tags, query,
             owner)) or 0
-
-    def held(self, declared: ResourceType, project_id: str) -> int:
-        """How many records of the type a project has."""
-        table = self._tables.of(declared)
-        return self._connection.scalar(
-            sa.select(sa.func.count()).select_from(table)
-            .where(table.c.project_id == project_id)) or 0
 
     def _tag(self, declared: ResourceType,
              records: Iterable[Mapping[str, Any]]) -> None:

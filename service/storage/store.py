@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 
-from service.storage.engine import Transactions
+from service.domain.errors import Outdated
+from service.storage import applied, audit, lost
+from service.storage.audit import Deed
+from service.storage.engine import FAILURES, Transactions
 from service.storage.rows import Rows
 from service.storage.tables import Tables
 
@@ -16,23 +21,85 @@ T = TypeVar('T')
 
 
 class Store:
-    """Opens the transactions that ``domain.records`` works in."""
+    """Opens the transactions that ``domain.records`` works in.
 
-    def __init__(self, engine: Engine, tables: Tables) -> None:
+    They are of one ``generation`` of types: once others are in force a write
+    is Outdated, and so is whatever fails on tables that changed.
+    """
+
+    def __init__(self, engine: Engine, tables: Tables,
+                 generation: int) -> None:
         self._engine = engine
         self._transactions = Transactions(engine)
         self._tables = tables
+        self._generation = generation
+
+    def of(self, tables: Tables, generation: int) -> Store:
+        """The store of other types in the same database.
+
+        It takes turns with this one: both are of one process.
+        """
+        made = copy.copy(self)
+        made._tables, made._generation = tables, generation
+        return made
 
     def read(self, work: Callable[[Rows], T]) -> T:
         def on(connection: Connection) -> T:
-            return work(Rows(connection, self._tables))
-        return self._transactions.read(on)
+            return work(self._rows(connection))
+        with self._noticing():
+            return self._transactions.read(on)
 
     def write(self, work: Callable[[Rows], T]) -> T:
-        """Run ``work`` in one transaction, perhaps more than once."""
-        def on(connection: Connection) -> T:
-            return work(Rows(connection, self._tables))
-        return self._transactions.write(on)
+        """Run ``work`` in one transaction, perhaps more than once.
+
+        What it did is in the audit log when it is committed, and not before:
+        a line about a deed that was undone would be a lie.
+        """
+        again = False
+
+        def on(connection: Connection) -> tuple[T, list[Deed]]:
+            nonlocal again
+            if again:
+                self._check(connection)
+            again = True
+            rows = self._rows(connection)
+            answer = work(rows)
+            rows.seal()
+            return answer, rows.deeds
+        with self._noticing():
+            done, deeds = self._transactions.write(on)
+        audit.tell(deeds)
+        return done
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """Read what is beside the records, such as the applied types."""
+        return self._transactions.read(work)
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _rows(self, connection: Connection) -> Rows:
+        return Rows(connection, self._tables, self._generation)
+
+    def _check(self, connection: Connection) -> None:
+        """A write that others were faster than may have met new rules, and
+        would meet them each time it is run."""
+        if applied.generation(connection) != self._generation:
+            raise Outdated
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """What fails on a column that is gone is Outdated, not a failure."""
+        try:
+            yield
+        except FAILURES as exc:
+            if lost.told_by_server(exc) and self._moved():
+                raise Outdated from exc
+            raise
+
+    def _moved(self) -> bool:
+        try:
+            found = self._transactions.read(applied.generation)
+        except FAILURES:
+            return False
+        return found != self._generation

@@ -23,6 +23,9 @@ from service.storage.core import ENGINE, Core
 #: PostgreSQL's limit; the others allow as much or more.
 NAME_LENGTH = 63
 
+#: What the name of a type's table begins with.
+PREFIX = 'r_'
+
 #: What the ``info`` of a type's table has its name under.
 TYPE = 'type'
 
@@ -36,6 +39,9 @@ class Tables:
     core: Core
 
     fetches: dict[tuple[str, bool], sa.Select[Any]] = field(
+        default_factory=dict, repr=False)
+    #: The SELECTs of lists, by their form (``prepared``).
+    lists: dict[Any, sa.Select[Any]] = field(
         default_factory=dict, repr=False)
 
     def of(self, declared: ResourceType) -> sa.Table:
@@ -71,7 +77,7 @@ def build(catalogue: Catalogue) -> Tables:
 
 
 def table_name(declared: ResourceType) -> str:
-    return f'r_{declared.plural}'
+    return PREFIX + declared.plural
 
 
 def _table(metadata: sa.MetaData, declared: ResourceType,

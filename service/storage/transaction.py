@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
+from service.storage.audit import Deed
 from service.storage.tables import Tables
 
 
 class Transaction:
-    """One open transaction on the tables of the declared types."""
+    """One open transaction on the tables of one generation of types."""
 
-    def __init__(self, connection: Connection, tables: Tables) -> None:
+    def __init__(self, connection: Connection, tables: Tables,
+                 generation: int) -> None:
         self._connection = connection
         self._tables = tables
+        self._generation = generation
+        #: What was done, for the audit log once it is committed.
+        self.deeds: list[Deed] = []

@@ -3,13 +3,54 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.functional import databases
 from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
+
+HERE = Path(__file__).parent
+
+#: Rooms and files of which a run on one database tells all there is to know;
+#: some bring each database themselves.
+ONCE = frozenset({
+    'clients', 'faults', 'http', 'keystone', 'process', 'storage',
+    'test_conformance_rows.py', 'test_conformance_walks.py', 'test_cors.py',
+    'test_golden.py', 'test_hostile_bodies.py', 'test_lost_database.py',
+    'test_openapi.py', 'test_peer_run.py', 'test_readme.py',
+    'test_reliability_rows.py'})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if (item.path.is_relative_to(HERE)
+                and item.path.relative_to(HERE).parts[0] in ONCE):
+            item.add_marker(pytest.mark.once)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def databases_of_the_session() -> Iterator[None]:
+    """A run that is told to end drops its databases first."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with databases.scope():
+        yield
+
+
+@pytest.fixture(scope='module', autouse=True)
+def databases_of_the_file(databases_of_the_session: None) -> Iterator[None]:
+    """What fixtures of a whole file create goes when the file is done."""
+    with databases.scope():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def databases_of_the_test(databases_of_the_file: None) -> Iterator[None]:
+    with databases.scope():
+        yield
 
 
 @pytest.fixture(scope='module')

@@ -13,13 +13,11 @@ to systemd, and the kernel says that it has ended.
 
 from __future__ import annotations
 
-import configparser
 import http.client
 import json
 import os
 import secrets
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -30,8 +28,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / 'etc' / 'pileus'
+from tests.functional import planted
+from tests.functional.directories import (
+    ROOT,
+    SHIPPED,
+    config_dir,
+    configure,
+    database,
+    free_port,
+    options,
+    prepare,
+)
+
+__all__ = ['ROOT', 'SHIPPED', 'config_dir', 'configure', 'database',
+           'free_port', 'prepare']
 
 #: How long anything that should take a moment may take on a busy machine.
 PATIENCE = 30.0
@@ -49,56 +59,6 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
-def free_port(host: str = '127.0.0.1') -> int:
-    """A TCP port that nobody listens on right now."""
-    family = socket.AF_INET6 if ':' in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
-def config_dir(tmp_path: Path, types: Mapping[str, str] | None = None,
-               conf: Mapping[str, Mapping[str, object]] | None = None,
-               paste: str | None = None) -> Path:
-    """A config directory on a free port, with one worker.
-
-    ``types`` maps names to the YAML of a type; without it the shipped ones
-    are served. ``conf`` maps groups to options and wins over all else here.
-    ``paste`` is the text of another api-paste.ini.
-    """
-    made = tmp_path / 'etc'
-    (made / 'resources.d').mkdir(parents=True)
-    for ini in SHIPPED.glob('*.ini'):
-        shutil.copy(ini, made)
-    if paste is not None:
-        (made / 'api-paste.ini').write_text(paste)
-    if types is None:
-        types = {path.stem: path.read_text()
-                 for path in (SHIPPED / 'resources.d').glob('*.yaml')}
-    for name, text in types.items():
-        (made / 'resources.d' / f'{name}.yaml').write_text(text)
-    configure(made, {'DEFAULT': {'state_path': tmp_path / 'state'},
-                     'api': {'bind_port': free_port(), 'workers': 1}})
-    configure(made, conf or {})
-    return made
-
-
-def configure(directory: Path,
-              conf: Mapping[str, Mapping[str, object]]) -> None:
-    """Set options in a config directory; those it has and are not named stay.
-    """
-    file = directory / 'pileus.conf'
-    parser = configparser.RawConfigParser()
-    parser.read(file)
-    for group, options in conf.items():
-        if group != 'DEFAULT' and not parser.has_section(group):
-            parser.add_section(group)
-        for name, value in options.items():
-            parser.set(group, name, str(value))
-    with file.open('w') as written:
-        parser.write(written)
-
-
 class Server:
     """A process that serves a config directory, from ready to ended.
 
@@ -112,6 +72,7 @@ class Server:
         self.argv = [*self.command(), *words]
         self.env = dict(env or {})
         self._file = directory.parent / f'output-{secrets.token_hex(4)}'
+        self.secrets = {planted.TOKEN, planted.COOKIE}
 
     def command(self) -> list[str]:
         """What to run, before the words of the one who asks."""
@@ -120,9 +81,7 @@ class Server:
     @property
     def option(self) -> Mapping[str, str]:
         """The options of ``[api]`` as its pileus.conf has them."""
-        parser = configparser.RawConfigParser()
-        parser.read(self.directory / 'pileus.conf')
-        return parser['api']
+        return options(self.directory, 'api')
 
     @property
     def host(self) -> str:
@@ -158,6 +117,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and return when it says that it is ready."""
+        prepare(self.directory)
         self.launch()
         try:
             self.wait_for('READY=1')
@@ -199,11 +159,12 @@ class Server:
         self.wait_for('READY=1')
 
     def ended(self, patience: float = PATIENCE) -> int:
-        """Wait for its end; its exit status."""
+        """Wait for its end; its exit status. It has told no secret (L03)."""
         status = self._process.wait(patience)
         for end in (self._notes.close, lambda: os.close(self._exit)):
             if self._notes.fileno() >= 0:
                 end()
+        assert not planted.leaked(self.output, self.secrets)
         return status
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -224,7 +185,8 @@ class Server:
                 headers: Mapping[str, str] | None = None) -> Reply:
         """Ask once, on a connection of its own; bytes go as they are, other
         bodies as JSON."""
-        sent = dict(headers or {})
+        sent = planted.added(headers or {}, self.option.get('auth_strategy'))
+        self.secrets.update(planted.secrets(sent))
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault('Content-Type', 'application/json')

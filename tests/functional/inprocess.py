@@ -14,13 +14,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from service import config, paste
-from tests.functional.harness import Reply
+from tests.functional.harness import Reply, prepare
 
 
 class Application:
     """The application of one config directory."""
 
     def __init__(self, directory: Path) -> None:
+        prepare(directory)
         self._app = paste.load(config.load(['--config-dir', str(directory)]))
 
     def request(self, method: str, path: str, body: object = None,

@@ -27,3 +27,11 @@ class Lamps(Controller):
     def replace_bulb(self, call: Call, id: str, arguments: dict[str, Any]
                      ) -> webob.Response:
         return self.change(call, id, {'watts': 60})
+
+
+class Shadow(Controller):
+
+    @route('GET', '/{id}/revisions')
+    def history(self, call: Call, id: str) -> webob.Response:
+        """Never called: the start refuses it."""
+        raise NotImplementedError

@@ -221,5 +221,5 @@ unique: [[label]]
                                {'OpenStack-API-Version': f'pileus {version}'})
         assert reply.status == status
     (told,) = reply.json['errors']
-    assert told['detail'] == f'Another car has the same {name}.'
+    assert told['detail'].startswith(f'Another car has the same {name}: ')
     assert told['source'] == {'pointer': f'/cars/0/{name}'}

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.types import Version
+from service.domain.version import Version
 from tests.functional.harness import Reply, config_dir
 from tests.functional.inprocess import Application
 

@@ -236,16 +236,17 @@ def test_what_a_client_may_not_write_stays(ask, locked, verb, name):
     mine = {'X-Project-Id': 'mine'}
     reply = ask(verb if verb == 'PUT' else 'PATCH', LOCKED,
                 json.dumps(body).encode(), {**headers, **mine})
-    assert reply.status == 400, reply.body
+    assert reply.status == (403 if name == 'budget' else 400), reply.body
     assert ask('GET', LOCKED, None, mine).json == locked
 
 
 @pytest.mark.parametrize('name', FORBIDDEN)
 def test_nor_is_it_taken_for_a_new_record(ask, name):
-    """J07: an owner is refused as not allowed, the others as no member."""
+    """J07: an owner and what other roles set are refused as not allowed,
+    the others as no member."""
     reply = ask('POST', '/v1/locks', {'locked': {'name': 'a', name:
                                                  FORBIDDEN[name]}})
-    assert reply.status == (403 if name == 'project_id' else 400)
+    assert reply.status == (403 if name in ('project_id', 'budget') else 400)
     assert ask('GET', '/v1/locks').json['locks'] == []
 
 

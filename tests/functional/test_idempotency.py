@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from tests.functional.harness import Daemon, Reply, config_dir
+from service.storage import columns
+from tests.functional.harness import Daemon, Reply, config_dir, database
 from tests.functional.inprocess import Application
 
 TWINS = 20
 BODY = {'hosts': [{'name': f'node-{number}', 'serial': f'AAA-000{number}'}
                   for number in range(3)]}
 Ask = Callable[..., Reply]
+
+KEYS = sa.table('pileus_keys', sa.column('at', columns.Instant()))
 
 
 @pytest.fixture
@@ -92,14 +95,14 @@ def test_who_was_cut_off_asks_again_and_gets_one_lot(directory):
         one['id'] for one in shown['hosts']}
 
 
-def test_after_a_day_the_key_is_free_again(directory, tmp_path):
+def test_after_a_day_the_key_is_free_again(directory):
     ask = Application(directory).request
     assert ask('POST', '/v1/hosts', BODY, sent()).status == 201
     other = {'host': {'name': 'node-9', 'serial': 'AAA-0009'}}
     assert ask('POST', '/v1/hosts', other, sent()).status == 422
-    with sqlite3.connect(tmp_path / 'state' / 'pileus.sqlite') as database:
-        database.execute("UPDATE pileus_keys SET at = "
-                         "'2020-01-01T00:00:00.000000Z'")
+    with database(directory).begin() as connection:
+        connection.execute(sa.update(KEYS).values(
+            at='2020-01-01T00:00:00.000000Z'))
     assert ask('POST', '/v1/hosts', other, sent()).status == 201
     assert count(ask) == 4
 

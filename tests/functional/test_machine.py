@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 
 from api import schemas
 from service.domain import declare
-from service.domain.types import FIRST
+from service.domain.version import FIRST
 from tests.functional.harness import Reply, config_dir
 from tests.functional.inprocess import Application
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.errors import StartError
 from tests.functional.harness import config_dir
 from tests.functional.inprocess import Application
 
@@ -81,3 +82,19 @@ def test_both_stand_in_the_openapi_document(lamps):
     assert light['x-policy-rule'] == 'pileus:lamps:light'
     assert [one['name'] for one in light['parameters']
             if one['in'] == 'query'] == ['unit']
+
+
+def test_what_every_type_has_is_not_answered_otherwise(tmp_path):
+    shadowing = LAMP.replace(':Lamps', ':Shadow')
+    with pytest.raises(StartError, match='revisions is what every type has'):
+        Application(config_dir(tmp_path, types={'lamp': shadowing}))
+
+
+def test_its_own_action_stands_beside_what_every_type_has(lamps, lamp):
+    assert lamps.request('POST', f'{lamp}/action', {'replace_bulb': {}},
+                         headers={'X-Roles': 'janitor,member'}).status == 200
+    numbers = [one['number'] for one in lamps.request(
+        'GET', f'{lamp}/revisions').json['revisions']]
+    back = lamps.request('POST', f'{lamp}/action', {
+        'revert': {'revision': numbers[-1]}})
+    assert (back.status, back.json['lamp']['watts']) == (200, 40)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +10,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.functional.harness import config_dir
+from tests.functional.harness import config_dir, database
 from tests.functional.inprocess import Application
 
 READS = [('GET', '/tags'), ('GET', '/tags/t'), ('GET', '/metadata'),
@@ -108,12 +108,11 @@ def test_a_write_moves_generation_and_time_once(app, host, method, path,
 
 def revisions(directory: Path, host: str) -> list[tuple[int, str]]:
     """Generation and action of each deed on a host, in order."""
-    file = directory.parent / 'state' / 'pileus.sqlite'
-    with sqlite3.connect(file) as database:
-        return database.execute(
+    with database(directory).connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(
             'SELECT record_generation, action FROM pileus_revisions '
-            'WHERE record_id = ? ORDER BY number',
-            [host.rpartition('/')[2]]).fetchall()
+            'WHERE record_id = :id ORDER BY number'),
+            {'id': host.rpartition('/')[2]})]
 
 
 @pytest.mark.parametrize(('method', 'path', 'body'), WRITES, ids=ids)

@@ -16,12 +16,17 @@ TOX = Path(__file__).parents[2] / 'tox.ini'
 OWNED = {
     'bodies and values': ('J01', 'J02', 'J03', 'J04', 'J05', 'J06', 'J07',
                           'J08', 'J09', 'J10', 'J11'),
+    'identity': ('A06', 'A07', 'A08', 'A10', 'A11', 'A12', 'A13'),
     'requests': ('A01', 'A02', 'A14', 'R10', 'R14', 'R15'),
-    'consistency': ('C01', 'C03', 'C04', 'C11', 'C12'),
+    'access': ('A03', 'A04', 'A05', 'A08', 'A09', 'L06'),
+    'consistency': ('C01', 'C02', 'C03', 'C04', 'C05', 'C11', 'C12', 'C13'),
+    'the database': ('D01', 'D02', 'D03', 'D04', 'D05', 'D06', 'D07', 'D08',
+                     'D09', 'D10'),
     'the wire': tuple(f'H{number:02}' for number in range(1, 25)),
     'resources': (*(f'R{number:02}' for number in range(1, 10)),
                   'R11', 'R13', 'R16', 'R17'),
-    'log lines': ('L04',),
+    'quotas and fairness': ('C06', 'R12'),
+    'what is told': ('L01', 'L02', 'L03', 'L04', 'L05'),
     'process life': tuple(f'S{number:02}' for number in range(1, 13)),
 }
 

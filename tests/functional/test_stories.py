@@ -3,9 +3,10 @@
 
 A story is a file in ``stories/``, read by gabbi: requests in order, with the
 answers they must have. ``types`` at its top names types of ``types/`` to
-serve instead of the shipped ones, ``conf`` sets options. Each story meets an
-empty database of its own, once for each way to serve in ``SERVED``; what is
-told to gunicorn bears its mark, for a run of its own.
+serve instead of the shipped ones, ``conf`` sets options, ``files`` are laid
+into the config directory. Each story meets an empty database of its own, once
+for each way to serve in ``SERVED``; what is told to gunicorn bears its mark,
+for a run of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from gabbi import suitemaker
 from gabbi.handlers import RESPONSE_HANDLERS
 
 from service import config, paste
-from tests.functional.harness import Daemon, Gunicorn, config_dir
+from tests.functional import planted
+from tests.functional.harness import (
+    Daemon,
+    Gunicorn,
+    config_dir,
+    prepare,
+)
 
 HERE = Path(__file__).parent
 STORIES = sorted(path for room in ('stories', 'conformance')
@@ -41,6 +48,7 @@ class Target(NamedTuple):
 @contextlib.contextmanager
 def in_process(directory: Path) -> Iterator[Target]:
     """The shipped pipeline, held to PEP 3333 on its outside."""
+    prepare(directory)
     app = validator(paste.load(config.load(['--config-dir',
                                             str(directory)])))
     yield Target('127.0.0.1', 8088, _with_bytes(app))
@@ -84,14 +92,25 @@ MARKED = {'gunicorn': pytest.mark.gunicorn}
 def test_the_story_goes_as_told(served: str, story: Path,
                                 tmp_path: Path) -> None:
     told = yaml.safe_load(story.read_text())
+    _plant(told)
     directory = config_dir(tmp_path, types(told.pop('types', None)),
                            told.pop('conf', None))
+    for name, text in told.pop('files', {}).items():
+        (directory / name).write_text(text)
     with SERVED[served](directory) as target:
         result = run(told, target, story.parent)
     broken = [*result.failures, *result.errors]
     assert not broken, '\n\n'.join(
         f'{test.test_data["name"]}:\n{why}' for test, why in broken)
     assert result.testsRun == len(told['tests'])
+
+
+def _plant(told: dict[str, Any]) -> None:
+    """Let every request of a story carry what no log may have (L03)."""
+    defaults = told.setdefault('defaults', {})
+    defaults['request_headers'] = planted.added(
+        defaults.get('request_headers', {}),
+        told.get('conf', {}).get('api', {}).get('auth_strategy'))
 
 
 def test_every_story_begins_with_its_question() -> None:

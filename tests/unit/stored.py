@@ -21,8 +21,9 @@ from service.domain.caller import Caller
 from service.domain.records import NewRecord, Records
 from service.domain.seen import Seen
 from service.domain.store import Record
-from service.domain.types import FIRST, MISSING, Catalogue, ResourceType, Shape
-from service.storage import engine, evolve, tables
+from service.domain.types import MISSING, Catalogue, ResourceType, Shape
+from service.domain.version import FIRST
+from service.storage import engine, starting, tables
 from service.storage.store import Store
 from service.storage.tables import Tables
 
@@ -55,10 +56,8 @@ def connected(tmp_path: Path) -> sa.Engine:
 
 def brought_up(connection: sa.Engine, types: Catalogue) -> Tables:
     """The tables of these types, as a start leaves them."""
-    built = tables.build(types)
-    engine.Transactions(connection).write(
-        lambda one: evolve.bring_up(one, types, built))
-    return built
+    starting.in_force(connection, types)
+    return tables.build(types)
 
 
 @dataclass
@@ -119,6 +118,6 @@ def world(tmp_path: Path, max_cascade: int = 1000, **files: str) -> World:
     types = catalogue(**files)
     connection = connected(tmp_path)
     built = brought_up(connection, types)
-    store = Store(connection, built)
+    store = Store(connection, built, 1)
     return World(types, connection, built, store,
                  Records(types, store, max_cascade))

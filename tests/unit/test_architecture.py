@@ -52,7 +52,8 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> APIRouter:
     (directory / 'pileus.conf').write_text(
         f'[DEFAULT]\nstate_path = {directory}/state\n[api]\n'
         f'types_dir = {ROOT}/etc/pileus/resources.d\n')
-    return app.factory({'config_dirs': str(directory)})._router
+    opened = app.generations({'config_dirs': str(directory)})
+    return opened.loaded.api._router
 
 
 @pytest.fixture(scope='module')
@@ -149,7 +150,8 @@ def test_no_two_errors_share_a_code():
 def test_a_clients_mistake_is_never_a_5xx():
     ours = {error.__name__ for error in set(failures())
             if faults.status(error) >= 500}
-    assert ours == {'Internal', 'Unavailable'}
+    assert ours == {'Internal', 'Unavailable', 'Outdated',
+                    'IdentityUnavailable'}
 
 
 # Options

@@ -83,4 +83,4 @@ def test_a_conflict_is_told(service):
     assert made.status_code == 201
     with pytest.raises(exceptions.Conflict) as caught:
         service.post('/racks', json={'rack': {'name': 'r1'}})
-    assert 'Another rack has the same name.' in caught.value.message
+    assert 'Another rack has the same name: ' in caught.value.message

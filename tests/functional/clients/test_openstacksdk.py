@@ -113,7 +113,7 @@ def test_a_person_reads_what_is_wrong(cloud, host):
     """A conflict, a bad value and a lost update in the service's words."""
     with pytest.raises(exceptions.ConflictException) as caught:
         cloud._create(Host, name='web-3', serial='CZ-0001')
-    assert 'Another host has the same serial.' in str(caught.value)
+    assert 'Another host has the same serial: ' in str(caught.value)
     with pytest.raises(exceptions.BadRequestException) as caught:
         cloud._create(Host, name='web-3', serial='small')
     assert 'serial' in str(caught.value)

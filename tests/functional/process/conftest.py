@@ -20,8 +20,10 @@ def prepared(tmp_path: Path) -> Served:
     """A daemon that is not started yet; ``api`` are options of ``[api]``."""
     def prepare(*words: str, paste: str | None = None,
                 env: dict[str, str] | None = None, **api: object) -> Daemon:
-        directory = config_dir(tmp_path, {}, {'api': api},
-                               paste or apps.paste())
+        # As shipped, for what is said at a start and in what order.
+        directory = config_dir(
+            tmp_path, {}, {'DEFAULT': {'debug': False}, 'api': api},
+            paste or apps.paste())
         return Daemon(directory, *words,
                       env={'PYTHONPATH': str(ROOT), **(env or {})})
     return prepare

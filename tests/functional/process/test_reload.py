@@ -64,7 +64,7 @@ def test_a_storm_of_reloads_under_load_fails_no_request(serve: Served
 def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon that outlives every refused reload."""
     directory = config_dir(tmp_path_factory.mktemp('steady'), {},
-                           paste=apps.paste())
+                           {'DEFAULT': {'debug': False}}, apps.paste())
     with Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as daemon:
         yield daemon
 

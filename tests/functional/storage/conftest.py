@@ -1,55 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each database there is, one of our own on it, gone when tests end.
-
-A server elsewhere is named by PILEUS_TEST_POSTGRESQL or PILEUS_TEST_MYSQL,
-the URL of a database from which another can be created.
-"""
+"""Each database there is, one of our own on it, gone when tests end."""
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 
-SERVERS = {
-    'postgresql': ('PILEUS_TEST_POSTGRESQL',
-                   'postgresql+psycopg2://postgres@127.0.0.1/test'),
-    'mysql': ('PILEUS_TEST_MYSQL', 'mysql+pymysql://root@127.0.0.1/test'),
-}
+from service.storage import engine
+from tests.functional import databases
+from tests.functional.storage.schemas import Schema
+from tests.unit import stored
 
 
-@pytest.fixture(scope='session', params=['sqlite', *SERVERS])
+@pytest.fixture(scope='session', params=['sqlite', *databases.SERVERS])
 def database(request: pytest.FixtureRequest,
              tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     """An engine on an empty database."""
-    if request.param == 'sqlite':
-        path = tmp_path_factory.mktemp('sqlite') / 'lists.sqlite'
-        engine = sa.create_engine(f'sqlite:///{path}')
+    with databases.scope():
+        if request.param == 'sqlite':
+            path = tmp_path_factory.mktemp('sqlite') / 'lists.sqlite'
+            url = sa.make_url(f'sqlite:///{path}')
+        else:
+            url = databases.created(request.param)
+        engine = sa.create_engine(url)
         yield engine
         engine.dispose()
-        return
-    variable, default = SERVERS[request.param]
-    url = sa.make_url(os.environ.get(variable, default))
-    yield from _created(url, f'pileus_{secrets.token_hex(6)}', variable)
 
 
-def _created(url: sa.URL, name: str, variable: str) -> Iterator[sa.Engine]:
-    server = sa.create_engine(url, isolation_level='AUTOCOMMIT')
-    try:
-        with server.connect() as connection:
-            connection.execute(sa.text(f'CREATE DATABASE {name}'))
-    except sa.exc.OperationalError:
-        server.dispose()
-        pytest.skip(f'no database server answers at {url!r}; '
-                    f'{variable} names another')
-    engine = sa.create_engine(url.set(database=name))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-        with server.connect() as connection:
-            connection.execute(sa.text(f'DROP DATABASE {name}'))
-        server.dispose()
+@pytest.fixture(scope='module', params=['sqlite', *databases.SERVERS])
+def schema_server(request: pytest.FixtureRequest,
+                  tmp_path_factory: pytest.TempPathFactory
+                  ) -> Iterator[Schema]:
+    path = tmp_path_factory.mktemp('schema')
+    groups = {} if request.param == 'sqlite' else {'database': {
+        'connection': databases.written(databases.created(request.param))}}
+    made = engine.connect(stored.conf(path, **groups), hurried=False)
+    yield Schema(made, path)
+    made.dispose()
+
+
+@pytest.fixture
+def schema(schema_server: Schema) -> Schema:
+    """A database to which nothing was applied yet."""
+    schema_server.empty()
+    return schema_server

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.domain import query as queries
-from service.storage import lists
+from service.storage import lists, prepared
 from tests.functional.storage import things
 
 ROWS = things.records(90)
@@ -142,13 +142,19 @@ many = settings(max_examples=80, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
+#: The statements made so far, which later lists of their form are read by.
+FORMS: dict[sa.Engine, prepared.Forms] = {}
+
+
 def page(world: SimpleNamespace, asked: dict, marker: Any,
          backwards: bool = False) -> list[dict[str, Any]]:
     query = queries.parse(things.SHAPE, parameters(asked), 1000)
-    statement = lists.select(world.table, world.tags, query, asked['project'],
-                             marker, backwards)
+    statement, values = prepared.select(
+        FORMS.setdefault(world.engine, {}), world.table, world.tags, query,
+        asked['project'], marker, backwards)
     with world.engine.connect() as connection:
-        return [dict(row._mapping) for row in connection.execute(statement)]
+        return [dict(row._mapping)
+                for row in connection.execute(statement, values)]
 
 
 def walk(world: SimpleNamespace, asked: dict) -> list[list[dict[str, Any]]]:

@@ -122,13 +122,24 @@ def test_no_order_on_offer_needs_a_sort(
     assert plan(world, select) == (False, False)
 
 
+ORDERED = ('gt', 'gte', 'lt', 'lte')
 FILTERS = [(name, text) for name in ALLOWED.filters for text in (
-    VALUES[name], f'in:{VALUES[name]}', f'gte:{VALUES[name]}', 'null')
-    if (name, text[:4]) != ('enabled', 'gte:')]
+    VALUES[name], 'null', 'neq:null', f'in:{VALUES[name]},{VALUES[name]}',
+    *(f'{operator}:{VALUES[name]}' for operator in (
+        'neq', 'nin', *(ORDERED if name != 'enabled' else ()))))]
 
 
 @pytest.mark.parametrize(('name', 'text'), FILTERS)
 def test_no_filter_on_offer_reads_the_whole_table(
+        world: SimpleNamespace, name: str, text: str) -> None:
+    whole, _ = plan(world, statement(world, {name: text}))
+    assert not whole
+
+
+@pytest.mark.parametrize('text', ['red', 'red,blue', 'none'])
+@pytest.mark.parametrize('name', ['tags', 'tags-any', 'not-tags',
+                                  'not-tags-any'])
+def test_no_filter_by_tags_reads_a_whole_table(
         world: SimpleNamespace, name: str, text: str) -> None:
     whole, _ = plan(world, statement(world, {name: text}))
     assert not whole

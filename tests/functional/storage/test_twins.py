@@ -16,7 +16,7 @@ from service.domain import instants, once
 from service.domain.once import Once
 from service.domain.store import Kept
 from service.domain.types import Catalogue
-from service.storage import engine, tables
+from service.storage import engine, migrations, tables
 from service.storage.rows import Rows
 from service.storage.store import Store
 from tests.functional.harness import config_dir
@@ -30,9 +30,8 @@ def store(database: sa.Engine, tmp_path: Path) -> Iterator[Store]:
     url = database.url.render_as_string(hide_password=False)
     directory = config_dir(tmp_path, conf={'database': {'connection': url}})
     connected = engine.connect(config.load(['--config-dir', str(directory)]))
-    built = tables.build(Catalogue({}))
-    built.metadata.create_all(connected)
-    opened = Store(connected, built)
+    migrations.upgrade(connected)
+    opened = Store(connected, tables.build(Catalogue({})), 0)
     yield opened
     opened.close()
 

@@ -11,13 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.domain.types import (
-    FIRST,
-    Catalogue,
-    Choice,
-    Property,
-    ResourceType,
-)
+from service.domain.types import Catalogue, Choice, Property, ResourceType
+from service.domain.version import FIRST
 from service.storage import tables
 
 STATUSES = ('active', 'provisioning', 'retired')
@@ -118,12 +113,12 @@ def filled(engine: sa.Engine,
     """Tables anew, with these records in them."""
     made = built()
     rows = list(rows)
-    used = (made.of(THING), made.tags)
+    used = (made.of(THING), made.core.tags)
     with engine.begin() as connection:
         made.metadata.drop_all(connection, used)
         made.metadata.create_all(connection, used)
         connection.execute(sa.insert(made.of(THING)), rows)
-        connection.execute(sa.insert(made.tags), [
+        connection.execute(sa.insert(made.core.tags), [
             {'type': THING.name, 'record_id': one['id'], 'tag': tag}
             for one in rows for tag in one['tags']])
     return made
@@ -131,5 +126,5 @@ def filled(engine: sa.Engine,
 
 def world(engine: sa.Engine, rows: list[dict[str, Any]]) -> SimpleNamespace:
     made = filled(engine, rows)
-    return SimpleNamespace(engine=engine, rows=rows, tags=made.tags,
+    return SimpleNamespace(engine=engine, rows=rows, tags=made.core.tags,
                            table=made.of(THING))

@@ -5,7 +5,7 @@ import pytest
 
 from api import call
 from service.domain.errors import Invalid
-from service.domain.types import FIRST
+from service.domain.version import FIRST
 from tests.unit import stored
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from api import extensions
 from api.extensions import action, route
-from service.domain.types import Catalogue, ResourceType, Version
+from service.domain.types import Catalogue, ResourceType
+from service.domain.version import Version
 from service.errors import StartError
 
 
@@ -90,3 +91,16 @@ def test_what_cannot_be_loaded_stops_the_start(lamps, controller, told):
 def test_a_version_that_is_none_is_refused_where_it_is_written():
     with pytest.raises(ValueError, match='1.x'):
         action(schema={}, since='1.x')
+
+
+@pytest.mark.parametrize('name', ['revert', 'show', 'create'])
+def test_what_every_type_has_no_controller_has_otherwise(lamps, name,
+                                                         monkeypatch):
+    class Shadow:
+        @action(schema={'type': 'object'}, name=name)
+        def other(self, call, id, arguments):
+            """Never called here."""
+    monkeypatch.setattr(__import__('sys').modules[lamps], 'Shadow', Shadow,
+                        raising=False)
+    with pytest.raises(StartError, match=f'{name} is what every type has'):
+        load(f'{lamps}:Shadow')

@@ -8,7 +8,7 @@ import pytest
 from api import faults
 from api.middleware.fault import Fault
 from api.versions import Versions
-from service.domain.types import FIRST
+from service.domain.version import FIRST
 from tests.unit.api.calling import App, answer, environ
 
 

@@ -12,7 +12,7 @@ from api import errors, idempotency, replies
 from api.call import Call
 from service.domain.caller import Caller
 from service.domain.errors import Invalid
-from service.domain.types import Version
+from service.domain.version import Version
 
 CALLER = Caller('p1', 'u1', frozenset({'member'}), False)
 CALL = Call(Version(1, 0), CALLER, [], {'host': {'name': 'a', 'size': 1}},

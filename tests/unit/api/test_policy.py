@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what: the defaults, a type's own rules, the operator's file."""
 
+import itertools
+
 import pytest
 
-from api.policy import Policy, defaults, name
+from api import policy as asked
+from api.policy import QUOTAS, Policy, defaults, name
+from api.rulefiles import Files
 from service.domain import errors
 from service.domain.caller import Caller
 from service.domain.words import ACTIONS
@@ -14,13 +18,15 @@ TYPES = stored.catalogue(
     host='name: host\nplural: hosts\nproperties: {}\n',
     rack='name: rack\nplural: racks\nscope: cloud\nproperties: {}\n',
     odd='name: odd\nplural: odds\nproperties: {}\n'
-        'policy: {create: "role:odd", delete: "!"}\n')
-READS = {'list', 'show'}
+        'policy: {create: "role:odd", delete: "!", patch: "role:odd"}\n')
+READS = {'list', 'show', 'show_tags', 'show_metadata', 'list_revisions',
+         'show_revision'}
 EVERYWHERE = {'create_any', 'list_any'}
 
 
-def caller(*roles, project='demo'):
-    return Caller(project, 'ada', frozenset(roles), False)
+def caller(*roles, project='demo', system=None):
+    return Caller(project, 'ada', frozenset(roles), False,
+                  system_scope=system)
 
 
 def policy(tmp_path, file=None):
@@ -44,6 +50,7 @@ def allowed(rules, who, kind):
 
 @pytest.mark.parametrize(('roles', 'kind', 'may'), [
     ([], 'host', set()), (['other'], 'host', set()),
+    (['service'], 'host', set()),
     (['reader'], 'host', READS),
     (['member'], 'host', set(ACTIONS) - EVERYWHERE),
     (['manager'], 'host', set(ACTIONS) - EVERYWHERE),
@@ -57,13 +64,63 @@ def test_what_a_role_may_do_by_default(rules, roles, kind, may):
 @pytest.mark.parametrize(('role', 'may'), [
     ('reader', set()), ('member', set()), ('admin', set(ACTIONS))])
 def test_without_a_project_nothing_is_ones_own(rules, role, may):
-    """Two that are both None are not the same project."""
+    """A08: two that are both None are not the same project."""
     assert allowed(rules, caller(role, project=None), 'host') == may
 
 
+@pytest.mark.parametrize('rule', [
+    'project_id:%(project_id)s', 'user_id:%(user_id)s',
+    'rule:pileus:member and project_id:%(project_id)s',
+    'not role:x and project_id:%(project_id)s'])
+def test_nor_by_a_rule_of_the_operators(tmp_path, rule):
+    """A08: whichever way they compare what nobody has."""
+    rules = policy(tmp_path, f'"pileus:hosts:create": "{rule}"\n')
+    nobody = Caller(None, None, frozenset({'member'}), False)
+    assert 'create' not in allowed(rules, nobody, 'host')
+    assert 'create' in allowed(rules, caller('member'), 'host')
+
+
+@pytest.mark.parametrize(('role', 'kind', 'may'), [
+    ('reader', 'host', READS | {'list_any'}),
+    ('member', 'host', READS | {'list_any'}),
+    ('admin', 'host', set(ACTIONS)),
+    ('other', 'host', set()),
+    ('reader', 'rack', READS | {'list_any'})])
+def test_a_reader_of_the_system_reads_everything_and_writes_nothing(
+        rules, role, kind, may):
+    who = caller(role, project=None, system='all')
+    assert allowed(rules, who, kind) == may
+
+
+@pytest.mark.parametrize(('who', 'may'), [
+    (caller('reader'), {'show'}), (caller('other'), set()),
+    (caller('member'), {'show'}), (caller('admin'), set(QUOTAS)),
+    (caller('reader', project=None), set()),
+    (caller('reader', project=None, system='all'), {'show'})])
+def test_quotas_are_seen_by_their_project_and_set_by_administrators(
+        rules, who, may):
+    assert {verb for verb, rule in QUOTAS.items()
+            if rules.allows(who, rule)} == may
+
+
 def test_a_type_may_have_rules_of_its_own(rules):
-    assert allowed(rules, caller('odd'), 'odd') == {'create'}
+    assert 'create' in allowed(rules, caller('odd'), 'odd')
     assert 'delete' not in allowed(rules, caller('admin'), 'odd')
+
+
+def test_a_part_goes_by_the_rule_of_its_record(rules):
+    """Unless it is given one."""
+    assert allowed(rules, caller('odd'), 'odd') == {
+        'create', 'patch', 'update_tags', 'update_metadata'}
+
+
+@pytest.mark.parametrize('action', [
+    'show_tags', 'update_tags', 'show_metadata', 'update_metadata',
+    'list_revisions', 'show_revision', 'revert'])
+def test_a_part_may_have_a_rule_of_its_own(tmp_path, action):
+    rules = policy(tmp_path, f'"pileus:hosts:{action}": "role:tagger"\n')
+    assert allowed(rules, caller('tagger'), 'host') == {action}
+    assert action not in allowed(rules, caller('admin'), 'host')
 
 
 def test_what_is_not_allowed_is_told_by_its_rule(rules):
@@ -79,20 +136,87 @@ def test_the_operators_file_wins(tmp_path):
     assert 'create' not in allowed(rules, caller('admin'), 'host')
 
 
-@pytest.mark.parametrize('file', ['[', '"pileus:hosts:create": [', 'x: {'])
-def test_a_broken_file_stops_the_start_by_its_name(tmp_path, file):
-    with pytest.raises(StartError) as caught:
-        policy(tmp_path, file)
-    assert 'policy.yaml' in str(caught.value)
-    assert '\n' not in str(caught.value)
+def test_files_of_the_folder_win_over_it_the_last_first(tmp_path):
+    (tmp_path / 'policy.yaml').write_text(
+        '"pileus:hosts:create": "role:a"\n"pileus:hosts:patch": "role:a"\n')
+    (tmp_path / 'policy.d').mkdir()
+    for file in ('10-b', '20-c', '.30-d'):
+        (tmp_path / 'policy.d' / f'{file}.yaml').write_text(
+            f'"pileus:hosts:create": "role:{file[-1]}"\n')
+    rules = policy(tmp_path)
+    assert rules.text('pileus:hosts:create') == 'role:c'
+    assert rules.text('pileus:hosts:patch') == 'role:a'
 
 
 @pytest.mark.parametrize(('file', 'told'), [
-    ('"pileus:hosts:crate": "role:x"', 'pileus:hosts:crate that nothing'),
-    ('"pileus:hosts:create": "@"', 'pileus:hosts:create allows everybody')])
+    ('# first\n[', 'line 2: '),
+    ('"pileus:hosts:create": [', 'line 1: '),
+    ('x: {', 'line 1: '),
+    ('- "role:x"', 'line 1: it is not a mapping of names to rules'),
+    ('\n"pileus:hosts:create":', 'line 2: pileus:hosts:create: a rule is'),
+    ('"pileus:hosts:create": true', 'line 1: pileus:hosts:create: a rule'),
+    ('"pileus:hosts:create": [["role:x"]]', 'a rule is a name and a text'),
+    ('1: "role:x"', 'line 1: 1: a rule is a name'),
+    ('"pileus:hosts:create": "role:x or"', 'not in the policy language'),
+    ('"pileus:hosts:create": "role:x and nobody"', 'policy language'),
+    ('"pileus:hosts:create": "rule:pileus:menber"',
+     'line 1: pileus:hosts:create: there is no rule pileus:menber'),
+    ('"pileus:hosts:create": "not rule:pileus:menber"', 'there is no rule'),
+    ('"pileus:admin": "rule:pileus:own_member"',
+     'line 1: pileus:admin: goes in a circle')])
+def test_a_broken_file_stops_the_start_by_its_name(tmp_path, file, told):
+    with pytest.raises(StartError) as caught:
+        policy(tmp_path, file)
+    assert 'policy.yaml: ' in str(caught.value)
+    assert told in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path):
+    with pytest.raises(StartError) as caught:
+        Policy(stored.conf(tmp_path, oslo_policy={
+            'policy_file': 'rules.yaml'}), TYPES)
+    assert str(caught.value) == ('[oslo_policy] policy_file = rules.yaml: '
+                                 'there is no such file')
+
+
+def test_a_types_own_rule_must_be_one(tmp_path):
+    types = stored.catalogue(odd='name: odd\nplural: odds\nproperties: {}\n'
+                                 'policy: {create: "role:"}\n')
+    Policy(stored.conf(tmp_path), types)
+    types = stored.catalogue(odd='name: odd\nplural: odds\nproperties: {}\n'
+                                 'policy: {create: "role"}\n')
+    with pytest.raises(StartError) as caught:
+        Policy(stored.conf(tmp_path), types)
+    assert str(caught.value) == ('the policy rule pileus:odds:create: "role" '
+                                 'is not in the policy language')
+
+
+@pytest.mark.parametrize(('file', 'told'), [
+    ('"pileus:hosts:crate": "role:x"',
+     'line 1: pileus:hosts:crate: nothing asks for a rule of this name'),
+    ('"pileus:hosts:create": ""',
+     'line 1: pileus:hosts:create: is empty, which allows everybody'),
+    ('"pileus:hosts:create": "@"',
+     'line 1: pileus:hosts:create: allows everybody'),
+    ('"pileus:hosts:create": "not role:x"', 'create: allows everybody'),
+    ('"pileus:hosts:create": "role:x"\n"pileus:hosts:create": "role:y"',
+     'line 2: pileus:hosts:create: stands in line 1 already'),
+    ('"pileus:hosts:create": "rol:x"', 'create: asks for rol, which never'),
+    ('"pileus:hosts:create": "user_id:%(owner)s"', 'asks for %(owner)s')])
 def test_a_rule_that_nobody_means_is_warned_of(tmp_path, caplog, file, told):
+    """A09: a service that is started starts all the same."""
     policy(tmp_path, file)
     assert told in caplog.text
+
+
+@pytest.mark.parametrize('file', [
+    '', '# all as it is\n', '{}', '"mine": "role:x"\n'
+    '"pileus:hosts:create": "rule:mine or user_id:%(user_id)s"\n',
+    '"pileus:hosts:create": "\'demo\':%(project_id)s and role:x"'])
+def test_what_is_meant_is_not_warned_of(tmp_path, caplog, file):
+    policy(tmp_path, file)
+    assert caplog.text == ''
 
 
 def test_every_action_of_every_type_has_a_rule_with_a_description():
@@ -109,4 +233,159 @@ def test_callers_of_thousands_of_roles_are_not_remembered(tmp_path):
         many = [f'r{number}-{one}' for one in range(100)]
         assert 'create' not in allowed(rules, caller(*many), 'host')
         assert 'create' in allowed(rules, caller('member', *many), 'host')
-    assert rules._decide.cache_info().currsize == 0
+    assert rules._rules._decide.cache_info().currsize == 0
+
+
+# Files that change while the service runs
+
+class World:
+    """A policy whose files are edited; a look is due at each question."""
+
+    def __init__(self, tmp_path, file):
+        self.path = tmp_path / 'policy.yaml'
+        if file is not None:
+            self.path.write_text(file)
+        self.now = self.wall = 0.0
+        self.rules = Policy(stored.conf(tmp_path), TYPES,
+                            clock=lambda: self.now, wall=lambda: self.wall)
+
+    def later(self):
+        self.now += asked.LOOK
+        return self.rules.allows(caller('builder'), 'pileus:hosts:create')
+
+    @property
+    def open(self):
+        """After two looks, between which nothing changed."""
+        return [self.later(), self.later()][1]
+
+
+GOOD = '"pileus:hosts:create": "role:builder"\n'
+OTHER = '"pileus:hosts:create": "role:other"\n'
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, GOOD)
+
+
+def test_a_changed_file_is_in_force_within_two_looks(world):
+    assert world.open
+    world.path.write_text(OTHER)
+    assert not world.open
+    world.path.write_text(GOOD)
+    assert world.open
+
+
+def test_a_file_that_is_being_written_is_not_read_yet(world):
+    world.path.write_text(OTHER)
+    assert world.later()
+    world.path.write_text(OTHER + '# and more\n')
+    assert world.later()
+    assert not world.later()
+
+
+def test_a_change_of_long_ago_is_in_force_at_the_first_look(world):
+    """An idle service is asked again: no request meets the old rules."""
+    world.path.write_text(OTHER)
+    world.wall = world.path.stat().st_ctime + 60
+    assert not world.later()
+
+
+def test_a_file_is_not_looked_at_for_each_question(world):
+    world.path.write_text(OTHER)
+    for _ in range(3):
+        assert world.rules.allows(caller('builder'), 'pileus:hosts:create')
+
+
+def test_a_file_that_was_not_there_is_found(tmp_path):
+    world = World(tmp_path, None)
+    assert not world.open
+    world.path.write_text(GOOD)
+    assert world.open
+
+
+def test_a_file_of_the_folder_comes_and_goes(world):
+    folder = world.path.with_name('policy.d')
+    folder.mkdir()
+    (folder / 'one.yaml').write_text(OTHER)
+    assert not world.open
+    (folder / 'one.yaml').unlink()
+    assert world.open
+
+
+def spoil(path, how):
+    if how is None:
+        path.unlink()
+    elif how is OSError:
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(how)
+
+
+@pytest.mark.parametrize(('how', 'told'), [
+    (b'"pileus:hosts:create": "role:x', 'policy.yaml: line 1: '),
+    (b'- "role:x"', 'line 1: it is not a mapping'),
+    (b'', 'is empty; write {}'), (b' \n', 'is empty; write {}'),
+    (b'"pileus:hosts:create": ""', 'line 1: pileus:hosts:create: is empty'),
+    (b'\n"pileus:hosts:crate": "role:x"', 'line 2: pileus:hosts:crate: not'),
+    (b'"pileus:hosts:create": "rule:nobody"', 'there is no rule nobody'),
+    (b'"pileus:hosts:create": "role"', 'not in the policy language'),
+    (b'"pileus:hosts:create": "rol:x"', 'asks for rol'),
+    (b'\xff', 'is not text in UTF-8'), (b'a: \0', 'policy.yaml: '),
+    (b'[' * 5000, 'policy.yaml: '),
+    (b'x: 2001-99-99', 'line 1: x: a rule is a name'),
+    (None, 'policy.yaml: is gone'), (OSError, 'Is a directory')])
+def test_a_file_that_does_not_do_leaves_the_last_good_rules(
+        world, caplog, how, told):
+    """A09: told once for each change, by file and line; when it is mended
+    the new rules are in force."""
+    spoil(world.path, how)
+    assert all(world.later() for _ in range(5))
+    (line,) = [one for one in caplog.records
+               if one.name == 'api.policy' and one.levelname == 'ERROR']
+    assert told in line.getMessage()
+    if world.path.is_dir():
+        world.path.rmdir()
+    world.path.write_text(OTHER)
+    assert not world.open
+
+
+def test_what_was_doubtful_at_the_start_may_stay_so(tmp_path, caplog):
+    """A rule of a type that is gone is no reason to keep an old file."""
+    world = World(tmp_path, GOOD + '"pileus:gone:list": "role:x"\n')
+    world.path.write_text(OTHER + '"pileus:gone:list": "role:x"\n')
+    assert not world.open
+
+
+@pytest.mark.parametrize('text', [
+    '[', '', '"pileus:hosts:create": "role"', '"pileus:hosts:crate": "@"',
+    None])
+def test_new_types_do_not_wait_for_a_file_to_be_mended(tmp_path, text):
+    """Nor do they bring the defaults back: the last good rules go over."""
+    (tmp_path / 'policy.yaml').write_text(GOOD)
+    conf = stored.conf(tmp_path)
+    files = Files(conf)
+    Policy(conf, TYPES, files=files)
+    spoil(tmp_path / 'policy.yaml', None if text is None
+          else text.encode())
+    ticks = itertools.count(0, asked.LOOK)
+    rules = Policy(conf, TYPES, files=files, clock=lambda: next(ticks))
+    for _ in range(3):
+        assert rules.allows(caller('builder'), 'pileus:hosts:create')
+    (tmp_path / 'policy.yaml').write_text(OTHER)
+    assert [rules.allows(caller('builder'), 'pileus:hosts:create')
+            for _ in range(3)][2] is False
+
+
+def test_an_open_rule_is_warned_of_when_it_comes_into_force(world, caplog):
+    world.path.write_text('"pileus:hosts:create": "@"\n')
+    assert world.open
+    assert 'create: allows everybody' in caplog.text
+
+
+@pytest.mark.parametrize('text', ['{}', '# nothing\n'])
+def test_the_defaults_hold_again_for_who_says_so(world, text):
+    world.path.write_text(text)
+    assert not world.open
+    assert world.rules.text('pileus:hosts:create') == 'rule:pileus:own_member'

@@ -37,6 +37,7 @@ def test_a_trusted_proxy_is_believed():
 @pytest.mark.parametrize('peer', ['192.0.2.1', '::1', '', 'nonsense',
                                   '127.0.0.2'])
 def test_nobody_else_is(peer):
+    """A10: a client chooses neither its address nor anybody's links."""
     got = told(REMOTE_ADDR=peer, **SAID)
     assert (got['wsgi.url_scheme'], got['HTTP_HOST'], got['SCRIPT_NAME'],
             got['REMOTE_ADDR']) == ('http', '127.0.0.1:8088', '', peer)
@@ -51,6 +52,7 @@ def test_only_what_the_nearest_proxy_added_counts():
 
 @pytest.mark.parametrize(('header', 'value', 'name', 'kept'), [
     ('PROTO', 'gopher', 'wsgi.url_scheme', 'http'),
+    ('PROTO', 'javascript', 'wsgi.url_scheme', 'http'),
     ('PROTO', '', 'wsgi.url_scheme', 'http'),
     ('PROTO', 'HTTPS', 'wsgi.url_scheme', 'https'),
     ('HOST', 'a b', 'HTTP_HOST', '127.0.0.1:8088'),
@@ -67,6 +69,7 @@ def test_only_what_the_nearest_proxy_added_counts():
     ('PREFIX', '/a b', 'SCRIPT_NAME', ''),
     ('PREFIX', '/a?b', 'SCRIPT_NAME', '')])
 def test_what_a_proxy_says_is_looked_at(header, value, name, kept):
+    """A10: it may pass on what a client sent."""
     assert told(**{f'HTTP_X_FORWARDED_{header}': value})[name] == kept
 
 
@@ -80,6 +83,7 @@ def test_what_a_proxy_says_is_looked_at(header, value, name, kept):
     ('unknown', '127.0.0.1'), ('192.0.2.7, unknown', '127.0.0.1'),
     ('192.0.2.7:1234', '127.0.0.1')])
 def test_the_client_is_the_last_that_no_trusted_proxy_is(forwarded, client):
+    """A10: over several hops."""
     assert told(HTTP_X_FORWARDED_FOR=forwarded)['REMOTE_ADDR'] == client
 
 

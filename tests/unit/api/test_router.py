@@ -5,7 +5,8 @@ import pytest
 
 from api import errors
 from api.router import APIRouter, Route
-from service.domain.types import FIRST, ResourceType, Version
+from service.domain.types import ResourceType
+from service.domain.version import FIRST, Version
 from tests.unit.api.calling import environ
 
 LATER = Version(1, 3)

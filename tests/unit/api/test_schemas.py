@@ -7,8 +7,8 @@ import pytest
 
 from api import schemas
 from api.schemas import Schema
-from service.domain.errors import Invalid
-from service.domain.types import FIRST, Version
+from service.domain.errors import FieldForbidden, Invalid
+from service.domain.version import FIRST, Version
 from tests.unit import stored
 
 BOOK = '''
@@ -36,7 +36,7 @@ properties:
   size: {type: string, since: "1.2", renamed_from: format}
   slow: {type: string, pattern: "^(a+)+$"}
 required: [title]
-exclusive: [{period: [lent_at, due_at]}]
+exclusive: {period: [lent_at, due_at]}
 '''
 CATALOGUE = stored.catalogue(book=BOOK)
 DECLARED = CATALOGUE.types['book']
@@ -193,11 +193,20 @@ def test_what_is_read_only_is_left_out_where_it_is_as_it_was():
 
 @pytest.mark.parametrize('given', [4, None, '3', 3.5])
 def test_what_is_read_only_is_refused_where_it_is_not(given):
-    members, bad = schemas.written({'stock': given}, FULL, {'stock'},
+    members, bad = schemas.written({'id': given}, FULL, {'id', 'stock'},
                                    '/book')
     assert members == {}
     assert [(one.pointer, one.detail) for one in bad] == [
-        ('/book/stock', 'stock cannot be written')]
+        ('/book/id', 'id cannot be written')]
+
+
+@pytest.mark.parametrize('given', [4, None, '3', 3.5])
+def test_what_other_roles_may_write_is_forbidden(given):
+    with pytest.raises(FieldForbidden) as caught:
+        schemas.written({'id': given, 'stock': given}, FULL,
+                        {'id', 'stock'}, '/book')
+    assert [(one.pointer, one.detail) for one in caught.value.violations] \
+        == [('/book/stock', 'stock cannot be written by your roles')]
 
 
 def test_a_role_unlocks_what_it_may_write():

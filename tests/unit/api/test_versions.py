@@ -5,7 +5,7 @@ import pytest
 
 from api.errors import MalformedVersion, VersionUnsupported
 from api.versions import Versions
-from service.domain.types import FIRST, Version
+from service.domain.version import FIRST, Version
 
 VERSIONS = Versions('pileus', Version(1, 12))
 

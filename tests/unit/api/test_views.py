@@ -6,7 +6,8 @@ import pytest
 from api import views
 from api.views import View
 from service.domain.records import Page
-from service.domain.types import FIRST, Property, ResourceType, Version
+from service.domain.types import Property, ResourceType
+from service.domain.version import FIRST, Version
 
 MOUNT = 'https://example.org/v1'
 BOOK = ResourceType('book', 'paper_books', properties={

@@ -59,7 +59,7 @@ def test_a_new_property_is_named_before_it_is_added(directory, capsys):
     declare(directory, ', pages: {type: integer}')
     assert checked(directory, capsys) == (0, {
         'Resource types': '1 types',
-        'Database': 'The next start adds columns r_books.pages.'})
+        'Database': 'The next start does this: book.pages: is new (online)'})
 
 
 def test_a_lost_property_fails_the_check(directory, capsys):
@@ -68,7 +68,22 @@ def test_a_lost_property_fails_the_check(directory, capsys):
     declare(directory)
     code, details = checked(directory, capsys)
     assert (code, details['Database']) == (2, (
-        'book: the table has a column pages that no property declares'))
+        'book.pages: is dropped, with its values: declare it, or say "pages: '
+        '{dropped: true}" if its values may go'))
+
+
+def test_what_takes_a_table_apart_waits_for_an_apply(directory, capsys):
+    """A warning: the service that runs is well."""
+    declare(directory, ', pages: {type: integer}')
+    serve_once(directory)
+    declare(directory, ', pages: {dropped: true}')
+    code, details = checked(directory, capsys)
+    assert code == 1
+    assert details['Database'].startswith(
+        'The service does not start with these types before pileus-manage '
+        'schema apply does this: ')
+    assert 'book.pages: is dropped, with its values (destructive)' in (
+        details['Database'])
 
 
 def test_a_broken_type_file_fails_both(directory, capsys):

@@ -33,14 +33,27 @@ properties:
   title: {type: string}
   starts_at: {type: string, format: date-time}
   ends_at: {type: string, format: date-time}
-exclusive: [{period: [starts_at, ends_at], per: [title]}]
+exclusive: [{period: [starts_at, ends_at], over: [title]}]
+'''
+STAY = '''
+name: stay
+plural: stays
+properties:
+  starts_at: {type: string, format: date-time}
+  ends_at: {type: string, format: date-time}
+  state: {type: string, enum: [planned, running, done], default: planned}
+  paid: {type: boolean}
+exclusive:
+  period: [starts_at, ends_at]
+  when: {state: [planned, running], paid: [true]}
 '''
 MISSING = '0d1f0b9c-58a8-4c2b-9a44-000000000001'
 
 
 @pytest.fixture
 def world(tmp_path):
-    made = stored.world(tmp_path, rack=RACK, host=HOST, work=WORK)
+    made = stored.world(tmp_path, rack=RACK, host=HOST, work=WORK,
+                        stay=STAY)
     yield made
     made.engine.dispose()
 
@@ -96,10 +109,49 @@ def test_a_record_may_refer_to_itself(world):
 # Unique
 
 def test_another_with_the_same_values_is_refused_by_their_names(world):
-    world.make('host', name='a', zone='z')
+    first = world.make('host', name='a', zone='z')
     with pytest.raises(errors.NotUnique) as caught:
         world.make('host', name='a', zone='z')
+    assert str(caught.value) == (
+        f'Another host has the same zone and name: {first["id"]}.')
+
+
+def test_who_may_not_know_of_the_other_is_not_told_its_id(world):
+    """D26: made for another project by a rule, without a role to see it."""
+    world.make('host', project='other', name='a', zone='z')
+    with pytest.raises(errors.NotUnique) as caught:
+        world.records.create(world.shape('host'), stored.MEMBER, [
+            world.new('host', 'other', name='a', zone='z')])
     assert str(caught.value) == 'Another host has the same zone and name.'
+
+
+def test_the_item_of_a_list_that_is_taken_is_named(world):
+    first = world.make('host', name='a', zone='z')
+    with pytest.raises(errors.NotUnique) as caught:
+        world.records.create(world.shape('host'), stored.ADMIN, [
+            world.new('host', name=name, zone='z')._replace(
+                pointer=f'/hosts/{index}')
+            for index, name in enumerate('a', 1)])
+    assert caught.value.violations == (errors.Violation(
+        f'Another host has the same zone and name: {first["id"]}.',
+        '/hosts/1'),)
+
+
+def test_two_items_of_a_list_may_be_in_each_others_way(world):
+    with pytest.raises(errors.NotUnique) as caught:
+        world.records.create(world.shape('host'), stored.ADMIN, [
+            world.new('host', name='a', zone='z')._replace(
+                pointer=f'/hosts/{index}') for index in range(2)])
+    assert caught.value.violations == (errors.Violation(
+        'Another host has the same zone and name: /hosts/0 in this request.',
+        '/hosts/1'),)
+
+
+def test_each_project_of_a_list_has_values_of_its_own(world):
+    made = world.records.create(world.shape('host'), stored.ADMIN, [
+        world.new('host', project, name='a', zone='z')
+        for project in ('one', 'two')])
+    assert [one['project_id'] for one in made] == ['one', 'two']
 
 
 def test_null_is_like_nothing_else(world):
@@ -120,12 +172,12 @@ def test_a_change_of_half_a_key_is_looked_at_with_the_other_half(world):
     (9, 11), (10, 12), (11, 12), (9, 13), (11, 13), (9, None), (None, 11),
     (None, None), (10, None)])
 def test_a_period_that_is_held_in_part_is_refused(world, start, end):
-    world.make('work', title='a', starts_at=at(10), ends_at=at(12))
+    first = world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     with pytest.raises(errors.Overlapping) as caught:
         world.make('work', title='a', starts_at=at(start), ends_at=at(end))
     assert str(caught.value) == (
         'Another work holds a period that overlaps starts_at and ends_at '
-        'for the same title.')
+        f'for the same title: {first["id"]}.')
 
 
 @pytest.mark.parametrize(('start', 'end'), [
@@ -150,6 +202,59 @@ def test_periods_of_different_projects_do_not_meet(world):
 def test_a_record_does_not_overlap_itself(world):
     made = world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     world.change('work', made['id'], ends_at=at(13))
+
+
+@pytest.mark.parametrize('periods', [
+    [(9, 11), (10, 12)], [(10, None), (8, 11)], [(None, 11), (10, 12)],
+    [(8, 20), (9, 10), (11, 12)], [(9, 10), (11, 12), (None, None)]])
+def test_two_periods_of_a_list_may_be_in_each_others_way(world, periods):
+    with pytest.raises(errors.Overlapping) as caught:
+        works(world, periods)
+    assert 'for the same title: /works/' in str(caught.value)
+    assert str(caught.value).endswith(' in this request.')
+
+
+@pytest.mark.parametrize('periods', [
+    [(9, 10), (10, 12), (12, None), (None, 9)], [(10, 11), (9, 10)]])
+def test_periods_of_a_list_may_follow_each_other(world, periods):
+    assert len(works(world, periods)) == len(periods)
+
+
+def test_the_period_of_a_list_that_is_taken_is_named(world):
+    world.make('work', title='a', starts_at=at(10), ends_at=at(12))
+    with pytest.raises(errors.Overlapping) as caught:
+        works(world, [(8, 9), (9, 10), (11, 13), (14, 15)])
+    assert caught.value.violations[0].pointer == '/works/2'
+
+
+def works(world, periods):
+    return world.records.create(world.shape('work'), stored.ADMIN, [
+        world.new('work', title='a', starts_at=at(start), ends_at=at(end)
+                  )._replace(pointer=f'/works/{index}')
+        for index, (start, end) in enumerate(periods)])
+
+
+@pytest.mark.parametrize(('state', 'paid'), [
+    ('done', True), ('planned', False), ('planned', None)])
+def test_a_record_takes_part_only_while_all_is_as_the_rule_has_it(
+        world, state, paid):
+    world.make('stay', starts_at=at(10), state=state, paid=paid)
+    second = world.make('stay', starts_at=at(10), state='planned', paid=True)
+    world.make('stay', starts_at=at(10), state=state, paid=paid)
+    with pytest.raises(errors.Overlapping) as caught:
+        world.make('stay', starts_at=at(11), state='running', paid=True)
+    assert str(caught.value) == (
+        'Another stay holds a period that overlaps starts_at and ends_at: '
+        f'{second["id"]}.')
+
+
+def test_a_record_that_begins_to_take_part_is_looked_at(world):
+    first = world.make('stay', starts_at=at(10), paid=True)
+    other = world.make('stay', starts_at=at(10), paid=False)
+    with pytest.raises(errors.Overlapping):
+        world.change('stay', other['id'], paid=True)
+    world.change('stay', first['id'], state='done')
+    assert world.change('stay', other['id'], paid=True)['paid']
 
 
 # Quota

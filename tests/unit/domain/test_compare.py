@@ -255,13 +255,24 @@ def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
     ({}, {'exclusive': [{'period': ['s', 'e']}]}, [
         'exclusive: 1.0: [s, e] is new: periods that were taken are '
         'refused']),
-    ({'exclusive': [{'period': ['s', 'e'], 'per': ['a']}]},
+    ({'exclusive': [{'period': ['s', 'e'], 'over': ['a']}]},
      {'exclusive': [{'period': ['s', 'e']}]}, [
         'exclusive: 1.0: [s, e] is new: periods that were taken are '
         'refused']),
     ({'exclusive': [{'period': ['s', 'e']}]},
-     {'exclusive': [{'period': ['s', 'e'], 'per': ['a']}]}, []),
+     {'exclusive': [{'period': ['s', 'e'], 'over': ['a']}]}, []),
     ({'exclusive': [{'period': ['s', 'e']}]}, {}, []),
+    ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x', 'y']}}},
+     {'exclusive': {'period': ['s', 'e'], 'when': {
+         'a': ['x'], 'b': ['z']}}}, []),
+    ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x']}}},
+     {'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x', 'y']}}}, [
+        'exclusive: 1.0: [s, e] is new: periods that were taken are '
+        'refused']),
+    ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x']}}},
+     {'exclusive': {'period': ['s', 'e']}}, [
+        'exclusive: 1.0: [s, e] is new: periods that were taken are '
+        'refused']),
 ])
 def test_a_collection_takes_and_offers_what_it_did(old, new, found):
     properties = {'a': TEXT, 'b': TEXT, 's': WHEN, 'e': WHEN}
@@ -275,9 +286,11 @@ def test_a_rename_is_no_change_of_keys():
            'e': WHEN, 'v': LATER}
     assert breaks(
         box(old, unique=[['a']], indexes=[['a', 's']],
-            exclusive=[{'period': ['s', 'e'], 'per': ['a']}]),
+            exclusive=[{'period': ['s', 'e'], 'over': ['a'],
+                        'when': {'a': ['x']}}]),
         box(new, unique=[['a2']], indexes=[['a2', 's2']],
-            exclusive=[{'period': ['s2', 'e'], 'per': ['a2']}])) == []
+            exclusive=[{'period': ['s2', 'e'], 'over': ['a2'],
+                        'when': {'a2': ['x']}}])) == []
 
 
 def test_a_unique_of_what_old_clients_leave_null_breaks_none_of_them():

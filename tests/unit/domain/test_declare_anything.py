@@ -44,8 +44,8 @@ TYPE = st.fixed_dictionaries(
               'required': st.lists(NAMES, max_size=3), 'policy': ODD,
               'scope': st.sampled_from(['cloud', 'project', 'a']),
               'until': st.sampled_from(['1.0', '1.1', 7]),
-              'exclusive': st.builds(lambda period, per: [
-                  {'period': period, 'per': per}], KEYS, KEYS) | ODD})
+              'exclusive': st.builds(lambda period, over: [
+                  {'period': period, 'over': over}], KEYS, KEYS) | ODD})
 
 
 def outcome(sources: dict[str, str]) -> tuple[str, ...]:

@@ -7,13 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.domain import declare
-from service.domain.types import (
-    FIRST,
-    MISSING,
-    Choice,
-    Exclusive,
-    Version,
-)
+from service.domain.types import MISSING, Choice, Exclusive
+from service.domain.version import FIRST, Version
 from tests.unit.domain.typefiles import (
     box,
     box_type,
@@ -212,14 +207,16 @@ def test_a_type_has_what_its_file_says():
          'old': {'dropped': True}},
         description='A box.\n', scope='project', since='1.2', until='2.0',
         required=['a'], unique=[['a']], indexes=[['b'], ['c', 'a']],
-        exclusive=[{'period': ['b', 'c'], 'per': ['a']}], quota=7,
+        exclusive={'period': ['b', 'c'], 'over': ['a'],
+                   'when': {'a': ['x', 'y']}}, quota=7,
         policy={'create': 'role:admin'}, controller='site.boxes:Boxes')
     assert (made.name, made.plural, made.path) == ('box', 'boxes', 'boxes')
     assert made.description == 'A box.'
     assert (made.since, made.until) == (Version(1, 2), Version(2, 0))
     assert made.unique == (('a',),)
     assert made.indexes == (('b',), ('c', 'a'))
-    assert made.exclusive == (Exclusive(('b', 'c'), ('a',)),)
+    assert made.exclusive == (Exclusive(
+        ('b', 'c'), ('a',), (('a', ('x', 'y')),)),)
     assert (made.quota, made.policy) == (7, {'create': 'role:admin'})
     assert made.controller == 'site.boxes:Boxes'
     assert [one.name for one in made.live] == ['a', 'b', 'c']

@@ -294,31 +294,55 @@ def test_a_type_has_at_most_100_properties_and_50_keys():
     keys = [[f'p{i}'] for i in range(50)]
     assert wrong_type(numbers, indexes=keys) == []
     assert wrong_type(numbers, indexes=keys, unique=[['p1', 'p2']]) == [
-        'unique, indexes and references are 51 together; the most is 50']
+        'unique, indexes, exclusive and references are 51 together; the most '
+        'is 50']
 
 
 # Exclusive, quota, policy, tombstones
 
 @pytest.mark.parametrize('given, mistakes', [
-    ({'period': ['a', 'b'], 'per': ['r']}, []),
+    ({'period': ['a', 'b'], 'over': ['r']}, []),
     ({'period': ['a', 'b']}, []),
-    ({'period': ['a', 'n'], 'per': ['o']}, [
-        'exclusive[0].per: "o" is of the type object, which cannot be '
+    ({'period': ['a', 'n'], 'over': ['o']}, [
+        'exclusive[0].over: "o" is of the type object, which cannot be '
         'compared',
         'exclusive[0].period: "n" must be of the format date-time']),
-    ({'period': ['a', 'x'], 'per': ['old', 'y']}, [
-        'exclusive[0].per: names "old", which is dropped',
-        'exclusive[0].per: names unknown property "y"',
+    ({'period': ['a', 'x'], 'over': ['old', 'y']}, [
+        'exclusive[0].over: names "old", which is dropped',
+        'exclusive[0].over: names unknown property "y"',
         'exclusive[0].period: names unknown property "x"']),
-    ({'period': ['a', 'b'], 'per': ['a']}, [
-        'exclusive[0].per: "a" is in the period']),
+    ({'period': ['a', 'b'], 'over': ['a']}, [
+        'exclusive[0].over: "a" is in the period']),
+    ({'period': ['a', 'b'], 'when': {
+        's': ['x'], 'f': [True], 'i': [1, 2], 'e': ['on']}}, []),
+    ({'period': ['a', 'b'], 'when': {
+        'a': ['2026-01-01T00:00:00Z'], 'o': ['x'], 'y': [1], 'old': [1],
+        's': ['long'], 'f': [1], 'i': ['1'], 'e': ['on', 'of']}}, [
+        'exclusive[0].when.a: "a" must be text, an integer or a boolean',
+        'exclusive[0].when.e: "of" is not in the enum',
+        'exclusive[0].when.f: 1 is not of type "boolean"',
+        'exclusive[0].when.i: "1" is not of type "integer"',
+        'exclusive[0].when.o: "o" must be text, an integer or a boolean',
+        'exclusive[0].when.s: "long" is longer than 3 characters',
+        'exclusive[0].when: names "old", which is dropped',
+        'exclusive[0].when: names unknown property "y"']),
+    ({'period': ['a', 'b'], 'over': ['t']}, [
+        'exclusive[0]: a key may take 4408 bytes (4 a character) with '
+        'project_id and id; the most is 2600: give the strings a smaller '
+        'maxLength']),
 ])
 def test_exclusive_takes_two_moments_and_comparable_properties(given,
                                                                mistakes):
     properties = {'a': WHEN, 'b': WHEN, 'n': {'type': 'integer'},
                   'o': {'type': 'object'}, 'r': {'references': 'box'},
-                  'old': {'dropped': True}}
+                  'old': {'dropped': True}, 'f': {'type': 'boolean'},
+                  'i': {'type': 'integer'},
+                  's': {'type': 'string', 'maxLength': 3},
+                  't': {'type': 'string', 'maxLength': 1000},
+                  'e': {'type': 'string', 'enum': ['on', 'off']}}
     assert wrong_type(properties, exclusive=[given]) == mistakes
+    assert wrong_type(properties, exclusive=given) == [
+        one.replace('exclusive[0]', 'exclusive') for one in mistakes]
 
 
 def test_a_quota_is_for_types_of_project_scope():
@@ -337,7 +361,9 @@ def test_a_policy_names_known_actions_and_says_something():
         'that is meant',
         'policy: unknown action "creat"; did you mean "create"?',
         'policy: unknown action "zap"; known: list, show, create, replace, '
-        'patch, delete, create_any, list_any']
+        'patch, delete, create_any, list_any, show_tags, update_tags, '
+        'show_metadata, update_metadata, list_revisions, show_revision, '
+        'revert']
 
 
 def test_a_controller_may_bring_actions_of_its_own():

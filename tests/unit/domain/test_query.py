@@ -12,13 +12,8 @@ from hypothesis import strategies as st
 from service.domain import query
 from service.domain.errors import Invalid
 from service.domain.query import Filter, Query, SortKey, Tags
-from service.domain.types import (
-    FIRST,
-    Choice,
-    Property,
-    ResourceType,
-    Version,
-)
+from service.domain.types import Choice, Property, ResourceType
+from service.domain.version import FIRST, Version
 
 ID = '5e6f1c1e-6a4b-4b7e-9a43-8f5b6f6d4c11'
 LATER = Version(1, 2)

@@ -19,16 +19,27 @@ class Door:
 
     def __init__(self, **changes: int) -> None:
         self.counters = Counters()
-        self.admission = Admission(limits(**changes), self.counters)
+        self.now = 0.0
+        self.admission = Admission(limits(**changes), self.counters,
+                                   lambda: self.now)
         self.entered: list[str] = []
 
     def ask(self, name: str, path: str = '/') -> eventlet.greenthread:
+        """A request of the project that its name begins with."""
         def work() -> None:
-            self.admission.enter(path)
+            self.admission.enter(path, name[0])
             self.entered.append(name)
         thread = eventlet.spawn(work)
         eventlet.sleep(0)
         return thread
+
+    def start(self, name: str) -> eventlet.greenthread:
+        """As ``ask``, but it takes a while, and others may come meanwhile."""
+        def work() -> None:
+            self.admission.enter('/', name[0])
+            self.entered.append(name)
+            self.now += 1
+        return eventlet.spawn(work)
 
     def leave(self) -> None:
         self.admission.leave()
@@ -69,6 +80,45 @@ def test_a_free_slot_is_not_taken_past_the_line() -> None:
     assert door.counters.queued == 1
     late.kill()
     assert door.counters.queued == 0
+
+
+def test_projects_take_turns_for_the_slots() -> None:
+    """R12"""
+    door = Door(max_in_flight=1)
+    for name in ('a1', 'a2', 'a3', 'a4', 'b1'):
+        door.ask(name)
+    for _ in range(3):
+        door.leave()
+    assert door.entered == ['a1', 'a2', 'b1', 'a3']
+
+
+def test_a_full_line_makes_room_for_a_project_that_is_not_in_it() -> None:
+    """R12: the flood's own excess is refused."""
+    door = Door(max_in_flight=1, max_queued=2)
+    door.ask('a1')
+    door.ask('a2')
+    excess = door.ask('a3')
+    door.ask('b1')
+    with pytest.raises(Refused) as caught:
+        excess.wait()
+    assert caught.value.status == 503
+    for _ in range(2):
+        door.leave()
+    assert door.entered == ['a1', 'a2', 'b1']
+
+
+def test_no_more_is_begun_at_a_time_than_for_a_slice() -> None:
+    """R12: those that came in one go are not all ahead of the next."""
+    door = Door()
+    for name in ('a1', 'a2', 'a3'):
+        door.start(name)
+    eventlet.sleep(0)
+    assert door.entered == ['a1']
+    door.start('b1')
+    for _ in range(8):
+        eventlet.sleep(0)
+    assert door.entered == ['a1', 'a2', 'b1', 'a3']
+    assert door.counters.in_flight == 4
 
 
 def test_the_sweep_sends_away_who_waited_too_long() -> None:

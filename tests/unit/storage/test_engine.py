@@ -156,8 +156,7 @@ def test_work_that_was_raced_is_run_again_as_a_whole(
 
 def test_work_that_is_always_raced_ends_as_unavailable(tmp_path):
     """Nothing says that it would ever win; the client may try again."""
-    made = engine.Transactions(stored.connected(tmp_path))
-    made._retried.max_retries = 3
+    made = engine.Transactions(stored.connected(tmp_path), patience=0.05)
 
     def work(connection):
         raise Raced
@@ -166,8 +165,7 @@ def test_work_that_is_always_raced_ends_as_unavailable(tmp_path):
 
 
 def test_a_foreign_lock_that_stays_ends_as_unavailable(tmp_path, connected):
-    made = engine.Transactions(connected)
-    made._retried.max_retries = 3
+    made = engine.Transactions(connected, patience=0.05)
     with engine.writer(connected).begin() as connection:
         count(connection)
         with pytest.raises(Unavailable):
@@ -213,3 +211,27 @@ def test_a_bug_in_a_statement_is_no_trouble_of_the_database(transactions):
     with pytest.raises(db_exception.DBError):
         transactions.read(
             lambda connection: connection.exec_driver_sql('SELECT ?'))
+
+
+@pytest.mark.parametrize(('worse', 'better'), [
+    ('query_only = ON', 'query_only = OFF'),
+    ('max_page_count = 1', 'max_page_count = 1073741823')],
+    ids=['read-only', 'full'])
+def test_a_file_that_takes_no_more_is_still_read(connected, transactions,
+                                                 worse, better):
+    """D07."""
+    def much(connection):
+        count(connection)
+        connection.exec_driver_sql('CREATE TABLE much AS SELECT '
+                                   'randomblob(100000) AS filling')
+
+    def turn(pragma):
+        with connected.connect() as connection:
+            connection.exec_driver_sql(f'PRAGMA {pragma}')
+    turn(worse)
+    with pytest.raises(Unavailable):
+        transactions.write(much)
+    assert counted(connected) == 0
+    turn(better)
+    transactions.write(much)
+    assert counted(connected) == 1

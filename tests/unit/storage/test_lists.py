@@ -11,7 +11,8 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.dialects.mysql import mariadb
 
 from service.domain import query
-from service.domain.types import FIRST, Catalogue, Property, ResourceType
+from service.domain.types import Catalogue, Property, ResourceType
+from service.domain.version import FIRST
 from service.storage import lists, orders, tables
 
 HOST = ResourceType(

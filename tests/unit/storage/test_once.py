@@ -26,7 +26,7 @@ def store(tmp_path: Path):
     engine = sa.create_engine(f'sqlite:///{tmp_path}/kept.sqlite')
     built = tables.build(Catalogue({}))
     built.metadata.create_all(engine)
-    opened = Store(engine, built)
+    opened = Store(engine, built, 1)
     yield opened
     opened.close()
 

@@ -113,11 +113,17 @@ indexes: [[{first}], [{second}]]
 @pytest.mark.parametrize(('dialect', 'words'), [
     (postgresql.dialect(), [
         'name VARCHAR(64) COLLATE "C" NOT NULL', 'notes TEXT COLLATE "C"',
-        'bought_at TIMESTAMP WITHOUT TIME ZONE',
+        'bought_at TIMESTAMP WITH TIME ZONE',
         'DEFERRABLE INITIALLY IMMEDIATE']),
-    (mysql.dialect(), [
-        'CHARACTER SET utf8mb4', 'bought_at DATETIME(6)', 'ENGINE=InnoDB'])],
-    ids=['postgresql', 'mysql'])
+    (mysql.dialect(is_mariadb=False), [
+        'name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin',
+        'notes MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin',
+        'rack_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin',
+        'bought_at DATETIME(6)', 'ENGINE=InnoDB']),
+    (mysql.dialect(is_mariadb=True), [
+        'name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin',
+        'notes MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin'])],
+    ids=['postgresql', 'mysql', 'mariadb'])
 def test_each_database_is_told_in_its_own_words(dialect, words):
     declared = stored.catalogue(rack=RACK, host=HOST)
     table = tables.build(declared).of(declared.types['host'])

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a project may have of each type, and has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+import webob
+
+from api import policy, preconditions, replies, schemas
+from api.call import Call
+from service.domain import quotas
+from service.domain.errors import Forbidden, Invalid, Violation
+from service.domain.limits import UNLIMITED
+from service.domain.quotas import Allowed, Changes
+from service.domain.types import ResourceType
+
+#: A limit as it is sent.
+LIMIT: Mapping[str, Any] = {'type': 'integer', 'minimum': UNLIMITED,
+                            'maximum': 2 ** 63 - 1}
+
+#: As it is sent in a patch: null is what the type file says.
+CHANGE: Mapping[str, Any] = {**LIMIT, 'type': ['integer', 'null']}
+
+#: Project ids are as long as the records' column of them.
+PROJECT: Mapping[str, Any] = {'type': 'string', 'minLength': 1,
+                              'maxLength': 64}
+
+
+class Quotas:
+    """The actions on ``/quotas/{project_id}``.
+
+    Any project has quotas, also one that nobody has heard of: whoever may
+    not see another's is refused alike, whether it is there or not.
+    """
+
+    def __init__(self, stored: quotas.Quotas, types: Iterable[ResourceType],
+                 *, require_if_match: bool) -> None:
+        self._quotas = stored
+        self._types = tuple(one for one in types if one.owned)
+        self._require_if_match = require_if_match
+
+    def show(self, call: Call, project_id: str) -> webob.Response:
+        if call.caller.owner not in (None, project_id):
+            raise Forbidden(rule=f'{policy.NAMESPACE}:quotas:show')
+        return self._reply(call, self._quotas.show(_project(project_id)))
+
+    def replace(self, call: Call, project_id: str) -> webob.Response:
+        """Set all limits: of what is left out, that of the type file."""
+        sent = self._sent(call, LIMIT)
+        return self._change(call, project_id, {
+            one.name: sent.get(one.plural) for one in self._known(call)})
+
+    def patch(self, call: Call, project_id: str) -> webob.Response:
+        """Set the limits that are sent; null is that of the type file."""
+        sent = self._sent(call, CHANGE)
+        return self._change(call, project_id, {
+            one.name: sent[one.plural] for one in self._known(call)
+            if one.plural in sent})
+
+    def reset(self, call: Call, project_id: str) -> webob.Response:
+        """Every limit is that of the type file again."""
+        self._change(call, project_id, {
+            one.name: None for one in self._known(call)})
+        return replies.empty(204)
+
+    def _change(self, call: Call, project_id: str,
+                changes: Changes) -> webob.Response:
+        seen = preconditions.seen(call.environ,
+                                  required=self._require_if_match)
+        return self._reply(call, self._quotas.change(
+            call.caller, _project(project_id), seen, changes))
+
+    def _sent(self, call: Call, limit: Mapping[str, Any]
+              ) -> Mapping[str, int | None]:
+        """The limits of a body by plural; Invalid names every mistake."""
+        known = [one.plural for one in self._known(call)]
+        schemas.check(schemas.compiled(body(known, limit)), call.body)
+        return {name: None if value is None else int(value)
+                for name, value in call.body['quota'].items()}
+
+    def _known(self, call: Call) -> list[ResourceType]:
+        return [one for one in self._types if one.known(call.version)]
+
+    def _reply(self, call: Call, allowed: Allowed) -> webob.Response:
+        document = {'project_id': allowed.project_id, **{
+            one.plural: allowed.types[one]._asdict()
+            for one in self._known(call)}}
+        etag = _etag(allowed, document)
+        if call.environ['REQUEST_METHOD'] in ('GET', 'HEAD') and (
+                preconditions.unchanged(call.environ, etag)):
+            return replies.empty(304, [('ETag', etag)])
+        return replies.document(200, {'quota': document}, [('ETag', etag)])
+
+
+def body(plurals: Iterable[str], limit: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of what sets limits of these collections."""
+    return {'type': 'object', 'required': ['quota'],
+            'additionalProperties': False, 'properties': {'quota': {
+                'type': 'object', 'additionalProperties': False,
+                'properties': dict.fromkeys(plurals, dict(limit))}}}
+
+
+def _project(id: str) -> str:
+    if len(id) > PROJECT['maxLength']:
+        raise Invalid([Violation('The id of a project has 1 to '
+                                 f'{PROJECT["maxLength"]} characters')])
+    return id
+
+
+def _etag(allowed: Allowed, document: Mapping[str, Any]) -> str:
+    """The limits that were set, which a write may depend on, then the rest:
+    what is used changes with each record."""
+    rest = hashlib.blake2b(orjson.dumps(document), digest_size=4)
+    return f'"{allowed.stamp}-{rest.hexdigest()}"'

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``auth_strategy = http_basic``: a name and a password with each request.
+
+Who is who stands in two files (``service.accounts``), which may change while
+the service runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import bcrypt
+
+from api import errors
+from api.middleware import context
+from service import accounts, config, native
+from service.accounts import MAX_PASSWORD, Account
+from service.errors import StartError
+
+LOG = logging.getLogger(__name__)
+
+#: How many seconds credentials that were right are right without a look.
+REMEMBERED = 60.0
+#: How many of them a worker remembers.
+MOST = 4096
+#: How often, in seconds, the files are looked at for a change.
+LOOKED = 1.0
+
+#: What the password of a user who is not there is compared with.
+_NOBODY = b'.' * 53
+
+Clock = Callable[[], float]
+
+
+class Book:
+    """Who is who, as the two files say now.
+
+    A file that cannot be read any more changes nothing: an editor that saves
+    half a line must not lock everybody out. It is told in the log once.
+    """
+
+    def __init__(self, passwords: str, users: str,
+                 clock: Clock = time.monotonic) -> None:
+        """Raises StartError with every mistake in the files."""
+        self._paths = passwords, users
+        self._clock = clock
+        self._looked = clock()
+        self._seen = self._marks()
+        self._accounts = accounts.read(passwords, users)
+
+    def find(self, name: str) -> Account | None:
+        now = self._clock()
+        if now - self._looked >= LOOKED:
+            self._looked = now
+            self._look()
+        return self._accounts.get(name)
+
+    @property
+    def nobody(self) -> bytes:
+        """A hash that no password has, and that takes as long as any."""
+        costs = [accounts.cost(one.hash) for one in self._accounts.values()
+                 if one.hash]
+        return b'$2b$%02d$' % max(costs, default=accounts.COST) + _NOBODY
+
+    def _look(self) -> None:
+        marks = self._marks()
+        if marks == self._seen:
+            return
+        self._seen = marks
+        try:
+            self._accounts = accounts.read(*self._paths)
+        except StartError as exc:
+            LOG.error('The users stay as they were: %s',
+                      '; '.join(str(exc).splitlines()))
+        else:
+            LOG.info('Users read anew from %s and %s', *self._paths)
+
+    def _marks(self) -> list[tuple[int, ...] | None]:
+        """What changes when a file does."""
+        return [_mark(path) for path in self._paths]
+
+
+def _mark(path: str) -> tuple[int, ...] | None:
+    try:
+        told = os.stat(path)
+    except OSError:
+        return None
+    return told.st_ino, told.st_size, told.st_mtime_ns
+
+
+class Remembered:
+    """Credentials that were right a moment ago, none of them readable.
+
+    bcrypt takes a quarter of a second by design, too long for each request
+    of a client. The hash is part of what is remembered: another password in
+    the file, or none, and nothing that was remembered fits.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._key = secrets.token_bytes(32)
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = threading.Lock()
+        self._clock = clock
+
+    def has(self, hash: bytes, password: bytes) -> bool:
+        with self._lock:
+            until = self._until.get(self._digest(hash, password), 0.0)
+        return self._clock() < until
+
+    def add(self, hash: bytes, password: bytes) -> None:
+        digest = self._digest(hash, password)
+        with self._lock:
+            self._until[digest] = self._clock() + REMEMBERED
+            self._until.move_to_end(digest)
+            while len(self._until) > MOST:
+                self._until.popitem(last=False)
+
+    def _digest(self, hash: bytes, password: bytes) -> bytes:
+        return hmac.digest(self._key, hash + password, hashlib.sha256)
+
+
+class Basic:
+    """Lets in who knows the password of a name."""
+
+    def __init__(self, app: Callable[..., Any], book: Book, realm: str,
+                 remembered: Remembered | None = None) -> None:
+        self._app = app
+        self._book = book
+        self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
+        self._remembered = remembered or Remembered()
+
+    def __call__(self, environ: dict[str, Any],
+                 start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Nobody behind this may log or pass on what is a password.
+        sent = environ.pop('HTTP_AUTHORIZATION', None)
+        given = _credentials(sent)
+        account = given and self._proven(environ, *given)
+        if account:
+            context.enter(environ, account.project_id,
+                          account.user_id or account.name, account.roles)
+        else:
+            context.refuse(environ, errors.Unauthenticated(self._challenge))
+        return self._app(environ, start_response)
+
+    def _proven(self, environ: dict[str, Any], name: str, password: bytes
+                ) -> Account | None:
+        """The account, if the password is its own.
+
+        SECURITY: an unknown name takes as long as a wrong password, or time
+        would tell which names there are.
+        """
+        account = self._book.find(name)
+        hash = account and account.hash
+        if account and hash and self._remembered.has(hash, password):
+            return account
+        right = native.run(environ, bcrypt.checkpw, password[:MAX_PASSWORD],
+                           hash or self._book.nobody)
+        if not (account and hash and right) or len(password) > MAX_PASSWORD:
+            return None
+        self._remembered.add(hash, password)
+        return account
+
+
+def _credentials(header: str | None) -> tuple[str, bytes] | None:
+    """Name and password of an Authorization header; None where it has none.
+
+    What cannot be read proves nobody; it is no reason for another status.
+    """
+    scheme, _, rest = (header or '').partition(' ')
+    if scheme.lower() != 'basic':
+        return None
+    try:
+        decoded = base64.b64decode(rest.strip(), validate=True)
+        name, colon, password = decoded.partition(b':')
+        return (name.decode(), password) if colon else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+def factory(global_conf: Mapping[str, str], **local: str
+            ) -> Callable[[Callable[..., Any]], Basic]:
+    """``paste.filter_factory`` of the strategy ``http_basic``."""
+    conf = config.from_paste(global_conf)
+    book = Book(config.find(conf, 'http_basic', 'htpasswd_file'),
+                config.find(conf, 'http_basic', 'users_file'))
+    return lambda app: Basic(app, book, conf.api.service_type)

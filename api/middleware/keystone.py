@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``auth_strategy = keystone``: whom Keystone says a token belongs to.
+
+keystonemiddleware's auth_token asks and remembers. What it finds is taken
+from its own object, not from the headers it writes: it leaves those of
+system scope as the client sent them where the token has none, and overwrites
+them by a service's token.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keystoneauth1 import exceptions as failures
+from keystonemiddleware import auth_token, exceptions
+from oslo_config import cfg
+
+from api import errors
+from api.middleware import context, keystoneconf, tokencache
+from service import config
+from service.errors import StartError
+
+LOG = logging.getLogger(__name__)
+
+#: Under which keystonemiddleware finds our cache in the environ.
+CACHE = 'pileus.token_cache'
+
+#: What may be a token at all. Keystone's own server refuses long ones with a
+#: 400, which would look as if it were broken.
+_TOKEN = re.compile(r'[!-~]{1,4096}')
+
+#: Keystone is not there, not well, or says what is no answer.
+_OUTAGES = (failures.ClientException, auth_token.ServiceError, ValueError,
+            LookupError, TypeError, AttributeError, NotImplementedError)
+
+
+class _Unreachable(Exception):
+    """Keystone could not say whether a token is good."""
+
+
+class Keystone(auth_token.AuthProtocol):
+    """Lets in who has a token that Keystone vouches for."""
+
+    def __init__(self, app: Callable[..., Any], options: dict[str, Any],
+                 cache: tokencache.Cache | None) -> None:
+        super().__init__(app, options)
+        self._challenge = f'Keystone uri="{options["www_authenticate_uri"]}"'
+        self._token_cache.initialize({CACHE: cache})
+
+    def process_request(self, request: Any) -> None:
+        """Note who calls, or why nobody vouches for them."""
+        environ = request.environ
+        try:
+            super().process_request(request)
+        except _Unreachable:
+            context.refuse(environ, errors.IdentityUnavailable())
+            return
+        if not _confirmed(environ):
+            context.refuse(environ, errors.Unauthenticated(self._challenge))
+            return
+        user = request.token_auth.user
+        context.enter(environ, user.project_id, user.user_id, _roles(user),
+                      'all' if (user.system or {}).get('all') else None)
+
+    def process_response(self, response: Any) -> Any:
+        """As it is: the refusal itself says where to get a token."""
+        return response
+
+    def remembers(self) -> bool:
+        """Whether the cache gives back what it is given."""
+        probe = secrets.token_hex()
+        self._token_cache.set(probe, {'probe': probe})
+        return bool(self._remembered(probe) == {'probe': probe})
+
+    def fetch_token(self, token: str, allow_expired: bool = False) -> Any:
+        """What Keystone says of a token, now or a moment ago.
+
+        Unlike in the class above, Keystone out of reach is not a bad token: a
+        client told so would throw a good one away.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise auth_token.InvalidToken('no token looks like this')
+        known = self._remembered(token)
+        if known is None:
+            known = self._asked(token, allow_expired)
+            self._token_cache.set(token, known)
+        return known
+
+    def _remembered(self, token: str) -> Any:
+        try:
+            return self._token_cache.get(token) or None
+        except ValueError:
+            LOG.warning('The token cache holds what was not written by this '
+                        'service')
+            return None
+
+    def _asked(self, token: str, allow_expired: bool) -> Any:
+        try:
+            told = self._identity_server.verify_token(
+                token, allow_expired=allow_expired)
+            told['token']['methods'], told['token']['user']['id']
+        except auth_token.InvalidToken:
+            raise
+        except _OUTAGES as exc:
+            if isinstance(exc, failures.EndpointNotFound):
+                self._identity_server.invalidate()
+            # The formatter of the log adds what the exception says.
+            LOG.error('Keystone cannot be asked about a token: %s',
+                      type(exc).__name__)
+            raise _Unreachable from exc
+        return told
+
+
+def _roles(user: Any) -> set[str]:
+    """The roles a token gives here.
+
+    SECURITY: those in a domain are none. Nothing here belongs to a domain,
+    and an administrator of one would be taken for the cloud's.
+    """
+    if user.domain_id:
+        return set()
+    return {role.lower() for role in user.role_names}
+
+
+def _confirmed(environ: Mapping[str, Any]) -> bool:
+    """Whether each token that was sent is good; at least the user's was.
+
+    The filter strips what a client says here before it writes its own.
+    """
+    return (environ.get('HTTP_X_IDENTITY_STATUS') == 'Confirmed'
+            and environ.get('HTTP_X_SERVICE_IDENTITY_STATUS', 'Confirmed')
+            == 'Confirmed')
+
+
+def factory(global_conf: Mapping[str, str], **local: str
+            ) -> Callable[[Callable[..., Any]], Keystone]:
+    """``paste.filter_factory`` of the strategy ``keystone``."""
+    conf = config.from_paste(global_conf)
+    options = {**keystoneconf.read(conf), 'cache': CACHE}
+    cache = tokencache.made(conf)
+    return lambda app: _built(app, conf, options, cache)
+
+
+def _built(app: Callable[..., Any], conf: cfg.ConfigOpts,
+           options: Mapping[str, Any], cache: tokencache.Cache | None
+           ) -> Keystone:
+    try:
+        made = Keystone(app, {**options, 'oslo_config_config': conf}, cache)
+    except ImportError as exc:
+        raise StartError(f'[keystone_authtoken] memcached_servers: the '
+                         f'package of the module {exc.name} is not '
+                         f'installed; pip install pileus[memcached]') from exc
+    except (exceptions.ConfigurationError, OSError) as exc:
+        raise StartError(f'[keystone_authtoken]: {exc}') from exc
+    told = conf.keystone_authtoken
+    if cache is None and told.token_cache_time > 0 and not made.remembers():
+        raise StartError(f'[keystone_authtoken] memcached_servers = '
+                         f'{",".join(told.memcached_servers)}: what is '
+                         f'written there cannot be read again')
+    if shared(conf) and told.memcache_security_strategy.lower() == 'none':
+        LOG.warning('Tokens are cached as they are: who can write to the '
+                    'cache can be anybody. Set [keystone_authtoken] '
+                    'memcache_security_strategy = ENCRYPT and '
+                    'memcache_secret_key.')
+    return made
+
+
+def shared(conf: cfg.ConfigOpts) -> bool:
+    return bool(conf.keystone_authtoken.memcached_servers
+                or conf.token_cache.redis_url)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that are in force together, and what they say of a caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+from oslo_config import cfg
+from oslo_policy import _checks, policy
+
+from api.rulefiles import Given, Unsound
+from service.domain.caller import Caller
+
+#: What a check may ask of a caller; nothing else is ever true of one.
+CREDENTIALS = ('project_id', 'user_id', 'roles', 'system_scope')
+#: What it may compare that with, as ``%(project_id)s`` (D19).
+TARGET = ('project_id', 'user_id')
+
+#: What is said of a caller of more roles is not remembered: a header holds
+#: thousands, and each such set of them would stay in memory.
+_REMEMBERED = 64
+
+
+class RuleSet:
+    """The default rules, and what the policy files put in their place.
+
+    Raises Unsound where a rule cannot be understood or leads nowhere. PERF:
+    oslo.policy's own ``enforce`` looks at its files on each call, about
+    110 us; the parsed checks are asked directly here, and what they say of
+    the same caller is remembered, unless one of them asks something outside
+    (``http:``).
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts,
+                 defaults: Mapping[str, policy.RuleDefault],
+                 given: Mapping[str, Given]) -> None:
+        self.given = given
+        self._defaults = defaults
+        self._enforcer = policy.Enforcer(conf, use_conf=False)
+        self._rules = {name: one.check for name, one in defaults.items()}
+        self._rules.update(policy.Rules.from_dict(
+            {name: one.text for name, one in given.items()}))
+        self._enforcer.set_rules(self._rules)
+        wrong = list(self._wrong())
+        if wrong:
+            raise Unsound('; '.join(wrong))
+        self._decide = (lru_cache(maxsize=4096)(self._decided)
+                        if self._static else self._decided)
+
+    def text(self, rule: str) -> str:
+        """A rule in the policy language."""
+        return str(self._rules[rule])
+
+    def allows(self, caller: Caller, rule: str) -> bool:
+        decide = (self._decide if len(caller.roles) <= _REMEMBERED
+                  else self._decided)
+        return decide(rule, caller.project_id, caller.user_id, caller.roles,
+                      caller.system_scope)
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """Rules of the files that are not what anybody means, and why."""
+        used = {one for check in self._rules.values()
+                for one in _referred(check)}
+        for name, one in self.given.items():
+            for told in (one.doubt, *self._doubts(name, one, used)):
+                if told:
+                    yield name, f'{one.place}: {told}'
+
+    def _doubts(self, name: str, one: Given,
+                used: Iterable[str]) -> Iterator[str]:
+        if name not in self._defaults and name not in used:
+            yield 'nothing asks for a rule of this name'
+        if not one.text.strip():
+            yield 'is empty, which allows everybody; write "@" if that is ' \
+                  'meant'
+        for word in _unheard(self._rules[name]):
+            yield f'asks for {word}, which never holds; a rule may ask for ' \
+                  f'role, rule, {", ".join(CREDENTIALS)}'
+
+    def open(self) -> Iterator[str]:
+        """The rules, but for mere references, that let in who has no role."""
+        for name, check in self._rules.items():
+            if not isinstance(check, _checks.RuleCheck) and _is_static(
+                    check) and self._decided(name, None, None, frozenset(),
+                                             None):
+                yield f'{self._place(name)}: allows everybody'
+
+    @property
+    def _static(self) -> bool:
+        """Whether who calls is all that every rule looks at."""
+        return all(_is_static(check) for check in self._rules.values())
+
+    def _decided(self, rule: str, project_id: str | None,
+                 user_id: str | None, roles: frozenset[str],
+                 system_scope: str | None) -> bool:
+        """SECURITY: a caller without a project has no ``project_id`` in the
+        target, so that "mine" never holds for two that are both None."""
+        who = {'project_id': project_id, 'user_id': user_id}
+        target = {key: value for key, value in who.items()
+                  if value is not None}
+        creds = {**who, 'roles': list(roles), 'system_scope': system_scope}
+        return bool(self._rules[rule](target, creds, self._enforcer, rule))
+
+    def _wrong(self) -> Iterator[str]:
+        """Rules that cannot be carried out, each by where it stands."""
+        for name, check in self._rules.items():
+            place = self._place(name)
+            text = (self.given[name].text if name in self.given
+                    else self._defaults[name].check_str)
+            if '!' not in text and any(
+                    isinstance(one, _checks.FalseCheck)
+                    for one in _leaves(check)):
+                yield f'{place}: "{text}" is not in the policy language'
+            for other in _referred(check):
+                if other not in self._rules:
+                    yield f'{place}: there is no rule {other}'
+            if self._circles(name):
+                yield f'{place}: goes in a circle'
+
+    def _place(self, name: str) -> str:
+        """Where a rule stands: in a policy file, or with its type."""
+        return (self.given[name].place if name in self.given
+                else f'the policy rule {name}')
+
+    def _circles(self, name: str) -> bool:
+        """Whether the rule leads back to itself."""
+        met: set[str] = set()
+        ahead = [name]
+        while ahead:
+            for other in _referred(self._rules.get(ahead.pop())):
+                if other == name:
+                    return True
+                if other not in met:
+                    met.add(other)
+                    ahead.append(other)
+        return False
+
+
+#: Checks that look at nothing but who calls.
+_PLAIN = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
+          _checks.TrueCheck, _checks.FalseCheck)
+
+
+def _leaves(check: _checks.BaseCheck | None) -> Iterator[_checks.BaseCheck]:
+    """The checks that a rule is put together from."""
+    if isinstance(check, (_checks.AndCheck, _checks.OrCheck)):
+        for one in check.rules:
+            yield from _leaves(one)
+    elif isinstance(check, _checks.NotCheck):
+        yield from _leaves(check.rule)
+    elif check is not None:
+        yield check
+
+
+def _is_static(check: _checks.BaseCheck) -> bool:
+    return all(type(one) in _PLAIN for one in _leaves(check))
+
+
+def _referred(check: _checks.BaseCheck | None) -> Iterator[str]:
+    """The rules that a rule refers to by their names."""
+    return (one.match for one in _leaves(check)
+            if isinstance(one, _checks.RuleCheck))
+
+
+def _unheard(check: _checks.BaseCheck) -> Iterator[str]:
+    """What a rule asks of a caller that no caller has: ``rol:admin``."""
+    for one in _leaves(check):
+        if type(one) is not _checks.GenericCheck:
+            continue
+        if one.kind.isidentifier() and one.kind not in (*CREDENTIALS,
+                                                        *_LITERALS):
+            yield one.kind
+        for word in re.findall(r'%\((.*?)\)s', one.match):
+            if word not in TARGET:
+                yield f'%({word})s'
+
+
+_LITERALS = ('True', 'False', 'None')

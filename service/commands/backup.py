@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage export and import: all there is, in a file and back.
+
+The file is JSON lines with checksums, the same from every database: so it is
+a backup, and the way from one kind of database to another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from sqlalchemy.engine import Engine
+
+from service.commands import database, progress
+from service.commands.tree import Arguments, Command
+from service.errors import StartError
+from service.storage import dump, dumpfile, restore
+
+#: The file that is stdin or stdout.
+_STANDARD = '-'
+
+
+def export(arguments: Arguments) -> int:
+    """Write a dump of everything, as it is at this moment."""
+    tell = progress.told(arguments.prog)
+
+    def told(table: str, out: int, rows: int) -> None:
+        if out % 100 == 0 or out == rows:
+            tell(f'{table}: {out} of {rows} rows')
+
+    def work(made: Engine) -> int:
+        if arguments.file == _STANDARD:
+            return _put(sys.stdout.buffer, dump.lines(made, told))
+        return _written(arguments.file, dump.lines(made, told))
+    count = database.on(arguments, work, 'nothing to export')
+    print(f'{arguments.prog}: {count} lines written.', file=sys.stderr)
+    return 0
+
+
+def _put(file: BinaryIO, lines: Iterable[bytes]) -> int:
+    count = 0
+    for line in lines:
+        file.write(line)
+        count += 1
+    file.flush()
+    return count
+
+
+def _written(path: str, lines: Iterable[bytes]) -> int:
+    """A file of the name is there when it is whole, and not before.
+
+    SECURITY: it holds all that anybody ever stored.
+    """
+    part = f'{path}.part'
+    try:
+        made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(made, 'wb') as file:
+            count = _put(file, lines)
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as exc:
+        raise StartError(f'{path}: {exc.strerror}') from exc
+    return count
+
+
+def restored(arguments: Arguments) -> int:
+    """Store a dump in an empty database, or go on where one was left."""
+    if arguments.file == _STANDARD:
+        count = _stored(arguments, sys.stdin.buffer, 'stdin')
+    else:
+        count = _from_file(arguments)
+    print(f'{arguments.prog}: {count} rows imported.', file=sys.stderr)
+    return 0
+
+
+def _from_file(arguments: Arguments) -> int:
+    """Look at the whole file before anything is done."""
+    path = arguments.file
+    try:
+        with open(path, 'rb') as file:
+            for _ in dumpfile.Reading(file, path).chunks():
+                pass
+            file.seek(0)
+            return _stored(arguments, file, path)
+    except OSError as exc:
+        raise StartError(f'{path}: {exc.strerror}') from exc
+
+
+def _stored(arguments: Arguments, file: BinaryIO, name: str) -> int:
+    tell = progress.told(arguments.prog)
+    reading = dumpfile.Reading(file, name)
+    return database.on(
+        arguments, lambda made: restore.restore(
+            made, reading, lambda stored, rows: tell(
+                f'{stored} of {rows} rows')),
+        'nothing to import into: run pileus-manage schema apply')
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('file', metavar='FILE',
+                        help='the dump, or - for stdin or stdout')
+
+
+COMMANDS = (
+    Command(('export',),
+            'Write everything to a file, as it is at this moment: records, '
+            'their history, tags, quotas.', export, _file),
+    Command(('import',),
+            'Store such a file in an empty database of the same types; run '
+            'again, it goes on where it was interrupted.', restored, _file),
+)

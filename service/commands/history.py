@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage history purge, and purge: remove what is old enough to go."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+
+from oslo_config import cfg
+from sqlalchemy.engine import Engine
+
+from service.commands import database, progress
+from service.commands.tree import Arguments, Command, configuration
+from service.domain import instants
+from service.storage import aging, engine
+from service.storage.aging import Keep, Swept
+
+
+def purge_history(arguments: Arguments) -> int:
+    """Remove old revisions, or say how many there are."""
+    return _run(arguments, ('revisions',))
+
+
+def purge(arguments: Arguments) -> int:
+    """Remove all that is old enough."""
+    return _run(arguments, ('revisions', 'idempotency keys'))
+
+
+def _run(arguments: Arguments, what: Iterable[str]) -> int:
+    conf = configuration(arguments)
+    connected = database.there(engine.connect(conf), 'nothing to remove')
+    tell = progress.told(arguments.prog)
+    removed = {}
+    try:
+        for name in what:
+            removed[name] = 0
+            for done in _sweeps(conf, connected, arguments.dry_run)[name]:
+                removed[name] = done.removed
+                tell(f'{name}: {done.seen} looked at, {done.removed} old '
+                     f'enough')
+    except engine.FAILURES as exc:
+        raise engine.unusable(connected, exc) from exc
+    _FORMATS[arguments.format](removed, arguments.dry_run,
+                               conf.history.keep_days)
+    return 0
+
+
+def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
+            dry_run: bool) -> dict[str, Iterable[Swept]]:
+    keep = Keep(conf.history.keep_days, conf.history.keep_last)
+    now = instants.now()
+    return {
+        'revisions': aging.revisions(connected, keep, now, dry_run=dry_run),
+        'idempotency keys': aging.replies(connected, now, dry_run=dry_run)}
+
+
+def _sentence(removed: dict[str, int], dry_run: bool, days: int) -> None:
+    told = ' and '.join(f'{number} {name}'
+                        for name, number in removed.items())
+    print(f'{told} would be removed.' if dry_run else f'{told} removed.')
+    if not days:
+        print('[history] keep_days is 0: revisions are kept for ever.')
+
+
+def _object(removed: dict[str, int], dry_run: bool, days: int) -> None:
+    print(json.dumps({'dry_run': dry_run, **{
+        name.replace(' ', '_'): number for name, number in removed.items()}}))
+
+
+_FORMATS = {'text': _sentence, 'json': _object}
+
+
+def _takes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--dry-run', action='store_true',
+                        help='say how many would be removed, remove none')
+    parser.add_argument('--format', choices=list(_FORMATS), default='text',
+                        help='for people or for programs (default: text)')
+
+
+COMMANDS = (
+    Command(('history', 'purge'),
+            'Remove revisions older than [history] keep_days, but for the '
+            'newest keep_last of each record that is there.', purge_history,
+            _takes),
+    Command(('purge',),
+            'Remove all that is old enough: revisions as history purge does, '
+            'and idempotency keys.', purge, _takes),
+)

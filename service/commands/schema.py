@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage schema: the tables as the type files say.
+
+``plan`` tells each step there is to be, ``apply`` takes them. What is told
+on the way goes to stderr, so that the answer can be piped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from oslo_config import cfg
+
+import service
+from service.commands import printed
+from service.commands.tree import Arguments, Command, configuration
+from service.storage import apply as applying
+from service.storage import engine, evolve, migrations
+from service.storage.apply import Done
+from service.storage.steps import Step
+
+_NOTHING = 'The tables are as the type files say.'
+
+
+def plan(arguments: Arguments) -> int:
+    """Tell what apply would do; 1 if that is anything."""
+    conf = configuration(arguments)
+    wanted = service.catalogue(conf)
+    made = engine.connect(conf, hurried=False)
+    try:
+        found = evolve.planned(made, wanted, _Seldom())
+    finally:
+        made.dispose()
+    _FORMATS[arguments.format](found.steps, None)
+    for line in (*found.refused, *found.broken):
+        _told(line)
+    return 1 if found.steps else 0
+
+
+def apply(arguments: Arguments) -> int:
+    """Take the steps; 1 where one is refused, and none was taken then."""
+    try:
+        done = apply_configured(configuration(arguments), _Seldom(),
+                                arguments.keep_broken)
+    except applying.Refused as exc:
+        for line in str(exc).splitlines():
+            _told(f'refused: {line}')
+        if not exc.plan.refused:
+            _told('--keep-broken lets them stay as they are')
+        _told('nothing was done')
+        return 1
+    _FORMATS[arguments.format](done.steps, done.generation)
+    return 0
+
+
+def apply_configured(conf: cfg.ConfigOpts,
+                     progress: Callable[[str], None] = evolve.silent,
+                     keep_broken: bool = False) -> Done:
+    """Bring the configured database to the configured types.
+
+    The core tables first (D9). Raises ``apply.Refused``, with nothing done.
+    """
+    wanted = service.catalogue(conf)
+    made = engine.connect(conf, hurried=False)
+    try:
+        engine.await_answer(made, conf)
+        migrations.upgrade(made)
+        return applying.apply(made, wanted, progress, keep_broken)
+    finally:
+        made.dispose()
+
+
+def _told(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class _Seldom:
+    """Tells what goes on, but how many records it was so far only now and
+    then."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, line: str) -> None:
+        now = time.monotonic()
+        if line.endswith(' records') and now - self._last < _PAUSE:
+            return
+        self._last = now
+        _told(line)
+
+
+_PAUSE = 1.0
+
+
+# What is printed
+
+def _table(steps: Sequence[Step], generation: int | None) -> None:
+    printed.table(
+        ('step', 'change', 'class', 'breaks it'),
+        [(one.name, one.what, str(one.kind),
+          str(one.broken.rows) if one.broken.rows else '')
+         for one in steps], _NOTHING)
+    if generation is not None:
+        print(f'Generation {generation} is served.')
+        return
+    for one in steps:
+        for statement in one.ddl:
+            print(f'{statement};')
+
+
+def _json(steps: Sequence[Step], generation: int | None) -> None:
+    print(json.dumps({
+        'steps': [_document(one) for one in steps],
+        **({} if generation is None else {'generation': generation})},
+        indent=2))
+
+
+def _document(step: Step) -> dict[str, Any]:
+    return {'name': step.name, 'what': step.what, 'class': str(step.kind),
+            'ddl': list(step.ddl), 'broken_rows': step.broken.rows,
+            'sample_ids': list(step.broken.samples),
+            'refused': step.refused}
+
+
+_FORMATS: dict[str, Callable[[Sequence[Step], int | None], None]] = {
+    'table': _table, 'json': _json}
+
+
+def _applied(parser: argparse.ArgumentParser) -> None:
+    printed.takes_format(parser)
+    parser.add_argument(
+        '--keep-broken', action='store_true',
+        help='let records stay whose values a narrower rule does not take; '
+             'they meet it when they are next written')
+
+
+COMMANDS = (
+    Command(('schema', 'plan'),
+            'Tell each step from the tables there are to the declared types; '
+            'exit 1 if there is one.', plan, printed.takes_format),
+    Command(('schema', 'apply'),
+            'Take these steps: change the tables, and have the declared '
+            'types served; exit 1 if one is refused.', apply, _applied),
+)

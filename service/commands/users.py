@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage user: who may log in with ``auth_strategy = http_basic``."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+
+from oslo_config import cfg
+
+from service import accountfiles, accounts, config
+from service.commands.printed import FORMATS, takes_format
+from service.commands.tree import Arguments, Command, configuration
+from service.errors import StartError
+
+
+def add(arguments: Arguments) -> int:
+    """Make a user, or with --replace change one."""
+    passwords, users = _files(configuration(arguments))
+    name = arguments.name
+    why = accounts.unfit(name)
+    if why:
+        raise StartError(f'user {ascii(name)}: {why}')
+    if name in _known(passwords, users) and not arguments.replace:
+        raise StartError(f'user {name}: is there already; --replace gives '
+                         f'another password, project and roles')
+    accountfiles.put(passwords, users, name, _password(), _entry(arguments))
+    print(f'user {name}: {_said(arguments)}')
+    return 0
+
+
+def remove(arguments: Arguments) -> int:
+    passwords, users = _files(configuration(arguments))
+    if arguments.name not in _known(passwords, users):
+        raise StartError(f'user {arguments.name}: there is none in '
+                         f'{passwords}')
+    accountfiles.drop(passwords, users, arguments.name)
+    print(f'user {arguments.name}: removed')
+    return 0
+
+
+def listed(arguments: Arguments) -> int:
+    """Name the users; what proves who they are is not shown."""
+    known = _known(*_files(configuration(arguments)))
+    FORMATS[arguments.format](
+        ('name', 'project_id', 'roles', 'user_id', 'password'),
+        [(one.name, one.project_id or '', ','.join(sorted(one.roles)),
+          one.user_id or one.name, 'yes' if one.hash else 'no')
+         for one in known.values()], 'There is no user.')
+    return 0
+
+
+def _files(conf: cfg.ConfigOpts) -> tuple[str, str]:
+    """The htpasswd file and the file of users, there or not."""
+    return _path(conf, 'htpasswd_file'), _path(conf, 'users_file')
+
+
+def _path(conf: cfg.ConfigOpts, option: str) -> str:
+    """Where the service would find it, else where it would look first."""
+    places = [os.path.join(one, conf.http_basic[option])
+              for one in config.directories(conf)]
+    return next(filter(os.path.exists, places), places[0])
+
+
+def _known(passwords: str, users: str) -> dict[str, accounts.Account]:
+    """Everybody there is; files that are not there yet name nobody."""
+    present = [path if os.path.exists(path) else os.devnull
+               for path in (passwords, users)]
+    return dict(accounts.read(present[0], present[1]))
+
+
+def _password() -> str:
+    """Asked for twice on a terminal, else the first line of stdin.
+
+    SECURITY: never an argument, which every user of the machine can see.
+    """
+    if sys.stdin.isatty():
+        password = getpass.getpass('Password: ')
+        if getpass.getpass('Again: ') != password:
+            raise StartError('the two passwords are not the same')
+    else:
+        password = sys.stdin.readline().rstrip('\r\n')
+    if not password or '\0' in password:
+        raise StartError('the password is empty or has a NUL; give one on '
+                         'the terminal or as the first line of stdin')
+    if len(password.encode()) > accounts.MAX_PASSWORD:
+        raise StartError(f'the password is longer than '
+                         f'{accounts.MAX_PASSWORD} bytes, which is all that '
+                         f'bcrypt looks at')
+    return password
+
+
+def _entry(arguments: Arguments) -> dict[str, object]:
+    entry: dict[str, object] = {'roles': arguments.role}
+    if arguments.project:
+        entry['project_id'] = arguments.project
+    if arguments.user_id:
+        entry['user_id'] = arguments.user_id
+    return entry
+
+
+def _said(arguments: Arguments) -> str:
+    project = (f'in project {arguments.project}' if arguments.project
+               else 'without a project')
+    roles = ', '.join(arguments.role)
+    return f'{project}, ' + (f'as {roles}' if roles else
+                             'without a role: may do nothing')
+
+
+def _takes_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('name', metavar='NAME', help='whom to log in as')
+
+
+def _takes_user(parser: argparse.ArgumentParser) -> None:
+    _takes_name(parser)
+    parser.add_argument('--project', type=_word, metavar='ID',
+                        help='the project they work in (default: none)')
+    parser.add_argument('--role', type=_word, action='append', default=[],
+                        metavar='ROLE',
+                        help='such as reader, member or admin; may be given '
+                        'more than once')
+    parser.add_argument('--user-id', type=_word, metavar='ID',
+                        help='how history names them (default: the name)')
+    parser.add_argument('--replace', action='store_true',
+                        help='change a user that is there')
+
+
+def _word(given: str) -> str:
+    if not given.strip() or len(given) > accounts.MAX_NAME:
+        raise argparse.ArgumentTypeError(
+            f'a text of 1 to {accounts.MAX_NAME} characters is wanted')
+    return given
+
+
+COMMANDS = (
+    Command(('user', 'add'),
+            'Let a user log in by auth_strategy http_basic. The password is '
+            'asked for, or read from stdin.', add, _takes_user),
+    Command(('user', 'list'), 'List the users of auth_strategy http_basic.',
+            listed, takes_format),
+    Command(('user', 'remove'),
+            'Take a user of auth_strategy http_basic away.', remove,
+            _takes_name),
+)

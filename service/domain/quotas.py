@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a project may have of each type, shown and set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from service.domain import errors, limits
+from service.domain.caller import Caller
+from service.domain.limits import Limits
+from service.domain.seen import Seen
+from service.domain.store import Rows, Store
+from service.domain.types import Catalogue, ResourceType
+
+#: Limits by type name; None is that of the type file.
+Changes = Mapping[str, int | None]
+
+
+class Quota(NamedTuple):
+    """What one project may have of one type, and has."""
+
+    limit: int
+    used: int
+    default: int
+
+
+class Allowed(NamedTuple):
+    """A project's quotas by type; ``stamp`` names the limits it has set."""
+
+    project_id: str
+    types: Mapping[ResourceType, Quota]
+    stamp: str
+
+
+class Quotas:
+    """Shows quotas, and sets them where they are kept in the database."""
+
+    def __init__(self, catalogue: Catalogue, store: Store,
+                 ceilings: Limits) -> None:
+        self._types = tuple(one for one in catalogue.live if one.owned)
+        self._store = store
+        self._limits = ceilings
+
+    def show(self, project_id: str) -> Allowed:
+        given = self._limits.of(project_id, self._types)
+        return self._store.read(
+            lambda rows: self._shown(rows, project_id, given))
+
+    def change(self, caller: Caller, project_id: str, seen: Seen,
+               changes: Changes) -> Allowed:
+        """Set limits; a limit may be below what the project has already:
+        nothing goes, and nothing can be made until there is room again."""
+        if self._limits.keeper:
+            raise errors.KeptElsewhere(keeper=self._limits.keeper)
+
+        def work(rows: Rows) -> Allowed:
+            stored = rows.limits(project_id, hold=True)
+            _check(seen, project_id, stored)
+            rows.limit(project_id, changes, caller)
+            return self._shown(rows, project_id, {})
+        return self._store.write(work)
+
+    def _shown(self, rows: Rows, project_id: str,
+               given: limits.Given) -> Allowed:
+        stored = rows.limits(project_id)
+        return Allowed(project_id, {one: Quota(
+            limits.limit(one, given, stored.get(one.name)),
+            rows.used(one, project_id), limits.default(one))
+            for one in self._types}, _stamp(stored))
+
+
+def _check(seen: Seen, project_id: str, stored: Mapping[str, int]) -> None:
+    reason = seen.broken([_stamp(stored)], there=True)
+    if reason is not None:
+        raise errors.Stale(type='quota', id=errors.short(project_id),
+                           reason=reason)
+
+
+def _stamp(stored: Mapping[str, int]) -> str:
+    said = ' '.join(f'{type}={quota}' for type, quota in sorted(
+        stored.items()))
+    return hashlib.blake2b(said.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose request it is, as far as taking turns is concerned.
+
+The server lets projects take turns, and knows none; the application does, as
+soon as it has seen who calls. The server puts a function into the environ,
+under ``NOTE``: told the project once, it knows the next request that comes
+with the same credentials before anybody has looked at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+NOTE = 'pileus.flow'
+
+
+def note(environ: Mapping[str, Any], project_id: str | None) -> None:
+    """Tell the server, if it asks, whose request this is."""
+    told: Callable[[str], None] | None = environ.get(NOTE)
+    if told is not None and project_id:
+        told(project_id)

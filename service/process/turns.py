@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose turn it is: a line for each flow of requests, served in rotation.
+
+A flow is a project. One that sends a thousand requests stands in its own
+line for them; another that sends one is next, or the one after.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
+
+#: The flow of everybody that is not known yet. SECURITY: one for all of them,
+#: or somebody who makes up a token for each request has a line for each.
+STRANGERS = ''
+
+#: So many credentials are known at once, the latest.
+MAX_KNOWN = 10000
+
+#: What a request says of who sends it, whatever the auth strategy is.
+_CREDENTIALS = ('HTTP_X_AUTH_TOKEN', 'HTTP_AUTHORIZATION',
+                'HTTP_X_PROJECT_ID')
+
+
+class Due(Protocol):
+    """Something in line, which is not for longer than to its deadline."""
+
+    flow: str
+    deadline: float
+
+
+D = TypeVar('D', bound=Due)
+
+
+class Line(Generic[D]):
+    """Who waits, flow by flow.
+
+    In a round each flow has one turn. One that comes new has its turn in the
+    round that is under way, before those that had theirs: a request now and
+    then waits for the one that is being carried out, and for no other.
+    """
+
+    def __init__(self) -> None:
+        self._flows: dict[str, deque[D]] = {}
+        self._length = 0
+        self._round: OrderedDict[str, None] = OrderedDict()
+        self._next: OrderedDict[str, None] = OrderedDict()
+        self._served: set[str] = set()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def join(self, one: D) -> None:
+        flow = one.flow
+        waiting = self._flows.get(flow)
+        if waiting is None:
+            waiting = self._flows[flow] = deque()
+            (self._next if flow in self._served else self._round)[flow] = None
+        waiting.append(one)
+        self._length += 1
+
+    def next(self) -> D:
+        """The first of the flow whose turn it is."""
+        if not self._round:
+            self._round, self._next = self._next, OrderedDict()
+            self._served.clear()
+        flow, _ = self._round.popitem(last=False)
+        self._served.add(flow)
+        waiting = self._flows[flow]
+        one = waiting.popleft()
+        self._length -= 1
+        if waiting:
+            self._next[flow] = None
+        else:
+            del self._flows[flow]
+        return one
+
+    def gives_way(self, flow: str) -> D | None:
+        """Who leaves so that one of ``flow`` can wait in its place: the last
+        of the longest flow, or nobody where this one is as long itself."""
+        own = len(self._flows.get(flow, ()))
+        longest = max(map(len, self._flows.values()), default=0)
+        return self.last() if longest > own + 1 else None
+
+    def last(self) -> D:
+        """Who came last to the longest flow; is not in line any more."""
+        one = max(self._flows.values(), key=len)[-1]
+        self.leave(one)
+        return one
+
+    def leave(self, one: D) -> None:
+        """Take somebody out who may not be in it any more."""
+        waiting = self._flows.get(one.flow)
+        if waiting is None or one not in waiting:
+            return
+        if waiting[-1] is one:
+            waiting.pop()
+        else:
+            waiting.remove(one)
+        self._length -= 1
+        if not waiting:
+            del self._flows[one.flow]
+            self._round.pop(one.flow, None)
+            self._next.pop(one.flow, None)
+
+    def late(self, now: float) -> Iterator[D]:
+        """Take out everybody who has waited too long."""
+        for waiting in list(self._flows.values()):
+            while waiting and waiting[0].deadline <= now:
+                one = waiting[0]
+                self.leave(one)
+                yield one
+
+
+class Known:
+    """Which project each credential is of.
+
+    SECURITY: credentials are held as hashes that mean nothing outside this
+    process. One that was revoked still leads to its project's line, and is
+    refused when its turn comes.
+    """
+
+    def __init__(self, most: int = MAX_KNOWN) -> None:
+        self._salt = secrets.token_bytes(16)
+        self._most = most
+        self._projects: OrderedDict[int, str] = OrderedDict()
+
+    def credential(self, fields: Mapping[str, str]) -> int:
+        """The credential of a request by the fields of its head.
+
+        PERF: Python's own hash, of 64 bits under a key of the process: a
+        twin could do no more than share a line.
+        """
+        return hash((self._salt, *map(fields.get, _CREDENTIALS)))
+
+    def flow(self, credential: int) -> str:
+        return self._projects.get(credential, STRANGERS)
+
+    def note(self, credential: int, project_id: str) -> None:
+        self._projects[credential] = project_id
+        self._projects.move_to_end(credential)
+        if len(self._projects) > self._most:
+            self._projects.popitem(last=False)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is old enough to go: revisions, and the replies kept for keys.
+
+Bit by bit, each bit in a short transaction of its own, so that who writes
+meanwhile waits for none of it and an interrupted run has done what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from service.domain import instants, once
+from service.domain.types import Catalogue
+from service.storage import tables
+from service.storage.engine import Transactions
+from service.storage.replies import Replies
+
+T = TypeVar('T')
+
+#: So many rows are looked at, and at most so many removed, at a time.
+BATCH = 500
+
+
+class Keep(NamedTuple):
+    """What stays: all that is younger than ``days`` (0: everything), and the
+    ``last`` revisions of each record that is not deleted."""
+
+    days: int
+    last: int
+
+
+class Swept(NamedTuple):
+    """How far a run has come."""
+
+    seen: int
+    removed: int
+
+
+def revisions(engine: Engine, keep: Keep, now: str, *,
+              dry_run: bool = False) -> Iterator[Swept]:
+    """Remove revisions that are old enough, the oldest first.
+
+    The newest of a record that is there is never among them. Of one that was
+    deleted all go, its end included, once that is old enough itself.
+    """
+    if not keep.days:
+        return
+    horizon = _before(now, timedelta(days=keep.days))
+    place, done = 0, Swept(0, 0)
+    transactions = Transactions(engine)
+    while True:
+        found = _in(transactions.read, _Aged.after, place, keep.last)
+        if not any(one.at < horizon for one in found):
+            return
+        place = found[-1].number
+        gone = [one.number for one in found if _goes(one, horizon)]
+        if gone and not dry_run:
+            _in(transactions.write, _Aged.erase, gone)
+        done = Swept(done.seen + len(found), done.removed + len(gone))
+        yield done
+
+
+def replies(engine: Engine, now: str, *,
+            dry_run: bool = False) -> Iterator[Swept]:
+    """Remove the replies whose keys mean nothing any more (D18)."""
+    horizon = _before(now, once.LIFE)
+    transactions = Transactions(engine)
+    if dry_run:
+        old = _in(transactions.read, _Aged.old, horizon)
+        yield Swept(old, old)
+        return
+    done = 0
+    while True:
+        scopes = _in(transactions.read, _Aged.outlived, horizon, BATCH)
+        if not scopes:
+            return
+        _in(transactions.write, _Aged.forget, scopes, horizon)
+        done += len(scopes)
+        yield Swept(done, done)
+
+
+def _in(run: Callable[[Callable[[Connection], T]], T],
+        work: Callable[..., T], *given: Any) -> T:
+    """Work on what may be old enough, in a transaction of its own."""
+    return run(lambda connection: work(_Aged.on(connection), *given))
+
+
+class _Aging(NamedTuple):
+    """A revision, and what decides whether it goes: the number from which on
+    revisions of its record stay, and how the newest of them is."""
+
+    number: int
+    at: str
+    floor: int | None
+    action: str
+    ended: str
+
+
+def _goes(one: _Aging, horizon: str) -> bool:
+    if one.at >= horizon:
+        return False
+    if one.action == 'delete' and one.ended < horizon:
+        return True
+    return one.floor is not None and one.number < one.floor
+
+
+class _Aged(Replies):
+    """The rows of one transaction that may be old enough to go."""
+
+    @classmethod
+    def on(cls, connection: Connection) -> _Aged:
+        """On the core tables alone: whatever the types, these age."""
+        return cls(connection, tables.build(Catalogue({})), 0)
+
+    def after(self, place: int, last: int) -> Sequence[_Aging]:
+        """The next revisions in the order of their numbers."""
+        one = self._tables.core.revisions
+        return [_Aging(*row) for row in self._connection.execute(
+            sa.select(one.c.number, one.c.at, self._newest('number', last - 1),
+                      self._newest('action'), self._newest('at'))
+            .where(one.c.number > place)
+            .order_by(one.c.number).limit(BATCH))]
+
+    def old(self, horizon: str) -> int:
+        """How many replies were kept before ``horizon``."""
+        keys = self._tables.core.keys
+        return self._connection.scalar(
+            sa.select(sa.func.count()).select_from(keys)
+            .where(keys.c.at <= horizon)) or 0
+
+    def erase(self, numbers: Collection[int]) -> None:
+        table = self._tables.core.revisions
+        self._connection.execute(
+            sa.delete(table).where(table.c.number.in_(numbers)))
+
+    def _newest(self, column: str, passed: int = 0) -> sa.ScalarSelect[Any]:
+        """A column of the newest revision of a record, or of that which
+        comes after so many newer ones."""
+        one = self._tables.core.revisions
+        other = one.alias()
+        return (sa.select(other.c[column])
+                .where(other.c.type == one.c.type,
+                       other.c.record_id == one.c.record_id)
+                .order_by(other.c.number.desc()).limit(1).offset(passed)
+                .correlate(one).scalar_subquery())
+
+
+def _before(now: str, span: timedelta) -> str:
+    return instants.read((datetime.fromisoformat(now) - span).isoformat())

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The applied types: which catalogue the tables are as, and its number.
+
+Type files are proposals; what was applied stands in the database (D24). Its
+number, the generation, is on the counter's row as well, where every write
+meets it (D25): a worker with other types finds no such row and is undone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from service.domain import declare, instants
+from service.domain.types import Catalogue
+from service.errors import StartError
+from service.storage import core
+
+_CORE = core.build(sa.MetaData())
+_COUNTER = _CORE.counter
+_CATALOGUES = _CORE.catalogues
+
+_APPLYING = 'applying'
+_APPLIED = 'applied'
+
+
+class Applied(NamedTuple):
+    """A catalogue that the tables were brought to, and its number."""
+
+    generation: int
+    digest: str
+    catalogue: Catalogue
+
+
+def current(connection: Connection,
+            proposed: Catalogue | None = None) -> Applied | None:
+    """The newest catalogue that was applied; None where none ever was.
+
+    PERF: one that says the same as ``proposed`` is not read anew. Raises
+    StartError where a newer release has applied what this one cannot read.
+    """
+    row = connection.execute(
+        sa.select(_CATALOGUES).where(_CATALOGUES.c.state == _APPLIED)
+        .order_by(_CATALOGUES.c.generation.desc()).limit(1)).first()
+    if row is None:
+        return None
+    if proposed is not None and proposed.digest == row.digest:
+        return Applied(row.generation, row.digest, proposed)
+    return Applied(row.generation, row.digest,
+                   _read(row.generation, row.files))
+
+
+def generation(connection: Connection) -> int:
+    """The number on the counter's row: that of the newest catalogue, also
+    while it is being applied."""
+    return connection.scalar(sa.select(_COUNTER.c.generation)) or 0
+
+
+def newest(connection: Connection) -> int | None:
+    """The number of the catalogue that ``current`` would read."""
+    return connection.scalar(
+        sa.select(sa.func.max(_CATALOGUES.c.generation))
+        .where(_CATALOGUES.c.state == _APPLIED))
+
+
+def known(connection: Connection, digest: str) -> int | None:
+    """The last generation that said the same as this digest's files."""
+    return connection.scalar(
+        sa.select(sa.func.max(_CATALOGUES.c.generation)).where(
+            _CATALOGUES.c.digest == digest,
+            _CATALOGUES.c.state == _APPLIED))
+
+
+def applying(connection: Connection) -> bool:
+    """Somebody applies a catalogue now, or was interrupted when he did."""
+    return connection.scalar(
+        sa.select(_CATALOGUES.c.generation)
+        .where(_CATALOGUES.c.state == _APPLYING).limit(1)) is not None
+
+
+def unfinished(connection: Connection) -> Catalogue | None:
+    """What an apply began with that is not at its end, if there is one."""
+    row = connection.execute(
+        sa.select(_CATALOGUES).where(_CATALOGUES.c.state == _APPLYING)
+        .order_by(_CATALOGUES.c.generation.desc()).limit(1)).first()
+    return None if row is None else _read(row.generation, row.files)
+
+
+def begin(connection: Connection, wanted: Catalogue) -> int:
+    """Announce that the tables are about to become as ``wanted`` says.
+
+    Commit it before the first change: from then on every write of an older
+    generation is refused, and those that had begun are over, for the
+    counter's row was theirs until they ended. After an interruption begin
+    anew: it takes the place of the one that never ended.
+    """
+    number = 1 + max(generation(connection), connection.scalar(
+        sa.select(sa.func.max(_CATALOGUES.c.generation))) or 0)
+    connection.execute(sa.update(_COUNTER).values(generation=number))
+    connection.execute(sa.delete(_CATALOGUES).where(
+        _CATALOGUES.c.state == _APPLYING))
+    connection.execute(sa.insert(_CATALOGUES).values(
+        generation=number, digest=wanted.digest, files=dict(wanted.files),
+        state=_APPLYING, at=instants.now()))
+    return number
+
+
+def publish(connection: Connection, generation: int) -> None:
+    """The tables are as the catalogue of this generation says: serve it."""
+    connection.execute(
+        sa.update(_CATALOGUES).where(_CATALOGUES.c.generation == generation)
+        .values(state=_APPLIED, at=instants.now()))
+
+
+def _read(generation: int, files: dict[str, str]) -> Catalogue:
+    try:
+        return declare.parse(files)
+    except declare.DeclarationError as exc:
+        raise StartError(
+            f'[database] connection: the resource types in the database '
+            f'(generation {generation}) are of a newer release, or were '
+            f'changed by hand: {"; ".join(exc.mistakes)}') from exc

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taking the steps of a plan, alone, while nobody writes.
+
+``applied.begin`` shuts writers out, the plan is made once more, each step is
+a transaction of its own where the database can undo DDL, and ``publish``
+lets writers in again, with the new types. Whoever is killed in between
+leaves writers shut out, and the next apply finds what is left to do. SQLite
+does it all in one transaction: nobody meets half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy.engine import Connection, Engine
+
+from service import failpoints
+from service.domain.types import Catalogue
+from service.errors import StartError
+from service.storage import applied, ddl, evolve, lost, turns
+from service.storage.applied import Applied
+from service.storage.columns import MYSQL
+from service.storage.engine import FAILURES, unusable, writer
+from service.storage.evolve import Plan
+from service.storage.fill import Progress
+from service.storage.steps import Step, taken
+
+T = TypeVar('T')
+
+#: How long SQLite waits for those who write, in milliseconds.
+_PATIENCE = 60000
+
+#: What says that a change of a table waits five seconds at most for those
+#: who read it, and how often it is tried anew.
+_IN_A_HURRY = {ddl.POSTGRESQL: "SET lock_timeout = '5s'",
+               **dict.fromkeys(MYSQL, 'SET SESSION lock_wait_timeout = 5')}
+_TRIES = 120
+
+
+class Done(NamedTuple):
+    """The steps that were taken, and the generation that is served now."""
+
+    steps: tuple[Step, ...]
+    generation: int
+
+
+class Refused(StartError):
+    """Nothing was done; each line says what an operator must mend first."""
+
+    def __init__(self, plan: Plan, reasons: tuple[str, ...]) -> None:
+        super().__init__('\n'.join(reasons))
+        self.plan = plan
+
+
+def apply(engine: Engine, wanted: Catalogue,
+          progress: Progress = evolve.silent,
+          keep_broken: bool = False) -> Done:
+    """Bring the tables to the wanted types, or raise Refused.
+
+    A second one waits until the first is done. With ``keep_broken``, records
+    may stay that a new rule of values would not take.
+    """
+    how = _ALONE.get(engine.dialect.name, _on_server)
+    try:
+        with how(engine) as connection:
+            return _Apply(connection, wanted, progress, keep_broken).run()
+    except FAILURES as exc:
+        raise unusable(engine, exc) from exc
+
+
+@contextmanager
+def _on_server(engine: Engine) -> Iterator[Connection]:
+    """The turn is a transaction's on PostgreSQL: it has a connection of its
+    own, which the steps' own transactions do not end."""
+    with (engine.connect() as guard, guard.begin(),
+          turns.alone(guard, 'schema'), engine.connect() as connection):
+        connection.detach()
+        yield connection
+
+
+@contextmanager
+def _on_sqlite(engine: Engine) -> Iterator[Connection]:
+    """One transaction; foreign keys are off, and looked at before its end.
+
+    The connection is closed after it: nobody shall get it as it is then.
+    """
+    with writer(engine).connect() as connection:
+        connection.detach()
+        for pragma in (f'busy_timeout = {_PATIENCE}', 'foreign_keys = OFF'):
+            _driven(connection, f'PRAGMA {pragma}')
+        with connection.begin():
+            yield connection
+            lost = connection.exec_driver_sql(
+                'PRAGMA foreign_key_check').all()
+            if lost:
+                raise StartError(f'{len(lost)} references would be lost, the '
+                                 f'first in {lost[0][0]}: nothing was done')
+
+
+def _driven(connection: Connection, statement: str) -> None:
+    """Outside a transaction, where alone SQLite takes such a word."""
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    driver.cursor().execute(statement)
+
+
+_ALONE: dict[str, Callable[[Engine], AbstractContextManager[Connection]]] = {
+    ddl.SQLITE: _on_sqlite}
+
+
+class _Apply:
+    """One apply, by who has the turn."""
+
+    def __init__(self, connection: Connection, wanted: Catalogue,
+                 progress: Progress, keep_broken: bool) -> None:
+        self._connection = connection
+        self._wanted = wanted
+        self._progress = progress
+        self._keep_broken = keep_broken
+        self._unfinished: Catalogue | None = None
+        self._done = 0
+        self._one_for_all = connection.in_transaction()
+
+    def run(self) -> Done:
+        before = self._in_one(applied.current)
+        self._unfinished = self._in_one(applied.unfinished)
+        found = self._plan(before)
+        self._refuse(found)
+        same = before and before.digest == self._wanted.digest
+        if before and same and not (found.steps or self._unfinished):
+            return Done((), before.generation)
+        generation = self._in_one(
+            lambda one: applied.begin(one, self._wanted))
+        failpoints.reach('schema_begun')
+        try:
+            found = self._steps(before)
+        except (*FAILURES, Refused) as exc:
+            with suppress(*FAILURES):
+                self._restore(before)
+            if self._done and not self._one_for_all:
+                raise self._halfway(exc) from exc
+            raise
+        self._in_one(lambda one: applied.publish(one, generation))
+        return Done(found.steps, generation)
+
+    def _halfway(self, exc: Exception) -> StartError:
+        said = (exc if isinstance(exc, Refused)
+                else unusable(self._connection.engine, exc))
+        return StartError(f'{said}\nsome steps are taken, and nobody can '
+                          f'write until the others are: run pileus-manage '
+                          f'schema apply again')
+
+    def _steps(self, before: Applied | None) -> Plan:
+        """Take what the tables still need, now that nobody writes.
+
+        A step gives way to who reads the table for long, and so do not all
+        readers wait behind it. What was done of it, the plan finds again.
+        """
+        words = _IN_A_HURRY.get(self._connection.dialect.name)
+        if words:
+            self._in_one(lambda one: one.exec_driver_sql(words))
+        whole = found = self._plan(before)
+        tries = _TRIES
+        while True:
+            self._refuse(found)
+            try:
+                self._all(found)
+                return whole
+            except FAILURES as exc:
+                tries -= 1
+                if self._one_for_all or not (
+                        tries and lost.to_others(exc)):
+                    raise
+                self._progress('waiting for those who read the table')
+                found = self._plan(before)
+
+    def _all(self, plan: Plan) -> None:
+        for number, step in enumerate(plan.steps, 1):
+            self._progress(f'{number} of {len(plan.steps)}: {step}')
+            self._take(step)
+
+    def _plan(self, before: Applied | None) -> Plan:
+        return self._in_one(lambda one: evolve.plan(
+            one, before and before.catalogue, self._wanted, self._progress,
+            self._unfinished))
+
+    def _refuse(self, plan: Plan) -> None:
+        reasons = plan.refused + (() if self._keep_broken else plan.broken)
+        if reasons:
+            raise Refused(plan, reasons)
+
+    def _take(self, step: Step) -> None:
+        lasting = self._connection.dialect.name in MYSQL
+        self._done += lasting or step.fill is not None
+        if step.fill is not None:
+            step.fill.run(self._in_one, step.rows, lambda line: (
+                self._progress(f'{step.name}: {line}')))
+        self._in_one(lambda one: taken(step, one))
+        self._done += bool(step.ddl)
+        if step.ddl:
+            failpoints.reach('schema_step')
+
+    def _restore(self, before: Applied | None) -> None:
+        """Let writers in again, with the types of before, where nothing was
+        done yet: as when a record made meanwhile stands in the way."""
+        if before is not None and not (self._done or self._one_for_all):
+            number = self._in_one(
+                lambda one: applied.begin(one, before.catalogue))
+            self._in_one(lambda one: applied.publish(one, number))
+
+    def _in_one(self, work: Callable[[Connection], T]) -> T:
+        """Run work in a transaction: its own, or SQLite's only one."""
+        if self._connection.in_transaction():
+            return work(self._connection)
+        with self._connection.begin():
+            return work(self._connection)

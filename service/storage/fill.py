@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Giving a value to the records that have none, a batch at a time.
+
+Each batch is a transaction of its own: what was done stays done if the
+command is interrupted, and the next one goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+#: How many rows a transaction fills.
+BATCH = 1000
+
+Progress = Callable[[str], None]
+
+#: Runs work on a connection, in a transaction of its own where it may.
+InTransaction = Callable[[Callable[[Connection], int]], int]
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The rows of a table without a value in ``column``, and the value."""
+
+    column: sa.Column[Any]
+    value: Any
+
+    @property
+    def statement(self) -> sa.Update:
+        """All of it as one statement, to be shown."""
+        return self._update(self.column.is_(None))
+
+    def run(self, transact: InTransaction, rows: int,
+            progress: Progress) -> None:
+        """Fill all of about so many rows, telling how far it is."""
+        done = 0
+        while filled := transact(self._batch):
+            done += filled
+            progress(f'{done} of {max(rows, done)} records')
+
+    def _batch(self, connection: Connection) -> int:
+        """MariaDB takes no LIMIT in a subquery of IN."""
+        id = self.column.table.c.id
+        ids = connection.scalars(
+            sa.select(id).where(self.column.is_(None)).limit(BATCH)).all()
+        if ids:
+            connection.execute(self._update(id.in_(ids)))
+        return len(ids)
+
+    def _update(self, condition: sa.ColumnElement[bool]) -> sa.Update:
+        return sa.update(self.column.table).where(condition).values(
+            {self.column.name: sa.literal(self.value, self.column.type)})

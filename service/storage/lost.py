@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a failure of the database means: lost to other writers, who leave us
+to try again, or lost altogether, until somebody sees to the database.
+
+The databases' own codes are read, not only oslo.db's exceptions: it knows a
+failure by its English text, and a server may speak another language.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from oslo_db import exception as db_exception
+from sqlalchemy import exc as sa_exc
+
+from service.domain import errors
+from service.domain.store import Raced
+from service.storage import sqlite
+
+LOG = logging.getLogger(__name__)
+
+#: Another transaction took the name or removed the target between our look
+#: and our write. Run again, the look itself finds it and says so plainly.
+#: Of two that wait for each other, one is undone.
+_RACED = (db_exception.DBDuplicateEntry, db_exception.DBReferenceError,
+          db_exception.DBDeadlock, Raced)
+
+#: The same as PostgreSQL (by SQLSTATE) and MariaDB and MySQL have it:
+#: serialization failure, deadlock, lock not available in time; duplicate,
+#: foreign key, exclusion.
+_RACED_CODES = frozenset({
+    '40001', '40P01', '55P03', '23505', '23503', '23P01',
+    1020, 1205, 1213, 1062, 1451, 1452})
+
+#: The database cannot be reached, is full, locked or read-only, or is not the
+#: one whose tables were looked at when this began, or others were faster each
+#: time. A failure to connect reaches us as SQLAlchemy's own class.
+_UNAVAILABLE = (db_exception.DBConnectionError, sa_exc.OperationalError,
+                sa_exc.TimeoutError, db_exception.DBNonExistentDatabase,
+                db_exception.DBNonExistentTable, db_exception.DBDeadlock,
+                Raced)
+
+#: No such table, and a server that only reads, as a standby does.
+_UNAVAILABLE_CODES = frozenset({'42P01', 1146, '25006', 1290})
+
+
+#: The codes PyMySQL has for what the server did not say.
+_OUT_OF_REACH = range(2000, 3000)
+
+
+def to_others(exc: BaseException) -> bool:
+    """Others were faster: run again, it may well be done."""
+    return (isinstance(exc, _RACED) or sqlite.busy(exc)
+            or _code(exc) in _RACED_CODES)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A database that cannot answer now is Unavailable."""
+    try:
+        yield
+    except _UNAVAILABLE as exc:
+        raise _unavailable(exc) from exc
+    except (db_exception.DBError, sa_exc.DBAPIError) as exc:
+        if not (sqlite.damaged(exc) or _code(exc) in _UNAVAILABLE_CODES):
+            raise
+        raise _unavailable(exc) from exc
+
+
+def told_by_server(exc: BaseException) -> bool:
+    """The database itself refused a statement; it was not out of reach."""
+    said = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc
+    if said is None:
+        return False
+    code = _code(said)
+    if isinstance(code, int):
+        return code not in _OUT_OF_REACH
+    return code is not None or sqlite.refused(said)
+
+
+def _code(exc: BaseException) -> str | int | None:
+    """The code that the database itself gave a failure, if any."""
+    said = getattr(getattr(exc, 'inner_exception', exc), 'orig', None)
+    if said is None:
+        return None
+    state: str | None = getattr(said, 'pgcode', None)
+    first = said.args[0] if said.args else None
+    return state or (first if isinstance(first, int) else None)
+
+
+def _unavailable(exc: BaseException) -> errors.Unavailable:
+    LOG.error('The database is unavailable: %s', getattr(exc, 'orig', exc))
+    return errors.Unavailable()

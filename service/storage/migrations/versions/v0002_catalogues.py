@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the applied types, history, quotas and periods are kept in.
+
+On PostgreSQL ids are UUIDs and times have a zone from here on; MariaDB and
+MySQL keep an id in the letters it is made of. ``pileus_usage`` begins empty:
+a project's records are counted when it first makes or deletes one.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from service.storage import columns
+from service.storage.migrations import steps
+
+revision = '0002'
+down_revision = '0001'
+
+
+def upgrade() -> None:
+    for table, column in (('pileus_revisions', 'record_id'),
+                          ('pileus_tags', 'record_id')):
+        steps.kind(table, sa.Column(column, columns.ID, nullable=False),
+                   f'{column}::uuid')
+    for table in ('pileus_revisions', 'pileus_keys'):
+        steps.kind(table, sa.Column('at', columns.Instant(), nullable=False),
+                   "at AT TIME ZONE 'UTC'")
+    steps.column('pileus_revisions',
+                 sa.Column('global_request_id', columns.text(64)))
+    steps.index('ix_pileus_revisions_record', 'pileus_revisions',
+                'type', 'record_id', 'number')
+    steps.table(
+        'pileus_catalogues',
+        sa.Column('generation', sa.BigInteger(), primary_key=True,
+                  autoincrement=False),
+        sa.Column('digest', columns.text(64), nullable=False),
+        sa.Column('files', columns.Document(), nullable=False),
+        sa.Column('state', columns.text(16), nullable=False),
+        sa.Column('at', columns.Instant(), nullable=False))
+    steps.table(
+        'pileus_usage',
+        sa.Column('project_id', columns.PROJECT, primary_key=True),
+        sa.Column('type', columns.text(48), primary_key=True),
+        sa.Column('used', sa.BigInteger(), nullable=False))
+    steps.table(
+        'pileus_quotas',
+        sa.Column('project_id', columns.PROJECT, primary_key=True),
+        sa.Column('type', columns.text(48), primary_key=True),
+        sa.Column('quota', sa.BigInteger(), nullable=False))
+    steps.table(
+        'pileus_locks',
+        sa.Column('name', columns.text(64), primary_key=True))

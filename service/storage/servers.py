@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL, MariaDB and MySQL: how a session with each of them is set up.
+
+Whatever the server's own defaults are, a session is READ COMMITTED, its times
+are UTC, and no statement of it waits without end: not for its result, nor for
+a lock, nor for a server that was stopped and says nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db.sqlalchemy import engines
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from service import config
+
+#: How long a server may take to accept a connection, in seconds.
+_CONNECT = 5
+
+
+def engine(url: sa.URL, conf: cfg.ConfigOpts, *, hurried: bool) -> Engine:
+    """Connections by oslo.db; ``hurried`` ones have the time limits.
+
+    What is not hurried is a command, which holds a lock on one connection
+    while it works on another, however few a worker may have.
+    """
+    options = conf.database
+    made = engines.create_engine(
+        _with_every_letter(url), max_retries=0, thread_checkin=False,
+        max_pool_size=options.max_pool_size,
+        max_overflow=options.max_overflow if hurried else 10,
+        pool_timeout=options.pool_timeout,
+        connection_recycle_time=options.connection_recycle_time,
+        connection_debug=options.connection_debug,
+        connection_trace=options.connection_trace,
+        connection_parameters=options.connection_parameters,
+        mysql_sql_mode=options.mysql_sql_mode,
+        mysql_wsrep_sync_wait=options.mysql_wsrep_sync_wait)
+    _Session(made, conf, hurried)
+    return made
+
+
+def _with_every_letter(url: sa.URL) -> sa.URL:
+    """oslo.db would talk to MariaDB and MySQL in letters of three bytes, in
+    which there is no emoji and no rare Chinese character."""
+    if (url.get_backend_name() not in ('mysql', 'mariadb')
+            or 'charset' in url.query):
+        return url
+    return url.update_query_dict({'charset': 'utf8mb4'})
+
+
+class _Session:
+    """What each new connection of an engine is told first."""
+
+    def __init__(self, made: Engine, conf: cfg.ConfigOpts,
+                 hurried: bool) -> None:
+        self._statement = conf.database.statement_timeout if hurried else 0
+        self._lock = conf.database.lock_timeout if hurried else 0
+        self._answer = config.answer_timeout(conf) if hurried else 0
+        dialect = made.dialect
+        self._opening = _OPENING.get(dialect.driver, _nothing)
+        self._words = _WORDS[dialect.name]
+        event.listen(made, 'do_connect', self.opening)
+        event.listen(made, 'connect', self.opened)
+
+    def opening(self, dialect: Any, record: Any, args: Any,
+                options: dict[str, Any]) -> None:
+        """The driver's own limits; what the URL says of them holds."""
+        for name, value in self._opening(self._answer).items():
+            options.setdefault(name, value)
+
+    def opened(self, connection: Any, record: Any) -> None:
+        words = self._words(connection, self._statement, self._lock)
+        with connection.cursor() as cursor:
+            for word in words:
+                cursor.execute(word)
+        # PostgreSQL takes a SET back with the transaction it stood in.
+        connection.commit()
+
+
+def _nothing(wait: float) -> Mapping[str, Any]:
+    return {}
+
+
+def _pymysql(wait: float) -> Mapping[str, Any]:
+    made: dict[str, Any] = {'connect_timeout': _CONNECT}
+    if wait:
+        made |= {'read_timeout': wait, 'write_timeout': wait}
+    return made
+
+
+def _psycopg2(wait: float) -> Mapping[str, Any]:
+    """Its green connections are watched by ``process.drivers``."""
+    return {'connect_timeout': _CONNECT}
+
+
+_OPENING: Mapping[str, Callable[[float], Mapping[str, Any]]] = {
+    'pymysql': _pymysql, 'psycopg2': _psycopg2}
+
+
+def _postgresql(connection: Any, statement: float,
+                lock: float) -> list[str]:
+    settings = {'default_transaction_isolation': "'read committed'",
+                'timezone': "'UTC'",
+                'statement_timeout': int(statement * 1000),
+                'lock_timeout': int(lock * 1000)}
+    return ['; '.join(f'SET {name} = {value}'
+                      for name, value in settings.items())]
+
+
+def _mysql(connection: Any, statement: float, lock: float) -> list[str]:
+    """MySQL stops only a SELECT that takes too long; MariaDB any statement.
+    """
+    settings: dict[str, object] = {}
+    if lock:
+        settings['innodb_lock_wait_timeout'] = max(1, round(lock))
+        settings['lock_wait_timeout'] = max(1, round(lock))
+    if is_mariadb(connection):
+        settings['max_statement_time'] = statement
+    else:
+        settings['max_execution_time'] = int(statement * 1000)
+    # READ COMMITTED: locks no gaps between rows, over which writers of
+    # different records would deadlock.
+    return ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+            'SET ' + ', '.join(f'SESSION {name} = {value}'
+                               for name, value in settings.items())]
+
+
+def is_mariadb(connection: Any) -> bool:
+    """A driver's connection is to MariaDB, and not to MySQL."""
+    return 'mariadb' in str(connection.get_server_info()).lower()
+
+
+_WORDS: Mapping[str, Callable[[Any, float, float], list[str]]] = {
+    'postgresql': _postgresql, 'mysql': _mysql, 'mariadb': _mysql}

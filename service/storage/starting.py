@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a start serves: the types in the database, or why it cannot.
+
+Type files are proposals. SQLite takes them at a start where they only add;
+in any other database they are in force when an operator has applied them,
+while other workers serve (D24).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy.engine import Connection, Engine
+
+from service.domain.types import Catalogue
+from service.errors import StartError
+from service.storage import applied, evolve, migrations, steps
+from service.storage.applied import Applied
+from service.storage.engine import Transactions
+from service.storage.evolve import Plan
+
+LOG = logging.getLogger(__name__)
+
+_APPLY = 'run pileus-manage schema apply'
+
+
+def in_force(engine: Engine, proposed: Catalogue) -> Applied:
+    """The catalogue to serve; StartError lists what must be done first."""
+    transactions = Transactions(engine)
+    if engine.dialect.name != 'sqlite':
+        return transactions.read(lambda one: _agreed(one, proposed))
+    if transactions.read(migrations.behind):
+        migrations.upgrade(engine)
+    return (transactions.read(lambda one: _same(one, proposed))
+            or transactions.write(lambda one: _taken(one, proposed)))
+
+
+def _same(connection: Connection, proposed: Catalogue) -> Applied | None:
+    """What was applied, if that is what the files say."""
+    found = applied.current(connection, proposed)
+    same = found is not None and found.catalogue.digest == proposed.digest
+    return found if same and not applied.applying(connection) else None
+
+
+def _taken(connection: Connection, proposed: Catalogue) -> Applied:
+    """Apply what the files add, in one transaction: nobody meets half of it,
+    and of two that start at once the second finds it done."""
+    found = _same(connection, proposed)
+    if found is not None:
+        return found
+    plan = _plan(connection, proposed)
+    if not plan.additive:
+        raise _unapplied(plan)
+    number = applied.begin(connection, proposed)
+    for step in plan.steps:
+        steps.taken(step, connection)
+    applied.publish(connection, number)
+    return Applied(number, proposed.digest, proposed)
+
+
+def _agreed(connection: Connection, proposed: Catalogue) -> Applied:
+    """What was applied, if the files are of it or of a time before it."""
+    behind = migrations.behind(connection)
+    if behind is not None:
+        raise StartError(f'[database] connection: {behind}: {_APPLY}')
+    found = applied.current(connection, proposed)
+    if applied.applying(connection):
+        raise StartError(
+            '[database] connection: resource types are being applied, or '
+            'whoever did so was interrupted: wait until it is over, or '
+            f'{_APPLY}')
+    if found is None or not _known(connection, found, proposed):
+        plan = _plan(connection, proposed)
+        if found is None or plan.steps:
+            raise _unapplied(plan)
+    return found
+
+
+def _plan(connection: Connection, proposed: Catalogue) -> Plan:
+    found = applied.current(connection)
+    return evolve.plan(connection, found.catalogue if found else None,
+                       proposed)
+
+
+def _unapplied(plan: Plan) -> StartError:
+    """Every step an operator has to decide on, a line each."""
+    return StartError('\n'.join([
+        f'[api] types_dir: the types are not those of the database; '
+        f'{_APPLY}, which does this:', *plan.told]))
+
+
+def _known(connection: Connection, found: Applied,
+           proposed: Catalogue) -> bool:
+    """The files are those in force, or older: a worker that starts again in
+    the midst of a roll-out serves what the others do."""
+    if found.catalogue.digest == proposed.digest:
+        return True
+    older = applied.known(connection, proposed.digest)
+    if older is not None:
+        LOG.warning(
+            '[api] types_dir: the files are those of generation %d, and the '
+            'database is at %d: serving what the database has', older,
+            found.generation)
+    return older is not None

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotas done wrong, as they easily are: look how many there are, then make
+one more. Served in the place of the API, for a test that must tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from api import app
+from service.domain import errors, limits
+from service.domain.store import Record, Rows
+from service.domain.types import ResourceType
+
+
+def factory(global_conf: Mapping[str, str], **local: str) -> Any:
+    """``paste.app_factory``, for the process that it is called in."""
+    limits.take = _take
+    return app.factory(global_conf, **local)
+
+
+def _take(rows: Rows, declared: ResourceType, made: Collection[Record],
+          given: Mapping[str, limits.Given]) -> None:
+    for project_id, more in Counter(
+            one['project_id'] for one in made).items():
+        used = rows.used(declared, project_id)
+        most = limits.limit(declared, {}, None)
+        if used + more > most:
+            raise errors.QuotaExceeded(limit=most, used=used, wanted=more,
+                                       plural=declared.plural)
+        rows.use(declared, project_id, more)

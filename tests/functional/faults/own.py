@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Database servers of a test's own, which it may stop, pause and restart.
+
+They are made from the programs that Debian installs, keep their files in a
+temporary directory and listen on a free port of loopback. As root they run
+as nobody else's user: PostgreSQL refuses root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.harness import PATIENCE, children, free_port
+
+
+class Own:
+    """A database server; ``user`` is the one that its programs run as."""
+
+    user = ''
+    scheme = ''
+    home = ''
+    #: How it is told to end: connections are cut, nothing committed is lost.
+    ending = signal.SIGINT
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.data = Path(tempfile.mkdtemp(prefix='pileus-'))
+        if os.geteuid() == 0:
+            shutil.chown(self.data, self.user)
+        self._output = self.data / 'output'
+        self._process: subprocess.Popen[bytes] | None = None
+        self.make()
+        self.start()
+
+    def make(self) -> None:
+        """Its files, with nothing in them yet."""
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def url(self) -> sa.URL:
+        """The database to create others from."""
+        return sa.make_url(f'{self.scheme}@127.0.0.1:{self.port}/{self.home}')
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        user = self.user if os.geteuid() == 0 else None
+        with self._output.open('ab') as output:
+            self._process = subprocess.Popen(
+                self.command(), stdout=output, stderr=output, user=user,
+                stdin=subprocess.DEVNULL, extra_groups=user and [],
+                group=user and pwd.getpwnam(user).pw_gid,
+                env={'PATH': os.environ['PATH'], 'LC_ALL': 'C'})
+        until(self._answers, lambda: self._output.read_text())
+
+    def _answers(self) -> bool:
+        assert not self.stopped, self._output.read_text()
+        with (contextlib.suppress(sa.exc.OperationalError),
+              self.asked(self.url)):
+            return True
+        return False
+
+    @property
+    def stopped(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def stop(self) -> None:
+        assert self._process
+        self.resume()
+        self._process.send_signal(self.ending)
+        self._process.wait(PATIENCE)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def pause(self) -> None:
+        """Let it hold its connections and say nothing more."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if not self.stopped:
+            self._send(signal.SIGCONT)
+
+    def _send(self, number: int) -> None:
+        assert self._process
+        for pid in (self._process.pid, *children(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def close(self) -> None:
+        if not self.stopped:
+            self.stop()
+        shutil.rmtree(self.data)
+
+    def database(self) -> sa.URL:
+        """A new database on it."""
+        name = f'pileus_{secrets.token_hex(6)}'
+        with self.asked(self.url) as connection:
+            connection.execute(sa.text(f'CREATE DATABASE {name}'))
+        return self.url.set(database=name)
+
+    @contextlib.contextmanager
+    def asked(self, url: sa.URL) -> Iterator[sa.Connection]:
+        """A connection beside the service's own."""
+        with sa.create_engine(url, isolation_level='AUTOCOMMIT',
+                              poolclass=sa.NullPool).connect() as connection:
+            yield connection
+
+
+class PostgreSQL(Own):
+
+    user = 'postgres'
+    scheme = 'postgresql+psycopg2://postgres'
+    home = 'postgres'
+
+    def make(self) -> None:
+        self._run('initdb', '-A', 'trust', '-E', 'UTF8', '-U', 'postgres',
+                  '-N', '-D', str(self.data / 'data'))
+
+    def command(self) -> list[str]:
+        return [self._program('postgres'), '-D', str(self.data / 'data'),
+                '-h', '127.0.0.1', '-p', str(self.port), '-c', 'fsync=off',
+                '-k', str(self.data)]
+
+    def _program(self, name: str) -> str:
+        found = sorted(Path('/usr/lib/postgresql').glob(f'*/bin/{name}'))
+        if not found:
+            pytest.skip('PostgreSQL is not installed (package postgresql)')
+        return str(found[-1])
+
+    def _run(self, name: str, *words: str) -> None:
+        user = self.user if os.geteuid() == 0 else None
+        subprocess.run([self._program(name), *words], check=True, user=user,
+                       capture_output=True, extra_groups=user and [],
+                       group=user and pwd.getpwnam(user).pw_gid,
+                       cwd=self.data)
+
+
+class MariaDB(Own):
+
+    user = 'mysql'
+    scheme = 'mysql+pymysql://root'
+    home = 'mysql'
+    ending = signal.SIGTERM
+
+    def make(self) -> None:
+        if shutil.which('mariadb-install-db') is None:
+            pytest.skip('MariaDB is not installed (package mariadb-server)')
+        subprocess.run(
+            ['mariadb-install-db', '--no-defaults', f'--user={self.user}',
+             f'--datadir={self.data / "data"}', '--skip-test-db',
+             '--auth-root-authentication-method=normal'],
+            check=True, capture_output=True, cwd=self.data)
+
+    def command(self) -> list[str]:
+        program = shutil.which('mariadbd', path='/usr/sbin:/usr/libexec')
+        assert program
+        return [program, '--no-defaults', f'--datadir={self.data / "data"}',
+                f'--port={self.port}', '--bind-address=127.0.0.1',
+                f'--socket={self.data / "socket"}',
+                f'--pid-file={self.data / "pid"}',
+                '--innodb-flush-log-at-trx-commit=0',
+                '--innodb-buffer-pool-size=64M']
+
+
+KINDS: Mapping[str, type[Own]] = {'postgresql': PostgreSQL, 'mysql': MariaDB}
+
+
+def until(true: object, told: object = None,
+          patience: float = PATIENCE) -> None:
+    """Return when ``true()`` holds; ``told()`` says why it does not."""
+    assert callable(true)
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, told() if callable(told) else true
+        time.sleep(0.02)

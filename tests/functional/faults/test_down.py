@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database server is not there, comes back, or was restarted (D01, D02).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.faults.own import Own, until
+from tests.functional.harness import Daemon, Reply
+
+
+def post(daemon: Daemon, name: str) -> Reply:
+    return daemon.request('POST', '/v1/racks', {'rack': {'name': name}})
+
+
+def names(server: Own, url: sa.URL) -> list[str]:
+    with server.asked(url) as connection:
+        return sorted(connection.scalars(sa.text('SELECT name FROM r_racks')))
+
+
+def is_unavailable(reply: Reply) -> bool:
+    return (reply.status == 503
+            and int(reply.headers['Retry-After']) <= 2
+            and reply.json['errors'][0]['code'] == 'pileus.unavailable')
+
+
+def test_a_start_without_its_database_says_so_in_a_line(server, configured):
+    """D01."""
+    directory = configured(DEFAULT={'debug': False})
+    server.stop()
+    daemon = Daemon(directory)
+    daemon.launch()
+    assert daemon.ended() == 1
+    assert '[database] connection: ' in daemon.output
+    assert 'cannot be used: ' in daemon.output
+    assert 'Traceback' not in daemon.output
+
+
+def test_a_start_waits_for_its_database_if_told_to(server, configured):
+    """D01."""
+    directory = configured({'max_retries': -1, 'retry_interval': 1})
+    server.stop()
+    daemon = Daemon(directory)
+    daemon.launch()
+    try:
+        until(lambda: 'trying again in 1 seconds' in daemon.output,
+              lambda: daemon.output)
+        server.start()
+        daemon.wait_for('READY=1')
+        assert daemon.request('GET', '/v1/racks').status == 200
+    finally:
+        daemon.stop()
+
+
+def test_what_is_refused_while_it_is_down_is_not_stored(server, url, running):
+    """D01: and what is acknowledged is, with no restart of ours."""
+    replies: dict[str, Reply] = {}
+    over = threading.Event()
+
+    def client(number: int) -> None:
+        turn = 0
+        while not over.is_set():
+            name = f'c{number}-{turn}'
+            replies[name] = post(running, name)
+            turn += 1
+
+    def count(status: int) -> int:
+        return sum(one.status == status for one in list(replies.values()))
+
+    with ThreadPoolExecutor(4) as clients:
+        work = [clients.submit(client, number) for number in range(4)]
+        try:
+            until(lambda: count(201) >= 10)
+            server.stop()
+            until(lambda: count(503) >= 10)
+            before = count(201)
+            server.start()
+            until(lambda: count(201) >= before + 10)
+        finally:
+            over.set()
+        for one in work:
+            one.result()
+    refused = {name: one for name, one in replies.items()
+               if one.status != 201}
+    assert all(map(is_unavailable, refused.values()))
+    assert names(server, url) == sorted(replies.keys() - refused.keys())
+
+
+def test_connections_that_a_restart_broke_are_nobodys_trouble(
+        server, url, running):
+    """D02: of the pool's stale connections no client hears."""
+    assert post(running, 'r1').status == 201
+    server.restart()
+    assert running.request('GET', '/v1/racks').status == 200
+    server.restart()
+    assert post(running, 'r2').status == 201
+    assert names(server, url) == ['r1', 'r2']
+
+
+def test_a_restart_inside_a_transaction_leaves_nothing_of_it(
+        server, url, running, failing: Callable[[str], None]):
+    """D02."""
+    failing('before_commit=sleep 3')
+    with ThreadPoolExecutor(1) as clients:
+        asked = clients.submit(post, running, 'r1')
+        until(lambda: 'failpoint before_commit' in running.output)
+        server.restart()
+        assert is_unavailable(asked.result())
+    assert names(server, url) == []
+    failing('')
+    assert post(running, 'r1').status == 201
+    assert names(server, url) == ['r1']
+
+
+@pytest.mark.parametrize(('place', 'stored'), [
+    ('before_commit', []), ('after_commit_before_reply', ['r1'])])
+def test_a_worker_that_dies_leaves_the_write_whole_or_none_of_it(
+        server, url, running, failing, place, stored):
+    """S06, D08."""
+    failing(f'{place}=kill')
+    with pytest.raises(OSError):
+        post(running, 'r1')
+    failing('')
+    until(running.workers)
+    running.reload()
+    assert running.request('GET', '/v1/racks').status == 200
+    assert names(server, url) == stored

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who writes is killed again and again (D08): whatever was acknowledged is
+there, and every record has all that belongs to it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.databases import written
+from tests.functional.faults import writing
+from tests.functional.faults.own import KINDS, until
+from tests.functional.harness import config_dir, database
+
+KILLS = 25
+
+
+@pytest.fixture(params=['sqlite', *KINDS])
+def directory(request: pytest.FixtureRequest,
+              tmp_path: Path) -> Iterator[Path]:
+    if request.param == 'sqlite':
+        yield config_dir(tmp_path)
+        return
+    server = KINDS[request.param]()
+    try:
+        yield config_dir(tmp_path, conf={'database': {
+            'connection': written(server.database())}})
+    finally:
+        server.close()
+
+
+@pytest.mark.timeout(240)
+def test_what_was_acknowledged_outlives_who_did_it_and_is_whole(
+        directory, tmp_path):
+    """D08."""
+    notes = tmp_path / 'notes'
+    notes.touch()
+    # Each is a fork of one process that has read all modules already.
+    forks = multiprocessing.get_context('forkserver')
+    forks.set_forkserver_preload([writing.__name__, 'api.app'])
+    for number in range(KILLS):
+        enough = len(notes.read_bytes().splitlines()) + 3
+        writer = forks.Process(target=writing.write, args=(
+            directory, notes, f'w{number}'))
+        writer.start()
+        try:
+            until(lambda: len(notes.read_bytes().splitlines())
+                  >= enough or not writer.is_alive())  # noqa: B023
+        finally:
+            writer.kill()
+            writer.join()
+        assert writer.exitcode == -9
+    whole(directory, set(notes.read_text().splitlines()))
+
+
+def whole(directory: Path, made: set[str]) -> None:
+    with database(directory).connect() as connection:
+        def told(statement: str) -> list[tuple[object, ...]]:
+            return [tuple(map(str, row)) for row in
+                    connection.execute(sa.text(statement))]
+        hosts = told('SELECT id, name FROM r_hosts')
+        assert made <= {name for _, name in hosts}
+        assert sorted(told('SELECT record_id, tag FROM pileus_tags')) == (
+            sorted(hosts))
+        ids = sorted((id,) for id, _ in hosts)
+        assert sorted(told('SELECT record_id FROM pileus_revisions')) == ids
+        assert told('SELECT used FROM pileus_usage') == [(str(len(ids)),)]
+        assert (told('SELECT n FROM pileus_counter')
+                == told('SELECT MAX(number) FROM pileus_revisions'))
+        if connection.dialect.name == 'sqlite':
+            assert told('PRAGMA integrity_check') == [('ok',)]

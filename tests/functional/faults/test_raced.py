@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions that wait for each other in a ring, or for one that does not
+end (D05): one is undone, and run again as a whole.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from service import config
+from service.domain.errors import Unavailable
+from service.storage import engine
+from service.storage.engine import Transactions
+
+ADD = sa.text('UPDATE sums SET n = n + 1 WHERE id = :id')
+
+
+@pytest.fixture
+def connected(configured) -> Iterator[sa.Engine]:
+    made = engine.connect(config.load(['--config-dir', str(configured({
+        'lock_timeout': 1}))]))
+    with made.begin() as connection:
+        connection.exec_driver_sql(
+            'CREATE TABLE sums (id INTEGER PRIMARY KEY, n INTEGER)')
+        connection.exec_driver_sql('INSERT INTO sums VALUES (1, 0), (2, 0)')
+    yield made
+    made.dispose()
+
+
+def sums(connected: sa.Engine) -> list[int]:
+    with connected.connect() as connection:
+        return list(connection.scalars(sa.text(
+            'SELECT n FROM sums ORDER BY id')))
+
+
+def test_of_two_in_a_deadlock_one_runs_again(connected):
+    both = threading.Barrier(2)
+    runs = []
+
+    def crossing(first: int, second: int) -> None:
+        def work(connection: sa.Connection) -> None:
+            connection.execute(ADD, {'id': first})
+            runs.append(first)
+            if runs.count(first) == 1:
+                both.wait(20)
+            connection.execute(ADD, {'id': second})
+        Transactions(connected).write(work)
+
+    with ThreadPoolExecutor(2) as threads:
+        for one in [threads.submit(crossing, 1, 2),
+                    threads.submit(crossing, 2, 1)]:
+            one.result()
+    assert sums(connected) == [2, 2]
+    assert len(runs) > 2
+
+
+def test_a_lock_that_is_let_go_in_time_is_got(connected):
+    with connected.connect() as other:
+        other.execute(ADD, {'id': 1})
+        runs = []
+
+        def work(connection: sa.Connection) -> None:
+            runs.append(1)
+            if len(runs) == 2:
+                other.rollback()
+            connection.execute(ADD, {'id': 1})
+        Transactions(connected).write(work)
+    assert (sums(connected), len(runs)) == ([1, 0], 2)
+
+
+def test_one_that_is_not_let_go_is_given_up(connected):
+    with connected.connect() as other:
+        other.execute(ADD, {'id': 1})
+        with pytest.raises(Unavailable):
+            Transactions(connected, patience=0.5).write(
+                lambda connection: connection.execute(ADD, {'id': 1}))
+        other.rollback()
+    assert sums(connected) == [0, 0]
+
+
+def test_a_serialization_failure_is_run_again(connected):
+    strict = connected.execution_options(isolation_level='SERIALIZABLE')
+    both, runs = threading.Barrier(2), []
+
+    def copying(target: int, source: int) -> None:
+        def work(connection: sa.Connection) -> None:
+            n = connection.scalar(sa.text(
+                'SELECT n FROM sums WHERE id = :id'), {'id': source})
+            runs.append(target)
+            if runs.count(target) == 1:
+                both.wait(20)
+            connection.execute(sa.text(
+                'UPDATE sums SET n = :n WHERE id = :id'),
+                {'n': n + 1, 'id': target})
+        Transactions(strict).write(work)
+
+    with ThreadPoolExecutor(2) as threads:
+        for one in [threads.submit(copying, 1, 2),
+                    threads.submit(copying, 2, 1)]:
+            one.result()
+    assert sorted(sums(connected)) == [1, 2]
+    assert len(runs) > 2

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pileus and a real Keystone, one of each for all the tests here.
+
+``tokens`` has a token of each kind of caller there is: ``admin``,
+``member`` and ``reader`` of the project alpha, ``other_member`` of beta,
+``other_admin`` of beta, ``system_reader``, ``system_admin``,
+``domain_admin``, ``unscoped``, and what is none: ``expired``, ``garbage``.
+``daemon`` is ``pileus-api`` with ``auth_strategy = keystone``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.functional.harness import Daemon, config_dir
+from tests.functional.keystone.identity import PASSWORD, Keystone
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for one in items:
+        if one.path.is_relative_to(HERE):
+            one.add_marker(pytest.mark.keystone)
+            # The first waits for a Keystone to be made.
+            one.add_marker(pytest.mark.timeout(300))
+
+
+class Cloud:
+    """The Keystone, and the ids of what it was given."""
+
+    def __init__(self, keystone: Keystone) -> None:
+        self.keystone = keystone
+        self.projects = {
+            name: keystone.asked('project', '/projects', name=name)['id']
+            for name in ('alpha', 'beta', 'service')}
+        alpha, beta, service = (f'projects/{one}'
+                                for one in self.projects.values())
+        self.users = {name: keystone.user(name, roles)
+                      for name, roles in {
+            'alice': {alpha: 'admin'},
+            'mary': {alpha: 'member'},
+            'rita': {alpha: 'reader'},
+            'otto': {beta: 'member'},
+            'olga': {beta: 'admin'},
+            'sam': {'system': 'reader'},
+            'sue': {'system': 'admin'},
+            'dora': {'domains/default': 'admin'},
+            'nick': {},
+            'pileus': {service: 'service'},
+        }.items()}
+        self.service: str = keystone.asked(
+            'service', '/services', type='pileus', name='pileus')['id']
+
+    @contextlib.contextmanager
+    def catalogued(self, url: str) -> Iterator[None]:
+        """The catalogue of every token says that Pileus is at ``url``."""
+        made = self.keystone.asked(
+            'endpoint', '/endpoints', interface='public', region='RegionOne',
+            service_id=self.service, url=f'{url}/v1')
+        yield
+        self.keystone.admin.delete(f'/endpoints/{made["id"]}')
+
+    def conf(self) -> dict[str, dict[str, object]]:
+        """The options of a Pileus that asks this Keystone."""
+        return {'api': {'auth_strategy': 'keystone'},
+                'keystone_authtoken': {
+                    'auth_type': 'password', 'auth_url': self.keystone.url,
+                    'username': 'pileus', 'password': PASSWORD,
+                    'user_domain_id': 'default', 'project_name': 'service',
+                    'project_domain_id': 'default',
+                    # A busy machine is no outage.
+                    'http_connect_timeout': 60}}
+
+
+@pytest.fixture(scope='session')
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    if importlib.util.find_spec('keystone') is None:
+        pytest.skip('keystone is not installed; tox -e functional-keystone '
+                    'has it')
+    with Keystone(tmp_path_factory.mktemp('identity')) as running:
+        yield Cloud(running)
+        running.admin.session.session.close()
+
+
+@pytest.fixture(scope='session')
+def keystone(cloud: Cloud) -> Keystone:
+    return cloud.keystone
+
+
+@pytest.fixture(scope='session')
+def tokens(cloud: Cloud) -> Mapping[str, str]:
+    """A token of each persona."""
+    ask = cloud.keystone.token
+    return {
+        'admin': ask('alice', 'alpha'),
+        'member': ask('mary', 'alpha'),
+        'reader': ask('rita', 'alpha'),
+        'other_member': ask('otto', 'beta'),
+        'other_admin': ask('olga', 'beta'),
+        'system_reader': ask('sam', system_scope='all'),
+        'system_admin': ask('sue', system_scope='all'),
+        'domain_admin': ask('dora', domain_id='default'),
+        'unscoped': ask('nick', unscoped=True),
+        'service': ask('pileus', 'service'),
+        'expired': cloud.keystone.expired(cloud.users['mary'],
+                                          cloud.projects['alpha']),
+        'garbage': 'gAAAAABnonsense-that-no-key-has-signed',
+    }
+
+
+@pytest.fixture(scope='module')
+def daemon(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+           ) -> Iterator[Daemon]:
+    """``pileus-api`` with the shipped types, asking the Keystone."""
+    directory = config_dir(tmp_path_factory.mktemp('daemon'),
+                           conf=cloud.conf())
+    with Daemon(directory) as running, cloud.catalogued(running.url):
+        yield running

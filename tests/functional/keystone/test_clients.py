@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clients of a cloud: a password, the catalogue, and so to Pileus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import openstack
+import pytest
+from keystoneauth1 import adapter, exceptions
+from openstack import warnings as told
+
+from tests.functional.harness import Daemon
+from tests.functional.keystone.conftest import Cloud
+from tests.functional.keystone.identity import PASSWORD
+
+# The SDK warns of its own metrics library.
+pytestmark = pytest.mark.filterwarnings(
+    f'ignore::{told.__name__}.{told.RemovedInSDK60Warning.__name__}')
+
+
+@pytest.fixture
+def service(cloud: Cloud, daemon: Daemon) -> Iterator[adapter.Adapter]:
+    """keystoneauth, which knows where Keystone is, and nothing else."""
+    opened = cloud.keystone.session('mary', 'alpha')
+    yield adapter.Adapter(opened, service_type='pileus', interface='public',
+                          region_name='RegionOne')
+    opened.session.close()
+
+
+def test_keystoneauth_finds_the_service_by_the_catalogue(service, daemon):
+    """DISC-6 DISC-9: the endpoint is the root; it goes on to /v1."""
+    data = service.get_endpoint_data()
+    assert data.url == f'{daemon.url}/v1/'
+    assert data.max_microversion is not None
+
+
+def test_keystoneauth_reads_and_writes(service):
+    made = service.post('/hosts', json={
+        'host': {'name': 'by-ksa', 'serial': 'BY-KSA'}}).json()['host']
+    assert service.get(f'/hosts/{made["id"]}').json()['host'] == made
+    assert service.delete(f'/hosts/{made["id"]}').status_code == 204
+    with pytest.raises(exceptions.NotFound):
+        service.get(f'/hosts/{made["id"]}')
+
+
+def test_keystoneauth_gets_a_new_token_after_a_401(service, cloud, daemon):
+    """A token that was revoked while it was in use costs no error."""
+    first = service.get_token()
+    cloud.keystone.admin.delete('/auth/tokens',
+                                headers={'X-Subject-Token': first})
+    assert service.get('/hosts').status_code == 200
+    assert service.get_token() != first
+
+
+def test_keystoneauth_tells_what_may_not_be(service):
+    with pytest.raises(exceptions.Forbidden) as caught:
+        service.post('/racks', json={'rack': {'name': 'r1'}})
+    assert caught.value.request_id.startswith('req-')
+
+
+def test_openstacksdk_logs_in_and_asks(cloud, daemon):
+    """INT-1: by a cloud's usual settings, with no endpoint among them."""
+    cloud_of_mary = openstack.connect(
+        load_yaml_config=False, load_envvars=False, region_name='RegionOne',
+        auth={'auth_url': cloud.keystone.url, 'username': 'mary',
+              'password': PASSWORD, 'project_name': 'alpha',
+              'user_domain_id': 'default', 'project_domain_id': 'default'})
+    try:
+        client = adapter.Adapter(cloud_of_mary.session,
+                                 service_type='pileus', interface='public')
+        assert client.get('/hosts').json()['hosts'] == []
+        assert (cloud_of_mary.current_project_id
+                == cloud.projects['alpha'])
+    finally:
+        cloud_of_mary.close()

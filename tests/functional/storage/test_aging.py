@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is old enough goes, and nothing else, on every database."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.commands import manage
+from service.domain import instants
+from service.storage import aging
+from service.storage.aging import Keep
+from tests.functional import harness
+from tests.functional.storage import racing
+from tests.functional.storage.racing import World
+
+DESK = {'desk': '''
+name: desk
+plural: desks
+properties: {place: {type: string}}
+'''}
+NOW = '2026-06-30T12:00:00.000000Z'
+
+
+@pytest.fixture
+def world(database: sa.Engine, tmp_path: Path) -> Iterator[World]:
+    with racing.world(database.url, tmp_path, DESK) as made:
+        yield made
+
+
+def ago(days: float, now: str = NOW) -> str:
+    return instants.read((datetime.fromisoformat(now)
+                          - timedelta(days=days)).isoformat())
+
+
+def told(world: World, *deeds: tuple[str, str, float]) -> None:
+    """Revisions of records: of which, what was done, how many days ago."""
+    columns = world.tables.core.revisions
+    with world.engine.begin() as connection:
+        connection.execute(sa.insert(columns), [{
+            'number': number, 'type': 'desk', 'record_id': _id(name),
+            'record_generation': 1, 'action': action, 'document': {},
+            'at': ago(days)} for number, (name, action, days)
+            in enumerate(deeds, 1)])
+
+
+def _id(name: str) -> str:
+    return f'00000000-0000-4000-8000-{ord(name):0>12}'
+
+
+def left(world: World) -> list[int]:
+    column = world.tables.core.revisions.c.number
+    return [row[0] for row in world.rows(sa.select(column).order_by(column))]
+
+
+def swept(world: World, days: int, last: int, **how: Any) -> int:
+    """How many the last of all bits says were removed."""
+    done = [0, *(one.removed for one in aging.revisions(
+        world.engine, Keep(days, last), NOW, **how))]
+    return done[-1]
+
+
+HISTORY = (('a', 'create', 90), ('a', 'update', 80), ('b', 'create', 75),
+           ('a', 'update', 70), ('b', 'delete', 60), ('a', 'update', 3),
+           ('c', 'create', 50), ('d', 'create', 45), ('d', 'delete', 2),
+           ('d', 'create', 1))
+
+
+@pytest.mark.parametrize(('days', 'last', 'gone'), [
+    (0, 1, set()), (100, 1, set()), (30, 1, {1, 2, 3, 4, 5, 8}),
+    (30, 2, {1, 2, 3, 5, 8}), (30, 3, {1, 3, 5}), (30, 4, {3, 5}),
+    (65, 1, {1, 2, 3, 4}), (78, 1, {1, 2}), (55, 10, {3, 5})])
+def test_what_goes_is_old_and_not_among_the_last(world, days, last, gone):
+    """The last of a record that is there always stays; of a deleted one all
+    go, but not before its end is old enough itself."""
+    told(world, *HISTORY)
+    assert swept(world, days, last, dry_run=True) == len(gone)
+    assert len(left(world)) == len(HISTORY)
+    assert swept(world, days, last) == len(gone)
+    assert left(world) == sorted(set(range(1, 11)) - gone)
+    assert swept(world, days, last) == 0
+
+
+def test_a_type_and_another_may_have_the_same_id(world):
+    told(world, ('a', 'create', 90), ('a', 'update', 80))
+    revisions = world.tables.core.revisions
+    with world.engine.begin() as connection:
+        connection.execute(sa.update(revisions).where(
+            revisions.c.number == 2).values(type='lamp'))
+    assert swept(world, 30, 1) == 0
+
+
+def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
+    """In bits of every size, as one look at all of it would."""
+    source = random.Random(5)
+    deeds = sorted((
+        (source.choice('abcdefgh'), source.choice(
+            ('update', 'update', 'update', 'delete')), source.uniform(0, 99))
+        for _ in range(300)), key=lambda one: -one[2])
+    told(world, *deeds)
+    monkeypatch.setattr(aging, 'BATCH', 7)
+    expected = set(left(world)) - _gone(deeds, 40, 3)
+    assert 0 < len(expected) < 300
+    swept(world, 40, 3)
+    assert set(left(world)) == expected
+
+
+def _gone(deeds: list[tuple[str, str, float]], days: int,
+          last: int) -> set[int]:
+    of: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
+    for number, (name, action, age) in enumerate(deeds, 1):
+        of[name].append((number, action, age))
+    gone = set()
+    for all_of_it in of.values():
+        _, action, age = all_of_it[-1]
+        over = action == 'delete' and age > days
+        rest = all_of_it if over else all_of_it[:-last]
+        gone |= {number for number, _, age in rest if age > days}
+    return gone
+
+
+def test_who_writes_meanwhile_is_neither_lost_nor_stopped(world, monkeypatch):
+    """The records' own revisions are all younger, and all stay."""
+    told(world, *(('a', 'update', 90) for _ in range(150)))
+    with world.engine.begin() as connection:
+        connection.execute(sa.update(world.tables.core.counter).values(n=150))
+    monkeypatch.setattr(aging, 'BATCH', 5)
+    with ThreadPoolExecutor(9) as threads:
+        removed = threads.submit(
+            swept, world, 30, 1)
+        made = [threads.submit(_write, world) for _ in range(8)]
+        wrote = sum(one.result() for one in made)
+        assert removed.result() == 149
+    assert left(world) == [150, *range(151, 151 + wrote)]
+
+
+def _write(world: World) -> int:
+    id = world.make('desk', place='here')
+    for place in 'abcd':
+        world.change('desk', id, place=place)
+    return 5
+
+
+# The commands
+
+def manage_told(world: World, capsys: pytest.CaptureFixture[str],
+                *words: str) -> tuple[str, str]:
+    assert manage.main(['--config-dir', str(world.directory), *words]) == 0
+    return capsys.readouterr()
+
+
+@pytest.fixture
+def old(world: World) -> World:
+    """Forty old revisions, and keys of yesterday's yesterday and of now."""
+    told(world, *(('a', 'update', 9000) for _ in range(40)))
+    with world.engine.begin() as connection:
+        connection.execute(sa.insert(world.tables.core.keys), [{
+            'scope': f'{number}', 'body_hash': '', 'status': 201,
+            'headers': [], 'body': '', 'at': at} for number, at in enumerate(
+            [ago(2, instants.now())] * 7 + [instants.now()])])
+    return world
+
+
+def configure(world: World, **options: int) -> None:
+    harness.configure(world.directory, {'history': options})
+
+
+def test_revisions_are_kept_for_ever_unless_told_otherwise(old, capsys):
+    said, _ = manage_told(old, capsys, 'history', 'purge')
+    assert said == ('0 revisions removed.\n[history] keep_days is 0: '
+                    'revisions are kept for ever.\n')
+    assert len(left(old)) == 40
+
+
+def test_a_dry_run_says_how_many_and_removes_none(old, capsys):
+    configure(old, keep_days=30)
+    said, progress = manage_told(old, capsys, 'history', 'purge', '--dry-run')
+    assert said == '30 revisions would be removed.\n'
+    assert progress == ('pileus-manage: revisions: 40 looked at, 30 old '
+                        'enough\n')
+    said, _ = manage_told(old, capsys, 'purge', '--dry-run')
+    assert said == ('30 revisions and 7 idempotency keys would be removed.\n')
+    assert len(left(old)) == 40
+
+
+def test_purge_removes_all_that_is_old_enough(old, capsys):
+    configure(old, keep_days=30, keep_last=1)
+    said, _ = manage_told(old, capsys, 'purge', '--format', 'json')
+    assert json.loads(said) == {'dry_run': False, 'revisions': 39,
+                                'idempotency_keys': 7}
+    assert left(old) == [40]
+    said, _ = manage_told(old, capsys, 'purge')
+    assert said == '0 revisions and 0 idempotency keys removed.\n'
+
+
+def test_a_database_that_cannot_be_asked_is_named(tmp_path, capsys):
+    directory = harness.config_dir(tmp_path, conf={'database': {
+        'connection': f'sqlite:///{tmp_path}/none.sqlite'}})
+    assert manage.main(['--config-dir', str(directory), 'purge']) == 2
+    assert 'none.sqlite: there is no such file' in capsys.readouterr().err
+    assert not (tmp_path / 'none.sqlite').exists()
+    (tmp_path / 'none.sqlite').touch()
+    harness.configure(directory, {'history': {'keep_days': 1}})
+    assert manage.main(['--config-dir', str(directory), 'purge']) == 2
+    assert 'cannot be used' in capsys.readouterr().err

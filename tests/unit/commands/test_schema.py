@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pileus-manage schema as an operator or a script meets it."""
+
+import json
+import sqlite3
+
+import pytest
+
+from service.commands import manage
+
+BOOK = '''
+name: book
+plural: books
+scope: cloud
+properties: {title: {type: string}%s}
+'''
+
+
+@pytest.fixture
+def directory(tmp_path):
+    (tmp_path / 'resources.d').mkdir()
+    (tmp_path / 'pileus.conf').write_text('[DEFAULT]\nstate_path = state\n')
+    declare(tmp_path)
+    return tmp_path
+
+
+def declare(directory, more=''):
+    (directory / 'resources.d' / 'book.yaml').write_text(BOOK % more)
+
+
+def run(directory, capsys, *words):
+    status = manage.main(['--config-dir', str(directory), 'schema', *words])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def steps(directory, capsys):
+    status, out, _ = run(directory, capsys, 'plan', '--format', 'json')
+    return status, json.loads(out)['steps']
+
+
+def fill(directory, *titles):
+    with sqlite3.connect(directory / 'state' / 'pileus.sqlite') as books:
+        for number, title in enumerate(titles):
+            books.execute(
+                "INSERT INTO r_books VALUES (?, 1, '2026', '2026', '[]', "
+                "'{}', ?)", (f'id-{number}', title))
+
+
+def test_a_plan_names_the_core_tables_and_the_types(directory, capsys):
+    status, found = steps(directory, capsys)
+    assert status == 1
+    assert [one['name'] for one in found] == ['database', 'book']
+    assert found[1]['what'] == 'is new'
+    assert found[1]['class'] == 'online'
+    assert found[1]['ddl'][0].startswith('CREATE TABLE r_books (')
+    assert (found[1]['broken_rows'], found[1]['sample_ids'],
+            found[1]['refused']) == (0, [], None)
+
+
+def test_a_plan_changes_nothing(directory, capsys):
+    assert steps(directory, capsys) == steps(directory, capsys)
+
+
+def test_an_apply_tells_what_it_does_and_a_second_plan_is_empty(
+        directory, capsys):
+    status, out, err = run(directory, capsys, 'apply')
+    assert (status, out.splitlines()) == (0, [
+        'STEP  CHANGE  CLASS   BREAKS IT',
+        'book  is new  online',
+        'Generation 1 is served.'])
+    assert err.splitlines() == ['1 of 1: book: is new (online)']
+    assert run(directory, capsys, 'plan') == (
+        0, 'The tables are as the type files say.\n', '')
+    assert steps(directory, capsys) == (0, [])
+    assert run(directory, capsys, 'apply') == (
+        0, 'The tables are as the type files say.\n'
+           'Generation 1 is served.\n', '')
+
+
+def test_a_table_for_people_has_the_statements_below(directory, capsys):
+    run(directory, capsys, 'apply')
+    declare(directory, ', pages: {type: integer}')
+    assert run(directory, capsys, 'plan') == (1, (
+        'STEP        CHANGE  CLASS   BREAKS IT\n'
+        'book.pages  is new  online\n'
+        'ALTER TABLE r_books ADD COLUMN pages BIGINT;\n'), '')
+
+
+def test_what_is_refused_is_told_a_line_each_and_nothing_is_done(
+        directory, capsys):
+    declare(directory, ', pages: {type: integer}')
+    run(directory, capsys, 'apply')
+    declare(directory, ', sheets: {type: integer}')
+    status, out, err = run(directory, capsys, 'apply')
+    assert (status, out) == (1, '')
+    assert err.splitlines() == [
+        'refused: book.pages: is dropped, with its values: declare it, or '
+        'say "pages: {dropped: true}" if its values may go',
+        'nothing was done']
+    declare(directory, ', pages: {type: integer}')
+    assert steps(directory, capsys) == (0, [])
+
+
+def test_records_that_break_a_rule_are_counted_and_named(directory, capsys):
+    run(directory, capsys, 'apply')
+    fill(directory, *'aabbccdd', 'e')
+    declare(directory)
+    file = directory / 'resources.d' / 'book.yaml'
+    file.write_text(file.read_text() + 'unique: [[title]]\n')
+    status, found = steps(directory, capsys)
+    unique = next(one for one in found if one['name'] == 'book.unique')
+    assert (status, unique['broken_rows'], unique['sample_ids']) == (
+        1, 8, [f'id-{number}' for number in range(5)])
+    assert unique['refused'] == (
+        '8 records break it (id-0, id-1, id-2, id-3, id-4, ...); mend them '
+        'first')
+
+
+def test_records_may_be_left_to_break_a_rule_of_values(directory, capsys):
+    run(directory, capsys, 'apply')
+    fill(directory, 'long')
+    file = directory / 'resources.d' / 'book.yaml'
+    file.write_text(file.read_text().replace('string}', 'string, enum: [a]}'))
+    status, _, err = run(directory, capsys, 'apply')
+    assert status == 1
+    assert 'refused: book.title: enum turns from [] to [{"const": "a", ' in err
+    assert '1 records break it (id-0)' in err
+    assert '--keep-broken lets them stay' in err
+    status, out, _ = run(directory, capsys, 'apply', '--keep-broken')
+    assert (status, out.splitlines()[-1]) == (0, 'Generation 2 is served.')
+
+
+def test_a_mistake_in_a_file_is_no_plan(directory, capsys):
+    declare(directory, ', pages: {type: integre}')
+    status, out, err = run(directory, capsys, 'plan')
+    assert (status, out) == (2, '')
+    assert err.startswith('pileus-manage: book.yaml: properties.pages')
+
+
+def test_a_database_that_does_not_answer_is_named(directory, capsys):
+    (directory / 'state').mkdir()
+    (directory / 'state' / 'pileus.sqlite').write_bytes(b'no database' * 99)
+    for verb in ('plan', 'apply'):
+        status, out, err = run(directory, capsys, verb)
+        assert (status, out) == (2, '')
+        assert 'file is not a database' in err
+
+
+def test_a_type_that_was_dropped_takes_its_tags_and_counts(directory, capsys):
+    run(directory, capsys, 'apply')
+    with sqlite3.connect(directory / 'state' / 'pileus.sqlite') as core:
+        core.execute("INSERT INTO pileus_tags VALUES ('book', 'id', 'red')")
+        core.execute("INSERT INTO pileus_usage VALUES ('p', 'book', 3)")
+    file = directory / 'resources.d' / 'book.yaml'
+    file.write_text('{name: book, dropped: true}')
+    assert run(directory, capsys, 'apply')[0] == 0
+    with sqlite3.connect(directory / 'state' / 'pileus.sqlite') as core:
+        for table in ('pileus_tags', 'pileus_usage'):
+            assert core.execute(f'SELECT * FROM {table}').fetchall() == []
+    file.unlink()
+    assert steps(directory, capsys) == (0, [])
