@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from service.domain.query import Filter, Query, Tags
 from service.storage import orders
+from service.storage.columns import MYSQL
 from service.storage.orders import Arm, Column, Condition, Key
 from service.storage.tables import TYPE
 
@@ -42,10 +43,12 @@ def select(table: sa.Table, tags: sa.Table, query: Query,
         keys, wanted = tuple(key.turned() for key in keys), (table.c.id,)
     arms = [Arm(())] if marker is None else orders.after(keys, marker)
     merging = len(arms) > 1
-    reads = [_read(_with(wanted, keys) if merging else wanted,
-                   _conditions(table, tags, query, project_id), arm,
-                   _ordered(table, query, project_id, keys, arm),
-                   ).limit(query.limit + 1) for arm in arms]
+    reads = [_hinted(_read(
+        _with(wanted, keys) if merging else wanted,
+        _conditions(table, tags, query, project_id), arm,
+        _ordered(table, query, project_id, keys, arm),
+        ).limit(query.limit + 1), table, query, project_id, keys, arm)
+        for arm in arms]
     if not merging:
         return reads[0]
     return _merged(reads, wanted, keys).limit(query.limit + 1)
@@ -67,6 +70,25 @@ def _read(wanted: Sequence[Column], where: Iterable[Condition], arm: Arm,
           order: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
     return sa.select(*wanted).where(
         *where, *arm.conditions).order_by(*order)
+
+
+def _hinted(read: sa.Select[Any], table: sa.Table, query: Query,
+            project_id: str | None, keys: Sequence[Key],
+            arm: Arm) -> sa.Select[Any]:
+    """PERF: among nulls MariaDB forgets the index that has them in order.
+
+    It takes one by what is sorted by after them and looks at every row of it:
+    half a second for a page where one host in a hundred had no rack.
+    """
+    names = [*(one.name for one in _owner(table, project_id)),
+             *(key.column.name for key in keys)]
+    index = next((one for one in table.indexes
+                  if one.columns.keys()[:len(names)] == names), None)
+    if not arm.settled or query.filters or query.tags.count or index is None:
+        return read
+    for dialect in MYSQL:
+        read = read.with_hint(table, f'FORCE INDEX ({index.name})', dialect)
+    return read
 
 
 def _ordered(table: sa.Table, query: Query, project_id: str | None,

@@ -19,17 +19,35 @@ HERE = Path(__file__).parent
 #: some bring each database themselves.
 ONCE = frozenset({
     'clients', 'faults', 'http', 'keystone', 'process', 'storage',
+    'test_audit.py', 'test_backup.py', 'test_bad_input.py',
     'test_conformance_rows.py', 'test_conformance_walks.py', 'test_cors.py',
-    'test_golden.py', 'test_hostile_bodies.py', 'test_lost_database.py',
-    'test_openapi.py', 'test_peer_run.py', 'test_readme.py',
-    'test_reliability_rows.py'})
+    'test_evolved_types.py', 'test_generations.py', 'test_golden.py',
+    'test_hostile_bodies.py',
+    'test_hostile_requests.py', 'test_identity_start.py',
+    'test_linearizable.py', 'test_lost_database.py', 'test_machine.py',
+    'test_matrix.py', 'test_openapi.py', 'test_own_routes.py',
+    'test_peer_run.py', 'test_policy_reload.py', 'test_policy_tools.py',
+    'test_probes.py', 'test_quota_races.py', 'test_readme.py',
+    'test_redirects.py', 'test_reliability_rows.py', 'test_rollout.py',
+    'test_secrets.py', 'test_unified_limits.py'})
+
+
+#: Races, kills and failing servers: minutes each, in an environment of their
+#: own.
+FAULTS = frozenset({
+    'test_linearizable.py', 'test_quota_races.py', 'test_rollout.py',
+    'test_schema_faults.py'})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if (item.path.is_relative_to(HERE)
-                and item.path.relative_to(HERE).parts[0] in ONCE):
+        if not item.path.is_relative_to(HERE):
+            continue
+        room = item.path.relative_to(HERE).parts[0]
+        if room in ONCE:
             item.add_marker(pytest.mark.once)
+        if room == 'faults' or item.path.name in FAULTS:
+            item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -131,7 +131,9 @@ def test_keystone_itself_may_be_away(tmp_path):
 
 
 def test_the_daemon_ends_with_1_before_it_listens(tmp_path):
-    daemon = Daemon(directory(tmp_path, 'http_basic'))
+    made = directory(tmp_path, 'http_basic')
+    configure(made, {'DEFAULT': {'debug': False}})
+    daemon = Daemon(made)
     daemon.launch()
     assert daemon.ended() == 1
     assert daemon.output.splitlines()[-1].startswith(

@@ -61,9 +61,11 @@ class Load:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """With both workers there: it is ready with the first."""
     directory = config_dir(tmp_path, conf={'api': {'workers': 2}})
     (directory / 'policy.yaml').write_text(OPEN)
     with Daemon(directory) as running:
+        until(lambda: running.output.count('Serving the resource types') == 2)
         yield running
 
 
@@ -111,7 +113,7 @@ def test_edits_under_load(daemon):
             before = len(complaints(daemon))
             write(daemon, text)
             until(lambda before=before: len(complaints(daemon)) > before)
-            assert {made(daemon) for _ in range(5)} == {200}
+            assert {made(daemon) for _ in range(5)} == {200}, text
             lines = complaints(daemon)[before:]
             assert [one for one in lines
                     if told not in one or ' ERROR ' not in one] == []

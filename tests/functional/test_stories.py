@@ -81,8 +81,9 @@ SERVED: Mapping[str, Callable[
     [Path], contextlib.AbstractContextManager[Target]]] = {
         'in process': in_process, 'daemon': daemon, 'gunicorn': gunicorn}
 
-#: Marks of a way to serve, by which a run leaves it out or has it alone.
-MARKED = {'gunicorn': pytest.mark.gunicorn}
+#: Marks of a way to serve, by which a run leaves it out or has it alone: what
+#: the daemon does with a story's requests is the same on each database.
+MARKED = {'gunicorn': pytest.mark.gunicorn, 'daemon': pytest.mark.once}
 
 
 @pytest.mark.parametrize('story', STORIES, ids=lambda one: (

@@ -58,8 +58,8 @@ def test_limits_that_nobody_knows_are_not_shown(alone):
      'pasword'),
 ])
 def test_a_start_names_what_is_not_said(tmp_path, given, told):
-    directory = config_dir(tmp_path, conf={'quota': UNIFIED,
-                                           'oslo_limit': given})
+    directory = config_dir(tmp_path, conf={
+        'DEFAULT': {'debug': False}, 'quota': UNIFIED, 'oslo_limit': given})
     ended = subprocess.run(Daemon(directory).argv, capture_output=True,
                            text=True, timeout=60)
     assert ended.returncode == 1

@@ -16,7 +16,7 @@ from service.domain import instants, once
 from service.domain.once import Once
 from service.domain.store import Kept
 from service.domain.types import Catalogue
-from service.storage import engine, migrations, tables
+from service.storage import applied, engine, migrations, tables
 from service.storage.rows import Rows
 from service.storage.store import Store
 from tests.functional.harness import config_dir
@@ -31,7 +31,9 @@ def store(database: sa.Engine, tmp_path: Path) -> Iterator[Store]:
     directory = config_dir(tmp_path, conf={'database': {'connection': url}})
     connected = engine.connect(config.load(['--config-dir', str(directory)]))
     migrations.upgrade(connected)
-    opened = Store(connected, tables.build(Catalogue({})), 0)
+    with connected.connect() as connection:
+        number = applied.generation(connection)
+    opened = Store(connected, tables.build(Catalogue({})), number)
     yield opened
     opened.close()
 

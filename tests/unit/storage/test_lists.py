@@ -177,3 +177,16 @@ def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
         ('created_at',), ('updated_at',), ('size', 'label'), ('serial',))
     assert orders.nulls_first(HOST, ('size', 'name', 'created_at')) == {
         'size': 'NULLS FIRST'}
+
+
+@pytest.mark.parametrize(('dialect', 'hints'), [
+    ('mysql', 2), ('mariadb', 2), ('sqlite', 0), ('postgresql', 0)])
+def test_among_nulls_mariadb_is_told_the_index_that_has_them_in_order(
+        dialect, hints):
+    """It took one by the name, and 500 ms at half a million hosts (23)."""
+    sort = ('sort', 'size:desc,label:desc')
+    said = text(select(sort, marker=MARKER), dialect)
+    assert said.count('FORCE INDEX (ix_hosts_size_label)') == hints
+    for other in (select(sort, ('name', 'a'), marker=MARKER), select(sort),
+                  select(sort, marker=MARKER, project=None)):
+        assert 'FORCE INDEX' not in text(other, dialect)
