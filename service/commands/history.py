@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage history purge, and purge: remove what is old enough to go."""
+"""pileus-manage history purge, and purge: remove what is to go."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from sqlalchemy.engine import Engine
 from service.commands import database, progress
 from service.commands.tree import Arguments, Command, configuration
 from service.domain import instants
-from service.storage import aging, engine
+from service.errors import StartError
+from service.storage import aging, applied, engine, evolve
 from service.storage.aging import Keep, Swept
+from service.storage.engine import Transactions
 
 
 def purge_history(arguments: Arguments) -> int:
@@ -23,8 +25,9 @@ def purge_history(arguments: Arguments) -> int:
 
 
 def purge(arguments: Arguments) -> int:
-    """Remove all that is old enough."""
-    return _run(arguments, ('revisions', 'idempotency keys'))
+    """Remove all that is old enough, or means nothing any more."""
+    return _run(arguments, ('revisions', 'idempotency keys', 'locks',
+                            'counts of zero'))
 
 
 def _run(arguments: Arguments, what: Iterable[str]) -> int:
@@ -33,12 +36,12 @@ def _run(arguments: Arguments, what: Iterable[str]) -> int:
     tell = progress.told(arguments.prog)
     removed = {}
     try:
+        _settled(connected)
         for name in what:
             removed[name] = 0
             for done in _sweeps(conf, connected, arguments.dry_run)[name]:
                 removed[name] = done.removed
-                tell(f'{name}: {done.seen} looked at, {done.removed} old '
-                     f'enough')
+                tell(f'{name}: {done.seen} looked at, {done.removed} to go')
     except engine.FAILURES as exc:
         raise engine.unusable(connected, exc) from exc
     _FORMATS[arguments.format](removed, arguments.dry_run,
@@ -52,12 +55,21 @@ def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
     now = instants.now()
     return {
         'revisions': aging.revisions(connected, keep, now, dry_run=dry_run),
-        'idempotency keys': aging.replies(connected, now, dry_run=dry_run)}
+        'idempotency keys': aging.replies(connected, now, dry_run=dry_run),
+        'locks': aging.locks(connected, dry_run=dry_run),
+        'counts of zero': aging.zeros(connected, dry_run=dry_run)}
+
+
+def _settled(connected: Engine) -> None:
+    """An import finds every row that it stored, or never ends."""
+    if Transactions(connected).read(applied.importing):
+        raise StartError(f'[database] connection: {evolve.HALF_IMPORTED}: '
+                         f'nothing is removed until then')
 
 
 def _sentence(removed: dict[str, int], dry_run: bool, days: int) -> None:
-    told = ' and '.join(f'{number} {name}'
-                        for name, number in removed.items())
+    *rest, last = (f'{number} {name}' for name, number in removed.items())
+    told = ' and '.join(filter(None, (', '.join(rest), last)))
     print(f'{told} would be removed.' if dry_run else f'{told} removed.')
     if not days:
         print('[history] keep_days is 0: revisions are kept for ever.')
@@ -84,6 +96,7 @@ COMMANDS = (
             'newest keep_last of each record that is there.', purge_history,
             _takes),
     Command(('purge',),
-            'Remove all that is old enough: revisions as history purge does, '
-            'and idempotency keys.', purge, _takes),
+            'Remove all that is old enough (revisions as history purge does, '
+            'idempotency keys) or stands for nothing (locks that nobody '
+            'holds, counts of zero).', purge, _takes),
 )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is old enough to go: revisions, and the replies kept for keys.
+"""What is to go: revisions and the replies kept for keys, once they are old
+enough, and rows that mean nothing any more.
 
 Bit by bit, each bit in a short transaction of its own, so that who writes
 meanwhile waits for none of it and an interrupted run has done what it did.
@@ -7,7 +8,13 @@ meanwhile waits for none of it and an interrupted run has done what it did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
@@ -84,6 +91,38 @@ def replies(engine: Engine, now: str, *,
         yield Swept(done, done)
 
 
+def locks(engine: Engine, *, dry_run: bool = False) -> Iterator[Swept]:
+    """Remove the rows that writers of periods wait for.
+
+    Whoever needs one that went makes it again, so none has to stay but those
+    that somebody holds.
+    """
+    if engine.dialect.name == 'sqlite':
+        return
+    yield from _idle(engine, _Aged.locks, _Aged.unlock, dry_run)
+
+
+def zeros(engine: Engine, *, dry_run: bool = False) -> Iterator[Swept]:
+    """Remove counts of projects that have no record of a type."""
+    yield from _idle(engine, _Aged.zeros, _Aged.uncount, dry_run)
+
+
+def _idle(engine: Engine, some: Callable[..., list[Any]],
+          remove: Callable[..., None], dry_run: bool) -> Iterator[Swept]:
+    """Remove some rows at a time, in the order of their keys."""
+    transactions, place, done = Transactions(engine), None, 0
+
+    def swept(aged: _Aged, after: Any) -> list[Any]:
+        found = some(aged, after)
+        if found and not dry_run:
+            remove(aged, found)
+        return found
+    run = transactions.read if dry_run else transactions.write
+    while found := _in(run, swept, place):
+        place, done = found[-1], done + len(found)
+        yield Swept(done, done)
+
+
 def _in(run: Callable[[Callable[[Connection], T]], T],
         work: Callable[..., T], *given: Any) -> T:
     """Work on what may be old enough, in a transaction of its own."""
@@ -137,6 +176,41 @@ class _Aged(Replies):
         table = self._tables.core.revisions
         self._connection.execute(
             sa.delete(table).where(table.c.number.in_(numbers)))
+
+    def locks(self, after: str | None) -> list[str]:
+        """Names of locks that nobody holds; they are ours from here on."""
+        name = self._tables.core.locks.c.name
+        return list(self._connection.scalars(
+            sa.select(name).where(name > (after or '')).order_by(name)
+            .limit(BATCH).with_for_update(skip_locked=True)))
+
+    def unlock(self, names: Iterable[str]) -> None:
+        """One by one: for a list of names MariaDB reads all rows, and waits
+        for whoever holds another."""
+        table = self._tables.core.locks
+        for name in names:
+            self._connection.execute(
+                sa.delete(table).where(table.c.name == name))
+
+    def zeros(self, after: tuple[str, str] | None
+              ) -> list[tuple[str, str]]:
+        """Projects and types of which nothing is there."""
+        one = self._tables.core.usage.c
+        project, type = after or ('', '')
+        return [(row.project_id, row.type) for row in self._connection.execute(
+            sa.select(one.project_id, one.type).where(
+                one.used == 0, sa.or_(
+                    one.project_id > project,
+                    sa.and_(one.project_id == project, one.type > type)))
+            .order_by(one.project_id, one.type).limit(BATCH))]
+
+    def uncount(self, counts: Iterable[tuple[str, str]]) -> None:
+        """Who made a record meanwhile has the count not at zero."""
+        table = self._tables.core.usage
+        for project, type in counts:
+            self._connection.execute(sa.delete(table).where(
+                table.c.project_id == project, table.c.type == type,
+                table.c.used == 0))
 
     def _newest(self, column: str, passed: int = 0) -> sa.ScalarSelect[Any]:
         """A column of the newest revision of a record, or of that which

@@ -23,6 +23,7 @@ _COUNTER = _CORE.counter
 _CATALOGUES = _CORE.catalogues
 
 _APPLYING = 'applying'
+_IMPORTING = 'importing'
 _APPLIED = 'applied'
 
 
@@ -73,11 +74,21 @@ def known(connection: Connection, digest: str) -> int | None:
             _CATALOGUES.c.state == _APPLIED))
 
 
-def applying(connection: Connection) -> bool:
-    """Somebody applies a catalogue now, or was interrupted when he did."""
+def shut(connection: Connection) -> bool:
+    """Nobody can write: somebody applies a catalogue or imports a dump now,
+    or was interrupted when he did."""
+    return _is(connection, _APPLYING) or _is(connection, _IMPORTING)
+
+
+def importing(connection: Connection) -> bool:
+    """A part of a dump is in the database, and the rest is to come."""
+    return _is(connection, _IMPORTING)
+
+
+def _is(connection: Connection, state: str) -> bool:
     return connection.scalar(
         sa.select(_CATALOGUES.c.generation)
-        .where(_CATALOGUES.c.state == _APPLYING).limit(1)) is not None
+        .where(_CATALOGUES.c.state == state).limit(1)) is not None
 
 
 def unfinished(connection: Connection) -> Catalogue | None:
@@ -96,14 +107,24 @@ def begin(connection: Connection, wanted: Catalogue) -> int:
     counter's row was theirs until they ended. After an interruption begin
     anew: it takes the place of the one that never ended.
     """
+    return _begin(connection, wanted, _APPLYING)
+
+
+def begin_import(connection: Connection, there: Catalogue) -> int:
+    """Announce that rows of these types are about to come, as ``begin``
+    announces a change: nobody may take half of them for all there is."""
+    return _begin(connection, there, _IMPORTING)
+
+
+def _begin(connection: Connection, wanted: Catalogue, state: str) -> int:
     number = 1 + max(generation(connection), connection.scalar(
         sa.select(sa.func.max(_CATALOGUES.c.generation))) or 0)
     connection.execute(sa.update(_COUNTER).values(generation=number))
     connection.execute(sa.delete(_CATALOGUES).where(
-        _CATALOGUES.c.state == _APPLYING))
+        _CATALOGUES.c.state != _APPLIED))
     connection.execute(sa.insert(_CATALOGUES).values(
         generation=number, digest=wanted.digest, files=dict(wanted.files),
-        state=_APPLYING, at=instants.now()))
+        state=state, at=instants.now()))
     return number
 
 

@@ -52,7 +52,7 @@ def _catalogues(metadata: sa.MetaData) -> sa.Table:
 
     ``files`` is their text by file name; ``digest`` is equal for files that
     say the same. ``state`` is ``applying`` until the tables are as the files
-    say, then ``applied``.
+    say, or ``importing`` until a dump's rows are there, then ``applied``.
     """
     return sa.Table(
         'pileus_catalogues', metadata,

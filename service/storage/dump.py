@@ -51,7 +51,7 @@ def lines(engine: Engine,
     """
     with _snapshot(engine) as connection:
         found = known(connection)
-        if applied.applying(connection):
+        if applied.shut(connection):
             raise StartError(
                 '[database] connection: types are being applied, or a dump '
                 'imported, or whoever did so was interrupted: wait until it '

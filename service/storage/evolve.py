@@ -59,6 +59,11 @@ _CATALOGUES = 'pileus_catalogues'
 
 _ADDITIVE = (Kind.ONLINE, Kind.NONE)
 
+HALF_IMPORTED = 'an import has begun and is not at its end'
+#: What can be done about it.
+IMPORT = ('if it was interrupted, run pileus-manage import of the same dump '
+          'again, or begin with an empty database')
+
 
 def silent(line: str) -> None:
     """Progress that nobody is told of."""
@@ -73,7 +78,8 @@ def plan(connection: Connection, before: Catalogue | None,
     ``unfinished`` is what an apply was for that did not come to its end.
     ``progress`` is told how far a look at many rows has come.
     """
-    found = Survey(connection, before, wanted, progress, unfinished).steps()
+    found = [*_half_imported(connection), *Survey(
+        connection, before, wanted, progress, unfinished).steps()]
     return Plan(tuple(
         steps.rendered(one, connection.dialect)
         for one in sorted(found, key=lambda step: step.phase)))
@@ -98,16 +104,29 @@ def _first(connection: Connection) -> Iterator[Step]:
     behind = migrations.behind(connection)
     if behind is not None:
         yield Step('database', behind, Kind.ONLINE, Phase.PREPARE)
-    elif applied.applying(connection):
+    elif applied.unfinished(connection):
         yield Step('database', 'an apply has begun and is not at its end',
                    Kind.NONE, Phase.PREPARE)
+
+
+def _half_imported(connection: Connection) -> Iterator[Step]:
+    """SECURITY: an apply lets readers and writers in at its end, and would
+    have half of what there was taken for all."""
+    if _has_catalogues(connection) and applied.importing(connection):
+        yield Step('database', HALF_IMPORTED, Kind.NONE, Phase.PREPARE,
+                   needs=IMPORT)
 
 
 def _applied(connection: Connection
              ) -> tuple[Catalogue | None, Catalogue | None]:
     """What was applied, and what was not to its end; None for either where
     there is no table to say so."""
-    if not sa.inspect(connection).has_table(_CATALOGUES):
+    if not _has_catalogues(connection):
         return None, None
     found = applied.current(connection)
     return found and found.catalogue, applied.unfinished(connection)
+
+
+def _has_catalogues(connection: Connection) -> bool:
+    """There is a table that says which types are applied."""
+    return sa.inspect(connection).has_table(_CATALOGUES)

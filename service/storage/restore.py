@@ -56,6 +56,10 @@ class _Restore:
         self._progress = progress
         with connection.begin():
             found = dump.known(connection)
+            if applied.unfinished(connection):
+                raise StartError('an apply of types has begun and is not at '
+                                 'its end: run pileus-manage schema apply '
+                                 'first')
         self._catalogue = found.catalogue
         self._tables, moved = dump.moving(found.catalogue)
         self._moved = {one.name: one for one in moved}
@@ -64,8 +68,9 @@ class _Restore:
         header = self._reading.header
         self._fits(header)
         with self._connection.begin():
+            generation = applied.begin_import(self._connection,
+                                              self._catalogue)
             done = self._begun(header)
-            generation = applied.begin(self._connection, self._catalogue)
         _without_references(self._connection, self._tables)
         total, stored = sum(header.rows.values()), 0
         for chunk in self._reading.chunks():

@@ -39,7 +39,7 @@ def _same(connection: Connection, proposed: Catalogue) -> Applied | None:
     """What was applied, if that is what the files say."""
     found = applied.current(connection, proposed)
     same = found is not None and found.catalogue.digest == proposed.digest
-    return found if same and not applied.applying(connection) else None
+    return found if same and not applied.shut(connection) else None
 
 
 def _taken(connection: Connection, proposed: Catalogue) -> Applied:
@@ -48,6 +48,7 @@ def _taken(connection: Connection, proposed: Catalogue) -> Applied:
     found = _same(connection, proposed)
     if found is not None:
         return found
+    _whole(connection)
     plan = _plan(connection, proposed)
     if not plan.additive:
         raise _unapplied(plan)
@@ -64,7 +65,8 @@ def _agreed(connection: Connection, proposed: Catalogue) -> Applied:
     if behind is not None:
         raise StartError(f'[database] connection: {behind}: {_APPLY}')
     found = applied.current(connection, proposed)
-    if applied.applying(connection):
+    _whole(connection)
+    if applied.shut(connection):
         raise StartError(
             '[database] connection: resource types are being applied, or '
             'whoever did so was interrupted: wait until it is over, or '
@@ -74,6 +76,13 @@ def _agreed(connection: Connection, proposed: Catalogue) -> Applied:
         if found is None or plan.steps:
             raise _unapplied(plan)
     return found
+
+
+def _whole(connection: Connection) -> None:
+    """SECURITY: half a dump is never served as all there is."""
+    if applied.importing(connection):
+        raise StartError(f'[database] connection: {evolve.HALF_IMPORTED}: '
+                         f'{evolve.IMPORT}')
 
 
 def _plan(connection: Connection, proposed: Catalogue) -> Plan:

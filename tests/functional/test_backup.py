@@ -19,8 +19,10 @@ import pytest
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
+import service
 from service import config
 from service.commands import manage, schema
+from service.errors import StartError
 from service.storage import dump, engine
 from tests.functional import databases
 from tests.functional.harness import SHIPPED, config_dir
@@ -203,10 +205,14 @@ def test_references_bind_again_after_an_import(written, empty):
 
 def killed(directory: Path, file: Path) -> int:
     """An import that is killed after the first chunk that it stores."""
+    return manage_killed(directory, 'import_chunk', 'import', str(file))
+
+
+def manage_killed(directory: Path, where: str, *words: str) -> int:
     return subprocess.run(
         [Path(sys.executable).with_name('pileus-manage'), '--config-dir',
-         directory, 'import', file], check=False, capture_output=True,
-        env={**os.environ, 'PILEUS_FAILPOINTS': 'import_chunk=kill'}
+         directory, *words], check=False, capture_output=True,
+        env={**os.environ, 'PILEUS_FAILPOINTS': f'{where}=kill'}
         ).returncode
 
 
@@ -228,6 +234,40 @@ def test_another_dump_does_not_complete_it(source, written, empty, tmp_path,
     assert run(empty, 'export', str(other)) == 2
     assert 'a dump imported' in capsys.readouterr().err
     assert run(empty, 'import', str(written)) == 0
+
+
+def test_half_of_a_dump_is_never_taken_for_all(source, written, empty,
+                                               capsys):
+    """Neither an apply nor a start lets anybody in before the rest is there.
+    """
+    assert killed(empty, written) == -9
+    assert run(empty, 'schema', 'plan') == 1
+    assert run(empty, 'schema', 'apply') == 1
+    told = 'an import has begun and is not at its end'
+    assert f'refused: database: {told}' in capsys.readouterr().err
+    assert run(empty, 'purge') == 2
+    assert f'{told}: nothing is removed' in capsys.readouterr().err
+    with pytest.raises(StartError, match=told):
+        service.open(conf(empty))
+    assert run(empty, 'import', str(written)) == 0
+    assert rows(empty) == rows(source)
+    service.open(conf(empty)).close()
+
+
+def test_a_dump_waits_for_the_end_of_an_apply(written, tmp_path, capsys):
+    """Where one was interrupted the tables are of no types yet."""
+    target = made(tmp_path, 'postgresql', 'target')
+    file = target / 'resources.d' / 'leaf.yaml'
+    before = file.read_text()
+    file.write_text(before.replace('{node_id', '{size: {type: integer}, '
+                                   'node_id'))
+    assert manage_killed(target, 'schema_step', 'schema', 'apply') == -9
+    file.write_text(before)
+    assert run(target, 'import', str(written)) == 2
+    assert 'run pileus-manage schema apply first' in capsys.readouterr().err
+    file.write_text(before.replace('{node_id', '{size: {dropped: true}, '
+                                   'node_id'))
+    assert run(target, 'schema', 'apply') == 0
 
 
 # Files that are not sound

@@ -150,6 +150,52 @@ def _write(world: World) -> int:
     return 5
 
 
+# What stands for nothing
+
+def idle(world: World) -> None:
+    """Locks and counts; one project has something."""
+    core = world.tables.core
+    with world.engine.begin() as connection:
+        connection.execute(sa.insert(core.locks), [
+            {'name': f'{number:064}'} for number in range(30)])
+        connection.execute(sa.insert(core.usage), [
+            {'project_id': f'p{number}', 'type': type,
+             'used': int(number == 7)}
+            for number in range(10) for type in ('desk', 'lamp')])
+
+
+def number(world: World, table: sa.Table) -> int:
+    ((found,),) = world.rows(sa.select(sa.func.count()).select_from(table))
+    return found
+
+
+def test_what_stands_for_nothing_goes(world, monkeypatch):
+    monkeypatch.setattr(aging, 'BATCH', 4)
+    idle(world)
+    core = world.tables.core
+    locks = 0 if world.engine.dialect.name == 'sqlite' else 30
+    for dry_run in (True, False):
+        assert max((one.removed for one in aging.locks(
+            world.engine, dry_run=dry_run)), default=0) == locks
+        assert [one.removed for one in aging.zeros(
+            world.engine, dry_run=dry_run)][-1] == 18
+    assert number(world, core.locks) == 30 - locks
+    assert world.rows(sa.select(core.usage.c.project_id)) == [('p7',)] * 2
+
+
+def test_a_lock_that_somebody_holds_is_left_to_him(world):
+    """Nobody waits for him meanwhile."""
+    if world.engine.dialect.name == 'sqlite':
+        return
+    idle(world)
+    table = world.tables.core.locks
+    with world.engine.begin() as connection:
+        connection.execute(sa.select(table).where(
+            table.c.name == f'{11:064}').with_for_update()).all()
+        assert [one.removed for one in aging.locks(world.engine)] == [29]
+    assert world.rows(sa.select(table.c.name)) == [(f'{11:064}',)]
+
+
 # The commands
 
 def manage_told(world: World, capsys: pytest.CaptureFixture[str],
@@ -185,10 +231,11 @@ def test_a_dry_run_says_how_many_and_removes_none(old, capsys):
     configure(old, keep_days=30)
     said, progress = manage_told(old, capsys, 'history', 'purge', '--dry-run')
     assert said == '30 revisions would be removed.\n'
-    assert progress == ('pileus-manage: revisions: 40 looked at, 30 old '
-                        'enough\n')
+    assert progress == ('pileus-manage: revisions: 40 looked at, 30 to '
+                        'go\n')
     said, _ = manage_told(old, capsys, 'purge', '--dry-run')
-    assert said == ('30 revisions and 7 idempotency keys would be removed.\n')
+    assert said == ('30 revisions, 7 idempotency keys, 0 locks and 0 counts '
+                    'of zero would be removed.\n')
     assert len(left(old)) == 40
 
 
@@ -196,10 +243,12 @@ def test_purge_removes_all_that_is_old_enough(old, capsys):
     configure(old, keep_days=30, keep_last=1)
     said, _ = manage_told(old, capsys, 'purge', '--format', 'json')
     assert json.loads(said) == {'dry_run': False, 'revisions': 39,
-                                'idempotency_keys': 7}
+                                'idempotency_keys': 7, 'locks': 0,
+                                'counts_of_zero': 0}
     assert left(old) == [40]
     said, _ = manage_told(old, capsys, 'purge')
-    assert said == '0 revisions and 0 idempotency keys removed.\n'
+    assert said == ('0 revisions, 0 idempotency keys, 0 locks and 0 counts '
+                    'of zero removed.\n')
 
 
 def test_a_database_that_cannot_be_asked_is_named(tmp_path, capsys):

@@ -87,7 +87,7 @@ def kept(schema: Schema) -> None:
     assert [{name: one[name] for name in KEPT[0]} for one in rows] == KEPT
     assert {'gone', 'size'}.isdisjoint(rows[0])
     with schema.engine.connect() as connection:
-        assert not applied.applying(connection)
+        assert not applied.shut(connection)
 
 
 def undone(schema: Schema) -> int:
@@ -118,7 +118,7 @@ def test_an_apply_killed_before_its_first_step_is_finished(filled):
     filled.engine.dispose()
     assert forked(filled, 'schema_begun=kill') == -signal.SIGKILL
     with filled.engine.connect() as connection:
-        shut = applied.applying(connection)
+        shut = applied.shut(connection)
     assert shut != (filled.engine.dialect.name == 'sqlite')
     told = filled.plan(NEW).told
     assert shut == ('database: an apply has begun and is not at its end '
@@ -176,7 +176,7 @@ def test_a_record_made_after_the_first_look_is_seen(filled):
         filled.apply(new, progress=progress)
     assert made
     with filled.engine.connect() as connection:
-        assert not applied.applying(connection)
+        assert not applied.shut(connection)
     assert filled.plan(OLD).told == []
 
 
