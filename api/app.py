@@ -26,6 +26,7 @@ from service.domain.caller import Caller
 from service.domain.types import Catalogue
 from service.domain.version import FIRST
 from service.errors import StartError
+from service.keepsake import Keepsake
 from service.opened import Service
 
 LOG = logging.getLogger(__name__)
@@ -105,10 +106,13 @@ def generations(global_conf: Mapping[str, str]) -> Generations:
     not know yet.
     """
     def opened() -> Generations:
-        conf = config.from_paste(global_conf)
-        files = Files(conf)
-        return Generations(service.open(conf),
-                           lambda one: _generation(conf, files, one))
+        conf, kept = config.from_paste(global_conf), Keepsake.of(global_conf)
+        files = Files(conf, kept)
+        made = Generations(
+            service.open(conf, beside=bool(kept.find('served'))),
+            lambda one: _generation(conf, files, one))
+        kept.leave('served', True)
+        return made
     return loads.shared(global_conf, 'generations', opened)
 
 

@@ -63,7 +63,7 @@ class Policy:
                  clock: Callable[[], float] = time.monotonic,
                  wall: Callable[[], float] = time.time) -> None:
         """Raises StartError for files that do not do; but not where the same
-        ``files`` once did, and only the types are new."""
+        ``files`` once did, here or in a worker before this one."""
         self._conf = conf
         self._clock = clock
         self._wall = wall
@@ -77,7 +77,9 @@ class Policy:
             self._rules = RuleSet(conf, self._defaults, good.given)
         except Unsound as exc:
             raise StartError(str(exc)) from exc
-        self._files.good = self._good = good
+        self._good = good
+        if self._files.good is None:
+            self._files.good = good
         self._read = self._met = good.signature
         self._warn()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 from oslo_config import cfg
@@ -17,6 +17,7 @@ from oslo_policy import opts
 
 from service import config
 from service.domain.errors import printable, short
+from service.keepsake import Keepsake
 
 #: A file's time of writing, of any change, size and inode; None: not there.
 Mark = tuple[int, ...] | None
@@ -25,6 +26,9 @@ Signature = tuple[tuple[str, Mark], ...]
 #: Where the policy file is looked for when no option names it.
 _USUAL = 'policy.yaml'
 _TEXT = 'tag:yaml.org,2002:str'
+
+#: What it is kept as for a worker that takes this one's place.
+_KEPT = 'policy'
 
 
 class Unsound(Exception):
@@ -52,16 +56,26 @@ class Files:
     """``[oslo_policy] policy_file`` and what stands in ``policy_dirs``.
 
     ``good`` is what was last put in force of them; None before a start. It
-    outlives the types it was put in force for.
+    outlives the types it was put in force for, and the worker.
     """
 
-    good: Good | None = None
-
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, conf: cfg.ConfigOpts,
+                 kept: Keepsake | None = None) -> None:
+        self._kept = kept or Keepsake()
+        self._good = _good(self._kept.find(_KEPT))
         conf.register_opts(opts.list_opts()[0][1], 'oslo_policy')
         self.name: str = conf.oslo_policy.policy_file
         self._folders: list[str] = conf.oslo_policy.policy_dirs
         self._directories = config.directories(conf)
+
+    @property
+    def good(self) -> Good | None:
+        return self._good
+
+    @good.setter
+    def good(self, good: Good) -> None:
+        self._good = good
+        self._kept.leave(_KEPT, good)
 
     @property
     def main(self) -> str | None:
@@ -99,12 +113,21 @@ class Files:
             found.update(_read(path, text))
         return found
 
-
     def _found(self, name: str) -> str | None:
         """A path in the config directories, and nowhere else: oslo.policy
         goes on to look in the home directory and in /etc."""
         paths = (os.path.join(one, name) for one in self._directories)
         return next(filter(os.path.exists, paths), None)
+
+
+def _good(left: Any) -> Good | None:
+    """What another worker left, of which JSON has made lists."""
+    if left is None:
+        return None
+    given, signature, main = left
+    return Good({name: Given(*one) for name, one in given.items()},
+                tuple((path, mark and tuple(mark))
+                      for path, mark in signature), main)
 
 
 def _within(folder: str) -> list[str]:

@@ -27,11 +27,12 @@ def catalogue(conf: ConfigOpts) -> Catalogue:
     return declare.read(config.find(conf, 'api', 'types_dir'))
 
 
-def open(conf: ConfigOpts) -> Service:
+def open(conf: ConfigOpts, *, beside: bool = False) -> Service:
     """The one front door to the declared types and their records.
 
+    ``beside`` others that serve already, it is opened on what they serve.
     Raises StartError or DeclarationError where the configuration, the type
     files or the database do not allow to serve.
     """
     from service import opened
-    return opened.service(conf, catalogue(conf))
+    return opened.service(conf, None if beside else catalogue(conf))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
@@ -68,6 +68,20 @@ def read(passwords: str, users: str) -> Mapping[str, Account]:
         raise StartError('\n'.join(mistakes))
     return {name: Account(name, hashes.get(name), **told.get(name, {}))
             for name in sorted({*hashes, *told})}
+
+
+def written(found: Mapping[str, Account]) -> dict[str, Any]:
+    """The same as JSON has it."""
+    return {name: {**asdict(one), 'roles': sorted(one.roles),
+                   'hash': one.hash and one.hash.decode()}
+            for name, one in found.items()}
+
+
+def listed(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Account]:
+    """Back from what ``written`` made."""
+    return {name: Account(**{**one, 'roles': frozenset(one['roles']),
+                             'hash': one['hash'] and one['hash'].encode()})
+            for name, one in told.items()}
 
 
 def unfit(name: str) -> str | None:

@@ -87,6 +87,9 @@ def _read(conf: cfg.ConfigOpts, group: str, listed: Iterable[cfg.Opt],
 #: What PasteDeploy carries to tell one load of a file from the next.
 LOAD = 'pileus_load'
 
+#: And where the workers of one configuration leave what is in force.
+KEPT = 'pileus_kept'
+
 
 def from_paste(global_conf: Mapping[str, str]) -> cfg.ConfigOpts:
     """The same configuration, from what PasteDeploy carries (strings only).

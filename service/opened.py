@@ -57,14 +57,17 @@ class Service:
         self.store.close()
 
 
-def service(conf: cfg.ConfigOpts, proposed: Catalogue) -> Service:
-    """The records of the types in force, which the files may propose."""
-    LOG.debug('Types read: %s',
-              ', '.join(one.name for one in proposed.live) or 'none')
+def service(conf: cfg.ConfigOpts, proposed: Catalogue | None) -> Service:
+    """The records of the types in force, which the files may propose; those
+    that are served already where nothing is proposed."""
+    if proposed is not None:
+        LOG.debug('Types read: %s',
+                  ', '.join(one.name for one in proposed.live) or 'none')
     connected = engine.connect(conf)
     engine.await_answer(connected, conf)
     try:
-        found = starting.in_force(connected, proposed)
+        found = (starting.standing(connected) if proposed is None
+                 else starting.in_force(connected, proposed))
     except engine.FAILURES as exc:
         raise engine.unusable(connected, exc) from exc
     LOG.debug('Database ready: %s',

@@ -27,9 +27,10 @@ from service.errors import StartError
 LOG = log.getLogger(__name__)
 
 
-def load(conf: cfg.ConfigOpts) -> WSGIApplication:
+def load(conf: cfg.ConfigOpts, kept: str = '') -> WSGIApplication:
     """The application that ``[api] app`` names in ``[api] paste_config``.
 
+    ``kept`` is the path of a ``service.keepsake`` that it shares with others.
     A factory is code from anywhere, so anything may be raised while it runs;
     the operator is owed one line that names the file and the entry for each.
     The exception stays on the StartError as its cause, for ``--debug``. Wrong
@@ -41,7 +42,8 @@ def load(conf: cfg.ConfigOpts) -> WSGIApplication:
     try:
         loader = _Loader(path)
         app = loader.load(name, {**config.to_paste(conf),
-                                 config.LOAD: secrets.token_hex(8)})
+                                 config.LOAD: secrets.token_hex(8),
+                                 config.KEPT: kept})
     except StartError:
         raise
     except DeclarationError as exc:

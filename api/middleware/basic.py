@@ -27,6 +27,7 @@ from api.middleware import context
 from service import accounts, config, native
 from service.accounts import MAX_PASSWORD, Account
 from service.errors import StartError
+from service.keepsake import Keepsake
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ LOOKED = 1.0
 #: What the password of a user who is not there is compared with.
 _NOBODY = b'.' * 53
 
+#: What who is who is kept as for a worker that takes this one's place.
+_KEPT = 'accounts'
+
 Clock = Callable[[], float]
 
 
@@ -51,13 +55,22 @@ class Book:
     """
 
     def __init__(self, passwords: str, users: str,
-                 clock: Clock = time.monotonic) -> None:
-        """Raises StartError with every mistake in the files."""
+                 clock: Clock = time.monotonic,
+                 kept: Keepsake | None = None) -> None:
+        """Raises StartError with every mistake in the files, but where a
+        worker before this one ``kept`` who was who."""
         self._paths = passwords, users
         self._clock = clock
         self._looked = clock()
-        self._seen = self._marks()
-        self._accounts = accounts.read(passwords, users)
+        self._kept = kept or Keepsake()
+        self._accounts: Mapping[str, Account]
+        left = self._kept.find(_KEPT)
+        if left is None:
+            self._seen = self._marks()
+            self._enter(accounts.read(passwords, users))
+        else:
+            self._seen = [one and tuple(one) for one in left['marks']]
+            self._accounts = accounts.listed(left['accounts'])
 
     def find(self, name: str) -> Account | None:
         now = self._clock()
@@ -79,12 +92,18 @@ class Book:
             return
         self._seen = marks
         try:
-            self._accounts = accounts.read(*self._paths)
+            self._enter(accounts.read(*self._paths))
         except StartError as exc:
             LOG.error('The users stay as they were: %s',
                       '; '.join(str(exc).splitlines()))
         else:
             LOG.info('Users read anew from %s and %s', *self._paths)
+
+    def _enter(self, found: Mapping[str, Account]) -> None:
+        """Put in force what the files said when they were looked at."""
+        self._accounts = found
+        self._kept.leave(_KEPT, {'marks': self._seen,
+                                 'accounts': accounts.written(found)})
 
     def _marks(self) -> list[tuple[int, ...] | None]:
         """What changes when a file does."""
@@ -193,5 +212,6 @@ def factory(global_conf: Mapping[str, str], **local: str
     """``paste.filter_factory`` of the strategy ``http_basic``."""
     conf = config.from_paste(global_conf)
     book = Book(config.find(conf, 'http_basic', 'htpasswd_file'),
-                config.find(conf, 'http_basic', 'users_file'))
+                config.find(conf, 'http_basic', 'users_file'),
+                kept=Keepsake.of(global_conf))
     return lambda app: Basic(app, book, conf.api.service_type)

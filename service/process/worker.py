@@ -35,8 +35,11 @@ LOG = log.getLogger(__name__)
 
 
 def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
-        wire: socket.socket) -> int:
-    """Serve until the launcher says so or dies; the exit status."""
+        wire: socket.socket, kept: str) -> int:
+    """Serve until the launcher says so or dies; the exit status.
+
+    ``kept`` is where workers of this configuration leave what is in force.
+    """
     eventlet.monkey_patch(psycopg=False)
     drivers.make_green(conf)
     # Imported with the log, before the patching: its thread local would hold
@@ -46,7 +49,7 @@ def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
     worker = _Worker(conf, listeners, place,
                      eventlet.greenio.GreenSocket(wire))
     try:
-        worker.load()
+        worker.load(kept)
     except StartError as exc:
         LOG.debug('the worker cannot start', exc_info=True)
         worker.say(line.failed(str(exc)))
@@ -72,13 +75,13 @@ class _Worker:
             return False
         return True
 
-    def load(self) -> None:
+    def load(self, kept: str) -> None:
         """Make a server of the configured application; no client yet."""
         from service import paste
         from service.process.limits import Limits
         from service.process.server import Server
         logs.setup(self._conf)
-        app: WSGIApplication = paste.load(self._conf)
+        app: WSGIApplication = paste.load(self._conf, kept)
         self._tls = tls.context(self._conf)
         several = self._conf.api.workers > 1
         self._server = Server(app, Limits.read(self._conf),

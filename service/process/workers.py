@@ -23,6 +23,7 @@ from typing import NoReturn
 from oslo_config import cfg
 from oslo_log import log
 
+from service.keepsake import Memory
 from service.process import line
 from service.process.balance import Balance, Place
 from service.process.sockets import Listener
@@ -138,6 +139,7 @@ class Generation:
 
     def __post_init__(self) -> None:
         self._balance = Balance(self.conf.api.workers)
+        self._kept = Memory()
 
     def lacks(self) -> int:
         """How many workers it is short of.
@@ -176,7 +178,8 @@ class Generation:
             if pid == 0:
                 for stranger in (ours, *strangers):
                     stranger.close()
-                _become(self, self._balance.place(place), theirs)
+                _become(self, self._balance.place(place), theirs,
+                        self._kept.path)
         except OSError:
             ours.close()
             raise
@@ -188,8 +191,8 @@ class Generation:
         return worker
 
 
-def _become(generation: Generation, place: Place, wire: socket.socket
-            ) -> NoReturn:
+def _become(generation: Generation, place: Place, wire: socket.socket,
+            kept: str) -> NoReturn:
     """Be a worker until the end of this process.
 
     Nothing returns or raises out of here: above stands the launcher's own
@@ -205,7 +208,7 @@ def _become(generation: Generation, place: Place, wire: socket.socket
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         from service.process import worker
         status = worker.run(generation.conf, generation.listeners, place,
-                            wire)
+                            wire, kept)
     finally:
         if sys.exception() is not None:
             LOG.critical('the worker crashed', exc_info=True)

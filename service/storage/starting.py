@@ -35,6 +35,19 @@ def in_force(engine: Engine, proposed: Catalogue) -> Applied:
             or transactions.write(lambda one: _taken(one, proposed)))
 
 
+def standing(engine: Engine) -> Applied:
+    """The catalogue that other workers serve: to take what the files propose
+    by now, or to refuse it, is for a start or a reload."""
+    def read(connection: Connection) -> Applied:
+        _whole(connection)
+        found = applied.current(connection)
+        if found is None:
+            raise StartError('[database] connection: the types that were '
+                             f'served are gone: {_APPLY}')
+        return found
+    return Transactions(engine).read(read)
+
+
 def _same(connection: Connection, proposed: Catalogue) -> Applied | None:
     """What was applied, if that is what the files say."""
     found = applied.current(connection, proposed)

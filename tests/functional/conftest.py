@@ -28,7 +28,8 @@ ONCE = frozenset({
     'test_matrix.py', 'test_openapi.py', 'test_own_routes.py',
     'test_peer_run.py', 'test_policy_reload.py', 'test_policy_tools.py',
     'test_probes.py', 'test_quota_races.py', 'test_readme.py',
-    'test_redirects.py', 'test_reliability_rows.py', 'test_rollout.py',
+    'test_redirects.py', 'test_reliability_rows.py',
+    'test_replaced_worker.py', 'test_rollout.py',
     'test_secrets.py', 'test_unified_limits.py'})
 
 
