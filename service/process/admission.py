@@ -9,7 +9,8 @@ A worker has one thread, and most of what a request takes is that thread's
 time: where all that had arrived were begun at once, the last to come would
 wait for all of them. So only so much is begun at a time (``SLICE``), then the
 network is looked at again, and whoever came meanwhile takes part in the
-rotation (``turns``).
+rotation (``turns``); and a flow that is not alone has few of its requests in
+flight, and more only while the thread would rest (``shares``).
 """
 
 from __future__ import annotations
@@ -24,10 +25,14 @@ from greenlet import getcurrent, greenlet
 from service.process.counters import Counters
 from service.process.limits import Limits
 from service.process.refusals import Refused
+from service.process.shares import Shares
 from service.process.turns import STRANGERS, Line
 
 #: For how many seconds requests are begun before the hub looks for others.
 SLICE = 0.0005
+
+#: How many seconds lie between two looks if the thread has nothing to do.
+LOOK = 0.001
 
 
 class Turn:
@@ -58,8 +63,10 @@ class Admission:
         self._counters = counters
         self._reserved = frozenset(limits.reserved_paths)
         self._line: Line[Turn] = Line()
+        self._shares = Shares(clock)
         self._hub: Any = hubs.get_hub()
         self._armed = False
+        self._looking = False
         self._until = 0.0
 
     def enter(self, path: str, flow: str = STRANGERS) -> None:
@@ -68,27 +75,33 @@ class Admission:
         limits, counters = self._limits, self._counters
         if path in self._reserved and counters.in_flight < (
                 limits.max_in_flight + limits.reserved_in_flight):
-            counters.in_flight += 1
+            self._begin(flow)
             return
-        if not self._line and counters.in_flight < limits.max_in_flight:
+        self._shares.came(flow)
+        if not self._line and self._free and self._shares.may(flow):
             if not self._armed:
                 self._arm()
                 self._until = self._clock() + SLICE
             if self._clock() < self._until:
-                counters.in_flight += 1
+                self._begin(flow)
                 return
         self._make_room(flow)
         self._wait(flow)
 
-    def leave(self) -> None:
-        """Give the slot back.
+    def leave(self, flow: str = STRANGERS) -> None:
+        """Give the slot back that was taken for the flow.
 
         A slot above the limit (a reserved one) is never given on, or the
         reserve would fill with ordinary requests.
         """
         self._counters.in_flight -= 1
-        if self._line and not self._armed:
+        self._shares.end(flow)
+        if self._line:
             self._arm()
+
+    def _begin(self, flow: str) -> None:
+        self._counters.in_flight += 1
+        self._shares.begin(flow)
 
     def sweep(self, now: float) -> None:
         """Send away who has waited too long. Runs on the hub."""
@@ -103,9 +116,12 @@ class Admission:
         """Find a place for one more, or raise Refused.
 
         While slots are free whoever waits only waits for the hub to come
-        round, and is let be however many they are.
+        round, and is let be however many they are; but a flow that has its
+        share waits for that.
         """
-        if self._free or len(self._line) < self._limits.max_queued:
+        most = self._limits.max_in_flight + self._limits.max_queued
+        if self._free and self._shares.may(flow) or (
+                self._counters.in_flight + len(self._line) < most):
             return
         turn = self._line.gives_way(flow)
         if turn is None:
@@ -118,8 +134,10 @@ class Admission:
             self._line.last().wake()
 
     def _arm(self) -> None:
-        self._armed = True
-        self._hub.schedule_call_global(0, self._rotate)
+        """See to it that somebody is let in soon, if anybody may."""
+        if not self._armed:
+            self._armed = True
+            self._hub.schedule_call_global(0, self._rotate)
 
     def _rotate(self) -> None:
         """Begin requests for a while. Runs on the hub, which has looked at
@@ -127,22 +145,43 @@ class Admission:
         self._armed = False
         self._until = self._clock() + SLICE
         try:
-            while self._line and self._free:
-                turn = self._line.next()
-                turn.granted = True
-                self._counters.in_flight += 1
-                turn.wake()
+            while self._free and self._let_in(self._shares.may):
                 if self._clock() >= self._until:
+                    self._arm()
                     break
         finally:
-            if self._line and self._free and not self._armed:
-                self._arm()
+            self._watch()
         self._trim()
+
+    def _let_in(self, may: Callable[[str], bool]) -> bool:
+        """Begin the next request of those that may; whether there is one."""
+        turn = self._line.next(may) if self._line else None
+        if turn is None:
+            return False
+        turn.granted = True
+        self._begin(turn.flow)
+        turn.wake()
+        return True
+
+    def _watch(self) -> None:
+        """Who has its share is let in while the thread would rest."""
+        if self._line and self._free and not self._looking:
+            self._looking = True
+            self._hub.schedule_call_global(LOOK, self._look)
+
+    def _look(self) -> None:
+        """Runs on the hub: is there anything that it could go on with?"""
+        self._looking = False
+        try:
+            if self._line and self._free and not self._hub.do_poll(0):
+                self._let_in(lambda flow: True)
+        finally:
+            self._watch()
 
     def _wait(self, flow: str) -> None:
         turn = Turn(flow, self._clock() + self._limits.queue_timeout)
         self._line.join(turn)
-        if self._free and not self._armed:
+        if self._free:
             self._arm()
         self._counters.queued += 1
         try:
@@ -159,7 +198,7 @@ class Admission:
     def _abandon(self, turn: Turn) -> None:
         """Whoever waited was killed: leave the line, or give the slot on."""
         if turn.granted:
-            self.leave()
+            self.leave(turn.flow)
         else:
             self._line.leave(turn)
 

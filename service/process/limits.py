@@ -13,10 +13,11 @@ class Limits:
     """Each field is the ``[api]`` option of its name; seconds are floats.
 
     ``service_type`` is no limit, but the server's own error documents carry
-    it.
+    it; nor is ``auth_strategy``, which tells what a client is known by.
     """
 
     service_type: str
+    auth_strategy: str
     max_target: int
     max_header_line: int
     max_header_bytes: int

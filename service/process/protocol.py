@@ -24,6 +24,7 @@ from service.process.incoming import SEGMENT, Incoming
 from service.process.refusals import Refused
 from service.process.reply import Reply
 from service.process.shared import Shared, WSGIApplication
+from service.process.turns import STRANGERS
 from service.process.wire import Gone, Late, Wire
 
 LOG = log.getLogger(__name__)
@@ -43,7 +44,7 @@ class Connection:
 
     __slots__ = ('wire', 'idle_since', '_shared', '_template', '_client',
                  '_incoming', '_parser', '_data', '_reply', '_admitted',
-                 '_credential', 'parting')
+                 '_credential', '_flow', 'parting')
 
     def __init__(self, shared: Shared, wire: Wire, client: tuple[str, str],
                  template: dict[str, Any]) -> None:
@@ -58,6 +59,7 @@ class Connection:
         self._reply: Reply | None = None
         self._admitted = False
         self._credential = 0
+        self._flow = STRANGERS
         self.parting = False
 
     def run(self) -> None:
@@ -89,8 +91,8 @@ class Connection:
         shared = self._shared
         shared.counters.parsed += 1
         self._credential = shared.known.credential(head.fields)
-        shared.admission.enter(head.path,
-                               shared.known.flow(self._credential))
+        self._flow = shared.known.flow(self._credential)
+        shared.admission.enter(head.path, self._flow)
         self._admitted = True
         try:
             reply = self._answer(head, body)
@@ -107,7 +109,7 @@ class Connection:
         """
         if self._admitted:
             self._admitted = False
-            self._shared.admission.leave()
+            self._shared.admission.leave(self._flow)
 
     def _note(self, project_id: str) -> None:
         """The application knows whose the request is: so do we, next time."""

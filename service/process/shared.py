@@ -35,7 +35,7 @@ class Shared:
         self.limits = limits
         self.counters = Counters()
         self.admission = Admission(limits, self.counters)
-        self.known = Known()
+        self.known = Known(limits.auth_strategy)
         self.idle: dict[Connection, None] = {}
         self.draining = False
         self._second = 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 #: The flow of everybody that is not known yet. SECURITY: one for all of them,
@@ -19,9 +20,12 @@ STRANGERS = ''
 #: So many credentials are known at once, the latest.
 MAX_KNOWN = 10000
 
-#: What a request says of who sends it, whatever the auth strategy is.
-_CREDENTIALS = ('HTTP_X_AUTH_TOKEN', 'HTTP_AUTHORIZATION',
-                'HTTP_X_PROJECT_ID')
+#: By what each auth strategy knows who sends a request. SECURITY: what it
+#: takes no notice of is none, or who has a token would be a stranger, with a
+#: place in their line, as often as he sends another project's name with it.
+CREDENTIALS = {'noauth': 'HTTP_X_PROJECT_ID',
+               'http_basic': 'HTTP_AUTHORIZATION',
+               'keystone': 'HTTP_X_AUTH_TOKEN'}
 
 
 class Due(Protocol):
@@ -61,12 +65,18 @@ class Line(Generic[D]):
         waiting.append(one)
         self._length += 1
 
-    def next(self) -> D:
-        """The first of the flow whose turn it is."""
+    def next(self, may: Callable[[str], bool] = lambda flow: True
+             ) -> D | None:
+        """The first of the flow whose turn it is, of those that ``may``;
+        None where none of them may."""
         if not self._round:
             self._round, self._next = self._next, OrderedDict()
             self._served.clear()
-        flow, _ = self._round.popitem(last=False)
+        flow = self._first(may)
+        if flow is None:
+            return None
+        self._round.pop(flow, None)
+        self._next.pop(flow, None)
         self._served.add(flow)
         waiting = self._flows[flow]
         one = waiting.popleft()
@@ -76,6 +86,10 @@ class Line(Generic[D]):
         else:
             del self._flows[flow]
         return one
+
+    def _first(self, may: Callable[[str], bool]) -> str | None:
+        """The flow whose turn it is; one that may not keeps its own."""
+        return next(filter(may, chain(self._round, self._next)), None)
 
     def gives_way(self, flow: str) -> D | None:
         """Who leaves so that one of ``flow`` can wait in its place: the last
@@ -122,7 +136,8 @@ class Known:
     refused when its turn comes.
     """
 
-    def __init__(self, most: int = MAX_KNOWN) -> None:
+    def __init__(self, auth_strategy: str, most: int = MAX_KNOWN) -> None:
+        self._field = CREDENTIALS[auth_strategy]
         self._salt = secrets.token_bytes(16)
         self._most = most
         self._projects: OrderedDict[int, str] = OrderedDict()
@@ -133,7 +148,7 @@ class Known:
         PERF: Python's own hash, of 64 bits under a key of the process: a
         twin could do no more than share a line.
         """
-        return hash((self._salt, *map(fields.get, _CREDENTIALS)))
+        return hash((self._salt, fields.get(self._field)))
 
     def flow(self, credential: int) -> str:
         return self._projects.get(credential, STRANGERS)

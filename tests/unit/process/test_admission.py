@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Callable
 
 import eventlet
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from service.process.admission import Admission
 from service.process.counters import Counters, LagProbe
 from service.process.refusals import Refused
+from service.process.shares import COMPANY
 from tests.unit.process.scripted import limits
 
 
@@ -23,6 +26,7 @@ class Door:
         self.admission = Admission(limits(**changes), self.counters,
                                    lambda: self.now)
         self.entered: list[str] = []
+        self._left = 0
 
     def ask(self, name: str, path: str = '/') -> eventlet.greenthread:
         """A request of the project that its name begins with."""
@@ -42,8 +46,13 @@ class Door:
         return eventlet.spawn(work)
 
     def leave(self) -> None:
-        self.admission.leave()
+        """Whoever is in for the longest leaves."""
+        self.out()
         eventlet.sleep(0)
+
+    def out(self) -> None:
+        self.admission.leave(self.entered[self._left][0])
+        self._left += 1
 
 
 def test_the_first_in_line_is_the_first_through() -> None:
@@ -73,8 +82,8 @@ def test_a_free_slot_is_not_taken_past_the_line() -> None:
     door = Door(max_in_flight=1)
     door.ask('a')
     door.ask('b')
-    door.admission.leave()
-    late = eventlet.spawn(door.admission.enter, '/')
+    door.out()
+    late = eventlet.spawn(door.admission.enter, '/', 'c')
     eventlet.sleep(0)
     assert door.entered == ['a', 'b']
     assert door.counters.queued == 1
@@ -121,6 +130,87 @@ def test_no_more_is_begun_at_a_time_than_for_a_slice() -> None:
     assert door.counters.in_flight == 4
 
 
+def alone(door: Door, *names: str) -> None:
+    """Requests of one flow alone, and then it has company."""
+    for name in names:
+        door.ask(name)
+    eventlet.sleep(0)
+    assert door.entered == list(names)
+
+
+def test_a_flow_alone_has_every_slot() -> None:
+    alone(Door(), *(f'a{number}' for number in range(9)))
+
+
+def test_where_another_comes_its_share_is_what_a_flow_has() -> None:
+    """R12: and whoever has less than that is let in at once."""
+    door = Door()
+    alone(door, 'a1')
+    door.ask('b1')
+    busy(door, lambda: door.ask('a2'))
+    assert door.entered == ['a1', 'b1']
+    door.leave()
+    eventlet.sleep(0)
+    assert door.entered == ['a1', 'b1', 'a2']
+
+
+def busy(door: Door, work: Callable[[], object]) -> None:
+    """The thread has something to do all the time meanwhile."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.send(b'x')
+        hub = eventlet.hubs.get_hub()
+        watch = hub.add(hub.READ, ours.fileno(), lambda fd: None,
+                        lambda exc: None, lambda: None)
+        work()
+        end = time.monotonic() + 0.02
+        while time.monotonic() < end:
+            eventlet.sleep(0)
+        hub.remove(watch)
+
+
+def test_while_the_thread_would_rest_a_flow_has_more() -> None:
+    """R12: requests that wait for a slow database do not wait for each
+    other."""
+    door = Door()
+    alone(door, 'a1')
+    for name in ('b1', 'a2', 'a3', 'b2'):
+        door.ask(name)
+    deadline = time.monotonic() + 10
+    while len(door.entered) < 5:
+        eventlet.sleep(0.001)
+        assert time.monotonic() < deadline
+    assert sorted(door.entered) == ['a1', 'a2', 'a3', 'b1', 'b2']
+
+
+def test_company_is_over_when_nobody_else_came_for_a_while() -> None:
+    door = Door()
+    alone(door, 'a1')
+    door.ask('b1')
+    door.leave()
+    door.leave()
+    door.now += COMPANY
+    busy(door, lambda: [door.ask(f'a{number}') for number in range(2, 9)])
+    assert len(door.entered) == 9
+
+
+def test_of_a_flow_that_has_its_share_no_more_wait_than_may() -> None:
+    """R12: its excess is refused, though slots are free for the others."""
+    door = Door(max_in_flight=6, max_queued=1)
+    alone(door, 'a1')
+    door.ask('b1')
+
+    def flood() -> None:
+        for number in range(2, 7):
+            door.ask(f'a{number}')
+        with pytest.raises(Refused):
+            door.admission.enter('/', 'a')
+        for name in ('c1', 'd1', 'e1'):
+            door.ask(name)
+    busy(door, flood)
+    assert door.entered == ['a1', 'b1', 'c1', 'd1', 'e1']
+
+
 def test_the_sweep_sends_away_who_waited_too_long() -> None:
     """R11"""
     door = Door(max_in_flight=1)
@@ -140,7 +230,7 @@ def test_a_turn_that_is_killed_after_it_was_granted_is_passed_on() -> None:
     door.ask('a')
     killed = door.ask('b')
     door.ask('c')
-    door.admission.leave()
+    door.out()
     killed.kill()
     eventlet.sleep(0)
     eventlet.sleep(0)

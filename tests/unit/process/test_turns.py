@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service import flows
 from service.process.turns import STRANGERS, Known, Line
 
 
@@ -100,7 +101,7 @@ def test_the_late_leave_from_every_flow() -> None:
 
 
 def test_a_credential_is_a_strangers_until_it_is_told_whose() -> None:
-    known = Known()
+    known = Known('keystone')
     token = known.credential({'HTTP_X_AUTH_TOKEN': 'gAAAA'})
     assert known.flow(token) == STRANGERS
     known.note(token, 'alpha')
@@ -109,18 +110,40 @@ def test_a_credential_is_a_strangers_until_it_is_told_whose() -> None:
     assert known.flow(other) == STRANGERS
 
 
+def test_what_a_strategy_takes_no_notice_of_is_no_credential() -> None:
+    """R12: another X-Project-Id beside the same token makes no stranger."""
+    known = Known('keystone')
+    plain, *others = (known.credential(
+        {'HTTP_X_AUTH_TOKEN': 'gAAAA', **more}) for more in (
+        {}, {'HTTP_X_PROJECT_ID': 'x'}, {'HTTP_AUTHORIZATION': 'y'}))
+    assert others == [plain, plain]
+    noauth = Known('noauth')
+    assert noauth.credential({'HTTP_X_PROJECT_ID': 'a'}) != (
+        noauth.credential({'HTTP_X_PROJECT_ID': 'b'}))
+
+
+def test_who_is_known_and_of_no_project_is_no_stranger() -> None:
+    """R12: an administrator of the system does not wait for those who try
+    tokens."""
+    told: list[str] = []
+    flows.note({flows.NOTE: told.append}, None)
+    flows.note({flows.NOTE: told.append}, 'alpha')
+    assert told == [flows.NO_PROJECT, 'alpha']
+    assert STRANGERS not in told
+
+
 def test_no_credential_is_held_as_it_was_sent() -> None:
     """L03: not in memory either, where a core dump would have it."""
-    known = Known()
+    known = Known('http_basic')
     token = known.credential({'HTTP_AUTHORIZATION': 'Basic YTpodW50ZXIy'})
     known.note(token, 'alpha')
     assert 'YTpodW50ZXIy' not in repr(vars(known))
-    assert token != Known().credential(
+    assert token != Known('http_basic').credential(
         {'HTTP_AUTHORIZATION': 'Basic YTpodW50ZXIy'})
 
 
 def test_the_oldest_credential_is_forgotten_first() -> None:
-    known = Known(most=2)
+    known = Known('keystone', most=2)
     one, two, three = (known.credential({'HTTP_X_AUTH_TOKEN': name})
                        for name in ('one', 'two', 'three'))
     known.note(one, 'a')

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many requests of each flow are carried out at once.
+
+A request that waits for a database leaves the worker's thread to the others
+that are being carried out. With all slots in the hands of one flow, another's
+request meets all of them each time it comes back from the database. So where
+flows come side by side, each has a share for sure, and more only as long as
+the thread has nothing else to do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+#: How many requests of a flow are carried out at once, where others come.
+SHARE = 1
+
+#: For how many seconds after another flow came a flow is not alone.
+COMPANY = 1.0
+
+
+class Shares:
+    """Counts the requests of each flow that are being carried out."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._running: dict[str, int] = {}
+        self._latest: str | None = None
+        self._at = -math.inf
+        self._together_until = -math.inf
+
+    def came(self, flow: str) -> None:
+        """A request of the flow is there.
+
+        PERF: each request passes here. That two came one after the other is
+        all that has to be known of who comes.
+        """
+        now = self._clock()
+        if flow != self._latest:
+            if now < self._at + COMPANY:
+                self._together_until = now + COMPANY
+            self._latest = flow
+        self._at = now
+
+    @property
+    def alone(self) -> bool:
+        """One flow came lately, and no other."""
+        return self._clock() >= self._together_until
+
+    def may(self, flow: str) -> bool:
+        """Whether a request of the flow may begin, whatever else there is."""
+        return self._running.get(flow, 0) < SHARE or self.alone
+
+    def begin(self, flow: str) -> None:
+        self._running[flow] = self._running.get(flow, 0) + 1
+
+    def end(self, flow: str) -> None:
+        left = self._running[flow] - 1
+        if left:
+            self._running[flow] = left
+        else:
+            del self._running[flow]
