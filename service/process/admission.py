@@ -15,9 +15,11 @@ flight, and more only while the thread would rest (``shares``).
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from eventlet import hubs
 from greenlet import getcurrent, greenlet
@@ -64,6 +66,7 @@ class Admission:
         self._reserved = frozenset(limits.reserved_paths)
         self._line: Line[Turn] = Line()
         self._shares = Shares(clock)
+        self._excess: deque[Turn] = deque()
         self._hub: Any = hubs.get_hub()
         self._armed = False
         self._looking = False
@@ -125,8 +128,33 @@ class Admission:
             return
         turn = self._line.gives_way(flow)
         if turn is None:
-            raise overload()
-        self._hub.schedule_call_global(0, turn.wake)
+            self._refuse(flow)
+        else:
+            self._hub.schedule_call_global(0, turn.wake)
+
+    def _refuse(self, flow: str) -> NoReturn:
+        """Raise Refused; where others are served, one in a round of the hub.
+
+        Of a flood, whoever was refused is there again at once, and each time
+        takes as long as a small request.
+        """
+        if not self._shares.alone:
+            turn = Turn(flow, math.inf)
+            self._excess.append(turn)
+            if len(self._excess) == 1:
+                self._hub.schedule_call_global(0, self._dismiss)
+            try:
+                self._hub.switch()
+            finally:
+                turn.over = True
+        raise overload()
+
+    def _dismiss(self) -> None:
+        """Runs on the hub; who has gone meanwhile costs nothing."""
+        turn = self._excess.popleft()
+        if self._excess:
+            self._hub.schedule_call_global(0, self._dismiss)
+        turn.wake()
 
     def _trim(self) -> None:
         """The slots are taken: what is beyond the line now is refused."""
