@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import config_dir
+from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
 
 ORIGIN = 'https://ui.example.org'
@@ -71,3 +71,25 @@ def test_unless_one_is_named_no_page_may(tmp_path: Path):
     served = Application(config_dir(tmp_path))
     reply = served.request('GET', '/v1/racks', None, {'Origin': ORIGIN})
     assert reply.headers[ALLOW] is None
+
+
+@pytest.mark.parametrize('origins', ['*', f'{ORIGIN}, *'])
+def test_any_page_with_the_credentials_of_its_user_is_no_start(
+        tmp_path, origins):
+    """A12: one line that names the option; credentials are the default."""
+    daemon = Daemon(config_dir(tmp_path, None, {
+        'cors': {'allowed_origin': origins}}))
+    daemon.launch()
+    assert daemon.ended() == 1, daemon.output
+    (told,) = (line for line in daemon.output.splitlines()
+               if line.startswith('pileus-api: '))
+    assert '[cors] allowed_origin = *: set allow_credentials = false' in told
+
+
+def test_any_page_may_read_what_needs_no_credentials(tmp_path):
+    """A12: and no browser is told to send some."""
+    served = Application(config_dir(tmp_path, None, {
+        'cors': {'allowed_origin': '*', 'allow_credentials': False}}))
+    reply = served.request('GET', '/v1/racks', None, {'Origin': ORIGIN})
+    assert (reply.status, reply.headers[ALLOW]) == (200, '*')
+    assert reply.headers['Access-Control-Allow-Credentials'] is None
