@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counts, what does not, and limits by type and version.
 
-The story is ``stories/quotas.yaml``, races are ``test_quota_races.py``.
+The story is ``stories/quotas.yaml``, long races are ``test_quota_races.py``.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
-from tests.functional.harness import config_dir
+from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
 
 TYPES = {'rack': '''
@@ -91,6 +94,26 @@ def test_a_bulk_is_counted_as_a_whole(served):
     assert (refused.json['errors'][0]['limit'],
             refused.json['errors'][0]['used']) == (5, 0)
     assert used(served)['racks'] == 0
+
+
+def test_of_many_at_once_the_last_place_goes_to_one(tmp_path):
+    """C06: across workers; the others are told what there is."""
+    clients, at_once = 16, Barrier(16)
+
+    def make(_):
+        at_once.wait()
+        reply = running.request('POST', '/v1/racks', {'rack': {}})
+        told = reply.json.get('errors', [{}])[0]
+        return reply.status, told.get('limit'), told.get('used')
+    with Daemon(config_dir(tmp_path, TYPES, {'api': {'workers': 3}})
+                ) as running, ThreadPoolExecutor(clients) as pool:
+        running.request('POST', '/v1/racks', {'racks': [{}] * 4})
+        for _ in range(4):
+            told = Counter(pool.map(make, range(clients)))
+            assert told == {(201, None, None): 1, (403, 5, 5): clients - 1}
+            racks = running.request('GET', '/v1/racks').json['racks']
+            assert len(racks) == used(running)['racks'] == 5
+            running.request('DELETE', f'/v1/racks/{racks[0]["id"]}')
 
 
 def test_a_record_counts_for_the_project_it_is_made_for(served):
