@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """oslo.policy's own tools, on the types and the policy of a config directory
-that OS_PILEUS_CONFIG_DIR names.
+that OS_PILEUS_CONFIG_DIR names or that is where one is looked for.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ def directory(tmp_path: Path) -> Path:
 
 def run(directory: Path, tool: str, *words: str
         ) -> subprocess.CompletedProcess[str]:
+    return ran({'OS_PILEUS_CONFIG_DIR': str(directory)}, tool, *words)
+
+
+def ran(env: Mapping[str, str], tool: str, *words: str
+        ) -> subprocess.CompletedProcess[str]:
     script = Path(sys.executable).with_name(f'oslopolicy-{tool}')
-    return subprocess.run(
-        [script, *words], capture_output=True, text=True, cwd='/',
-        env={**os.environ, 'OS_PILEUS_CONFIG_DIR': str(directory)})
+    return subprocess.run([script, *words], capture_output=True, text=True,
+                          cwd='/', env={**os.environ, **env})
 
 
 def named(directory: Path, tool: str) -> subprocess.CompletedProcess[str]:
@@ -65,6 +69,36 @@ def test_the_generated_policy_is_the_one_in_force(directory):
     assert said['pileus:books:patch'] == 'role:clerk'
     assert said['pileus:books:delete'] == 'role:librarian'
     assert said['pileus:books:update_tags'] == 'rule:pileus:books:patch'
+
+
+@pytest.mark.parametrize('unset', ['', None])
+def test_without_a_name_it_is_where_the_service_looks(
+        directory, tmp_path, monkeypatch, unset):
+    """The first of ~/.pileus and /etc/pileus that is there."""
+    monkeypatch.delenv('OS_PILEUS_CONFIG_DIR', raising=False)
+    named = {} if unset is None else {'OS_PILEUS_CONFIG_DIR': unset}
+    directory.rename(tmp_path / '.pileus')
+    (tmp_path / '.pileus' / 'policy.yaml').write_text(
+        '"pileus:books:list": "role:clerk"\n')
+    done = ran({'HOME': str(tmp_path), **named}, 'policy-generator',
+               '--namespace', 'pileus')
+    assert done.returncode == 0, done.stderr
+    said = yaml.safe_load(done.stdout)
+    assert said['pileus:books:delete'] == 'role:librarian'
+    assert said['pileus:books:list'] == 'role:clerk'
+
+
+@pytest.mark.parametrize('tool', [
+    'sample-generator', 'policy-generator', 'validator'])
+def test_without_any_directory_it_is_told_how_to_name_one(
+        tmp_path, monkeypatch, tool):
+    monkeypatch.delenv('OS_PILEUS_CONFIG_DIR', raising=False)
+    if Path('/etc/pileus').exists():
+        pytest.skip('this machine has an /etc/pileus')
+    done = ran({'HOME': str(tmp_path)}, tool, '--namespace', 'pileus')
+    assert done.returncode == 1
+    assert 'set OS_PILEUS_CONFIG_DIR' in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 @pytest.mark.parametrize(('text', 'status', 'told'), [
