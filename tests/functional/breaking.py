@@ -38,7 +38,10 @@ class Breaking:
                  start_response: Any) -> Iterable[bytes]:
         _wanted[:] = [environ.get('HTTP_X_BREAK', '')]
         _reach(self._name)
-        return self._served(environ, start_response)
+        try:
+            return self._served(environ, start_response)
+        finally:
+            _wanted.clear()
 
 
 def middleware(global_conf: Mapping[str, str], **local: str) -> Any:
@@ -72,9 +75,8 @@ def _reach(name: str) -> None:
 
 def _broken(name: str, sound: Callable[..., Any]) -> Callable[..., Any]:
     def called(*args: Any, **options: Any) -> Any:
-        if name == 'storage' and _wanted == ['statement']:
-            _wanted.clear()
-            return sound(args[0], _complain)
+        if name == 'storage' and STATEMENTS.keys() & set(_wanted):
+            return sound(args[0], STATEMENTS[_wanted[0]])
         _reach(name)
         return sound(*args, **options)
     return called
@@ -85,6 +87,14 @@ def _complain(connection: sa.Connection) -> None:
     connection.exec_driver_sql(
         f"SELECT CAST('{SECRET}' AS integer) FROM r_safes")
 
+
+def _hang_up(connection: sa.Connection) -> None:
+    """As a server does that is told to end, at each new attempt."""
+    connection.exec_driver_sql('SELECT pg_terminate_backend(pg_backend_pid())')
+
+
+STATEMENTS: Mapping[str, Callable[[sa.Connection], None]] = {
+    'statement': _complain, 'connection': _hang_up}
 
 PLACES: Mapping[str, tuple[Any, str]] = {
     'identity': (Identity, 'caller'),

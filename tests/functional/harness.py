@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from tests.functional import planted
+from tests.functional import errorshape, planted
 from tests.functional.directories import (
     ROOT,
     SHIPPED,
@@ -184,7 +184,7 @@ class Server:
     def request(self, method: str, path: str, body: object = None,
                 headers: Mapping[str, str] | None = None) -> Reply:
         """Ask once, on a connection of its own; bytes go as they are, other
-        bodies as JSON."""
+        bodies as JSON. An error has the one shape of all (L02)."""
         sent = planted.added(headers or {}, self.option.get('auth_strategy'))
         self.secrets.update(planted.secrets(sent))
         if body is not None and not isinstance(body, bytes):
@@ -195,9 +195,12 @@ class Server:
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            return Reply(answer.status, answer.headers, answer.read())
+            reply = Reply(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
+        errorshape.check(method, reply.status, reply.headers.items(),
+                         reply.body)
+        return reply
 
 
 class Daemon(Server):

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from service import config, paste
+from tests.functional import errorshape
 from tests.functional.harness import Reply, prepare
 
 
@@ -26,7 +27,8 @@ class Application:
 
     def request(self, method: str, path: str, body: object = None,
                 headers: Mapping[str, str] | None = None) -> Reply:
-        """Ask once; bytes go as they are, other bodies as JSON."""
+        """Ask once; bytes go as they are, other bodies as JSON. An error has
+        the one shape of all (L02)."""
         sent = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -43,7 +45,9 @@ class Application:
             written.extend(answer)
         finally:
             getattr(answer, 'close', lambda: None)()
-        return Reply(int(told[0][:3]), _message(told[1]), b''.join(written))
+        reply = Reply(int(told[0][:3]), _message(told[1]), b''.join(written))
+        errorshape.check(method, reply.status, told[1], reply.body)
+        return reply
 
 
 def _environ(method: str, target: str, body: bytes,

@@ -20,11 +20,12 @@ from wsgiref.validate import validator
 
 import pytest
 import yaml
-from gabbi import suitemaker
+from gabbi import case, suitemaker
 from gabbi.handlers import RESPONSE_HANDLERS
+from gabbi.handlers.base import ResponseHandler
 
 from service import config, paste
-from tests.functional import planted
+from tests.functional import errorshape, planted
 from tests.functional.harness import (
     Daemon,
     Gunicorn,
@@ -140,7 +141,7 @@ def run(told: Mapping[str, Any], target: Target,
         unittest.TestLoader(), 'story', dict(told), str(room),
         target.host, target.port, None,
         target.app and (lambda: target.app),
-        handlers=[handler() for handler in RESPONSE_HANDLERS])
+        handlers=[handler() for handler in (*RESPONSE_HANDLERS, Shape)])
     steps = list(suite)
     result = _FirstFailure()
     result.failfast = True
@@ -150,6 +151,18 @@ def run(told: Mapping[str, Any], target: Target,
         for step in steps:
             step.http.client.close()
     return result
+
+
+class Shape(ResponseHandler):
+    """Of any answer that is an error, whether a step says so or not."""
+
+    test_key_suffix = 'shape'
+
+    def __call__(self, test: case.HTTPTestCase) -> None:
+        response = dict(test.response)
+        errorshape.check(test.test_data['method'],
+                         int(response.pop('status')), response.items(),
+                         test.output)
 
 
 class _FirstFailure(unittest.TestResult):
