@@ -190,6 +190,8 @@ class Server:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault('Content-Type', 'application/json')
+        if body is not None and len(self.secrets) < planted.MOST:
+            self.secrets.update(planted.of_body(body))
         connection = http.client.HTTPConnection(self.host, self.port,
                                                 timeout=PATIENCE)
         try:

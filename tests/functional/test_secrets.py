@@ -8,7 +8,9 @@ carry in all other tests is looked for there: ``planted``.
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -243,6 +245,19 @@ def test_no_log_has_a_secret(breaking):
     assert planted.leaked(breaking.output, breaking.secrets) == []
     assert 'DEBUG' in breaking.output
     assert ':***@' in breaking.output
+
+
+@pytest.mark.parametrize('line', [
+    json.dumps(FILLED), f'read {FILLED}', f"Bearer {planted.TOKEN}",
+    f'[SQL: INSERT INTO r_safes] [parameters: ({BODY!r},)]',
+    "failed for ada with 'correct-horse'"])
+def test_a_log_that_told_would_be_noticed(line):
+    """L03: in whatever test a service said it."""
+    password = base64.b64encode(b'ada:correct-horse').decode()
+    told = {'defaults': {'request_headers': SECRETS}, 'tests': [
+        {'data': FILLED},
+        {'request_headers': {'authorization': f'Basic {password}'}}]}
+    assert planted.leaked(line, set(planted.of_story(told)))
 
 
 @pytest.mark.parametrize('sent', [

@@ -39,10 +39,12 @@ STORIES = sorted(path for room in ('stories', 'conformance')
 
 
 class Target(NamedTuple):
-    """Where a story's requests go; ``app``, if it is in this process."""
+    """Where a story's requests go; ``app``, if it is in this process. What
+    logs must not have by its end goes into ``secrets``."""
 
     host: str
     port: int
+    secrets: set[str]
     app: Callable[..., Any] | None = None
 
 
@@ -52,7 +54,7 @@ def in_process(directory: Path) -> Iterator[Target]:
     prepare(directory)
     app = validator(paste.load(config.load(['--config-dir',
                                             str(directory)])))
-    yield Target('127.0.0.1', 8088, _with_bytes(app))
+    yield Target('127.0.0.1', 8088, set(), _with_bytes(app))
 
 
 def _with_bytes(app: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,14 +69,14 @@ def _with_bytes(app: Callable[..., Any]) -> Callable[..., Any]:
 def daemon(directory: Path) -> Iterator[Target]:
     """``pileus-api`` itself."""
     with Daemon(directory) as running:
-        yield Target(running.host, running.port)
+        yield Target(running.host, running.port, running.secrets)
 
 
 @contextlib.contextmanager
 def gunicorn(directory: Path) -> Iterator[Target]:
     """Another server, with threads: what is promised holds without ours."""
     with Gunicorn(directory) as running:
-        yield Target(running.host, running.port)
+        yield Target(running.host, running.port, running.secrets)
 
 
 #: Ways to serve a config directory.
@@ -100,6 +102,7 @@ def test_the_story_goes_as_told(served: str, story: Path,
     for name, text in told.pop('files', {}).items():
         (directory / name).write_text(text)
     with SERVED[served](directory) as target:
+        target.secrets.update(planted.of_story(told))
         result = run(told, target, story.parent)
     broken = [*result.failures, *result.errors]
     assert not broken, '\n\n'.join(
