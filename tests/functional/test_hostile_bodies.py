@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bodies do that no client of good will sends (J01 to J08, J11)."""
+"""What bodies do that no client of good will sends (J01 to J06, J08, J11).
+
+What a client may not write (J07) is ``test_not_writable.py``.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,7 @@ from tests.functional.harness import Reply, config_dir
 from tests.functional.inprocess import Application
 
 TYPES = {'specimen': (Path(__file__).parent / 'types' / 'specimen.yaml'
-                      ).read_text(), 'locked': '''
-name: locked
-plural: locks
-properties:
-  name: {type: string}
-  serial: {type: string, immutable: true}
-  budget: {type: integer, default: 7, write_roles: [treasurer]}
-required: [name]
-'''}
+                      ).read_text()}
 PATH = '/v1/specimens'
 PATCHES = {'Content-Type': 'application/json-patch+json'}
 
@@ -193,61 +188,6 @@ def test_names_that_only_look_alike_are_different(ask):
         assert ask('POST', PATH, sent).status == 409, name
     found = ask('GET', f'{PATH}?name=alpha').json['specimens']
     assert [one['name'] for one in found] == ['alpha']
-
-
-# What a client may not write
-
-LOCKED = '/v1/locks/7bd6bd13-2c4b-4d6a-9b27-00000000000a'
-FORBIDDEN = {'id': '7bd6bd13-2c4b-4d6a-9b27-00000000000b',
-             'project_id': 'other', 'generation': 9,
-             'created_at': '2001-01-01T00:00:00Z',
-             'updated_at': '2001-01-01T00:00:00Z', 'links': [],
-             'budget': 100, 'revision': 1, 'bogus': 1}
-VERBS = {
-    'PUT': lambda name, value: ({'locked': {'name': 'a', name: value}}, {}),
-    'PATCH': lambda name, value: ({'locked': {name: value}}, {}),
-    'merge': lambda name, value: ({'locked': {name: value}}, {
-        'Content-Type': 'application/merge-patch+json'}),
-    'add': lambda name, value: ([{'op': 'add', 'path': f'/{name}',
-                                  'value': value}], PATCHES),
-    'replace': lambda name, value: ([{'op': 'replace', 'path': f'/{name}',
-                                      'value': value}], PATCHES),
-    'remove': lambda name, value: ([{'op': 'remove', 'path': f'/{name}'}],
-                                   PATCHES),
-    'move': lambda name, value: ([{'op': 'move', 'from': '/name',
-                                   'path': f'/{name}'}], PATCHES),
-}
-
-
-@pytest.fixture
-def locked(ask: Any) -> dict[str, Any]:
-    admin = {'X-Roles': 'member,treasurer', 'X-Project-Id': 'mine'}
-    ask('DELETE', LOCKED, None, admin)
-    made = ask('PUT', LOCKED, {'locked': {'name': 'a', 'serial': 's'}}, admin)
-    assert made.status == 201
-    return made.json
-
-
-@pytest.mark.parametrize('verb', VERBS)
-@pytest.mark.parametrize('name', [*FORBIDDEN, 'serial'])
-def test_what_a_client_may_not_write_stays(ask, locked, verb, name):
-    """J07, A05: every member that is not its own, by every way to write."""
-    body, headers = VERBS[verb](name, FORBIDDEN.get(name, 'other'))
-    mine = {'X-Project-Id': 'mine'}
-    reply = ask(verb if verb == 'PUT' else 'PATCH', LOCKED,
-                json.dumps(body).encode(), {**headers, **mine})
-    assert reply.status == (403 if name == 'budget' else 400), reply.body
-    assert ask('GET', LOCKED, None, mine).json == locked
-
-
-@pytest.mark.parametrize('name', FORBIDDEN)
-def test_nor_is_it_taken_for_a_new_record(ask, name):
-    """J07: an owner and what other roles set are refused as not allowed,
-    the others as no member."""
-    reply = ask('POST', '/v1/locks', {'locked': {'name': 'a', name:
-                                                 FORBIDDEN[name]}})
-    assert reply.status == (403 if name in ('project_id', 'budget') else 400)
-    assert ask('GET', '/v1/locks').json['locks'] == []
 
 
 # JSON Patch
