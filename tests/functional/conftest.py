@@ -29,8 +29,8 @@ ONCE = frozenset({
     'test_peer_run.py', 'test_policy_reload.py', 'test_policy_tools.py',
     'test_probes.py', 'test_quota_races.py', 'test_readme.py',
     'test_redirects.py', 'test_reliability_rows.py',
-    'test_replaced_worker.py', 'test_rollout.py',
-    'test_secrets.py', 'test_unified_limits.py'})
+    'test_replaced_worker.py', 'test_rollout.py', 'test_secrets.py',
+    'test_sqlite_writers.py', 'test_unified_limits.py'})
 
 
 #: Races, kills and failing servers: minutes each, in an environment of their
