@@ -4,7 +4,9 @@
 PILEUS_TEST_DATABASE says on what the functional tests run: sqlite, which
 needs no server, postgresql or mysql. A server elsewhere is named by
 PILEUS_TEST_POSTGRESQL or PILEUS_TEST_MYSQL, the URL of a database from which
-another can be created.
+another can be created. A test skips where its server does not answer, but
+fails where PILEUS_TEST_REQUIRE names the database: a gate that ran nothing
+must not be green.
 """
 
 from __future__ import annotations
@@ -63,15 +65,17 @@ def written(url: sa.URL) -> str:
 
 def created(kind: str) -> sa.URL:
     """A new database, dropped when the innermost scope ends; a test skips
-    where no server answers."""
+    or fails where no server answers."""
     server = SERVERS[kind]
     name = f'pileus_{secrets.token_hex(6)}'
     try:
         with _asked(server.url) as asked:
             asked.execute(sa.text(f'CREATE DATABASE {name}'))
     except sa.exc.OperationalError:
-        pytest.skip(f'no database server answers at {server.url!r}; '
-                    f'{server.variable} names another')
+        required = os.environ.get('PILEUS_TEST_REQUIRE', '').split(',')
+        (pytest.fail if kind in required else pytest.skip)(
+            f'no database server answers at {server.url!r}; '
+            f'{server.variable} names another')
     made = server.url.set(database=name)
     _open[-1].append(made)
     return made
