@@ -20,7 +20,13 @@ from keystonemiddleware import auth_token, exceptions
 from oslo_config import cfg
 
 from api import errors
-from api.middleware import context, keystoneconf, tokencache
+from api.middleware import (
+    breaker,
+    context,
+    deadline,
+    keystoneconf,
+    tokencache,
+)
 from service import config
 from service.errors import StartError
 
@@ -46,8 +52,15 @@ class Keystone(auth_token.AuthProtocol):
     """Lets in who has a token that Keystone vouches for."""
 
     def __init__(self, app: Callable[..., Any], options: dict[str, Any],
-                 cache: tokencache.Cache | None) -> None:
+                 cache: tokencache.Cache | None, in_flight: int) -> None:
+        """Of ``in_flight`` requests at once, a quarter may ask Keystone and
+        half wait to: the rest is for callers who are known."""
+        self._deadline = deadline.Deadline()
         super().__init__(app, options)
+        self._breaker = breaker.Breaker(max(1, in_flight // 4),
+                                        in_flight // 2, _unreached)
+        self._seconds = (self._conf.get('http_connect_timeout')
+                         or keystoneconf.DEFAULTS['http_connect_timeout'])
         self._challenge = f'Keystone uri="{options["www_authenticate_uri"]}"'
         self._token_cache.initialize({CACHE: cache})
 
@@ -98,13 +111,22 @@ class Keystone(auth_token.AuthProtocol):
                         'service')
             return None
 
+    def _create_session(self, **kwargs: Any) -> Any:
+        made = super()._create_session(**kwargs)
+        for scheme in ('http://', 'https://'):
+            made.mount(scheme, deadline.Adapter(self._deadline))
+        return made
+
     def _asked(self, token: str, allow_expired: bool) -> Any:
         try:
-            told = self._identity_server.verify_token(
-                token, allow_expired=allow_expired)
+            with self._breaker, self._deadline.within(self._seconds):
+                told = self._identity_server.verify_token(
+                    token, allow_expired=allow_expired)
             told['token']['methods'], told['token']['user']['id']
         except auth_token.InvalidToken:
             raise
+        except breaker.Refused as exc:
+            raise _Unreachable from exc
         except _OUTAGES as exc:
             if isinstance(exc, failures.EndpointNotFound):
                 self._identity_server.invalidate()
@@ -113,6 +135,13 @@ class Keystone(auth_token.AuthProtocol):
                       type(exc).__name__)
             raise _Unreachable from exc
         return told
+
+
+def _unreached(exc: BaseException) -> bool:
+    """Whether nobody answered. An error is an answer: one token that Keystone
+    stumbles over is no reason to ask it about no other."""
+    return (isinstance(exc, failures.ClientException)
+            and not isinstance(exc, failures.HttpError))
 
 
 def _roles(user: Any) -> set[str]:
@@ -149,7 +178,8 @@ def _built(app: Callable[..., Any], conf: cfg.ConfigOpts,
            options: Mapping[str, Any], cache: tokencache.Cache | None
            ) -> Keystone:
     try:
-        made = Keystone(app, {**options, 'oslo_config_config': conf}, cache)
+        made = Keystone(app, {**options, 'oslo_config_config': conf}, cache,
+                        conf.api.max_in_flight)
     except ImportError as exc:
         raise StartError(f'[keystone_authtoken] memcached_servers: the '
                          f'package of the module {exc.name} is not '

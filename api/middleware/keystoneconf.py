@@ -19,7 +19,7 @@ from service.errors import StartError
 GROUP = 'keystone_authtoken'
 
 #: Whoever waits is told soon that Keystone does not answer, and asks again.
-DEFAULTS = {'http_connect_timeout': 5, 'http_request_max_retries': 1}
+DEFAULTS = {'http_connect_timeout': 2, 'http_request_max_retries': 1}
 
 #: What each kind of credentials is made of: one of each row must be given.
 CREDENTIALS = {

@@ -72,7 +72,7 @@ class Door:
         self.filter = Keystone(self.app, {
             'oslo_config_config': conf, 'delay_auth_decision': True,
             'cache': CACHE, 'www_authenticate_uri': 'http://keystone/v3'},
-            self.cache)
+            self.cache, 64)
         self.keystone = Told()
         self.filter._identity_server = self.keystone
 
