@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,22 @@ PATH = 'pileus.path'
 #: for the client.
 PEER = 'pileus.peer'
 
+#: What a proxy writes into a request that it passes on.
+_BY_PROXY = ('HTTP_X_FORWARDED_FOR', 'HTTP_X_REAL_IP', 'HTTP_FORWARDED',
+             'HTTP_VIA')
+
 _SLASHES = re.compile('//+')
+
+
+def hops(environ: Mapping[str, Any]) -> Iterator[str]:
+    """Where a request came from, as the proxies on its way say.
+
+    One that names itself (``Via``) or tells more than an address
+    (``Forwarded``) is given as it wrote it, which is no address of anybody.
+    """
+    for name in _BY_PROXY:
+        for hop in environ.get(name, '').split(',') if name in environ else ():
+            yield hop.strip()
 
 
 def origin(environ: dict[str, Any]) -> str:

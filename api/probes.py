@@ -36,10 +36,6 @@ from service.domain.version import FIRST
 METHODS = frozenset({'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH',
                      'DELETE'})
 
-#: Who came through a proxy, of which nobody said that it is to be trusted,
-#: is not who the address says.
-_FORWARDED = ('HTTP_X_FORWARDED_FOR', 'HTTP_FORWARDED')
-
 
 class Probe:
     """One path that is only read."""
@@ -143,7 +139,9 @@ class Metrics:
                         replies.CACHE])
 
     def _may_read(self, environ: dict[str, Any]) -> bool:
-        forwarded = (any(name in environ for name in _FORWARDED)
+        """Who came through a proxy, of which nobody said that it is to be
+        trusted, is not who the address says."""
+        forwarded = (next(addresses.hops(environ), None) is not None
                      and addresses.PEER not in environ)
         return not forwarded and networks.within(
             environ.get('REMOTE_ADDR', ''), self._allowed)

@@ -155,8 +155,7 @@ def _on_the_way(environ: dict[str, Any]) -> Iterator[str]:
     client = environ.get('REMOTE_ADDR', '')
     yield client
     yield environ.get(addresses.PEER, client)
-    for hop in environ.get('HTTP_X_FORWARDED_FOR', '').split(','):
-        yield hop.strip()
+    yield from addresses.hops(environ)
 
 
 def _has_port(host: str) -> bool:

@@ -90,6 +90,12 @@ def test_only_an_administrator_is_one_everywhere(tmp_path):
     {'HTTP_X_FORWARDED_FOR': 'unknown'},
     {'HTTP_X_FORWARDED_FOR': '127.0.0.1, 192.0.2.1'},
     {'HTTP_X_FORWARDED_FOR': '192.0.2.1, 127.0.0.1'},
+    {'HTTP_FORWARDED': 'for=192.0.2.1'},
+    {'HTTP_FORWARDED': 'for=127.0.0.1;proto=http'},
+    {'HTTP_X_REAL_IP': '192.0.2.1'},
+    {'HTTP_X_REAL_IP': 'unknown', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'},
+    {'HTTP_VIA': '1.1 cache'},
+    {'HTTP_VIA': '1.1 cache', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'},
     {addresses.PEER: '10.0.0.5'},
     {addresses.PEER: '10.0.0.5', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'}])
 def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
@@ -100,6 +106,7 @@ def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
 
 def test_a_proxy_on_this_machine_for_this_machine_is_served():
     assert asked(HTTP_X_FORWARDED_FOR='127.0.0.1, ::1')[0].status == 200
+    assert asked(HTTP_X_REAL_IP='127.0.0.1')[0].status == 200
 
 
 def test_a_refusal_names_the_version_like_any_reply():
