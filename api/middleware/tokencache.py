@@ -85,8 +85,13 @@ class Redis:
                 url, socket_timeout=timeout, socket_connect_timeout=timeout,
                 retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1))
             self._client.ping()
-        except (*self._failures, ValueError) as exc:
-            # The URL may hold a password.
+        except ValueError:
+            # SECURITY: the error quotes the part that is wrong, and a
+            # password with a slash makes a wrong port of itself.
+            raise StartError('[token_cache] redis_url: is not the URL of a '
+                             'Redis, such as redis://cache.example.org:6379/0;'
+                             ' in a password, write / as %2F') from None
+        except self._failures as exc:
             raise StartError(f'[token_cache] redis_url: no Redis answers '
                              f'there: {exc}') from exc
 

@@ -139,7 +139,8 @@ def test_a_redis_that_does_not_answer_stops_the_start():
 
 @pytest.mark.parametrize('url', [
     'redis://:hunter2@127.0.0.1:1/0', 'memcached://127.0.0.1', 'nonsense',
-    '', 'redis://127.0.0.1:port/'])
+    '', 'redis://127.0.0.1:port/', 'redis://:hun/hunter2@127.0.0.1',
+    'redis://:hunter2/ss@127.0.0.1', 'redis://[hunter2', 'hunter2://a'])
 def test_a_url_that_leads_nowhere_stops_the_start(url):
     with pytest.raises(StartError) as caught:
         Redis(url, 1.0)
