@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 from oslo_context.context import RequestContext
 
@@ -66,8 +67,10 @@ def _target(environ: dict[str, Any]) -> str:
 
 
 def _masked(parameter: str) -> str:
+    """The application reads a name of any spelling: ``%74oken`` too."""
     name, equals, _ = parameter.partition('=')
-    return f'{name}=***' if equals and _SECRET.search(name) else parameter
+    secret = equals and _SECRET.search(unquote_plus(name))
+    return f'{name}=***' if secret else parameter
 
 
 def factory(global_conf: Mapping[str, str], **local: str

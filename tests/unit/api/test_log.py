@@ -35,6 +35,8 @@ def test_the_path_is_told_as_it_was_sent(caplog):
     ('token=abc', 'token=***'), ('a=1&api_token=abc&b=2',
                                  'a=1&api_token=***&b=2'),
     ('password=x', 'password=***'), ('X-Auth-Token=x', 'X-Auth-Token=***'),
+    ('%74oken=x', '%74oken=***'), ('a=1&X-%41uth-%54oken=x',
+                                   'a=1&X-%41uth-%54oken=***'),
     ('client_secret=x', 'client_secret=***'), ('signature=x',
                                                'signature=***'),
     ('sort_key=name', 'sort_key=name'), ('name=token', 'name=token')])
