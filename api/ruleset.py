@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from oslo_config import cfg
-from oslo_policy import _checks, policy
+from oslo_policy import _checks, _parser, policy
 
 from api.rulefiles import Given, Unsound
 from service.domain.caller import Caller
@@ -109,9 +109,7 @@ class RuleSet:
             place = self._place(name)
             text = (self.given[name].text if name in self.given
                     else self._defaults[name].check_str)
-            if '!' not in text and any(
-                    isinstance(one, _checks.FalseCheck)
-                    for one in _leaves(check)):
+            if _unparsable(text, check):
                 yield f'{place}: "{text}" is not in the policy language'
             for other in _referred(check):
                 if other not in self._rules:
@@ -136,6 +134,24 @@ class RuleSet:
                     met.add(other)
                     ahead.append(other)
         return False
+
+
+#: A word of a rule that says never.
+_NEVER = re.compile(r'(?<![^\s(])!(?![^\s)])')
+
+
+def _unparsable(text: str, check: _checks.BaseCheck) -> bool:
+    """oslo.policy makes what it cannot read a "never", as ``!`` is. So a
+    rule is read once more with each such word the opposite of it: what is
+    still never was not understood."""
+    if not _has_never(check):
+        return False
+    return _has_never(_parser.parse_rule(_NEVER.sub('@', text)))
+
+
+def _has_never(check: _checks.BaseCheck) -> bool:
+    return any(isinstance(one, _checks.FalseCheck)
+               for one in _leaves(check))
 
 
 #: Checks that look at nothing but who calls.
