@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from service.domain.caller import MAX_PROJECT
 from service.errors import StartError
 
 #: bcrypt looks at no more of a password than this; more is refused, or two
@@ -164,14 +165,14 @@ def _wrong(name: Any, entry: Any) -> Iterator[str]:
         return
     for word in entry.keys() - set(_WORDS):
         yield f'{word}: is not known; there is {", ".join(_WORDS)}'
-    for word in ('project_id', 'user_id'):
-        if word in entry and not _is_name(entry[word]):
-            yield f'{word}: is not a text of 1 to {MAX_NAME} characters'
+    for word, most in (('project_id', MAX_PROJECT), ('user_id', MAX_NAME)):
+        if word in entry and not is_name(entry[word], most):
+            yield f'{word}: is not a text of 1 to {most} characters'
     roles = entry.get('roles', [])
-    if not (isinstance(roles, list) and all(map(_is_name, roles))):
+    if not (isinstance(roles, list) and all(map(is_name, roles))):
         yield 'roles: is not a list of names'
 
 
-def _is_name(value: Any) -> bool:
+def is_name(value: Any, most: int = MAX_NAME) -> bool:
     return (isinstance(value, str) and len(value.strip()) > 0
-            and len(value) <= MAX_NAME)
+            and len(value) <= most)

@@ -13,6 +13,7 @@ import webob
 from api import policy, preconditions, replies, schemas
 from api.call import Call
 from service.domain import quotas
+from service.domain.caller import MAX_PROJECT
 from service.domain.errors import Forbidden, Invalid, Violation
 from service.domain.limits import UNLIMITED
 from service.domain.quotas import Allowed, Changes
@@ -27,7 +28,7 @@ CHANGE: Mapping[str, Any] = {**LIMIT, 'type': ['integer', 'null']}
 
 #: Project ids are as long as the records' column of them.
 PROJECT: Mapping[str, Any] = {'type': 'string', 'minLength': 1,
-                              'maxLength': 64}
+                              'maxLength': MAX_PROJECT}
 
 
 class Quotas:

@@ -13,6 +13,7 @@ from oslo_config import cfg
 from service import accountfiles, accounts, config
 from service.commands.printed import FORMATS, takes_format
 from service.commands.tree import Arguments, Command, configuration
+from service.domain.caller import MAX_PROJECT
 from service.errors import StartError
 
 
@@ -115,7 +116,7 @@ def _takes_name(parser: argparse.ArgumentParser) -> None:
 
 def _takes_user(parser: argparse.ArgumentParser) -> None:
     _takes_name(parser)
-    parser.add_argument('--project', type=_word, metavar='ID',
+    parser.add_argument('--project', type=_project, metavar='ID',
                         help='the project they work in (default: none)')
     parser.add_argument('--role', type=_word, action='append', default=[],
                         metavar='ROLE',
@@ -127,11 +128,15 @@ def _takes_user(parser: argparse.ArgumentParser) -> None:
                         help='change a user that is there')
 
 
-def _word(given: str) -> str:
-    if not given.strip() or len(given) > accounts.MAX_NAME:
+def _word(given: str, most: int = accounts.MAX_NAME) -> str:
+    if not accounts.is_name(given, most):
         raise argparse.ArgumentTypeError(
-            f'a text of 1 to {accounts.MAX_NAME} characters is wanted')
+            f'a text of 1 to {most} characters is wanted')
     return given
+
+
+def _project(given: str) -> str:
+    return _word(given, MAX_PROJECT)
 
 
 COMMANDS = (

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+#: No project's id is longer: records have so much room for it.
+MAX_PROJECT = 64
+
 
 def meets(owner: str | None, record: Mapping[str, Any]) -> bool:
     """Whether who meets the records of ``owner``, or with None everybody's,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from service.domain.caller import MAX_PROJECT
 from service.domain.types import Property, ResourceType
 
 #: PostgreSQL's B-tree takes 2704 bytes, InnoDB's 3072; some are overhead.
@@ -21,7 +22,7 @@ IN_ROW = 1024
 #: utf8mb4 and UTF-8: the longest character.
 _CHARACTER = 4
 ID = 36 * _CHARACTER
-PROJECT = 64 * _CHARACTER
+PROJECT = MAX_PROJECT * _CHARACTER
 _FIXED = 8
 #: What a row holds of a text stored apart.
 _APART = 20

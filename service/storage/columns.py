@@ -21,6 +21,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from service.domain import values
+from service.domain.caller import MAX_PROJECT
 from service.domain.types import Property
 
 #: The longest text that is a VARCHAR; what may be longer is TEXT. MariaDB
@@ -186,7 +187,7 @@ _KIND: dict[str, TypeEngine[Any]] = {
 }
 
 ID = Identity()
-PROJECT = text(64)
+PROJECT = text(MAX_PROJECT)
 
 
 def of(prop: Property) -> TypeEngine[Any]:

@@ -70,6 +70,8 @@ def test_a_wrong_line_is_named_by_its_number_and_not_shown(files, line, why):
     ('ada: {roles: [1]}', 'ada: roles: is not a list of names'),
     ('ada: {roles: [""]}', 'ada: roles: is not a list of names'),
     ('ada: {project_id: 7}', 'ada: project_id: is not a text'),
+    (f'ada: {{project_id: {"p" * 65}}}',
+     'ada: project_id: is not a text of 1 to 64 characters'),
     ('ada: {user_id: ""}', 'ada: user_id: is not a text'),
     ('7: {}', '7: the name is not text'),
     ('"a:b": {}', 'a:b: a name has no colon'),

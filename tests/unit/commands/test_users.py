@@ -82,6 +82,15 @@ def test_a_name_that_would_not_do(run, name):
     assert status == 2 and 'a name' in said and said.count('\n') == 1
 
 
+def test_a_project_is_no_longer_than_records_have_room_for(run, config,
+                                                           capsys):
+    with pytest.raises(SystemExit):
+        run('add', 'ada', '--project', 'p' * 65)
+    assert '1 to 64 characters' in capsys.readouterr().err
+    assert run('add', 'ada', '--project', 'p' * 64)[0] == 0
+    assert known(config)['ada'].project_id == 'p' * 64
+
+
 @pytest.mark.parametrize('typed', [['one', 'one'], ['one', 'two']])
 def test_on_a_terminal_it_is_asked_for_twice(config, monkeypatch, capsys,
                                              typed):
