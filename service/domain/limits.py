@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol, TypeVar
 
 from service.domain import errors
 from service.domain.store import Record, Rows
@@ -16,6 +16,11 @@ UNLIMITED = -1
 
 #: Limits by type name.
 Given = Mapping[str, int]
+
+#: What somebody else was asked for, by project; None: nobody was asked yet.
+Asked = Mapping[str, Given] | None
+
+T = TypeVar('T')
 
 
 class Limits(Protocol):
@@ -62,16 +67,39 @@ def asked(limits: Limits, declared: ResourceType,
     return {one: limits.of(one, [declared]) for one in set(projects) if one}
 
 
+class Unasked(Exception):
+    """Undoes a transaction in which it turns out that limits are needed."""
+
+
+def when_needed(limits: Limits, declared: ResourceType,
+                projects: Iterable[str | None],
+                run: Callable[[Asked], T]) -> T:
+    """``run`` with what somebody else knows, if it is to make anything.
+
+    Whoever changes what is there needs no limit, and must not wait for one,
+    or fail where nobody tells it. That is seen inside a transaction, and
+    asked outside: what had begun is undone, and run again.
+    """
+    if not limits.keeper:
+        return run({})
+    try:
+        return run(None)
+    except Unasked:
+        return run(asked(limits, declared, projects))
+
+
 def take(rows: Rows, declared: ResourceType, made: Collection[Record],
-         given: Mapping[str, Given]) -> None:
+         given: Asked) -> None:
     """Count records that are about to be made; QuotaExceeded where a project
-    would have more than it may.
+    would have more than it may. Unasked where nobody was asked what that is.
 
     Counted first and judged by what that left: a look before would let two
     creators see the same last place.
     """
     if not declared.owned:
         return
+    if given is None:
+        raise Unasked
     wanted = Counter(one['project_id'] for one in made)
     for project_id, more in sorted(wanted.items()):
         used, stored = rows.use(declared, project_id, more)

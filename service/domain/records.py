@@ -23,7 +23,7 @@ from service.domain import (
     values,
 )
 from service.domain.caller import Caller
-from service.domain.limits import Given, Limits, Stored
+from service.domain.limits import Asked, Limits, Stored
 from service.domain.once import Once
 from service.domain.query import Query, unknown_marker
 from service.domain.seen import Condition
@@ -81,7 +81,8 @@ class Records:
                *, dry_run: bool = False) -> list[Record]:
         """Make records, all or none; their ids are the service's choice."""
         made, pointers = _all_made(shape.declared, new)
-        given = self._given(shape, (one.project_id for one in new))
+        given = limits.asked(self._limits, shape.declared,
+                             (one.project_id for one in new))
 
         def work(rows: Rows) -> list[Record]:
             self._insert(rows, shape, caller, made, pointers, given)
@@ -92,14 +93,13 @@ class Records:
                     new: Sequence[NewRecord], once: Once) -> Kept:
         """As ``create``, or the reply that the first such request got."""
         made, pointers = _all_made(shape.declared, new)
-        given = self._given(shape, (one.project_id for one in new))
 
-        def work(rows: Rows) -> Kept:
+        def work(rows: Rows, given: Asked) -> Kept:
             kept, first = once.claim(rows, made)
             if first:
                 self._insert(rows, shape, caller, made, pointers, given)
             return kept
-        return self._store.write(work)
+        return self._limited(shape, [one.project_id for one in new], work)
 
     def show(self, declared: ResourceType, caller: Caller, id: str) -> Record:
         return self._store.read(
@@ -123,9 +123,8 @@ class Records:
         are unique over all projects (D17).
         """
         declared = shape.declared
-        given = self._given(shape, [caller.project_id])
 
-        def work(rows: Rows) -> tuple[Record, bool]:
+        def work(rows: Rows, given: Asked) -> tuple[Record, bool]:
             current = rows.fetch(declared, id, caller.owner)
             seen.check(declared.name, id, current)
             if current is not None:
@@ -136,7 +135,7 @@ class Records:
             made = _made(declared, id, new())
             self._insert(rows, shape, caller, [made], [pointer], given)
             return made, True
-        return self._write(work, dry_run)
+        return self._limited(shape, [caller.project_id], work, dry_run)
 
     def change(self, shape: Shape, caller: Caller, id: str,
                seen: Condition, edit: Edit, pointer: str, *,
@@ -167,13 +166,9 @@ class Records:
             removal.apply(rows, plan, caller)
         self._write(work, dry_run)
 
-    def _given(self, shape: Shape, projects: Iterable[str | None]
-               ) -> Mapping[str, Given]:
-        return limits.asked(self._limits, shape.declared, projects)
-
     def _insert(self, rows: Rows, shape: Shape, caller: Caller,
                 made: Sequence[Record], pointers: Sequence[str],
-                given: Mapping[str, Given]) -> None:
+                given: Asked) -> None:
         limits.take(rows, shape.declared, made, given)
         self._check(rows, shape, caller, list(map(Placed, made, pointers)),
                     shape.declared.properties)
@@ -211,6 +206,13 @@ class Records:
         """What other rows say to records of which ``among`` is new."""
         checks.references(rows, self._catalogue, shape, placed, among)
         rivals.check(rows, shape, caller, placed, among)
+
+    def _limited(self, shape: Shape, projects: Iterable[str | None],
+                 work: Callable[[Rows, Asked], T],
+                 dry_run: bool = False) -> T:
+        return limits.when_needed(
+            self._limits, shape.declared, projects, lambda given: self._write(
+                lambda rows: work(rows, given), dry_run))
 
     def _write(self, work: Callable[[Rows], T], dry_run: bool) -> T:
         """Run ``work`` and keep it, or only see how it would end."""
