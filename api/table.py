@@ -76,7 +76,8 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
         added = [own[declared.name]] if declared.name in own else []
         controllers[f'{declared.name}.actions'] = Actions(
             declared, rules, revisions, *added)
-    made = APIRouter(routes(opened.catalogue, extended), controllers)
+    made = APIRouter(_ruled(routes(opened.catalogue, extended), rules),
+                     controllers)
     methods.router = made
     docs.openapi_of = OpenAPI(made.table, extended, versions.service_type)
     return made
@@ -87,6 +88,19 @@ def routes(catalogue: Catalogue, extended: Sequence[Extension]
     """Every Route of the versioned API."""
     known = [*_service(), *_types(catalogue)]
     return [*_with_options([*known, *_extended(extended, known)])]
+
+
+def _ruled(table: Iterable[Route], rules: Policy) -> Iterator[Route]:
+    """The table; StartError for a Route with a rule that nobody knows (A03):
+    each request on it would fail, or worse."""
+    for route in table:
+        if route.rule is not OPEN:
+            try:
+                rules.text(route.rule)
+            except KeyError as exc:
+                raise StartError(f'{route.method} {route.path}: there is no '
+                                 f'policy rule {route.rule}') from exc
+        yield route
 
 
 def discovery(versions: Versions) -> APIRouter:

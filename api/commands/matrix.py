@@ -49,6 +49,8 @@ PERSONAS = (
     Persona('service', 'service', OTHER),
     Persona('no_role', ''),
     Persona('no_project', 'member', None),
+    # Nothing here belongs to a domain: its roles are none.
+    Persona('domain_admin', '', None),
 )
 
 

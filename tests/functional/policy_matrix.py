@@ -3,8 +3,9 @@
 
 ``Matrix`` makes a record of each shipped type, and then each request that a
 rule guards, as each persona: first what the router's table binds to the rule,
-then what is asked at the URL of another rule. Writes are dry runs, so that
-one record serves all of them.
+then what is asked at the URL of another rule; HEAD wherever GET, and records
+that are made by one and by more. Writes are dry runs, so that one record
+serves all of them.
 """
 
 from __future__ import annotations
@@ -58,9 +59,10 @@ class Asked(NamedTuple):
 class Matrix:
     """What is printed for a config directory, and what its service says.
 
-    ``headers`` are those of each persona that is asked, ``maker`` those of
-    an administrator who makes what is asked for; ``own`` and ``other`` are
-    the ids of two projects.
+    ``headers`` are those of each persona that is asked; of another that is
+    to be answered as one, by a name behind its (``no_role:guest``).
+    ``maker`` are those of an administrator who makes what is asked for;
+    ``own`` and ``other`` are the ids of two projects.
     """
 
     def __init__(self, directory: Path, request: Request,
@@ -88,17 +90,28 @@ class Matrix:
             assert asked, f'nothing is asked by the rule {row["rule"]}'
         return found
 
+    def options(self) -> list[str]:
+        """The paths whose OPTIONS depends on who asks; that says nothing of
+        records, so it should be none."""
+        asked = {Asked('OPTIONS', self._path(route))
+                 for route in self._routes}
+        return [f'OPTIONS {one.path}: {persona}'
+                for one, (persona, headers) in itertools.product(
+                    asked, self._headers.items())
+                if self._ask(one, headers).status != 204]
+
     def _compared(self, row: Mapping[str, str], one: Asked,
                   persona: str) -> Iterator[str]:
         asked = one
         if callable(one.body):
             asked = one._replace(body=one.body(persona))
         status = self._ask(asked, self._headers[persona]).status
-        means = MEANS[row[persona]]
-        if row['rule'].endswith(':replace') and row[persona] == 'hidden':
+        cell = row[persona.partition(':')[0]]
+        means = MEANS[cell]
+        if row['rule'].endswith(':replace') and cell == 'hidden':
             means = [409]     # D17: the id is taken, which is all that is told
         if status not in means:
-            yield (f'{row["rule"]}: {persona} is {row[persona]} but '
+            yield (f'{row["rule"]}: {persona} is {cell} but '
                    f'{asked.label} is {status}')
 
     def _ask(self, one: Asked, headers: Headers) -> Reply:
@@ -149,24 +162,36 @@ class Matrix:
     # What a rule guards
 
     def _asked(self, rule: str) -> Iterator[Asked]:
+        _, plural, action = (*rule.split(':'), '')[:3]
+        for one in self._single(rule, plural, action):
+            yield one
+            if one.method == 'GET':
+                yield one._replace(method='HEAD')
+            if action in ('create', 'create_any'):
+                yield one._replace(body=_bulk(plural, one.body))
+
+    def _single(self, rule: str, plural: str, action: str
+                ) -> Iterator[Asked]:
         for route in self._routes:
             if route.rule == rule and route.action != 'act':
                 yield self._of(route)
-        _, plural, action = (*rule.split(':'), '')[:3]
         special = _SPECIAL.get(action)
         if special is not None:
             yield special(self, plural)
 
     def _of(self, route: Route) -> Asked:
-        plural = route.declared.plural if route.declared else ''
-        path = '/v1' + route.path.format(
-            id=self._records.get(plural), tag='t', key='k', name='host',
-            project_id=self._own)
+        path = self._path(route)
         if 'dry_run' in (route.query or ()):
             path += '?dry_run=true'
-        return Asked(route.method, path, self._body(route, plural))
+        return Asked(route.method, path, self._body(route))
 
-    def _body(self, route: Route, plural: str) -> Any:
+    def _path(self, route: Route) -> str:
+        plural = route.declared.plural if route.declared else ''
+        return '/v1' + route.path.format(
+            id=self._records.get(plural), tag='t', key='k', name='host',
+            project_id=self._own, code='not-found')
+
+    def _body(self, route: Route) -> Any:
         """A body that is all right, of who may ask; a callable where it
         depends on who asks."""
         if not route.body:
@@ -174,7 +199,7 @@ class Matrix:
         if route.controller != 'records':
             return BODIES[route.controller, route.action]
         assert route.declared is not None
-        name = route.declared.name
+        name, plural = route.declared.name, route.declared.plural
         return {
             'create': lambda: lambda persona: {name: self._new(
                 plural, self._home(persona)) | self._owner(route, persona)},
@@ -233,6 +258,12 @@ class Matrix:
 
     def _one(self, plural: str) -> str:
         return f'/v1/{plural}/{self._records[plural]}'
+
+
+def _bulk(plural: str, body: Callable[[str], Any]) -> Callable[[str], Any]:
+    """As ``body``, but two records at once."""
+    return lambda persona: {plural: [
+        one for _ in range(2) for one in body(persona).values()]}
 
 
 #: What is asked at a URL that has another rule of its own.

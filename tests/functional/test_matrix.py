@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+import service
+from api import table
 from api.commands import matrix
 from api.commands.matrix import PERSONAS, Persona
+from api.policy import Policy
+from api.versions import Versions
+from service import config
+from service.domain.types import Catalogue
+from service.domain.version import FIRST
+from service.errors import StartError
 from tests.functional import policy_matrix
 from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
@@ -91,11 +99,18 @@ def test_every_route_is_asked_for_by_some_row(tmp_path: Path):
         assert not route.rule or route.rule in rules, route
 
 
-def test_the_other_methods_of_a_path_go_by_the_same_rules(daemon):
-    """A03: HEAD as GET; OPTIONS says nothing of records."""
-    for persona in HEADERS.values():
-        get, head = (daemon.request(one, '/v1/hosts', None, persona)
-                     for one in ('GET', 'HEAD'))
-        assert get.status == head.status
-        assert daemon.request('OPTIONS', '/v1/hosts', None,
-                              persona).status == 204
+def test_options_say_the_same_to_everybody(tmp_path: Path):
+    """A03: on every path."""
+    directory = config_dir(tmp_path)
+    found = asked(directory, Application(directory).request)
+    assert found.options() == []
+
+
+def test_a_route_by_a_rule_that_nobody_knows_keeps_from_starting(tmp_path):
+    """A03"""
+    conf = config.load(['--config-dir', str(config_dir(tmp_path))])
+    rules = Policy(conf, Catalogue({}))
+    opened = service.open(conf)
+    with pytest.raises(StartError, match='^GET /hosts: there is no policy '
+                                         'rule pileus:hosts:list$'):
+        table.api(conf, opened, rules, Versions('pileus', FIRST), [])

@@ -2,9 +2,10 @@
 """Pileus and a real Keystone, one of each for all the tests here.
 
 ``tokens`` has a token of each kind of caller there is: ``admin``,
-``member`` and ``reader`` of the project alpha, ``other_member`` of beta,
-``other_admin`` of beta, ``system_reader``, ``system_admin``,
-``domain_admin``, ``unscoped``, and what is none: ``expired``, ``garbage``.
+``manager``, ``member``, ``reader`` and ``guest`` (a role that no rule knows)
+of the project alpha, ``other_member``, ``other_reader`` and ``other_admin``
+of beta, ``system_reader``, ``system_admin``, ``domain_admin``,
+``domain_reader``, ``unscoped``, and what is none: ``expired``, ``garbage``.
 ``daemon`` is ``pileus-api`` with ``auth_strategy = keystone``.
 """
 
@@ -41,16 +42,21 @@ class Cloud:
             for name in ('alpha', 'beta', 'service')}
         alpha, beta, service = (f'projects/{one}'
                                 for one in self.projects.values())
+        keystone.asked('role', '/roles', name='guest')
         self.users = {name: keystone.user(name, roles)
                       for name, roles in {
             'alice': {alpha: 'admin'},
+            'max': {alpha: 'manager'},
             'mary': {alpha: 'member'},
             'rita': {alpha: 'reader'},
+            'gus': {alpha: 'guest'},
             'otto': {beta: 'member'},
+            'ruth': {beta: 'reader'},
             'olga': {beta: 'admin'},
             'sam': {'system': 'reader'},
             'sue': {'system': 'admin'},
             'dora': {'domains/default': 'admin'},
+            'dirk': {'domains/default': 'reader'},
             'nick': {},
             'pileus': {service: 'service'},
         }.items()}
@@ -99,13 +105,17 @@ def tokens(cloud: Cloud) -> Mapping[str, str]:
     ask = cloud.keystone.token
     return {
         'admin': ask('alice', 'alpha'),
+        'manager': ask('max', 'alpha'),
         'member': ask('mary', 'alpha'),
         'reader': ask('rita', 'alpha'),
+        'guest': ask('gus', 'alpha'),
         'other_member': ask('otto', 'beta'),
+        'other_reader': ask('ruth', 'beta'),
         'other_admin': ask('olga', 'beta'),
         'system_reader': ask('sam', system_scope='all'),
         'system_admin': ask('sue', system_scope='all'),
         'domain_admin': ask('dora', domain_id='default'),
+        'domain_reader': ask('dirk', domain_id='default'),
         'unscoped': ask('nick', unscoped=True),
         'service': ask('pileus', 'service'),
         'expired': cloud.keystone.expired(cloud.users['mary'],

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from tests.functional.policy_matrix import Matrix
 
-#: Persona of the matrix -> the token that Keystone gives such a one.
+#: Persona of the matrix -> the token that Keystone gives such a one. It gives
+#: no role without a project, a domain or the system, so none is no_project's.
 TOKENS = {
-    'admin': 'admin', 'member': 'member', 'reader': 'reader',
-    'other_member': 'other_member', 'system_reader': 'system_reader',
+    'admin': 'admin', 'manager': 'manager', 'member': 'member',
+    'reader': 'reader', 'other_member': 'other_member',
+    'other_reader': 'other_reader', 'system_reader': 'system_reader',
     'system_admin': 'system_admin', 'service': 'service',
-    'no_role': 'unscoped',
+    'no_role': 'guest', 'domain_admin': 'domain_admin',
+    'domain_admin:reader': 'domain_reader',
+    'domain_admin:unscoped': 'unscoped',
 }
 
 
@@ -23,3 +27,4 @@ def test_every_cell_is_what_the_service_answers(daemon, cloud, tokens):
                    cloud.projects['beta'])
     wrong = '\n'.join(asked.wrong())
     assert wrong == ''
+    assert asked.options() == []
