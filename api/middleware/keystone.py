@@ -79,6 +79,12 @@ class Keystone(auth_token.AuthProtocol):
         context.enter(environ, user.project_id, user.user_id, _roles(user),
                       'all' if (user.system or {}).get('all') else None)
 
+    def validate_allowed_request(self, request: Any, token: Any) -> None:
+        """Hold a token to its access rules, if it has any. Without the
+        catalogue (``include_service_catalog``) none of them can be seen to
+        be about this service."""
+        super().validate_allowed_request(request, {'catalog': [], **token})
+
     def process_response(self, response: Any) -> Any:
         """As it is: the refusal itself says where to get a token."""
         return response

@@ -64,10 +64,11 @@ class Cloud:
             'service', '/services', type='pileus', name='pileus')['id']
 
     @contextlib.contextmanager
-    def catalogued(self, url: str) -> Iterator[None]:
+    def catalogued(self, url: str,
+                   region: str = 'RegionOne') -> Iterator[None]:
         """The catalogue of every token says that Pileus is at ``url``."""
         made = self.keystone.asked(
-            'endpoint', '/endpoints', interface='public', region='RegionOne',
+            'endpoint', '/endpoints', interface='public', region=region,
             service_id=self.service, url=f'{url}/v1')
         yield
         self.keystone.admin.delete(f'/endpoints/{made["id"]}')

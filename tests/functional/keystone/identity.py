@@ -40,6 +40,10 @@ enabled = false
 password_hash_rounds = 4
 """
 
+#: Whose the keys are.
+OURS = ('--keystone-user', getpass.getuser(),
+        '--keystone-group', grp.getgrgid(os.getgid())[0])
+
 #: Keystone reads the command line of the process it is in: there is none.
 GUNICORN = """\
 import sys
@@ -50,16 +54,16 @@ threads = 8
 control_socket_disable = True
 """
 
-#: Makes a token of Keystone's own that ran out an hour ago.
-EXPIRED = """\
+#: Makes a token with a Keystone's keys, good until so many hours from now.
+TOKEN = """\
 import datetime, sys
 import keystone.conf
 from keystone.token import token_formatters
 keystone.conf.configure()
-file, user, project = sys.argv[1:]
+file, user, project, hours = sys.argv[1:]
 keystone.conf.CONF(['--config-file', file], project='keystone')
-over = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(
-    hours=1)
+over = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(
+    hours=int(hours))
 print(token_formatters.TokenFormatter().create_token(
     user, over.strftime('%Y-%m-%dT%H:%M:%S.000000Z'),
     ['SLjTBHJmQiqXzX4rbD0uEQ'], token_formatters.ProjectScopedPayload,
@@ -84,8 +88,7 @@ class Keystone(Server):
             GUNICORN.format(port=self._port))
         self._manage('db_sync')
         for keys in ('fernet_setup', 'credential_setup'):
-            self._manage(keys, '--keystone-user', getpass.getuser(),
-                         '--keystone-group', grp.getgrgid(os.getgid())[0])
+            self._manage(keys, *OURS)
         self._manage('bootstrap', '--bootstrap-password', PASSWORD,
                      '--bootstrap-region-id', 'RegionOne', *(
                          word for kind in ('public', 'internal', 'admin')
@@ -116,10 +119,9 @@ class Keystone(Server):
     def ended_already(self) -> bool:
         return self._process.poll() is not None
 
-    def _manage(self, *words: str) -> None:
+    def _manage(self, *words: str, conf: str = 'keystone.conf') -> None:
         self._run(str(Path(sys.executable).with_name('keystone-manage')),
-                  '--config-file', str(self.directory / 'keystone.conf'),
-                  *words)
+                  '--config-file', str(self.directory / conf), *words)
 
     def _run(self, *argv: str) -> str:
         done = subprocess.run(argv, env={**os.environ, **self.env},
@@ -172,7 +174,18 @@ class Keystone(Server):
 
     def expired(self, user: str, project: str) -> str:
         """A token of these two ids that ran out an hour ago."""
+        return self._token('keystone.conf', user, project, -1)
+
+    def foreign(self, user: str, project: str) -> str:
+        """A token of these two ids by the keys of another Keystone."""
+        other = self.directory / 'other'
+        other.mkdir(mode=0o700)
+        (self.directory / 'other.conf').write_text(
+            f'[fernet_tokens]\nkey_repository = {other}\n')
+        self._manage('fernet_setup', *OURS, conf='other.conf')
+        return self._token('other.conf', user, project, 1)
+
+    def _token(self, conf: str, user: str, project: str, hours: int) -> str:
         return self._run(
-            sys.executable, '-c', EXPIRED,
-            str(self.directory / 'keystone.conf'), user, project
-        ).splitlines()[-1]
+            sys.executable, '-c', TOKEN, str(self.directory / conf), user,
+            project, str(hours)).splitlines()[-1]
