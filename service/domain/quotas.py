@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from service.domain import errors, limits
+from service.domain import errors, instants, limits, words
 from service.domain.caller import Caller
 from service.domain.limits import Limits
 from service.domain.seen import Seen
-from service.domain.store import Rows, Store
+from service.domain.store import Revision, Rows, Store
 from service.domain.types import Catalogue, ResourceType
+
+#: Whose names of projects the ids are that history has for their limits.
+_LIMITS = uuid.UUID('ba0c1f4e-6a57-4f0d-9d43-1c2a7e5b8f60')
 
 #: Limits by type name; None is that of the type file.
 Changes = Mapping[str, int | None]
@@ -58,7 +62,11 @@ class Quotas:
         def work(rows: Rows) -> Allowed:
             stored = rows.limits(project_id, hold=True)
             _check(seen, project_id, stored)
-            rows.limit(project_id, changes, caller)
+            changed = {type: limit for type, limit in changes.items()
+                       if limit != stored.get(type)}
+            if changed:
+                rows.limit(project_id, changed)
+                _revise(rows, caller, project_id, stored, changed)
             return self._shown(rows, project_id, {})
         return self._store.write(work)
 
@@ -69,6 +77,25 @@ class Quotas:
             limits.limit(one, given, stored.get(one.name)),
             rows.used(one, project_id), limits.default(one))
             for one in self._types}, _stamp(stored))
+
+
+def _revise(rows: Rows, caller: Caller, project_id: str,
+            before: Mapping[str, int], changed: Changes) -> None:
+    """Keep in history which limits a project has from now on.
+
+    They are no record: nobody made their id, so it is made of the project's.
+    Nothing set by anybody is as if they were deleted.
+    """
+    after = {type: limit for type, limit in {**before, **changed}.items()
+             if limit is not None}
+    id = str(uuid.uuid5(_LIMITS, project_id))
+    deed = 'delete' if not after else 'update' if before else 'create'
+    rows.revise([Revision(
+        words.QUOTA, id, rows.changes(words.QUOTA, id) + 1, deed,
+        {'limits': after}, project_id, caller.user_id, caller.request_id,
+        caller.global_request_id, instants.now())], **{
+            f'limit.{type}': 'default' if limit is None else limit
+            for type, limit in sorted(changed.items())})
 
 
 def _check(seen: Seen, project_id: str, stored: Mapping[str, int]) -> None:

@@ -36,6 +36,8 @@ def _properties(draft: Draft) -> Iterator[Mistake]:
 
 
 def _names(draft: Draft) -> Iterator[Mistake]:
+    if draft.raw.get('name') == words.QUOTA:
+        yield Mistake(('name',), f'{shown(words.QUOTA)} is reserved')
     plural = draft.raw.get('plural')
     if plural in words.RESERVED_PLURALS:
         yield Mistake(('plural',), f'{shown(plural)} is reserved')

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 
 from oslo_context import context
 
-from service.domain.caller import Caller
 from service.domain.store import Revision
 from service.loglines import escape
 
@@ -28,16 +27,6 @@ def of_revision(one: Revision) -> Deed:
             'project_id': one.project_id, 'user_id': one.user_id,
             'request_id': one.request_id,
             'global_request_id': one.global_request_id}
-
-
-def of_limits(project_id: str, changes: Mapping[str, int | None],
-              caller: Caller) -> Deed:
-    """``changes`` are limits by type; None is that of the type file."""
-    return {'action': 'update', 'type': 'quota', 'project_id': project_id,
-            'user_id': caller.user_id, 'request_id': caller.request_id,
-            'global_request_id': caller.global_request_id,
-            **{f'limit.{name}': 'default' if quota is None else quota
-               for name, quota in sorted(changes.items())}}
 
 
 def tell(deeds: Iterable[Deed]) -> None:

@@ -79,10 +79,20 @@ class History(Transaction):
             statement = statement.where(table.c.project_id == owner)
         return statement
 
-    def revise(self, revisions: Sequence[Revision]) -> None:
-        """Keep what was done; ``seal`` numbers it."""
+    def changes(self, type: str, id: str) -> int:
+        """How often something was changed, as far as is kept."""
+        table = self._tables.core.revisions
+        return self._connection.scalar(
+            sa.select(table.c.record_generation)
+            .where(table.c.type == type, table.c.record_id == id)
+            .order_by(table.c.number.desc()).limit(1)) or 0
+
+    def revise(self, revisions: Sequence[Revision], **told: object) -> None:
+        """Keep what was done; ``seal`` numbers it. The audit log is ``told``
+        more of it than where it stands."""
         self._revisions += revisions
-        self.deeds += [audit.of_revision(one) for one in revisions]
+        self.deeds += [{**audit.of_revision(one), **told}
+                       for one in revisions]
 
     def seal(self) -> None:
         """End a transaction that did something: number its revisions in

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from service.domain.caller import Caller
 from service.domain.store import Used
 from service.domain.types import ResourceType
-from service.storage import audit
 from service.storage.transaction import Transaction
 
 
@@ -66,8 +64,8 @@ class Usage(Transaction):
             .where(quotas.c.project_id == project_id))
         return {row.type: row.quota for row in rows}
 
-    def limit(self, project_id: str, changes: Mapping[str, int | None],
-              caller: Caller) -> None:
+    def limit(self, project_id: str,
+              changes: Mapping[str, int | None]) -> None:
         """Set limits by type; None: what the type file says again."""
         quotas = self._tables.core.quotas
         for type, quota in sorted(changes.items()):
@@ -76,8 +74,6 @@ class Usage(Transaction):
             if quota is not None:
                 self._connection.execute(sa.insert(quotas), {
                     'project_id': project_id, 'type': type, 'quota': quota})
-        if changes:
-            self.deeds.append(audit.of_limits(project_id, changes, caller))
 
     def _move(self, declared: ResourceType, project_id: str,
               step: int) -> None:

@@ -126,10 +126,26 @@ def test_quotas_are_audited_too(serving, told):
     serving.request('PUT', '/v1/quotas/beta', {'quota': {'hosts': 7}}, admin)
     serving.request('DELETE', '/v1/quotas/beta', None, admin)
     first, second = told()
-    assert (first['type'], first['project_id'], first['user_id'],
-            first['limit.host'], first['limit.rack']) == (
-                'quota', 'beta', 'ada', '7', 'default')
-    assert second['limit.host'] == 'default'
+    assert (first['action'], first['type'], first['project_id'],
+            first['generation'], first['user_id'], first['limit.host'],
+            first['global_request_id']) == (
+                'create', 'quota', 'beta', '1', 'ada', '7', GLOBAL)
+    assert 'limit.rack' not in first
+    assert (second['action'], second['generation'], second['limit.host']) == (
+        'delete', '2', 'default')
+    assert first['id'] == second['id']
+
+
+def test_limits_that_are_so_already_are_no_deed(serving, told):
+    admin = {**WHO, 'X-Roles': 'admin'}
+    for method, body in (('PUT', {'quota': {'hosts': 7}}),
+                         ('PUT', {'quota': {'hosts': 7}}),
+                         ('PATCH', {'quota': {'hosts': 7, 'racks': None}}),
+                         ('PATCH', {'quota': {'hosts': 8}}),
+                         ('DELETE', None), ('DELETE', None)):
+        serving.request(method, '/v1/quotas/gamma', body, admin)
+    assert [(one['action'], one['limit.host']) for one in told()] == [
+        ('create', '7'), ('update', '8'), ('delete', 'default')]
 
 
 def test_a_user_cannot_write_a_line_of_its_own(serving, told):

@@ -12,7 +12,11 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+import sqlalchemy as sa
 
+from service import config
+from service.domain.types import Catalogue
+from service.storage import engine, tables
 from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
 
@@ -180,3 +184,55 @@ def test_another_projects_quotas_are_refused_alike(served):
             assert reply.status == 403
             told.append((project, method, reply.json['error']['message']))
     assert {one[1:] for one in told[:4]} == {one[1:] for one in told[4:]}
+
+
+def told(directory: Path) -> list[sa.Row]:
+    """What history has of limits."""
+    revisions = tables.build(Catalogue({})).core.revisions
+    connected = engine.connect(config.load(['--config-dir', str(directory)]))
+    with connected.connect() as connection:
+        found = connection.execute(
+            sa.select(revisions).where(revisions.c.type == 'quota')
+            .order_by(revisions.c.number)).all()
+    connected.dispose()
+    return list(found)
+
+
+def test_who_set_which_limits_stands_in_history(tmp_path):
+    """In the transaction that sets them, numbered among all other writes;
+    each says what is in force from then on."""
+    directory = config_dir(tmp_path, TYPES)
+    served = Application(directory)
+    sent = {'X-User-Id': 'root'}
+    asked = [served.request(method, f'/v1/quotas/{project}', body, sent)
+             for method, project, body in (
+                 ('PUT', 'demo', {'quota': {'racks': 50, 'slots': 9}}),
+                 ('PATCH', 'other', {'quota': {'racks': 1}}),
+                 ('PATCH', 'demo', {'quota': {'slots': None}}),
+                 ('PATCH', 'demo', {'quota': {'racks': 50}}),
+                 ('DELETE', 'demo', None))]
+    found = told(directory)
+    assert [(one.project_id, one.action, one.record_generation, one.document)
+            for one in found] == [
+        ('demo', 'create', 1, {'limits': {'rack': 50, 'slot': 9}}),
+        ('other', 'create', 1, {'limits': {'rack': 1}}),
+        ('demo', 'update', 2, {'limits': {'rack': 50}}),
+        ('demo', 'delete', 3, {'limits': {}})]
+    assert [one.request_id for one in found] == [
+        asked[number].headers['X-Openstack-Request-Id']
+        for number in (0, 1, 2, 4)]
+    assert {one.user_id for one in found} == {'root'}
+    assert len({one.record_id for one in found}) == 2
+    assert [one.number for one in found] == [1, 2, 3, 4]
+
+
+def test_limits_that_were_not_set_leave_no_history(tmp_path):
+    directory = config_dir(tmp_path, TYPES)
+    served = Application(directory)
+    for headers, body, status in (
+            ({'If-Match': '"old"'}, {'quota': {'racks': 1}}, 412),
+            ({}, {'quota': {'racks': -7}}, 400),
+            ({'X-Roles': 'member'}, {'quota': {'racks': 1}}, 403)):
+        assert served.request('PUT', '/v1/quotas/demo', body,
+                              headers).status == status
+    assert told(directory) == []

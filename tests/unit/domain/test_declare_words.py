@@ -230,6 +230,10 @@ def test_a_reserved_plural_is_no_collection(plural):
     assert wrong_type(plural=plural) == [f'plural: "{plural}" is reserved']
 
 
+def test_no_type_is_called_as_history_calls_limits():
+    assert wrong_type(name='quota') == ['name: "quota" is reserved']
+
+
 @pytest.mark.parametrize('name', [
     name for name in BAD_NAMES if isinstance(name, str)])
 def test_a_property_has_a_name_of_its_form(name):

@@ -61,8 +61,7 @@ def test_a_limit_that_was_set_comes_with_the_count(world):
     desk = world.type('desk')
 
     def set_to(quota):
-        world.store.write(lambda rows: rows.limit(
-            'demo', {'desk': quota}, stored.ADMIN))
+        world.store.write(lambda rows: rows.limit('demo', {'desk': quota}))
     for quota in (5, UNLIMITED, None):
         set_to(quota)
         assert world.store.write(
