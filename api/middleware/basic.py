@@ -23,7 +23,7 @@ from typing import Any
 import bcrypt
 
 from api import errors
-from api.middleware import context
+from api.middleware import breaker, context
 from service import accounts, config, native
 from service.accounts import MAX_PASSWORD, Account
 from service.errors import StartError
@@ -37,6 +37,9 @@ REMEMBERED = 60.0
 MOST = 4096
 #: How often, in seconds, the files are looked at for a change.
 LOOKED = 1.0
+
+#: How many seconds a password waits for others to be looked at.
+PATIENCE = 5.0
 
 #: What the password of a user who is not there is compared with.
 _NOBODY = b'.' * 53
@@ -153,8 +156,11 @@ class Basic:
     """Lets in who knows the password of a name."""
 
     def __init__(self, app: Callable[..., Any], book: Book, realm: str,
+                 line: breaker.Breaker,
                  remembered: Remembered | None = None) -> None:
+        """``line`` is where passwords wait that are to be looked at."""
         self._app = app
+        self._line = line
         self._book = book
         self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
         self._remembered = remembered or Remembered()
@@ -164,7 +170,11 @@ class Basic:
         # Nobody behind this may log or pass on what is a password.
         sent = environ.pop('HTTP_AUTHORIZATION', None)
         given = _credentials(sent)
-        account = given and self._proven(environ, *given)
+        try:
+            account = given and self._proven(environ, *given)
+        except breaker.Refused:
+            context.refuse(environ, errors.IdentityUnavailable())
+            return self._app(environ, start_response)
         if account:
             context.enter(environ, account.project_id,
                           account.user_id or account.name, account.roles)
@@ -177,14 +187,20 @@ class Basic:
         """The account, if the password is its own.
 
         SECURITY: an unknown name takes as long as a wrong password, or time
-        would tell which names there are.
+        would tell which names there are. Refused where too many wait to be
+        looked at: a flood of wrong ones must not take every CPU, and the
+        room of those whose password is remembered.
         """
         account = self._book.find(name)
         hash = account and account.hash
         if account and hash and self._remembered.has(hash, password):
             return account
-        right = native.run(environ, bcrypt.checkpw, password[:MAX_PASSWORD],
-                           hash or self._book.nobody)
+        with self._line:
+            if account and hash and self._remembered.has(hash, password):
+                return account
+            right = native.run(environ, bcrypt.checkpw,
+                               password[:MAX_PASSWORD],
+                               hash or self._book.nobody)
         if not (account and hash and right) or len(password) > MAX_PASSWORD:
             return None
         self._remembered.add(hash, password)
@@ -214,4 +230,6 @@ def factory(global_conf: Mapping[str, str], **local: str
     book = Book(config.find(conf, 'http_basic', 'htpasswd_file'),
                 config.find(conf, 'http_basic', 'users_file'),
                 kept=Keepsake.of(global_conf))
-    return lambda app: Basic(app, book, conf.api.service_type)
+    line = breaker.Breaker(len(os.sched_getaffinity(0)),
+                           conf.api.max_in_flight // 2, wait=PATIENCE)
+    return lambda app: Basic(app, book, conf.api.service_type, line)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to another service, kept from taking a worker down with it.
+"""What takes long, kept from taking a worker down with it.
 
 A service that accepts and does not answer holds whoever asks for as long as
-they have patience. If all requests of a worker could ask at once, those that
-need not ask would find no room in it either.
+they have patience, and so does a password that takes a quarter of a second,
+where there are many. If all requests of a worker could ask at once, those
+that need not ask would find no room in it either.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ class Breaker:
     """
 
     def __init__(self, most: int, waiting: int,
-                 breaks: Callable[[BaseException], bool]) -> None:
+                 breaks: Callable[[BaseException], bool] = lambda exc: False,
+                 wait: float = WAIT) -> None:
         self._most = most
         self._may_wait = waiting
         self._breaks = breaks
+        self._wait = wait
         self._changed = threading.Condition()
         self._asking = 0
         self._waiting = 0
@@ -64,7 +67,8 @@ class Breaker:
         self._waiting += 1
         try:
             self._changed.wait_for(
-                lambda: self._broken or self._asking < self._most, WAIT)
+                lambda: self._broken or self._asking < self._most,
+                self._wait)
         finally:
             self._waiting -= 1
         return not self._broken and self._asking < self._most

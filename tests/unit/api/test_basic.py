@@ -11,6 +11,7 @@ import pytest
 
 from api.middleware import basic, context
 from api.middleware.basic import Basic, Book, Remembered
+from api.middleware.breaker import Breaker
 from service import accounts, native
 from service.errors import StartError
 from tests.unit.api.calling import App, answer, environ
@@ -57,7 +58,7 @@ class Door:
         self.filter = Basic(
             self.app,
             Book(str(self.passwords), str(self.users), self.clock),
-            'pileus', Remembered(self.clock))
+            'pileus', Breaker(1, 0), Remembered(self.clock))
 
     def knock(self, name='ada', password='s3cret'):
         return self.shows(header(f'{name}:{password}'))
@@ -222,6 +223,26 @@ def test_no_password_goes_any_further(door, caplog):
     door.knock()
     assert 'HTTP_AUTHORIZATION' not in door.app.environ
     assert 'hunter2' not in caplog.text and 's3cret' not in caplog.text
+
+
+def test_who_finds_too_many_passwords_before_theirs_comes_back(door):
+    """It is neither looked at nor said to be wrong; whoever's was right a
+    moment ago goes past the line."""
+    door.knock()
+    told = []
+
+    def during(work, password, hash):
+        for other in ('one', 'another', 's3cret'):
+            who = door.knock(password=other)
+            told.append(who.user_id if who else door.app.environ[
+                context.REFUSAL].code)
+        return work(password, hash)
+    door.native, looked = during, door.native
+    door.knock(password='wrong')
+    assert told == ['identity-unavailable', 'identity-unavailable', 'u1']
+    door.native = looked
+    assert door.knock(password='one') is None
+    assert context.refusal(door.app.environ).code == 'unauthenticated'
 
 
 def test_no_more_is_remembered_than_has_room():
