@@ -76,7 +76,8 @@ def test_every_word_of_a_property_is_documented_once():
 @pytest.mark.parametrize(('title', 'table'), [
     ('Formats', words.FORMATS),
     ('Actions', words.ACTIONS),
-    ('Reserved names', words.RESERVED | words.RESERVED_PLURALS)])
+    ('Reserved names', words.RESERVED | words.RESERVED_PLURALS
+     | {words.QUOTA})])
 def test_every_name_of_a_table_is_documented_once(title, table):
     names = re.findall(r'``([^`]+)``', section('declaring.rst', title))
     assert sorted(names) == sorted(table)
