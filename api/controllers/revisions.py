@@ -13,7 +13,7 @@ from api.call import Call
 from api.controllers.records import Records
 from api.extensions import action
 from api.views import Document
-from service.domain import history, query
+from service.domain import history, operands
 from service.domain.errors import Invalid, Violation
 from service.domain.history import History
 from service.domain.store import Past
@@ -41,7 +41,7 @@ class Revisions:
         """The newest first; also those of a record deleted since."""
         view = self._records.view(call)
         asked = call.values({
-            'limit': partial(query.limit, maximum=self._max_limit),
+            'limit': partial(operands.limit, maximum=self._max_limit),
             'marker': history.number})
         found = self._history.list(
             view.shape.declared, call.caller, id,

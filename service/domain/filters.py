@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.domain import instants, operands, values
+from service.domain import indexes, instants, operands, values
 from service.domain.operands import Misread, Operand
 from service.domain.types import Property, Shape
 
@@ -51,8 +51,7 @@ def offered(shape: Shape, hidden: Sequence[str] = ()
     the columns this caller may not read, and so may not ask about.
     """
     declared = shape.declared
-    columns = {one for names in (*declared.unique, *declared.indexes)
-               for one in names if one not in hidden}
+    columns = {*indexes.columns(declared)}.difference(hidden)
     named = {name: one for name, one in shape.properties.items()
              if one.name in columns}
     common = {name: COMMON[name] for name in declared.common

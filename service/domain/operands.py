@@ -112,3 +112,16 @@ def _misquoted(text: str) -> str:
     return (f'has a double quote out of place at {values.quoted(text)}; a '
             'value with one in it is written between double quotes, with '
             '\\" for each of its own')
+
+
+def limit(text: str, maximum: int) -> int:
+    """How many a page shall hold: what is asked for, or the most."""
+    if not _LIMIT.fullmatch(text):
+        raise Misread(f'has {values.quoted(text)}, which is not an integer '
+                      'from 1 on')
+    return min(int(text.lstrip('0')[:_LIMIT_DIGITS]), maximum)
+
+
+_LIMIT = re.compile('0*[1-9][0-9]*')
+#: More digits than any maximum has: what is cut off was above it anyway.
+_LIMIT_DIGITS = 18

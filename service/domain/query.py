@@ -8,17 +8,17 @@ that names columns, whatever names the asked version has for them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from service.domain import filters, sorts, tagging, types, values
+from service.domain import across, filters, operands, sorts, tagging, values
 from service.domain.errors import Invalid, Violation
 from service.domain.filters import Filter
 from service.domain.operands import MAX_VALUES, Misread
 from service.domain.sorts import SortKey
 from service.domain.tagging import MAX_GROUPS, Tags
+from service.domain.types import Property, Shape
 
 __all__ = ['Filter', 'SortKey', 'Tags', 'Query', 'Allowed', 'allowed',
            'parse', 'shown', 'unknown_marker', 'violation',
@@ -34,6 +34,7 @@ class Query:
     """A list asked for: ``sort`` is total, ``limit`` within the maximum.
 
     Filters name columns; ``fields`` are names as the asked version has them.
+    ``project`` is the one that a list of ``all_projects`` is narrowed to.
     """
 
     filters: tuple[Filter, ...] = ()
@@ -44,6 +45,7 @@ class Query:
     fields: tuple[str, ...] | None = None
     with_count: bool = False
     all_projects: bool = False
+    project: str | None = None
 
 
 class Allowed(NamedTuple):
@@ -56,7 +58,7 @@ class Allowed(NamedTuple):
     sorts: tuple[tuple[str, ...], ...]
 
 
-def allowed(shape: types.Shape, hidden: Sequence[str] = ()) -> Allowed:
+def allowed(shape: Shape, hidden: Sequence[str] = ()) -> Allowed:
     return Allowed(tuple(filters.offered(shape, hidden)),
                    sorts.offered(shape, hidden))
 
@@ -74,7 +76,7 @@ _MARKER = ('names no record of this list; leave it out to begin at the first '
            'page')
 
 
-def parse(shape: types.Shape, parameters: Sequence[tuple[str, str]],
+def parse(shape: Shape, parameters: Sequence[tuple[str, str]],
           max_limit: int, hidden: Sequence[str] = ()) -> Query:
     """Read what a client asks of a list; Invalid names every mistake.
 
@@ -112,7 +114,7 @@ _D = TypeVar('_D')
 class _Reading:
     """The reading of one query, which goes on after a mistake."""
 
-    def __init__(self, shape: types.Shape, hidden: Sequence[str],
+    def __init__(self, shape: Shape, hidden: Sequence[str],
                  max_limit: int, given: Mapping[str, list[str]]) -> None:
         self.shape, self.hidden, self.given = shape, hidden, given
         self.max_limit = max_limit
@@ -120,17 +122,33 @@ class _Reading:
 
     def query(self) -> Query:
         self._storable()
+        asked, project = self._filters(), None
+        everybody = self._one('all_projects', filters.boolean, False)
+        if everybody:
+            project, asked = across.narrowed(asked)
         query = Query(
-            filters=self._filters(),
+            filters=asked,
             tags=self._tags(),
             sort=self._sort(),
             limit=self._one('limit', self._limit, self.max_limit),
             marker=self._one('marker', _marker, None),
             fields=self._fields(),
             with_count=self._one('with_count', filters.boolean, False),
-            all_projects=self._one('all_projects', filters.boolean, False))
+            all_projects=everybody, project=project)
         self._bounded(query)
+        if everybody and project is None:
+            self._served(query)
         return query
+
+    def _served(self, query: Query) -> None:
+        for name, reason in across.refusals(self.shape, query.filters,
+                                            query.sort, self.hidden):
+            self._refuse(self._spelt(name), reason)
+
+    def _spelt(self, name: str) -> str:
+        """As the client spelt it, who may have used the older words."""
+        older = name == 'sort' and 'sort_key' in self.given
+        return 'sort_key' if older else name
 
     def _refuse(self, name: str, reason: object) -> None:
         self.mistakes.append(violation(name, reason))
@@ -184,7 +202,7 @@ class _Reading:
         return tuple(sorted(dict.fromkeys(found), key=lambda one: (
             one.column, one.operator)))
 
-    def _filter(self, name: str, prop: types.Property,
+    def _filter(self, name: str, prop: Property,
                 text: str) -> Filter | None:
         return self._try(
             name, lambda: filters.read(self.shape, prop, text), None)
@@ -226,7 +244,7 @@ class _Reading:
                          [])
 
     def _limit(self, text: str) -> int:
-        return limit(text, self.max_limit)
+        return operands.limit(text, self.max_limit)
 
     def _fields(self) -> tuple[str, ...] | None:
         """The names asked for, of one list or of a repeated parameter."""
@@ -264,19 +282,6 @@ class _Reading:
 #: Every parameter of a list that is no filter.
 PARAMETERS = ('limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'fields',
               'with_count', 'all_projects', *tagging.PARAMETERS)
-
-
-def limit(text: str, maximum: int) -> int:
-    """How many a page shall hold: what is asked for, or the most."""
-    if not _LIMIT.fullmatch(text):
-        raise Misread(f'has {values.quoted(text)}, which is not an integer '
-                      'from 1 on')
-    return min(int(text.lstrip('0')[:_LIMIT_DIGITS]), maximum)
-
-
-_LIMIT = re.compile('0*[1-9][0-9]*')
-#: More digits than any maximum has: what is cut off was above it anyway.
-_LIMIT_DIGITS = 18
 
 
 def _marker(text: str) -> str:

@@ -108,7 +108,8 @@ class Records:
     def list(self, declared: ResourceType, caller: Caller,
              query: Query) -> Page:
         """One page; its marker may be a record that was deleted meanwhile."""
-        owner = None if query.all_projects else caller.project_id or ''
+        owner = query.project if query.all_projects else (
+            caller.project_id or '')
         return self._store.read(
             lambda rows: _page(rows, declared, owner, query))
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
-from service.domain import constraints, sizes, words
+from service.domain import constraints, indexes, sizes, words
 from service.domain.drafts import Draft, periods
 from service.domain.mistakes import Mistake, Place, nearest, shown
 from service.domain.properties import PROPERTY_RULES
 
 #: InnoDB keeps about this many texts a row before their pointers fill it,
-#: and takes 64 keys a table; a reference needs one each.
+#: and takes 64 keys a table, some of which every table has.
 MAX_PROPERTIES = 100
 MAX_KEYS = 50
 
@@ -89,7 +89,8 @@ def _keys(draft: Draft) -> Iterator[Mistake]:
 def _key_size(draft: Draft, place: Place,
               names: list[str]) -> Iterator[Mistake]:
     columns = [prop for prop in map(draft.property, names) if prop]
-    with_id = place[0] != 'unique'
+    with_id = place[0] != 'unique' or len(names) > 1 or (
+        indexes.ordered_apart(draft.declared, names))
     size = sizes.key(draft.declared, columns, with_id)
     if size > sizes.MAX_KEY:
         counted = ['project_id'] * draft.declared.owned + ['id'] * with_id
@@ -162,12 +163,10 @@ def _amount(draft: Draft) -> Iterator[Mistake]:
     if len(live) > MAX_PROPERTIES:
         yield Mistake(('properties',), f'are {len(live)}; the most is '
                       f'{MAX_PROPERTIES}')
-    keys = (len(declared.unique) + len(declared.indexes)
-            + len(declared.exclusive)
-            + sum(one.references is not None for one in live))
+    keys = indexes.count(declared)
     if keys > MAX_KEYS:
-        yield Mistake((), f'unique, indexes, exclusive and references are '
-                      f'{keys} together; the most is {MAX_KEYS}')
+        yield Mistake((), f'unique, indexes, exclusive and references need '
+                      f'{keys} keys together; the most is {MAX_KEYS}')
     size = sizes.row(declared)
     if size > sizes.MAX_ROW:
         yield Mistake(('properties',), f'a row may take {size} bytes (4 a '

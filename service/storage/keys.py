@@ -77,8 +77,9 @@ def _index(pair: Pair, name: str, index: Index) -> tuple[str, str]:
     """Where an index comes from in the file, and what to call it."""
     if name.startswith('ir_'):
         return pair.place(index.columns[0]), 'the index of its reference'
-    own = _own(pair, index.columns)
-    return pair.place('indexes'), f'index [{", ".join(own or ("id",))}]'
+    own = ', '.join(_own(pair, index.columns) or ('id',))
+    everybody = ' over all projects' if name.startswith('ia_') else ''
+    return pair.place('indexes'), f'index [{own}]{everybody}'
 
 
 def _own(pair: Pair, names: Iterable[str]) -> tuple[str, ...]:

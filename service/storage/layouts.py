@@ -21,7 +21,7 @@ from service.storage.columns import MYSQL
 from service.storage.tables import PREFIX
 
 #: What names of our own indexes begin with.
-_OURS = ('ix_', 'ir_')
+_OURS = ('ix_', 'ia_', 'ir_')
 
 
 class Field(NamedTuple):

@@ -98,7 +98,28 @@ def _ordered(table: sa.Table, query: Query, project_id: str | None,
                                 if one.operator == 'null')
     project = [Key(column, keys[0].descending)
                for column in _owner(table, project_id)]
-    return orders.clause([*project, *keys], settled)
+    apart = _apart(table, query, [one.column.name for one in project], keys)
+    return orders.clause([*project, *keys], settled, apart)
+
+
+#: What a filter by these finds stands together in an index.
+_FOUND = ('eq', 'in', 'null')
+
+
+def _apart(table: sa.Table, query: Query, owner: Sequence[str],
+           keys: Sequence[Key]) -> bool:
+    """No index has what is looked for in the order that is asked for."""
+    found = [one for one in query.filters if one.operator in _FOUND]
+    alike = {one.column for one in found if one.operator != 'in'}
+    order = [key.column.name for key in keys if key.column.name not in alike]
+
+    def both(index: sa.Index) -> bool:
+        names = index.columns.keys()
+        behind = names[len(owner):]
+        left = [one for one in behind if one not in alike]
+        return (names[:len(owner)] == owner and left[:len(order)] == order
+                and not alike.isdisjoint(behind[:1]))
+    return bool(found) and not any(map(both, table.indexes))
 
 
 def _owner(table: sa.Table, project_id: str | None) -> list[Column]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from service.domain import indexes
 from service.domain.query import SortKey
 from service.domain.types import ResourceType
 from service.storage import spelling
@@ -68,32 +69,20 @@ def keys(table: sa.Table, sort: Iterable[SortKey],
     return found
 
 
-def indexed(declared: ResourceType) -> tuple[tuple[str, ...], ...]:
-    """The tuples that need an index (owner, tuple, id) to be sorted by, or
-    to find periods that overlap.
-
-    Of the unique ones, those that may hold nulls: their constraint orders
-    neither ties nor, on PostgreSQL, nulls as a list does.
-    """
-    nullable = _nullable(declared)
-    loose = (names for names in declared.unique if nullable & {*names})
-    periods = ((*one.over, one.period[0]) for one in declared.exclusive)
-    return tuple(dict.fromkeys((('created_at',), ('updated_at',),
-                                *declared.indexes, *loose, *periods)))
-
-
 def nulls_first(declared: ResourceType,
                 names: Iterable[str]) -> dict[str, str]:
     """The ``postgresql_ops`` of an index on ``names``: nulls as lists have
     them. What cannot be null keeps the plain order, as lists do."""
-    nullable = _nullable(declared)
+    nullable = indexes.nullable(declared)
     return {one: 'NULLS FIRST' for one in names if one in nullable}
 
 
-def clause(found: Iterable[Key],
-           settled: Iterable[str] = ()) -> list[sa.ColumnElement[Any]]:
-    """ORDER BY; ``settled`` columns are null in all rows."""
-    return [_turned(key, key.column, key.column.name in settled)
+def clause(found: Iterable[Key], settled: Iterable[str] = (),
+           apart: bool = False) -> list[sa.ColumnElement[Any]]:
+    """ORDER BY; ``settled`` columns are null in all rows. ``apart``: no
+    index that finds the rows has them in this order."""
+    return [_turned(key, spelling.Sorted(key.column) if apart
+                    else key.column, key.column.name in settled)
             for key in found]
 
 
@@ -185,6 +174,3 @@ def _distinct(table: sa.Table, within: bool) -> list[set[str]]:
             for one in uniques
             if not any(column.nullable for column in one.columns)]
 
-
-def _nullable(declared: ResourceType) -> set[str]:
-    return {one.name for one in declared.live if one.nullable}

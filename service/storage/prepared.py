@@ -38,7 +38,8 @@ def select(forms: Forms, table: sa.Table, tags: sa.Table, query: Query,
                                for one in query.filters):
         return lists.select(table, tags, query, owner, marker, backwards), {}
     formal = replace(
-        query, marker=None, fields=None, with_count=False, filters=tuple(
+        query, marker=None, fields=None, with_count=False, project=None,
+        filters=tuple(
             Filter(one.column, one.operator) for one in query.filters))
     columns = [one.column for one in query.sort]
     nulls = marker and tuple(marker[one] is None for one in columns)

@@ -68,6 +68,27 @@ class DescendingNulls(Descending):
     inherit_cache = True
 
 
+class Sorted(FunctionElement[Any]):
+    """A column to sort by, off no index."""
+
+    inherit_cache = True
+
+
+@compiles(Sorted)
+def _sorted(element: Sorted, compiler: SQLCompiler, **words: Any) -> str:
+    """Who counts the rows that have a value may choose."""
+    return compiler.process(next(iter(element.clauses)), **words)
+
+
+@compiles(Sorted, 'sqlite')
+def _sorted_on_sqlite(element: Sorted, compiler: SQLCompiler,
+                      **words: Any) -> str:
+    """PERF: SQLite rather reads all rows of a project in their order than
+    sorts the few that have what is looked for; by its sign it sees no order.
+    """
+    return f'+{_sorted(element, compiler, **words)}'
+
+
 @compiles(Ascending)
 @compiles(Descending)
 @compiles(AscendingNulls)

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
+from service.domain import indexes
 from service.domain.types import Catalogue, Property, ResourceType
 from service.storage import columns, core, orders
 from service.storage.core import ENGINE, Core
@@ -141,12 +142,14 @@ def _uniques(declared: ResourceType) -> Iterable[sa.UniqueConstraint]:
 
 def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
     """What lists filter and sort on; ``id`` last makes every order total."""
-    for names in orders.indexed(declared):
+    for names in indexes.needed(declared):
         yield sa.Index(_named('ix', declared, names),
                        *owner(declared), *names, 'id',
                        postgresql_ops=orders.nulls_first(declared, names))
     if declared.owned:
         yield sa.Index(_named('ix', declared, ('id',)), 'project_id', 'id')
+    for names in indexes.across(declared):
+        yield sa.Index(_named('ia', declared, names), *names, 'id')
     for one in declared.live:
         if one.references is not None:
             yield sa.Index(_named('ir', declared, (one.name,)), one.name)

@@ -50,6 +50,23 @@ def test_a_lost_index_is_made_again(applied):
         'box.indexes: index [size, text] is made (online)']
 
 
+def test_the_indexes_of_a_later_release_are_made(schema):
+    """What the tables of an earlier one do not have is only missing."""
+    types = (box({'size': {'type': 'integer'}}, scope='project',
+                 indexes=[['text', 'size']]),)
+    schema.apply(types)
+    on = ' ON r_boxes' if schema.engine.dialect.name == 'mysql' else ''
+    driven(schema, *(f'DROP INDEX {one}{on}' for one in (
+        'ia_boxes_created_at', 'ia_boxes_updated_at', 'ix_boxes_size')))
+    plan = schema.plan(types)
+    assert (plan.additive, plan.told) == (True, [
+        'box.indexes: index [created_at] over all projects is made (online)',
+        'box.indexes: index [updated_at] over all projects is made (online)',
+        'box.indexes: index [size] is made (online)'])
+    schema.apply(types)
+    assert schema.plan(types).told == []
+
+
 def test_a_lost_column_is_made_again_without_its_values(applied):
     on = ' ON r_boxes' if applied.engine.dialect.name == 'mysql' else ''
     driven(applied, f'DROP INDEX ix_boxes_size_text{on}',

@@ -255,13 +255,25 @@ def text_of(length):
 def test_a_key_takes_at_most_2600_bytes(word, scope, length, size):
     """4 a character, 256 for the project, 144 for the id of an index."""
     assert wrong_type({'a': text_of(length)}, scope=scope,
-                      **{word: [['a']]}) == []
+                      required=['a'], **{word: [['a']]}) == []
     found = wrong_type({'a': text_of(length + 1)}, scope=scope,
-                       **{word: [['a']]})
+                       required=['a'], **{word: [['a']]})
     assert len(found) == 1
     assert found[0].startswith(f'{word}[0]: a key may take {size + 4} bytes')
     assert ('project_id' in found[0]) is (scope == 'project')
     assert (' id;' in found[0]) is (word == 'indexes')
+
+
+@pytest.mark.parametrize(('names', 'required'), [
+    (['a'], []), (['a', 'b'], ['a', 'b'])])
+def test_a_unique_with_an_index_beside_it_counts_the_id(names, required):
+    """One that may hold nulls has one to be sorted by, and one of several
+    has one to filter by what comes second."""
+    found = wrong_type({'a': text_of(600), 'b': {'type': 'integer'}},
+                       required=required, unique=[names])
+    assert [one.partition(' (')[0] for one in found] == [
+        f'unique[0]: a key may take {256 + 2400 + 8 * len(names) - 8 + 144} '
+        f'bytes']
 
 
 def test_a_key_counts_every_kind():
@@ -294,8 +306,18 @@ def test_a_type_has_at_most_100_properties_and_50_keys():
     keys = [[f'p{i}'] for i in range(50)]
     assert wrong_type(numbers, indexes=keys) == []
     assert wrong_type(numbers, indexes=keys, unique=[['p1', 'p2']]) == [
-        'unique, indexes, exclusive and references are 51 together; the most '
-        'is 50']
+        'unique, indexes, exclusive and references need 52 keys together; the '
+        'most is 50']
+
+
+def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
+    names = [f'p{i}' for i in range(51)]
+    numbers = {one: {'type': 'integer'} for one in names}
+    tuples = [names[start:start + 13] for start in range(0, 51, 13)]
+    assert wrong_type(numbers, indexes=[*tuples[:3], tuples[3][:-1]]) == []
+    assert wrong_type(numbers, indexes=tuples) == [
+        'unique, indexes, exclusive and references need 51 keys together; the '
+        'most is 50']
 
 
 # Exclusive, quota, policy, tombstones

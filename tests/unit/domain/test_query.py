@@ -432,6 +432,50 @@ def test_a_type_tells_its_filters_and_orders() -> None:
                ('updated_at',)))
 
 
+EVERYBODY = ('all_projects', 'true')
+
+
+@pytest.mark.parametrize(('name', 'text'), [
+    ('id', ID), ('project_id', 'in:a,b'), ('created_at', 'gt:20260101T0000Z'),
+    ('rack_id', 'null'), ('sort', 'id:desc'), ('sort', 'created_at'),
+    ('sort', 'updated_at:desc,id'), ('sort_key', 'created_at')])
+def test_over_all_projects_what_every_record_has_is_served(
+        name: str, text: str) -> None:
+    assert parse(EVERYBODY, (name, text)).project is None
+
+
+@pytest.mark.parametrize(('name', 'text'), [
+    ('status', 'active'), ('name', 'in:a,b'), ('slot', '1'),
+    ('sort', 'rack_id'), ('sort', 'status:desc'), ('sort_key', 'name')])
+def test_over_all_projects_what_one_has_in_order_is_told_with_what_is_served(
+        name: str, text: str) -> None:
+    """Each index of it begins with the project."""
+    (said,) = refused(EVERYBODY, (name, text)).items()
+    assert said[0] == name
+    assert 'is served within one project only' in said[1]
+    assert ('rack_id, id, project_id, created_at, updated_at' in said[1]) is (
+        'sort' not in name)
+    narrow = parse(EVERYBODY, ('project_id', 'p'), (name, text))
+    assert (narrow.all_projects, narrow.project) == (True, 'p')
+    assert 'project_id' not in [one.column for one in narrow.filters]
+
+
+def test_two_projects_at_once_have_no_record_in_common() -> None:
+    found = parse(EVERYBODY, ('project_id', 'p'), ('project_id', 'q'),
+                  ('status', 'active'))
+    assert found.project == 'p'
+    assert Filter('project_id', 'eq', ('q',)) in found.filters
+
+
+def test_a_renamed_property_is_refused_over_all_by_the_asked_name() -> None:
+    assert [*refused(EVERYBODY, ('rating', '1'), shape=NEWER)] == ['rating']
+
+
+def test_a_reference_the_caller_may_not_read_is_not_told_of() -> None:
+    said = refused(EVERYBODY, ('status', 'active'), hidden=('rack_id',))
+    assert 'rack_id' not in said['status']
+
+
 def test_every_order_on_offer_is_accepted() -> None:
     for shape in (SHAPE, NEWER, CLOUD):
         for order in query.allowed(shape).sorts:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.dialects.mysql import mariadb
 
-from service.domain import query
+from service.domain import indexes, query
 from service.domain.types import Catalogue, Property, ResourceType
 from service.domain.version import FIRST
 from service.storage import lists, orders, tables
@@ -173,8 +173,9 @@ def test_a_cloud_type_has_no_owner_to_look_for() -> None:
 # The indexes that serve the orders
 
 def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
-    assert orders.indexed(HOST) == (
-        ('created_at',), ('updated_at',), ('size', 'label'), ('serial',))
+    assert indexes.needed(HOST) == (
+        ('created_at',), ('updated_at',), ('size', 'label'), ('serial',),
+        ('label',))
     assert orders.nulls_first(HOST, ('size', 'name', 'created_at')) == {
         'size': 'NULLS FIRST'}
 

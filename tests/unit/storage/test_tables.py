@@ -80,6 +80,29 @@ def test_every_order_of_a_list_is_an_index_that_ends_in_the_id(inspector):
         assert ['project_id', *names, 'id'] in found
 
 
+def test_what_is_second_in_a_tuple_is_found_by_an_index_of_its_own(inspector):
+    """Not who leads one, be it the constraint of a unique."""
+    declared = stored.catalogue(rack=RACK, host=HOST.replace(
+        'indexes: [[status], [rack_id, name]]',
+        'indexes: [[rack_id, name, size], [status, rack_id]]'))
+    table = tables.build(declared).of(declared.types['host'])
+    led = [one.columns.keys()[:2] for one in table.indexes]
+    assert led.count(['project_id', 'size']) == 1
+    assert ['project_id', 'name'] not in led
+    assert led.count(['project_id', 'rack_id']) == 1
+
+
+def test_the_records_of_all_projects_have_indexes_by_common_columns(
+        inspector):
+    """Those of the cloud have none besides: they are in no project."""
+    led = {name: [one['column_names'] for one in inspector.get_indexes(name)]
+           for name in ('r_hosts', 'r_racks')}
+    for one in ('created_at', 'updated_at'):
+        assert [one, 'id'] in led['r_hosts']
+        assert led['r_racks'].count([one, 'id']) == 1
+    assert ['status', 'id'] not in led['r_hosts']
+
+
 def test_who_refers_is_found_by_an_index_whatever_the_project(inspector):
     assert ['rack_id'] in [
         one['column_names'] for one in inspector.get_indexes('r_hosts')]
