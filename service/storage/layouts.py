@@ -20,8 +20,10 @@ from sqlalchemy.types import TypeEngine
 from service.storage.columns import MYSQL
 from service.storage.tables import PREFIX
 
-#: What names of our own indexes begin with.
-_OURS = ('ix_', 'ia_', 'ir_')
+#: What names of our own indexes, uniques and foreign keys begin with.
+_INDEX = ('ix_', 'ia_', 'ir_')
+_UNIQUE = ('uq_',)
+_LINK = ('fk_',)
 
 
 class Field(NamedTuple):
@@ -139,12 +141,19 @@ class _Reflected:
                                 bool(one['nullable']))
              for one in self._columns[name]},
             {str(one['name']): tuple(one['column_names'])
-             for one in self._uniques[name]},
+             for one in self._ours(self._uniques[name], _UNIQUE)},
             {str(one['name']): _index(one) for one in self._indexes[name]
-             if str(one['name']).startswith(_OURS)},
+             if str(one['name']).startswith(_INDEX)},
             {str(one['name']): Link(one['constrained_columns'][0],
                                     one['referred_table'])
-             for one in self._links[name]})
+             for one in self._ours(self._links[name], _LINK)})
+
+    def _ours(self, told: Iterable[Any],
+              beginning: tuple[str, ...]) -> list[Any]:
+        """Those that a type file makes. In SQLite a constraint is written in
+        its table, of which nobody but us says what it is."""
+        return [one for one in told if self._dialect.name == 'sqlite'
+                or str(one['name']).startswith(beginning)]
 
 
 def _by_table(found: Mapping[Any, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ The operator has not to find out which database has what: a plan says it.
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from service.storage import apply
 from tests.functional.storage.changes import box, rack
@@ -133,6 +134,21 @@ def test_a_column_that_all_records_have_is_not_made_up(applied):
         applied.apply(TYPES)
 
 
-def test_an_index_of_the_operators_own_is_left_alone(applied):
-    driven(applied, 'CREATE INDEX mine ON r_boxes (kind)')
+@pytest.mark.parametrize('unique', ['', 'UNIQUE'])
+def test_an_index_of_the_operators_own_is_left_alone(applied, unique):
+    driven(applied, f'CREATE {unique} INDEX mine ON r_boxes (kind)')
+    assert applied.plan(TYPES).told == []
+    applied.apply((box({**TYPES[0]['properties'], 'label': {
+        'type': 'string'}}, unique=[['text']], indexes=[['size', 'text']]),
+        rack()))
+    assert 'mine' in {one['name'] for one in sa.inspect(
+        applied.engine).get_indexes('r_boxes')}
+
+
+@pytest.mark.parametrize('schema_server', ['postgresql', 'mysql'],
+                         indirect=True)
+def test_a_constraint_of_the_operators_own_is_left_alone(applied):
+    driven(applied, 'ALTER TABLE r_boxes ADD CONSTRAINT mine UNIQUE (kind)',
+           'ALTER TABLE r_boxes ADD CONSTRAINT also_mine '
+           'FOREIGN KEY (id) REFERENCES r_boxes (id)')
     assert applied.plan(TYPES).told == []
