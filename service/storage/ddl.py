@@ -87,10 +87,15 @@ def add_column(column: sa.Column[Any], value: Any) -> Work:
             table, _added(column, value, dialect),
             inline_references=dialect == SQLITE)
         if value is not MISSING and dialect != SQLITE:
-            operations.alter_column(table, column.name, server_default=None,
-                                    existing_type=column.type,
-                                    existing_nullable=column.nullable)
+            drop_default(column, bool(column.nullable))(operations)
     return work
+
+
+def drop_default(column: sa.Column[Any], nullable: bool) -> Work:
+    """The table gives rows that leave the column out no value any more."""
+    return lambda operations: operations.alter_column(
+        column.table.name, column.name, server_default=None,
+        existing_type=column.type, existing_nullable=nullable)
 
 
 def _added(column: sa.Column[Any], value: Any,

@@ -89,6 +89,7 @@ def columns(pair: Pair) -> Iterator[Step]:
         if name not in pair.real.columns:
             yield _added(pair, pair.table.c[name])
         else:
+            yield from _default(pair, pair.table.c[name])
             yield from _type(pair, pair.table.c[name])
             yield from _nullable(pair, pair.table.c[name])
     for name in pair.real.columns:
@@ -141,6 +142,15 @@ def _dropped(pair: Pair, name: str) -> Step:
         ddl.drop_column(pair.table.name, name), in_place=False,
         needs=None if meant else f'declare it, or say "{name}: {{dropped: '
                                  f'true}}" if its values may go')
+
+
+def _default(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
+    """What an apply that was killed has left of a column it added."""
+    if pair.real.columns[column.name].default:
+        yield Step(pair.place(column.name), 'is given no value by the table '
+                   'any more', Kind.ONLINE, Phase.DEFAULT,
+                   ddl.drop_default(column,
+                                    pair.real.columns[column.name].nullable))
 
 
 # Types

@@ -27,10 +27,12 @@ _LINK = ('fk_',)
 
 
 class Field(NamedTuple):
-    """One column: its type in a word, and whether it may be null."""
+    """One column: its type in a word, whether it may be null, and whether
+    rows that leave it out are given a value. None of ours are, for long."""
 
     type: str
     nullable: bool
+    default: bool = False
 
 
 class Index(NamedTuple):
@@ -137,9 +139,7 @@ class _Reflected:
 
     def _layout(self, name: str) -> Layout:
         return Layout(
-            {one['name']: Field(plain(one['type'], self._dialect),
-                                bool(one['nullable']))
-             for one in self._columns[name]},
+            {one['name']: self._field(one) for one in self._columns[name]},
             {str(one['name']): tuple(one['column_names'])
              for one in self._ours(self._uniques[name], _UNIQUE)},
             {str(one['name']): _index(one) for one in self._indexes[name]
@@ -147,6 +147,13 @@ class _Reflected:
             {str(one['name']): Link(one['constrained_columns'][0],
                                     one['referred_table'])
              for one in self._ours(self._links[name], _LINK)})
+
+    def _field(self, told: Mapping[str, Any]) -> Field:
+        """SQLite cannot take the default back that a column came with."""
+        return Field(plain(told['type'], self._dialect),
+                     bool(told['nullable']),
+                     told['default'] is not None
+                     and self._dialect.name != 'sqlite')
 
     def _ours(self, told: Iterable[Any],
               beginning: tuple[str, ...]) -> list[Any]:

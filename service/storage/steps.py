@@ -58,15 +58,16 @@ class Phase(IntEnum):
     CREATE_TABLE = 6
     RENAME_COLUMN = 7
     ADD_COLUMN = 8
-    CHANGE_TYPE = 9
-    FILL = 10
-    NULLS = 11
-    REBUILD = 12
-    KEY = 13
-    LINK = 14
-    EXCLUSIVE = 15
-    DROP_COLUMN = 16
-    SAY = 17
+    DEFAULT = 9
+    CHANGE_TYPE = 10
+    FILL = 11
+    NULLS = 12
+    REBUILD = 13
+    KEY = 14
+    LINK = 15
+    EXCLUSIVE = 16
+    DROP_COLUMN = 17
+    SAY = 18
 
 
 class Broken(NamedTuple):

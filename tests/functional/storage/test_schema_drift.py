@@ -91,11 +91,15 @@ def test_a_lost_column_is_made_again_without_its_values(applied):
      'box.text: turns from VARCHAR(10) to VARCHAR(255) (online)'),
     (('ALTER TABLE r_boxes ALTER COLUMN size TYPE int',),
      'box.size: turns from INTEGER to BIGINT (rewrite)'),
+    (("ALTER TABLE r_boxes ALTER COLUMN text SET DEFAULT 'x'",
+      'ALTER TABLE r_boxes ALTER COLUMN text TYPE varchar(10)'),
+     'box.text: is given no value by the table any more (online)'),
     (('DROP TABLE r_racks CASCADE',), 'rack: is new (online)'),
     (('ALTER INDEX ix_boxes_size_text RENAME TO ix_boxes_other',),
      'box.indexes: index [size, text] gets the name ix_boxes_size_text '
      '(online)'),
-], ids=['unique', 'reference', 'null', 'length', 'type', 'table', 'name'])
+], ids=['unique', 'reference', 'null', 'length', 'type', 'default',
+        'table', 'name'])
 def test_what_a_hand_took_away_is_put_back(applied, sqls, told):
     """In PostgreSQL, which has a word for each."""
     driven(applied, *sqls)

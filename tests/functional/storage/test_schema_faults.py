@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -65,8 +65,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def forked(schema: Schema, failpoint: str = '',
-           types: Sequence[Words] = NEW) -> int:
-    """An apply of types in a process of its own; how it ended."""
+           types: Sequence[Words] = NEW, said: str = '') -> int:
+    """An apply of types in a process of its own, which dies when the
+    database was told what begins so; how it ended."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -75,10 +76,20 @@ def forked(schema: Schema, failpoint: str = '',
         failpoints.reach = failpoints.reached(failpoint)
         made = engine.connect(config.load(
             ['--config-dir', str(schema.directory)]), hurried=False)
+        if said:
+            sa.event.listen(made, 'after_cursor_execute', _killed_by(said))
         apply.apply(made, catalogue(types))
         status = 0
     finally:
         os._exit(status)
+
+
+def _killed_by(said: str) -> Callable[..., None]:
+    def after(connection: object, cursor: object, statement: str,
+              *given: object) -> None:
+        if statement.startswith(said):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return after
 
 
 def kept(schema: Schema) -> None:
@@ -126,6 +137,24 @@ def test_an_apply_killed_before_its_first_step_is_finished(filled):
     filled.engine.dispose()
     assert forked(filled) == 0
     kept(filled)
+
+
+@pytest.mark.parametrize('schema_server', ['mysql'], indirect=True)
+def test_an_apply_killed_within_a_step_leaves_no_default(filled):
+    """MariaDB has the column by then, and cannot undo it: a write that leaves
+    it out would never be a mistake again."""
+    filled.engine.dispose()
+    assert forked(filled, said='ALTER TABLE r_boxes ADD COLUMN label'
+                  ) == -signal.SIGKILL
+    told = [one for one in filled.plan(NEW).told if 'by the table' in one]
+    assert told == ['box.label: is given no value by the table any more '
+                    '(online)']
+    filled.engine.dispose()
+    assert forked(filled) == 0
+    kept(filled)
+    defaults = {one['name']: one['default'] for one in sa.inspect(
+        filled.engine).get_columns('r_boxes')}
+    assert set(defaults.values()) == {None}
 
 
 def test_who_goes_back_gets_the_old_name_back(filled):
