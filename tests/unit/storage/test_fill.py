@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records that are given a value, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.storage import fill
+from service.storage.fill import Fill
+
+BOXES = sa.Table('r_boxes', sa.MetaData(),
+                 sa.Column('id', sa.String(36), primary_key=True),
+                 sa.Column('text', sa.String(9)))
+WHERE = Fill(BOXES.c.text, 'x')
+
+
+@pytest.fixture
+def connection():
+    engine = sa.create_engine('sqlite://')
+    with engine.connect() as connection:
+        BOXES.create(connection)
+        yield connection
+    engine.dispose()
+
+
+def holding(connection: sa.Connection, count: int) -> None:
+    connection.execute(sa.delete(BOXES))
+    connection.execute(sa.insert(BOXES), [
+        {'id': f'{n * 7919 % 10 ** 6:036}', 'text': None}
+        for n in range(count)])
+
+
+def filled(connection: sa.Connection) -> list[str]:
+    """Fill all; what was told meanwhile."""
+    def transact(work: Callable[..., Sequence[str]]) -> Any:
+        return work(connection)
+    told: list[str] = []
+    WHERE.run(transact, 0, told.append)
+    return told
+
+
+def left(connection: sa.Connection) -> int:
+    return connection.scalar(sa.select(sa.func.count()).where(
+        BOXES.c.text.is_(None))) or 0
+
+
+def steps(connection: sa.Connection, count: int) -> int:
+    """What it takes to fill so many, in steps of SQLite's machine."""
+    holding(connection, count)
+    taken: list[int] = []
+    native = connection.connection.driver_connection
+    native.set_progress_handler(lambda: taken.append(1), 10)
+    filled(connection)
+    native.set_progress_handler(None, 0)
+    assert left(connection) == 0
+    return len(taken)
+
+
+def test_twice_as_many_records_take_twice_as_long(connection, monkeypatch):
+    """D09: writers are shut out meanwhile."""
+    monkeypatch.setattr(fill, 'BATCH', 10)
+    assert steps(connection, 4000) < 2.5 * steps(connection, 2000)
+
+
+def test_who_was_interrupted_fills_what_is_left(connection, monkeypatch):
+    """Wherever it is: what comes before the place it came to, too."""
+    monkeypatch.setattr(fill, 'BATCH', 10)
+    holding(connection, 35)
+    middle = connection.scalars(sa.select(BOXES.c.id).order_by(
+        BOXES.c.id).offset(12).limit(15)).all()
+    connection.execute(sa.update(BOXES).where(BOXES.c.id.in_(middle)).values(
+        text='x'))
+    assert filled(connection) == ['10 of 10 records', '20 of 20 records']
+    assert left(connection) == 0
