@@ -32,6 +32,9 @@ T = TypeVar('T')
 #: So many rows are looked at, and at most so many removed, at a time.
 BATCH = 500
 
+#: So many are passed at a time where none is old enough.
+STRIDE = 10000
+
 
 class Keep(NamedTuple):
     """What stays: all that is younger than ``days`` (0: everything), and the
@@ -58,18 +61,40 @@ def revisions(engine: Engine, keep: Keep, now: str, *,
     if not keep.days:
         return
     horizon = _before(now, timedelta(days=keep.days))
-    place, done = 0, Swept(0, 0)
-    transactions = Transactions(engine)
-    while True:
-        found = _in(transactions.read, _Aged.after, place, keep.last)
-        if not any(one.at < horizon for one in found):
-            return
-        place = found[-1].number
+    done, transactions = Swept(0, 0), Transactions(engine)
+    for found in _old(transactions, horizon, keep.last):
         gone = [one.number for one in found if _goes(one, horizon)]
         if gone and not dry_run:
             _in(transactions.write, _Aged.erase, gone)
         done = Swept(done.seen + len(found), done.removed + len(gone))
         yield done
+
+
+def _old(transactions: Transactions, horizon: str,
+         last: int) -> Iterator[Sequence[_Aging]]:
+    """Some revisions at a time, as long as there are some old enough.
+
+    A clock may have been wrong for a while: those that are younger than they
+    can be are passed, and do not hide the old ones that follow.
+    """
+    place: int | None = 0
+    while place is not None:
+        found = _in(transactions.read, _Aged.after, place, last)
+        if any(one.at < horizon for one in found):
+            place = found[-1].number
+            yield found
+        else:
+            place = _passed(transactions, place, horizon)
+
+
+def _passed(transactions: Transactions, place: int,
+            horizon: str) -> int | None:
+    """The place before the next old revision; None if there is none."""
+    while True:
+        end, old = _in(transactions.read, _Aged.stride, place, horizon)
+        if end is None or old is not None:
+            return old and old - 1
+        place = end
 
 
 def replies(engine: Engine, now: str, *,
@@ -164,6 +189,17 @@ class _Aged(Replies):
                       self._newest('action'), self._newest('at'))
             .where(one.c.number > place)
             .order_by(one.c.number).limit(BATCH))]
+
+    def stride(self, place: int, horizon: str
+               ) -> tuple[int | None, int | None]:
+        """The last number of a good many, and the first that is old."""
+        one = self._tables.core.revisions.c
+        some = sa.select(one.number, one.at).where(
+            one.number > place).order_by(one.number).limit(STRIDE).subquery()
+        old = sa.case((some.c.at < horizon, some.c.number))
+        row = self._connection.execute(sa.select(
+            sa.func.max(some.c.number), sa.func.min(old))).one()
+        return row[0], row[1]
 
     def old(self, horizon: str) -> int:
         """How many replies were kept before ``horizon``."""

@@ -114,6 +114,21 @@ def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
     assert set(left(world)) == expected
 
 
+@pytest.mark.parametrize('ahead', [1, 3, 20, 41])
+def test_a_clock_that_ran_ahead_hides_nothing_that_follows(
+        world, monkeypatch, ahead):
+    """Its own revisions stay until their time has come."""
+    monkeypatch.setattr(aging, 'BATCH', 3)
+    monkeypatch.setattr(aging, 'STRIDE', 4)
+    told(world, ('a', 'create', 90),
+         *(('a', 'update', -300) for _ in range(ahead)),
+         *(('a', 'update', 80) for _ in range(7)),
+         *(('a', 'update', 2) for _ in range(30)))
+    assert swept(world, 30, 1) == 8
+    assert left(world) == [*range(2, 2 + ahead),
+                           *range(ahead + 9, ahead + 39)]
+
+
 def _gone(deeds: list[tuple[str, str, float]], days: int,
           last: int) -> set[int]:
     of: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
