@@ -3,6 +3,7 @@
 
     {"pileus_dump": 1, ...}                            what it is of
     {"in": "r_hosts", "row": {...}}                    a row
+    {"long": 99000000}                                 so long is the next one
     {"chunk": 1, "rows": 1000, "sha256": "..."}        the rows since the last
     {"end": {"chunks": 9, "sha256": "..."}}            all lines before this
 
@@ -26,7 +27,8 @@ FORMAT = 1
 ROWS = 1000
 BYTES = 2 ** 20
 
-#: No row is longer; without a bound, a file that is none would be read whole.
+#: A line that is longer has one before it that says so; without a bound, a
+#: file that is none would be read whole.
 MAX_LINE = 2 ** 26
 
 Row = Mapping[str, Any]
@@ -70,7 +72,7 @@ def lines(header: Header, rows: Iterable[tuple[str, Row]]
     chunks, held, size, table = 0, 0, 0, None
 
     def said(value: object) -> bytes:
-        line = orjson.dumps(value) + b'\n'
+        line = _line(value)
         whole.update(line)
         return line
     yield said({'pileus_dump': FORMAT, **header._asdict()})
@@ -80,7 +82,10 @@ def lines(header: Header, rows: Iterable[tuple[str, Row]]
             yield said({'chunk': chunks, 'rows': held,
                         'sha256': part.hexdigest()})
             part, held, size = hashlib.sha256(), 0, 0
-        line = said({'in': name, 'row': row})
+        line = _line({'in': name, 'row': row})
+        if len(line) > MAX_LINE:
+            yield said({'long': len(line)})
+        whole.update(line)
         part.update(line)
         held, size, table = held + 1, size + len(line), name
         yield line
@@ -88,8 +93,11 @@ def lines(header: Header, rows: Iterable[tuple[str, Row]]
         chunks += 1
         yield said({'chunk': chunks, 'rows': held,
                     'sha256': part.hexdigest()})
-    yield orjson.dumps({'end': {'chunks': chunks,
-                                'sha256': whole.hexdigest()}}) + b'\n'
+    yield _line({'end': {'chunks': chunks, 'sha256': whole.hexdigest()}})
+
+
+def _line(value: object) -> bytes:
+    return orjson.dumps(value) + b'\n'
 
 
 class Reading:
@@ -127,8 +135,7 @@ class Reading:
         part, first, table = hashlib.sha256(), self._line + 1, ''
         while True:
             before = self._whole.hexdigest()
-            raw = self._raw()
-            value = self._read(raw)
+            raw, value = self._next()
             if 'row' in value and len(rows) < ROWS:
                 part.update(raw)
                 table = table or value.get('in')
@@ -148,15 +155,28 @@ class Reading:
                 self._expect(not self._file.read(1), 'more follows the end')
                 return None
 
+    def _next(self) -> tuple[bytes, Any]:
+        """The next line but one that only says how long it is."""
+        raw = self._raw()
+        value = self._read(raw)
+        if 'long' in value:
+            longest = value['long']
+            self._expect(isinstance(longest, int) and longest > MAX_LINE,
+                         'this is no line of a dump')
+            raw = self._raw(longest)
+            value = self._read(raw)
+        return raw, value
+
     def _value(self) -> Any:
         return self._read(self._raw())
 
-    def _raw(self) -> bytes:
-        raw = self._file.readline(MAX_LINE)
+    def _raw(self, longest: int = 0) -> bytes:
+        longest = longest or MAX_LINE
+        raw = self._file.readline(longest)
         self._line += 1
         self._expect(raw.endswith(b'\n'), 'the file ends here, before its '
-                     'end was written' if len(raw) < MAX_LINE else
-                     'the line is longer than any row')
+                     'end was written' if len(raw) < longest else
+                     'the line is longer than it may be')
         self._whole.update(raw)
         return raw
 
