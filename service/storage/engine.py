@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from oslo_config import cfg
-from oslo_db import api as db_api
 from oslo_db import exception as db_exception
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import Connection, Engine
@@ -25,11 +24,13 @@ from service import failpoints
 from service.domain import errors
 from service.errors import StartError
 from service.storage import lost, servers, sqlite
+from service.storage.attempts import Attempts, Kept, Work
 
 LOG = logging.getLogger(__name__)
 T = TypeVar('T')
 
-#: How long a write is tried anew when others were faster, in seconds.
+#: How long a write is tried anew when others were faster, and how long it is
+#: asked what became of it, in seconds.
 _PATIENCE = 10.0
 
 
@@ -88,36 +89,23 @@ class Transactions:
         with self._engine.connect() as connection:
             return work(connection)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Work[T], kept: Kept[T] | None = None) -> T:
         """Run ``work`` in one transaction; again, whole, if it was raced.
 
         ``work`` must bear being run twice: it may change only the database.
-        Where the connection broke nobody knows if the write was kept, and it
-        is not run again.
+        Where the connection breaks at the commit, ``kept`` tells on another
+        one whether the transaction of such an answer was committed. Without
+        it nobody knows, and the write is not run again.
         """
         with lost.told():
-            done = self._retried()(self._write_once)(work)
+            done = Attempts(work, kept, self._turn,
+                            self._patience).made(self._writer)
         failpoints.reach('after_commit_before_reply')
         return done
 
-    def _retried(self) -> db_api.wrap_db_retry:
-        until = time.monotonic() + self._patience
-
-        def again(exc: BaseException) -> bool:
-            return lost.to_others(exc) and time.monotonic() < until
-        return db_api.wrap_db_retry(
-            max_retries=25, retry_interval=0.005, inc_retry_interval=True,
-            max_retry_interval=0.4, jitter=True, exception_checker=again)
-
-    def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._turn, self._writer.begin() as connection:
-            done = work(connection)
-            failpoints.reach('before_commit')
-            return done
-
 
 #: What a database raises that a start cannot go on with.
-FAILURES = (errors.Unavailable, sa_exc.SQLAlchemyError, db_exception.DBError)
+FAILURES = lost.FAILURES
 
 
 def await_answer(engine: Engine, conf: cfg.ConfigOpts) -> None:

@@ -3,18 +3,28 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from service.domain import instants
 from service.domain.errors import Outdated
-from service.domain.store import Past, Record, Revision
+from service.domain.store import Kept, Past, Record, Revision
 from service.domain.types import ResourceType
 from service.storage import audit, pages
 from service.storage.tables import Tables
 from service.storage.transaction import Transaction
+
+
+class Mark(NamedTuple):
+    """A row that one transaction alone has left, and any other would not:
+    where it is, and how it is known."""
+
+    table: str
+    columns: Mapping[str, Any]
 
 
 class History(Transaction):
@@ -24,6 +34,8 @@ class History(Transaction):
                  generation: int) -> None:
         super().__init__(connection, tables, generation)
         self._revisions: list[Revision] = []
+        #: By what the transaction is known, once it is sealed.
+        self.mark: Mark | None = None
 
     def last(self, declared: ResourceType, id: str,
              owner: str | None) -> Record | None:
@@ -105,6 +117,8 @@ class History(Transaction):
         """
         if not self.deeds:
             return
+        if not self._revisions:
+            self.mark = self._sign()
         last = self._advance(len(self._revisions))
         first = last - len(self._revisions) + 1
         if self._revisions:
@@ -112,6 +126,34 @@ class History(Transaction):
                 sa.insert(self._tables.core.revisions),
                 [{'number': number, **revision._asdict()}
                  for number, revision in enumerate(self._revisions, first)])
+            self.mark = _signed(last, self._revisions[-1])
+
+    def left(self, mark: Mark | None) -> bool:
+        """Whether the transaction of this mark was committed, where nobody
+        answered its commit. One without a mark did nothing.
+
+        It may not be at its end, while its connection is at ours. But until
+        then the counter's row is its own: who gets that finds all that it
+        left, or nothing.
+        """
+        if mark is None:
+            return False
+        self._connection.execute(
+            sa.select(self._tables.core.counter.c.n).with_for_update())
+        table = getattr(self._tables.core, mark.table)
+        return self._connection.execute(
+            sa.select(sa.literal(1)).select_from(table).where(*(
+                table.c[name] == value for name, value in
+                mark.columns.items()))).first() is not None
+
+    def _sign(self) -> Mark:
+        """A row for what leaves no revision, as a change of limits: a reply
+        that nobody asks for, and that goes as all replies do."""
+        scope = f'write {uuid.uuid4()}'
+        self._connection.execute(
+            sa.insert(self._tables.core.keys),
+            Kept(scope, '', 0, [], '', instants.now())._asdict())
+        return Mark('keys', {'scope': scope})
 
     def _advance(self, step: int) -> int:
         counter = self._tables.core.counter
@@ -121,6 +163,13 @@ class History(Transaction):
         if not moved.rowcount:
             raise Outdated
         return self._connection.scalar(sa.select(counter.c.n)) or 0
+
+
+def _signed(number: int, revision: Revision) -> Mark:
+    """The number alone would be another's, where ours was undone."""
+    return Mark('revisions', {'number': number, **{
+        name: getattr(revision, name) for name in (
+            'type', 'record_id', 'record_generation', 'request_id', 'at')}})
 
 
 def _past(row: Mapping[str, Any]) -> Past:

@@ -45,15 +45,33 @@ _UNAVAILABLE = (db_exception.DBConnectionError, sa_exc.OperationalError,
 #: No such table, and a server that only reads, as a standby does.
 _UNAVAILABLE_CODES = frozenset({'42P01', 1146, '25006', 1290})
 
+#: What any of it raises.
+FAILURES = (errors.Unavailable, sa_exc.SQLAlchemyError, db_exception.DBError)
 
 #: The codes PyMySQL has for what the server did not say.
 _OUT_OF_REACH = range(2000, 3000)
+
+#: The server says that it ends the connection. What became of a transaction
+#: that was at its end it does not say: 08007 admits it.
+_ENDED = frozenset({'57P01', '57P02', '57P03', '57P05', '08000', '08003',
+                    '08006', '08007', 1053, 1317, 1927})
 
 
 def to_others(exc: BaseException) -> bool:
     """Others were faster: run again, it may well be done."""
     return (isinstance(exc, _RACED) or sqlite.busy(exc)
             or _code(exc) in _RACED_CODES)
+
+
+def broken(exc: BaseException) -> bool:
+    """The connection is gone; on another one it may well be done."""
+    return isinstance(exc, db_exception.DBConnectionError)
+
+
+def unanswered(exc: BaseException) -> bool:
+    """A commit that failed so may be done: the server did not refuse it."""
+    return (broken(exc) or _code(exc) in _ENDED
+            or not (told_by_server(exc) or to_others(exc)))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 
@@ -14,10 +14,19 @@ from service.domain.errors import Outdated
 from service.storage import applied, audit, lost
 from service.storage.audit import Deed
 from service.storage.engine import FAILURES, Transactions
+from service.storage.history import Mark
 from service.storage.rows import Rows
 from service.storage.tables import Tables
 
 T = TypeVar('T')
+
+
+class _Done(NamedTuple, Generic[T]):
+    """What a transaction did, and by what it is known to have been."""
+
+    answer: T
+    deeds: list[Deed]
+    mark: Mark | None
 
 
 class Store:
@@ -57,7 +66,7 @@ class Store:
         """
         again = False
 
-        def on(connection: Connection) -> tuple[T, list[Deed]]:
+        def on(connection: Connection) -> _Done[T]:
             nonlocal again
             if again:
                 self._check(connection)
@@ -65,11 +74,14 @@ class Store:
             rows = self._rows(connection)
             answer = work(rows)
             rows.seal()
-            return answer, rows.deeds
+            return _Done(answer, rows.deeds, rows.mark)
+
+        def kept(connection: Connection, done: _Done[T]) -> bool:
+            return self._rows(connection).left(done.mark)
         with self._noticing():
-            done, deeds = self._transactions.write(on)
-        audit.tell(deeds)
-        return done
+            done = self._transactions.write(on, kept)
+        audit.tell(done.deeds)
+        return done.answer
 
     def look(self, work: Callable[[Connection], T]) -> T:
         """Read what is beside the records, such as the applied types."""

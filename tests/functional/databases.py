@@ -94,14 +94,27 @@ def scope() -> Iterator[None]:
 
 def dropped(url: sa.URL) -> None:
     """Drop a database; whoever is still connected to it is thrown out."""
-    server = SERVERS['postgresql' if url.get_backend_name() == 'postgresql'
-                     else 'mysql']
-    with _asked(server.url) as asked:
+    cut(url)
+    with _asked(SERVERS[_kind(url)].url) as asked:
+        asked.execute(sa.text(f'DROP DATABASE {url.database}'))
+
+
+def cut(url: sa.URL, at: sa.URL | None = None) -> None:
+    """End every connection to a database of this server, or of that ``at``
+    a URL; SQLite has none."""
+    if url.get_backend_name() == 'sqlite':
+        return
+    server = SERVERS[_kind(url)]
+    with _asked(at or server.url) as asked:
         for said in asked.scalars(sa.text(server.connections),
                                   {'name': url.database}).all():
             with contextlib.suppress(sa.exc.DBAPIError):
                 asked.execute(sa.text(said))
-        asked.execute(sa.text(f'DROP DATABASE {url.database}'))
+
+
+def _kind(url: sa.URL) -> str:
+    return ('postgresql' if url.get_backend_name() == 'postgresql'
+            else 'mysql')
 
 
 @contextlib.contextmanager

@@ -3,7 +3,8 @@
 
 Reliability C02. Clients read, replace and delete a few records, each write on
 the condition that it is as it was last seen, while workers are killed before
-their commits and between commit and reply.
+their commits and between commit and reply, and their connections to the
+database are cut.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -185,10 +186,9 @@ class Client:
         except DOWN:
             self.told[record].append(lost(begun, text, wanted))
             raise
-        answer = _ANSWERS[status]
-        if answer == 'lost':
-            self.told[record].append(lost(begun, text, wanted))
+        if status == 503:
             return
+        answer = _ANSWERS[status]
         self._tell(record, begun, answer, text, wanted)
         if answer == 'written':
             self._seen[record] = text, made
@@ -201,10 +201,10 @@ class Client:
             Operation(begun, time.monotonic(), told, value, wanted))
 
 
-#: What the status of a write says. A 503 may come from a connection that
-#: broke at the commit.
+#: What the status of a write says; of one that is refused by 503 nothing is
+#: stored, and so it says nothing.
 _ANSWERS = {200: 'written', 201: 'written', 204: 'written', 412: 'refused',
-            404: 'absent', 503: 'lost'}
+            404: 'absent'}
 
 
 def _ask(wire: http.client.HTTPConnection, method: str, record: int,
@@ -220,9 +220,10 @@ def _ask(wire: http.client.HTTPConnection, method: str, record: int,
 
 
 def kill(daemon: Daemon, words: Path, clients: Sequence[Client],
-         over: Event) -> None:
+         over: Event, cut: Callable[[], object]) -> None:
     """Kill a worker that is held at one place or at the other, again and
-    again, and let the clients do something in between."""
+    again, and let the clients do something in between. The connections of
+    the others, who are held as well, are cut."""
     chosen = random.Random(2)
     try:
         for number in range(KILLS):
@@ -232,6 +233,7 @@ def kill(daemon: Daemon, words: Path, clients: Sequence[Client],
             over.wait(0.15)
             os.kill(chosen.choice(daemon.workers()), signal.SIGKILL)
             words.unlink()
+            cut()
             while len(daemon.workers()) < 2:
                 assert not over.wait(0.02)
     finally:
@@ -243,8 +245,9 @@ def answers(clients: Sequence[Client]) -> int:
 
 
 @contextlib.contextmanager
-def served(tmp_path: Path, kind: str) -> Iterator[tuple[Daemon, Path]]:
-    """Three workers, who do what the file says."""
+def served(tmp_path: Path, kind: str
+           ) -> Iterator[tuple[Daemon, Path, Callable[[], object]]]:
+    """Three workers, who do what the file says, and what cuts them off."""
     url = (sa.make_url(f'sqlite:///{tmp_path}/one.sqlite')
            if kind == 'sqlite' else databases.created(kind))
     directory = config_dir(tmp_path, NOTE, {
@@ -252,19 +255,19 @@ def served(tmp_path: Path, kind: str) -> Iterator[tuple[Daemon, Path]]:
         'database': {'connection': databases.written(url)}})
     words = tmp_path / 'failpoints'
     with Daemon(directory, env={ENVIRONMENT: f'@{words}'}) as daemon:
-        yield daemon, words
+        yield daemon, words, lambda: databases.cut(url)
 
 
 @pytest.mark.parametrize('kind', ['sqlite', *databases.SERVERS])
 def test_a_record_is_one_thing_while_workers_die(tmp_path, kind):
-    """C02: what is answered has an order, what is acknowledged is kept, and
-    what was lost happened once or not at all."""
+    """C02: what is answered has an order, what is acknowledged is kept, what
+    is refused is not, and what was lost happened once or not at all."""
     over = Event()
-    with (served(tmp_path, kind) as (daemon, words),
+    with (served(tmp_path, kind) as (daemon, words, cut),
           ThreadPoolExecutor(CLIENTS + 1) as threads):
         clients = [Client(daemon, number) for number in range(CLIENTS)]
         running = [threads.submit(one.run, over) for one in clients]
-        threads.submit(kill, daemon, words, clients, over).result()
+        threads.submit(kill, daemon, words, clients, over, cut).result()
         for one in running:
             one.result()
     met = Counter()

@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.functional import databases
 from tests.functional.harness import PATIENCE, children, free_port
 
 
@@ -114,6 +115,10 @@ class Own:
         with self.asked(self.url) as connection:
             connection.execute(sa.text(f'CREATE DATABASE {name}'))
         return self.url.set(database=name)
+
+    def cut(self, url: sa.URL) -> None:
+        """End every connection to a database on it."""
+        databases.cut(url, self.url)
 
     @contextlib.contextmanager
     def asked(self, url: sa.URL) -> Iterator[sa.Connection]:

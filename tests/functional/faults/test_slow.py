@@ -19,12 +19,14 @@ from tests.functional.harness import Daemon
 LOCK = {'postgresql': 'LOCK TABLE r_racks IN ACCESS EXCLUSIVE MODE',
         'mysql': 'LOCK TABLES r_racks WRITE'}
 
-#: How many sessions wait for a lock on the database ``:name``.
+#: Whether sessions wait for a lock on the database ``:name``. Who looks at
+#: innodb_trx often is shown the same again and again.
 WAITING = {
     'postgresql': 'SELECT count(*) FROM pg_stat_activity WHERE '
                   "datname = :name AND wait_event_type = 'Lock'",
-    'mysql': 'SELECT count(*) FROM information_schema.innodb_trx '
-             "WHERE trx_state = 'LOCK WAIT' AND :name <> ''"}
+    'mysql': 'SELECT variable_value > 0 FROM information_schema.global_status '
+             "WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS' "
+             "AND :name <> ''"}
 
 
 @contextlib.contextmanager

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A proxy before a database server that cuts a connection at its COMMIT."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Mapping
+
+from tests.functional.harness import PATIENCE
+
+
+class _Pair:
+    """A client's connection and the one to the server that is its."""
+
+    def __init__(self, client: socket.socket, server: socket.socket) -> None:
+        self.client, self.server = client, server
+        self.muted = False
+        self.answered = threading.Event()
+
+    def hang_up(self) -> None:
+        _close(self.client)
+
+    def close(self) -> None:
+        _close(self.client)
+        _close(self.server)
+
+
+class Cutting:
+    """Forwards all there is, until it is told to ``cut`` the next COMMIT.
+
+    While it is ``away`` nobody is let in, as if there were no server.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._listener = socket.create_server(('127.0.0.1', 0))
+        self.port = self._listener.getsockname()[1]
+        self._how: str | None = None
+        self._then_away = False
+        self.away = False
+        self.cuts = self.turned_away = 0
+        self._late: tuple[_Pair, bytes] | None = None
+        self._pairs: list[_Pair] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self, how: str, *, away: bool = False) -> None:
+        """Cut the next COMMIT ``unsent``, ``unanswered`` or ``late``; be
+        ``away`` then."""
+        self._then_away = away
+        self._how = how
+
+    def deliver(self) -> None:
+        """The COMMIT that was late arrives, and is done."""
+        assert self._late
+        self._unanswered(*self._late)
+
+    def close(self) -> None:
+        _close(self._listener)
+        for one in self._pairs:
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self.away:
+                    client.close()
+                    self.turned_away += 1
+                    continue
+                pair = _Pair(client, socket.create_connection(
+                    ('127.0.0.1', self._target)))
+                self._pairs.append(pair)
+                for work in (self._asks, self._answers):
+                    threading.Thread(target=work, args=(pair,),
+                                     daemon=True).start()
+
+    def _asks(self, pair: _Pair) -> None:
+        with contextlib.suppress(OSError):
+            while data := pair.client.recv(65536):
+                if self._how and b'COMMIT' in data:
+                    self._cut(pair, data)
+                    return
+                pair.server.sendall(data)
+        pair.close()
+
+    def _answers(self, pair: _Pair) -> None:
+        with contextlib.suppress(OSError):
+            while data := pair.server.recv(65536):
+                if pair.muted:
+                    pair.answered.set()
+                else:
+                    pair.client.sendall(data)
+        pair.close()
+
+    def _cut(self, pair: _Pair, data: bytes) -> None:
+        how, self._how = self._how or '', None
+        self.away = self._then_away
+        _HOW[how](self, pair, data)
+        self.cuts += 1
+
+    def _unsent(self, pair: _Pair, data: bytes) -> None:
+        pair.close()
+
+    def _unanswered(self, pair: _Pair, data: bytes) -> None:
+        pair.muted = True
+        pair.server.sendall(data)
+        assert pair.answered.wait(PATIENCE)
+        pair.close()
+
+    def _later(self, pair: _Pair, data: bytes) -> None:
+        self._late = pair, data
+        pair.muted = True
+        pair.hang_up()
+
+
+def _close(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
+
+
+_HOW: Mapping[str, Callable[[Cutting, _Pair, bytes], None]] = {
+    'unsent': Cutting._unsent, 'unanswered': Cutting._unanswered,
+    'late': Cutting._later}
