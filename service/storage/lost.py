@@ -42,8 +42,11 @@ _UNAVAILABLE = (db_exception.DBConnectionError, sa_exc.OperationalError,
                 db_exception.DBNonExistentTable, db_exception.DBDeadlock,
                 Raced)
 
-#: No such table, and a server that only reads, as a standby does.
-_UNAVAILABLE_CODES = frozenset({'42P01', 1146, '25006', 1290})
+#: The server only reads: it is a standby, or was made one.
+_READ_ONLY = frozenset({'25006', 1290, 1792, 1836})
+
+#: That, and no such table.
+_UNAVAILABLE_CODES = _READ_ONLY | {'42P01', 1146}
 
 #: What any of it raises.
 FAILURES = (errors.Unavailable, sa_exc.SQLAlchemyError, db_exception.DBError)
@@ -66,6 +69,11 @@ def to_others(exc: BaseException) -> bool:
 def broken(exc: BaseException) -> bool:
     """The connection is gone; on another one it may well be done."""
     return isinstance(exc, db_exception.DBConnectionError)
+
+
+def read_only(said: BaseException) -> bool:
+    """The server has told its driver that it only reads."""
+    return _of_driver(said) in _READ_ONLY
 
 
 def unanswered(exc: BaseException) -> bool:
@@ -101,8 +109,10 @@ def told_by_server(exc: BaseException) -> bool:
 def _code(exc: BaseException) -> str | int | None:
     """The code that the database itself gave a failure, if any."""
     said = getattr(getattr(exc, 'inner_exception', exc), 'orig', None)
-    if said is None:
-        return None
+    return None if said is None else _of_driver(said)
+
+
+def _of_driver(said: BaseException) -> str | int | None:
     state: str | None = getattr(said, 'pgcode', None)
     first = said.args[0] if said.args else None
     return state or (first if isinstance(first, int) else None)

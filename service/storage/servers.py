@@ -8,19 +8,27 @@ a lock, nor for a server that was stopped and says nothing at all.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from oslo_config import cfg
-from oslo_db.sqlalchemy import engines
+from oslo_db.sqlalchemy import engines, exc_filters
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from service import config
+from service.storage import lost
 
 #: How long a server may take to accept a connection, in seconds.
 _CONNECT = 5
+
+#: How long connections to a server that only reads are kept, in seconds.
+_PAUSE = 1.0
+
+#: When a connection was opened, in the pool's notes on it.
+_OPENED = 'pileus_opened'
 
 
 def engine(url: sa.URL, conf: cfg.ConfigOpts, *, hurried: bool) -> Engine:
@@ -42,6 +50,7 @@ def engine(url: sa.URL, conf: cfg.ConfigOpts, *, hurried: bool) -> Engine:
         mysql_sql_mode=options.mysql_sql_mode,
         mysql_wsrep_sync_wait=options.mysql_wsrep_sync_wait)
     _Session(made, conf, hurried)
+    _Standby(made)
     return made
 
 
@@ -81,6 +90,38 @@ class _Session:
                 cursor.execute(word)
         # PostgreSQL takes a SET back with the transaction it stood in.
         connection.commit()
+
+
+class _Standby:
+    """A server that was made a standby keeps its connections, and answers on
+    them that it only reads.
+
+    They are opened anew, for who is the primary now is found by connecting.
+    Where that one only reads too, there is none: then it is left at that for
+    a moment, or every write would open all connections again.
+    """
+
+    def __init__(self, made: Engine) -> None:
+        self._renewed = float('-inf')
+        event.listen(made, 'connect', self.opened)
+        # oslo.db's comes after ours: it lets nobody have a word after it.
+        event.remove(made, 'handle_error', exc_filters.handler)
+        for one in (self.refused, exc_filters.handler):
+            event.listen(made, 'handle_error', one, retval=True)
+
+    def opened(self, connection: Any, record: Any) -> None:
+        record.info[_OPENED] = time.monotonic()
+
+    def refused(self, context: sa.ExceptionContext) -> None:
+        """Such a connection is as good as broken."""
+        if context.connection is None or not lost.read_only(
+                context.original_exception):
+            return
+        now = time.monotonic()
+        opened = context.connection.info.get(_OPENED, now)
+        if opened < self._renewed or self._renewed < now - _PAUSE:
+            self._renewed = now
+            context.is_disconnect = True
 
 
 def _nothing(wait: float) -> Mapping[str, Any]:
