@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection breaks while a read is under way (D02)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+
+from tests.functional.faults.own import Own, until
+from tests.functional.faults.test_down import post
+from tests.functional.faults.test_slow import LOCK
+from tests.functional.harness import Daemon
+
+#: What ends each session that waits for a table of the database ``:name``.
+WAITING = {
+    'postgresql': "SELECT format('SELECT pg_terminate_backend(%s)', pid) "
+                  'FROM pg_stat_activity WHERE datname = :name AND '
+                  "wait_event_type = 'Lock'",
+    'mysql': "SELECT CONCAT('KILL ', id) FROM information_schema.processlist "
+             "WHERE db = :name AND state LIKE 'Waiting for table%'"}
+
+
+@contextlib.contextmanager
+def locked(url: sa.URL) -> Iterator[None]:
+    """Nobody reads racks."""
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+        connection.execute(sa.text(LOCK[url.get_backend_name()]))
+        yield
+        connection.invalidate()
+
+
+def ended(server: Own, url: sa.URL) -> int:
+    """End whoever waits for a table; how many that were."""
+    with server.asked(server.url) as connection:
+        found = connection.scalars(sa.text(
+            WAITING[url.get_backend_name()]), {'name': url.database}).all()
+        for said in found:
+            connection.execute(sa.text(said))
+    return len(found)
+
+
+def test_a_read_whose_connection_the_server_ends_is_done_again(
+        server, url, configured):
+    """D02: no client hears of it."""
+    with Daemon(configured()) as daemon, ThreadPoolExecutor(1) as clients:
+        assert post(daemon, 'r1').status == 201
+        with locked(url):
+            asked = clients.submit(daemon.request, 'GET', '/v1/racks')
+            until(lambda: ended(server, url))
+        reply = asked.result()
+        assert reply.status == 200, daemon.output
+        assert [one['name'] for one in reply.json['racks']] == ['r1']
