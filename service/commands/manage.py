@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from service.commands import (
     backup,
@@ -39,10 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     commands = (*COMMANDS, *tree.named())
     arguments = tree.parser(PROG, __doc__, commands).parse_args(argv)
+    with _interrupted_by(signal.SIGINT, signal.SIGTERM):
+        return _run(arguments)
+
+
+def _run(arguments: tree.Arguments) -> int:
     try:
         status: int = arguments.command.run(arguments)
         sys.stdout.flush()
         return status
+    except KeyboardInterrupt as exc:
+        print(f'{PROG}: interrupted', file=sys.stderr)
+        return 128 + exc.args[0]
     except (StartError, DeclarationError) as exc:
         for line in str(exc).splitlines():
             print(f'{PROG}: {line}', file=sys.stderr)
@@ -51,6 +61,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The interpreter flushes once more at its end, into nothing then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_RUN
+
+
+@contextlib.contextmanager
+def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
+    """Who is told to end ends in order, whether by a key or by systemd; who
+    is to take no notice, as by nohup, takes none."""
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(number)
+    before = {one: signal.getsignal(one) for one in numbers}
+    heeded = [one for one, how in before.items()
+              if how not in (signal.SIG_IGN, None)]
+    for one in heeded:
+        signal.signal(one, interrupt)
+    try:
+        yield
+    finally:
+        for one in heeded:
+            signal.signal(one, before[one])
 
 
 if __name__ == '__main__':

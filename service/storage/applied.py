@@ -128,6 +128,16 @@ def _begin(connection: Connection, wanted: Catalogue, state: str) -> int:
     return number
 
 
+def withdraw(connection: Connection, generation: int,
+             before: Catalogue) -> None:
+    """Serve the types of before again: of what was begun as ``generation``
+    nothing was done. Not if somebody else has begun since."""
+    found = connection.scalar(
+        sa.select(_COUNTER.c.generation).with_for_update())
+    if found == generation:
+        publish(connection, begin(connection, before))
+
+
 def publish(connection: Connection, generation: int) -> None:
     """The tables are as the catalogue of this generation says: serve it."""
     connection.execute(

@@ -11,7 +11,12 @@ does it all in one transaction: nobody meets half of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    suppress,
+)
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
@@ -26,6 +31,7 @@ from service.storage.engine import FAILURES, unusable, writer
 from service.storage.evolve import Plan
 from service.storage.fill import Progress
 from service.storage.steps import Step, taken
+from service.storage.turns import Turn
 
 T = TypeVar('T')
 
@@ -64,24 +70,28 @@ def apply(engine: Engine, wanted: Catalogue,
     """
     how = _ALONE.get(engine.dialect.name, _on_server)
     try:
-        with how(engine) as connection:
-            return _Apply(connection, wanted, progress, keep_broken).run()
+        with how(engine) as (connection, turn):
+            return _Apply(connection, turn, wanted, progress,
+                          keep_broken).run()
     except FAILURES as exc:
         raise unusable(engine, exc) from exc
 
 
+_Alone = tuple[Connection, Turn]
+
+
 @contextmanager
-def _on_server(engine: Engine) -> Iterator[Connection]:
+def _on_server(engine: Engine) -> Iterator[_Alone]:
     """The turn is a transaction's on PostgreSQL: it has a connection of its
     own, which the steps' own transactions do not end."""
-    with (engine.connect() as guard, guard.begin(),
-          turns.alone(guard, 'schema'), engine.connect() as connection):
+    with (engine.connect() as guard, turns.alone(guard, 'schema') as turn,
+          engine.connect() as connection):
         connection.detach()
-        yield connection
+        yield connection, turn
 
 
 @contextmanager
-def _on_sqlite(engine: Engine) -> Iterator[Connection]:
+def _on_sqlite(engine: Engine) -> Iterator[_Alone]:
     """One transaction; foreign keys are off, and looked at before its end.
 
     The connection is closed after it: nobody shall get it as it is then.
@@ -90,8 +100,8 @@ def _on_sqlite(engine: Engine) -> Iterator[Connection]:
         connection.detach()
         for pragma in (f'busy_timeout = {_PATIENCE}', 'foreign_keys = OFF'):
             _driven(connection, f'PRAGMA {pragma}')
-        with connection.begin():
-            yield connection
+        with connection.begin(), turns.alone(connection, 'schema') as turn:
+            yield connection, turn
             lost = connection.exec_driver_sql(
                 'PRAGMA foreign_key_check').all()
             if lost:
@@ -106,21 +116,22 @@ def _driven(connection: Connection, statement: str) -> None:
     driver.cursor().execute(statement)
 
 
-_ALONE: dict[str, Callable[[Engine], AbstractContextManager[Connection]]] = {
+_ALONE: dict[str, Callable[[Engine], AbstractContextManager[_Alone]]] = {
     ddl.SQLITE: _on_sqlite}
 
 
 class _Apply:
     """One apply, by who has the turn."""
 
-    def __init__(self, connection: Connection, wanted: Catalogue,
+    def __init__(self, connection: Connection, turn: Turn, wanted: Catalogue,
                  progress: Progress, keep_broken: bool) -> None:
         self._connection = connection
+        self._turn = turn
         self._wanted = wanted
         self._progress = progress
         self._keep_broken = keep_broken
         self._unfinished: Catalogue | None = None
-        self._done = 0
+        self._begun = self._done = 0
         self._one_for_all = connection.in_transaction()
 
     def run(self) -> Done:
@@ -131,26 +142,31 @@ class _Apply:
         same = before and before.digest == self._wanted.digest
         if before and same and not (found.steps or self._unfinished):
             return Done((), before.generation)
-        generation = self._in_one(
-            lambda one: applied.begin(one, self._wanted))
-        failpoints.reach('schema_begun')
-        try:
+        with ExitStack() as ending:
+            ending.push(lambda kind, exc, trace: self._end(before, exc))
+            self._begun = self._in_one(
+                lambda one: applied.begin(one, self._wanted))
+            failpoints.reach('schema_begun')
             found = self._steps(before)
-        except (*FAILURES, Refused) as exc:
-            with suppress(*FAILURES):
-                self._restore(before)
-            if self._done and not self._one_for_all:
-                raise self._halfway(exc) from exc
-            raise
-        self._in_one(lambda one: applied.publish(one, generation))
-        return Done(found.steps, generation)
+            self._in_one(lambda one: applied.publish(one, self._begun))
+        return Done(found.steps, self._begun)
 
-    def _halfway(self, exc: Exception) -> StartError:
-        said = (exc if isinstance(exc, Refused)
-                else unusable(self._connection.engine, exc))
-        return StartError(f'{said}\nsome steps are taken, and nobody can '
-                          f'write until the others are: run pileus-manage '
-                          f'schema apply again')
+    def _end(self, before: Applied | None, exc: BaseException | None) -> None:
+        """Whatever ended it, also who interrupts it: either writers are let
+        in again, or it is said what lets them in."""
+        if exc is None or self._one_for_all or self._open_again(before):
+            return
+        if not isinstance(exc, (*FAILURES, StartError, KeyboardInterrupt)):
+            exc.add_note(self._again)
+            return
+        raise StartError(f'{_said(self._connection, exc)}\n'
+                         f'{self._again}') from exc
+
+    @property
+    def _again(self) -> str:
+        begun = ('some steps are taken, and nobody can write until the others '
+                 'are' if self._done else 'nobody can write until it is done')
+        return f'{begun}: run pileus-manage schema apply again'
 
     def _steps(self, before: Applied | None) -> Plan:
         """Take what the tables still need, now that nobody writes.
@@ -202,17 +218,34 @@ class _Apply:
         if step.ddl:
             failpoints.reach('schema_step')
 
-    def _restore(self, before: Applied | None) -> None:
+    def _open_again(self, before: Applied | None) -> bool:
         """Let writers in again, with the types of before, where nothing was
-        done yet: as when a record made meanwhile stands in the way."""
-        if before is not None and not (self._done or self._one_for_all):
-            number = self._in_one(
-                lambda one: applied.begin(one, before.catalogue))
-            self._in_one(lambda one: applied.publish(one, number))
+        done yet, also by an apply before that did not end: as when a record
+        made meanwhile stands in the way. Say whether they are in.
+
+        The turn may be lost: an interrupt takes the connection whose
+        statement it hits.
+        """
+        if self._done or self._unfinished:
+            return False
+        with suppress(*FAILURES), self._connection.begin():
+            if before is not None:
+                applied.withdraw(self._connection, self._begun,
+                                 before.catalogue)
+            return not applied.shut(self._connection)
+        return False
 
     def _in_one(self, work: Callable[[Connection], T]) -> T:
-        """Run work in a transaction: its own, or SQLite's only one."""
+        """Run work in a transaction: its own, or SQLite's only one. Nobody
+        else is at it."""
+        self._turn.stand()
         if self._connection.in_transaction():
             return work(self._connection)
         with self._connection.begin():
             return work(self._connection)
+
+
+def _said(connection: Connection, exc: BaseException) -> object:
+    if isinstance(exc, FAILURES):
+        return unusable(connection.engine, exc)
+    return exc if isinstance(exc, StartError) else 'interrupted'

@@ -23,6 +23,7 @@ from service.storage.columns import MYSQL
 from service.storage.dumpfile import Chunk, Header, Reading
 from service.storage.engine import writer
 from service.storage.tables import Tables
+from service.storage.turns import Turn
 
 #: How far an import has come; there is no such table but while one is under
 #: way.
@@ -42,16 +43,17 @@ def restore(engine: Engine, reading: Reading, progress: Progress) -> int:
     holds half of another dump. ``progress`` is told how many of how many
     rows are stored.
     """
-    with _alone(engine) as connection:
-        return _Restore(connection, reading, progress).run()
+    with _alone(engine) as (connection, turn):
+        return _Restore(connection, turn, reading, progress).run()
 
 
 class _Restore:
     """One import, by who has the turn."""
 
-    def __init__(self, connection: Connection, reading: Reading,
+    def __init__(self, connection: Connection, turn: Turn, reading: Reading,
                  progress: Progress) -> None:
         self._connection = connection
+        self._turn = turn
         self._reading = reading
         self._progress = progress
         with connection.begin():
@@ -75,10 +77,12 @@ class _Restore:
         total, stored = sum(header.rows.values()), 0
         for chunk in self._reading.chunks():
             if chunk.number > done:
+                self._turn.stand()
                 self._store(chunk, header)
                 failpoints.reach('import_chunk')
             stored += len(chunk.rows)
             self._progress(stored, total)
+        self._turn.stand()
         self._finish(header, generation)
         return stored
 
@@ -164,19 +168,18 @@ def _differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
+def _alone(engine: Engine) -> Iterator[tuple[Connection, Turn]]:
     """A connection whose references are off, while nobody applies types.
 
     It is closed after it, so that nobody else gets it as it is then.
     """
-    with (engine.connect() as guard, guard.begin(),
-          turns.alone(guard, 'schema'),
+    with (engine.connect() as guard, turns.alone(guard, 'schema') as turn,
           writer(engine).connect() as connection):
         connection.detach()
         driver: Any = connection.connection.dbapi_connection
         for said in _SESSION.get(connection.dialect.name, ()):
             driver.cursor().execute(said)
-        yield connection
+        yield connection, turn
 
 
 #: What a session is told first. PostgreSQL has no such word for everybody:
