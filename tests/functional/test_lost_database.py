@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness import Daemon, config_dir, database
 
 
 @pytest.fixture
@@ -77,3 +77,6 @@ def test_a_full_disk_stops_writes_and_no_reads(daemon, tmp_path):
     assert made(daemon, 'r3') == 201
     assert names(daemon) == ['r1', 'r3']
     assert daemon.workers() == [pid]
+    with database(tmp_path / 'etc').connect() as connection:
+        assert connection.exec_driver_sql(
+            'PRAGMA integrity_check').all() == [('ok',)]

@@ -115,17 +115,21 @@ HEAD = (b'POST /v1/racks HTTP/1.1\r\nHost: 127.0.0.1\r\n'
 
 
 def test_a_client_that_leaves_leaves_a_whole_write_or_none(
-        server, url, running, failing):
-    """C13: half a request is none; a whole one goes on without it."""
-    with running.connect() as client:
-        client.sendall(HEAD + b'{"rack":{"name"')
-    failing('before_commit=sleep 1')
-    with running.connect() as client:
-        client.sendall(HEAD + b'{"rack":{"name":"left"}}')
-        until(lambda: 'failpoint before_commit' in running.output)
-    failing('')
-    assert post(running, 'stays').status == 201
-    assert names(server, url) == ['left', 'stays']
+        server, url, configured, failable, failing):
+    """C13: half a request is none; a whole one goes on without it. Their
+    slots are free again: there is one for all."""
+    with Daemon(configured(api={'max_in_flight': 1}),
+                env=failable) as running:
+        with running.connect() as client:
+            client.sendall(HEAD + b'{"rack":{"name"')
+        failing('before_commit=sleep 1')
+        with running.connect() as client:
+            client.sendall(HEAD + b'{"rack":{"name":"left"}}')
+            until(lambda: 'failpoint before_commit' in running.output)
+        failing('')
+        for name in ('stays', 'too'):
+            assert post(running, name).status == 201
+    assert names(server, url) == ['left', 'stays', 'too']
     with server.asked(url) as connection:
         assert connection.scalar(sa.text(
-            'SELECT count(*) FROM pileus_revisions')) == 2
+            'SELECT count(*) FROM pileus_revisions')) == 3
