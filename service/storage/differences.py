@@ -172,6 +172,7 @@ def turns(declared: ResourceType, was: ResourceType | None, real: Layout,
 def _type(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
     turn = pair.turns[column.name]
     if turn.nothing:
+        yield from _compared(pair, column)
         return
     old, new = turn.types
     step = Step(
@@ -192,6 +193,18 @@ def _type(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
                   f'this one')
     elif old != new:
         yield step
+
+
+def _compared(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
+    """A name that two records may have is another's where case or blanks do
+    not count. Ours tells most apart, so no record breaks a key by it."""
+    was, now = (one.columns[column.name]
+                for one in (pair.real, pair.wanted))
+    if now.collation not in (None, was.collation):
+        yield Step(pair.place(column.name), f'compares by {now.collation} '
+                   f'instead of {was.collation}', Kind.REWRITE,
+                   Phase.CHANGE_TYPE, ddl.change_type(
+                       column, was.nullable, by_text=False))
 
 
 # Null or not

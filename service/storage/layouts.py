@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.types import TypeEngine
 
-from service.storage.columns import MYSQL
+from service.storage import catalogs
+from service.storage.columns import MYSQL, Identity
 from service.storage.tables import PREFIX
 
 #: What names of our own indexes, uniques and foreign keys begin with.
@@ -27,19 +28,23 @@ _LINK = ('fk_',)
 
 
 class Field(NamedTuple):
-    """One column: its type in a word, whether it may be null, and whether
-    rows that leave it out are given a value. None of ours are, for long."""
+    """One column: its type in a word, whether it may be null, whether rows
+    that leave it out are given a value (none of ours are, for long), and how
+    its text compares, where that is to be said."""
 
     type: str
     nullable: bool
     default: bool = False
+    collation: str | None = None
 
 
 class Index(NamedTuple):
-    """The columns of an index, and which of them it has nulls first in."""
+    """The columns of an index, which of them it has nulls first in, and
+    whether it is of any use."""
 
     columns: tuple[str, ...]
     nulls_first: frozenset[str] = frozenset()
+    valid: bool = True
 
 
 class Link(NamedTuple):
@@ -68,8 +73,9 @@ class Layout:
             columns={columns.get(name, name): one
                      for name, one in self.columns.items()},
             uniques={name: all_of(one) for name, one in self.uniques.items()},
-            indexes={name: Index(all_of(one.columns),
-                                 frozenset(all_of(one.nulls_first)))
+            indexes={name: one._replace(
+                         columns=all_of(one.columns),
+                         nulls_first=frozenset(all_of(one.nulls_first)))
                      for name, one in self.indexes.items()},
             links={name: Link(columns.get(one.column, one.column),
                               tables.get(one.target, one.target))
@@ -86,7 +92,8 @@ class Layout:
 def wanted(table: sa.Table, dialect: Dialect) -> Layout:
     """The layout that a declared type asks for."""
     return Layout(
-        {one.name: Field(plain(one.type, dialect), bool(one.nullable))
+        {one.name: Field(plain(one.type, dialect), bool(one.nullable),
+                         collation=_collation(one.type, dialect))
          for one in table.columns},
         {str(one.name): tuple(one.columns.keys())
          for one in _sorted(table.constraints)
@@ -116,15 +123,17 @@ def real(connection: Connection) -> dict[str, Layout]:
              if one.startswith(PREFIX)]
     if not names:
         return {}
-    return _Reflected(inspector, names).layouts(names)
+    return _Reflected(connection, inspector, names).layouts(names)
 
 
 class _Reflected:
     """What SQLAlchemy tells of these tables, in a few queries for all."""
 
-    def __init__(self, inspector: sa.Inspector,
+    def __init__(self, connection: Connection, inspector: sa.Inspector,
                  names: Sequence[str]) -> None:
         self._dialect = inspector.dialect
+        self._collations = catalogs.collations(connection, names)
+        self._invalid = catalogs.invalid(connection, names)
         self._columns = _by_table(inspector.get_multi_columns(
             filter_names=names))
         self._uniques = _by_table(inspector.get_multi_unique_constraints(
@@ -139,21 +148,31 @@ class _Reflected:
 
     def _layout(self, name: str) -> Layout:
         return Layout(
-            {one['name']: self._field(one) for one in self._columns[name]},
+            {one['name']: self._field(name, one)
+             for one in self._columns[name]},
             {str(one['name']): tuple(one['column_names'])
              for one in self._ours(self._uniques[name], _UNIQUE)},
-            {str(one['name']): _index(one) for one in self._indexes[name]
+            {str(one['name']): self._index(name, one)
+             for one in self._indexes[name]
              if str(one['name']).startswith(_INDEX)},
             {str(one['name']): Link(one['constrained_columns'][0],
                                     one['referred_table'])
              for one in self._ours(self._links[name], _LINK)})
 
-    def _field(self, told: Mapping[str, Any]) -> Field:
+    def _field(self, table: str, told: Mapping[str, Any]) -> Field:
         """SQLite cannot take the default back that a column came with."""
         return Field(plain(told['type'], self._dialect),
                      bool(told['nullable']),
                      told['default'] is not None
-                     and self._dialect.name != 'sqlite')
+                     and self._dialect.name != 'sqlite',
+                     self._collations.get((table, told['name'])))
+
+    def _index(self, table: str, told: Mapping[str, Any]) -> Index:
+        sorting = told.get('column_sorting', {})
+        return Index(tuple(told['column_names']), frozenset(
+            name for name, words in sorting.items()
+            if 'nulls_first' in words),
+            (table, told['name']) not in self._invalid)
 
     def _ours(self, told: Iterable[Any],
               beginning: tuple[str, ...]) -> list[Any]:
@@ -165,12 +184,6 @@ class _Reflected:
 
 def _by_table(found: Mapping[Any, Any]) -> dict[str, Any]:
     return {table: told for (_, table), told in found.items()}
-
-
-def _index(told: Mapping[str, Any]) -> Index:
-    sorting = told.get('column_sorting', {})
-    return Index(tuple(told['column_names']), frozenset(
-        name for name, words in sorting.items() if 'nulls_first' in words))
 
 
 # Types
@@ -185,6 +198,15 @@ _ALIASES: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(MYSQL, {'BIGINT(20)': 'BIGINT', 'BOOL': 'TINYINT(1)',
                             'DOUBLE PRECISION': 'DOUBLE'}),
     'postgresql': {}, 'sqlite': {'DOUBLE PRECISION': 'DOUBLE'}}
+
+
+_COLLATE = re.compile(r' COLLATE "?(\w+)')
+
+
+def _collation(type: TypeEngine[Any], dialect: Dialect) -> str | None:
+    """How a text is to compare; ids are written in one way only."""
+    found = _COLLATE.search(type.compile(dialect=dialect))
+    return found[1] if found and not isinstance(type, Identity) else None
 
 
 def plain(type: TypeEngine[Any], dialect: Dialect) -> str:

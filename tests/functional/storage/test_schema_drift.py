@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.storage import apply
-from tests.functional.storage.changes import box, rack
+from tests.functional.storage.changes import IDS, box, rack
 from tests.functional.storage.schemas import Schema
 
 #: A type with a key of each kind.
@@ -136,6 +136,33 @@ def test_a_column_that_all_records_have_is_not_made_up(applied):
     with pytest.raises(apply.Refused, match='box.metadata: is not in the '
                                             'table: restore'):
         applied.apply(TYPES)
+
+
+@pytest.mark.parametrize('schema_server', ['postgresql'], indirect=True)
+def test_an_index_that_could_not_be_finished_is_made_again(applied):
+    """The operator made it beside who writes, and was interrupted."""
+    driven(applied, 'UPDATE pg_index SET indisvalid = false WHERE '
+                    "indexrelid = 'ix_boxes_size_text'::regclass")
+    assert mended(applied) == [
+        'box.indexes: index [size, text] goes (online)',
+        'box.indexes: index [size, text] is made (online)']
+
+
+@pytest.mark.parametrize(('schema_server', 'sql', 'told'), [
+    ('postgresql', 'ALTER COLUMN text TYPE varchar(255) COLLATE "default"',
+     'C instead of default'),
+    ('mysql', 'MODIFY text VARCHAR(255) CHARACTER SET utf8mb4 '
+              'COLLATE utf8mb4_general_ci',
+     'utf8mb4_nopad_bin instead of utf8mb4_general_ci'),
+    ('mysql', 'MODIFY text VARCHAR(255) CHARACTER SET latin1',
+     'utf8mb4_nopad_bin instead of latin1_swedish_ci'),
+], indirect=['schema_server'])
+def test_text_is_compared_as_it_should_be_again(applied, sql, told):
+    """D13: else "A" would be taken where "a" is, and be found for it."""
+    driven(applied, f'ALTER TABLE r_boxes {sql}')
+    assert mended(applied) == [f'box.text: compares by {told} (rewrite)']
+    applied.fill(TYPES, 'box', [{'text': 'A', 'kind': 'x', 'id': IDS[3]}])
+    assert len(applied.rows(TYPES, 'box')) == 2
 
 
 @pytest.mark.parametrize('unique', ['', 'UNIQUE'])
