@@ -210,7 +210,10 @@ def _collation(type: TypeEngine[Any], dialect: Dialect) -> str | None:
 
 
 def plain(type: TypeEngine[Any], dialect: Dialect) -> str:
-    """The type in a word; SQLite has one for all texts."""
+    """The type in a word; SQLite has one for all texts. A hand can have made
+    a column of none, or of one that SQLAlchemy does not know."""
+    if isinstance(type, sa.types.NullType):
+        return 'UNKNOWN'
     said = _DECORATION.sub('', type.compile(dialect=dialect).upper())
     if dialect.name == 'postgresql':
         said = said.replace(_PRECISION, '')

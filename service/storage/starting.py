@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from service.domain.types import Catalogue
 from service.errors import StartError
-from service.storage import applied, evolve, migrations, steps
+from service.storage import applied, evolve, migrations, steps, tables
 from service.storage.applied import Applied
 from service.storage.engine import Transactions
 from service.storage.evolve import Plan
@@ -31,8 +31,11 @@ def in_force(engine: Engine, proposed: Catalogue) -> Applied:
         return transactions.read(lambda one: _agreed(one, proposed))
     if transactions.read(migrations.behind):
         migrations.upgrade(engine)
-    return (transactions.read(lambda one: _same(one, proposed))
-            or transactions.write(lambda one: _taken(one, proposed)))
+    found = transactions.read(lambda one: _same(one, proposed))
+    if found is not None and not transactions.read(
+            lambda one: _lacking(one, found)):
+        return found
+    return transactions.write(lambda one: _taken(one, proposed))
 
 
 def standing(engine: Engine) -> Applied:
@@ -59,17 +62,28 @@ def _taken(connection: Connection, proposed: Catalogue) -> Applied:
     """Apply what the files add, in one transaction: nobody meets half of it,
     and of two that start at once the second finds it done."""
     found = _same(connection, proposed)
-    if found is not None:
+    if found is not None and not _lacking(connection, found):
         return found
     _whole(connection)
     plan = _plan(connection, proposed)
     if not plan.additive:
+        if found is not None:
+            return found
         raise _unapplied(plan)
     number = applied.begin(connection, proposed)
     for step in plan.steps:
         steps.taken(step, connection)
     applied.publish(connection, number)
     return Applied(number, proposed.digest, proposed)
+
+
+def _lacking(connection: Connection, found: Applied) -> bool:
+    """There is no index yet that this release wants for the same types."""
+    there = set(connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
+    return any(index.name not in there
+               for table in tables.build(found.catalogue).types.values()
+               for index in table.indexes)
 
 
 def _agreed(connection: Connection, proposed: Catalogue) -> Applied:

@@ -118,6 +118,16 @@ def test_a_column_that_no_property_declares_is_refused(applied):
     assert applied.plan(types).told == applied.plan(TYPES).told == []
 
 
+@pytest.mark.parametrize(('schema_server', 'type'), [
+    ('sqlite', ''), ('postgresql', 'int4range[]'), ('mysql', 'POINT')],
+    indirect=['schema_server'])
+@pytest.mark.filterwarnings('ignore:Did not recognize type')
+def test_a_column_of_an_odd_type_is_told_of_as_well(applied, type):
+    driven(applied, f'ALTER TABLE r_boxes ADD COLUMN colour {type}')
+    with pytest.raises(apply.Refused, match='no property declares it'):
+        applied.apply(TYPES)
+
+
 def test_a_table_that_no_type_declares_is_refused(applied):
     driven(applied, 'CREATE TABLE r_lamps (id INTEGER)')
     with pytest.raises(apply.Refused, match=(

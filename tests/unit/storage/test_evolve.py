@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.errors import StartError
-from service.storage import evolve
+from service.storage import applied, evolve
 from tests.unit import stored
 
 DESK = '''
@@ -72,6 +72,34 @@ def test_the_counter_starts_at_nothing_once(engine):
 def test_nothing_is_left_to_add_after_a_start(engine):
     stored.brought_up(engine, stored.catalogue(desk=DESK, leg=LEG))
     assert planned(engine, desk=DESK, leg=LEG).steps == ()
+
+
+def indexes(engine):
+    return {one['name'] for one in sa.inspect(engine).get_indexes('r_desks')}
+
+
+def test_a_start_makes_the_indexes_that_a_later_release_wants(engine):
+    """The files say what they said, and SQLite needs no apply."""
+    types = stored.catalogue(desk=DESK, leg=LEG)
+    stored.brought_up(engine, types)
+    before = indexes(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql('DROP INDEX ia_desks_created_at')
+    stored.brought_up(engine, types)
+    assert indexes(engine) == before
+    with engine.connect() as connection:
+        assert applied.current(connection).catalogue.digest == types.digest
+
+
+def test_a_start_serves_the_same_types_though_a_hand_was_at_the_tables(
+        engine):
+    types = stored.catalogue(desk=DESK, leg=LEG)
+    stored.brought_up(engine, types)
+    with engine.connect() as connection:
+        connection.exec_driver_sql('DROP INDEX ia_desks_created_at')
+        connection.exec_driver_sql('ALTER TABLE r_desks ADD COLUMN mine')
+    stored.brought_up(engine, types)
+    assert 'ia_desks_created_at' not in indexes(engine)
 
 
 def test_types_that_refer_to_each_other_get_their_tables(engine):
