@@ -106,11 +106,7 @@ def _tags(metadata: sa.MetaData) -> sa.Table:
 
 
 def _keys(metadata: sa.MetaData) -> sa.Table:
-    """Idempotency keys, each with the reply its first request was given.
-
-    A write that leaves no revision leaves a row here, under a key of its own:
-    by that it is known to be stored where its commit was not answered.
-    """
+    """Idempotency keys, each with the reply its first request was given."""
     return sa.Table(
         'pileus_keys', metadata,
         sa.Column('scope', columns.text(64), primary_key=True),

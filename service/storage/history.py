@@ -3,28 +3,22 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.domain import instants
 from service.domain.errors import Outdated
-from service.domain.store import Kept, Past, Record, Revision
+from service.domain.store import Past, Record, Revision
 from service.domain.types import ResourceType
 from service.storage import audit, pages
 from service.storage.tables import Tables
 from service.storage.transaction import Transaction
 
-
-class Mark(NamedTuple):
-    """A row that one transaction alone has left, and any other would not:
-    where it is, and how it is known."""
-
-    table: str
-    columns: Mapping[str, Any]
+#: Columns by which the last revision of one transaction is known: any other
+#: would not have left such a one.
+Mark = Mapping[str, Any]
 
 
 class History(Transaction):
@@ -115,18 +109,15 @@ class History(Transaction):
         changes the types has the writes before that behind him. Waiting for
         a row after this could be waiting for one who waits for us.
         """
-        if not self.deeds:
-            return
         if not self._revisions:
-            self.mark = self._sign()
+            return
         last = self._advance(len(self._revisions))
         first = last - len(self._revisions) + 1
-        if self._revisions:
-            self._connection.execute(
-                sa.insert(self._tables.core.revisions),
-                [{'number': number, **revision._asdict()}
-                 for number, revision in enumerate(self._revisions, first)])
-            self.mark = _signed(last, self._revisions[-1])
+        self._connection.execute(
+            sa.insert(self._tables.core.revisions),
+            [{'number': number, **revision._asdict()}
+             for number, revision in enumerate(self._revisions, first)])
+        self.mark = _signed(last, self._revisions[-1])
 
     def left(self, mark: Mark | None) -> bool:
         """Whether the transaction of this mark was committed, where nobody
@@ -140,20 +131,11 @@ class History(Transaction):
             return False
         self._connection.execute(
             sa.select(self._tables.core.counter.c.n).with_for_update())
-        table = getattr(self._tables.core, mark.table)
+        table = self._tables.core.revisions
         return self._connection.execute(
-            sa.select(sa.literal(1)).select_from(table).where(*(
-                table.c[name] == value for name, value in
-                mark.columns.items()))).first() is not None
-
-    def _sign(self) -> Mark:
-        """A row for what leaves no revision, as a change of limits: a reply
-        that nobody asks for, and that goes as all replies do."""
-        scope = f'write {uuid.uuid4()}'
-        self._connection.execute(
-            sa.insert(self._tables.core.keys),
-            Kept(scope, '', 0, [], '', instants.now())._asdict())
-        return Mark('keys', {'scope': scope})
+            sa.select(table.c.number).where(*(
+                table.c[name] == value for name, value in mark.items()))
+            ).first() is not None
 
     def _advance(self, step: int) -> int:
         counter = self._tables.core.counter
@@ -167,9 +149,9 @@ class History(Transaction):
 
 def _signed(number: int, revision: Revision) -> Mark:
     """The number alone would be another's, where ours was undone."""
-    return Mark('revisions', {'number': number, **{
+    return {'number': number, **{
         name: getattr(revision, name) for name in (
-            'type', 'record_id', 'record_generation', 'request_id', 'at')}})
+            'type', 'record_id', 'record_generation', 'request_id', 'at')}}
 
 
 def _past(row: Mapping[str, Any]) -> Past:

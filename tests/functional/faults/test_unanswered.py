@@ -78,7 +78,7 @@ def test_so_is_one_on_a_condition(server, behind, proxy, warm, how):
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
-def test_so_are_limits_which_leave_no_revision(proxy, warm, how):
+def test_so_are_limits(proxy, warm, how):
     seen = warm.request('GET', '/v1/quotas/demo').headers['ETag']
     proxy.cut(how)
     told = warm.request('PUT', '/v1/quotas/demo', {'quota': {'hosts': 7}},
