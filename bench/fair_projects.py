@@ -82,7 +82,7 @@ class Wire:
 
 def flood(port: int, path: str, connections: int) -> None:
     """Project A, until it is killed."""
-    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     waiting = selectors.DefaultSelector()
     for _ in range(connections):
         wire = Wire(port, path, 'a')

@@ -34,7 +34,12 @@ from service.process.turns import STRANGERS, Line
 SLICE = 0.0005
 
 #: How many seconds lie between two looks if the thread has nothing to do.
-LOOK = 0.001
+LOOK = 0.01
+
+
+#: Where others are served, one request is refused in so many seconds, and of
+#: many that are to be as many more as it takes for a second or so.
+PACE = 0.01
 
 
 class Turn:
@@ -70,6 +75,7 @@ class Admission:
         self._hub: Any = hubs.get_hub()
         self._armed = False
         self._looking = False
+        self._spare = 1
         self._until = 0.0
 
     def enter(self, path: str, flow: str = STRANGERS) -> None:
@@ -133,7 +139,7 @@ class Admission:
             self._hub.schedule_call_global(0, turn.wake)
 
     def _refuse(self, flow: str) -> NoReturn:
-        """Raise Refused; where others are served, one in a round of the hub.
+        """Raise Refused; where others are served, after a while.
 
         Of a flood, whoever was refused is there again at once, and each time
         takes as long as a small request.
@@ -142,7 +148,7 @@ class Admission:
             turn = Turn(flow, math.inf)
             self._excess.append(turn)
             if len(self._excess) == 1:
-                self._hub.schedule_call_global(0, self._dismiss)
+                self._hub.schedule_call_global(PACE, self._dismiss)
             try:
                 self._hub.switch()
             finally:
@@ -151,10 +157,12 @@ class Admission:
 
     def _dismiss(self) -> None:
         """Runs on the hub; who has gone meanwhile costs nothing."""
-        turn = self._excess.popleft()
+        now = [self._excess.popleft() for _ in range(
+            1 + int(len(self._excess) * PACE))]
         if self._excess:
-            self._hub.schedule_call_global(0, self._dismiss)
-        turn.wake()
+            self._hub.schedule_call_global(PACE, self._dismiss)
+        for turn in now:
+            turn.wake()
 
     def _trim(self) -> None:
         """The slots are taken: what is beyond the line now is refused."""
@@ -198,13 +206,26 @@ class Admission:
             self._hub.schedule_call_global(LOOK, self._look)
 
     def _look(self) -> None:
-        """Runs on the hub: is there anything that it could go on with?"""
+        """Runs on the hub: is there anything that it could go on with?
+
+        Twice as many are let in each time that there is nothing, so that all
+        slots are soon in use where a database takes its time. One that waits
+        for none takes the thread itself, and no other is let in then.
+        """
         self._looking = False
+        more = 0 if self._busy() else self._spare
+        self._spare = min(2 * more or 1, self._limits.max_in_flight)
+        until = self._clock() + SLICE
         try:
-            if self._line and self._free and not self._hub.do_poll(0):
-                self._let_in(lambda flow: True)
+            while (more and self._free and self._clock() < until
+                   and self._let_in(lambda flow: True)):
+                more -= 1
         finally:
             self._watch()
+
+    def _busy(self) -> bool:
+        """Somebody who may is about to be let in, or there is news."""
+        return self._armed or bool(self._hub.do_poll(0))
 
     def _wait(self, flow: str) -> None:
         turn = Turn(flow, self._clock() + self._limits.queue_timeout)

@@ -211,28 +211,25 @@ def test_of_a_flow_that_has_its_share_no_more_wait_than_may() -> None:
     assert door.entered == ['a1', 'b1', 'c1', 'd1', 'e1']
 
 
-def test_beside_others_refusals_take_turns_with_the_work() -> None:
-    """R12: a flood's excess comes again and again, and each time costs as
-    much as a small request."""
-    door, rounds = Door(max_in_flight=2, max_queued=1), []
+def test_beside_others_a_floods_excess_is_refused_bit_by_bit() -> None:
+    """R12: it comes again and again, and each time costs as much as a small
+    request."""
+    door = Door(max_in_flight=2, max_queued=1)
     alone(door, 'a1')
-    hub = eventlet.hubs.get_hub()
-
-    def look() -> None:
-        rounds.append(sum(one.dead for one in excess))
-        if len(rounds) < 20:
-            hub.schedule_call_global(0, look)
     for name in ('b1', 'a2'):
         door.ask(name)
+    gone: list[int] = []
     excess = [eventlet.spawn(door.admission.enter, '/', 'a')
               for _ in range(5)]
-    look()
-    while len(rounds) < 20:
-        eventlet.sleep(0)
-    assert sorted(set(rounds)) == [0, 1, 2, 3, 4, 5]
+    for number, one in enumerate(excess):
+        one.link(lambda one, number=number: gone.append(number))
+    eventlet.sleep(0)
+    assert gone == []
     for one in excess:
         with pytest.raises(Refused):
             one.wait()
+        assert len(gone) < 5 or one is excess[-1]
+    assert gone == [0, 1, 2, 3, 4]
 
 
 def test_the_sweep_sends_away_who_waited_too_long() -> None:
