@@ -124,7 +124,7 @@ class Clients:
         self.met[reply.status] += 1
         if reply.status == 503:
             code = reply.json['errors'][0]['code']
-            if (code not in ('pileus.types-changing', 'pileus.unavailable')
+            if (code != 'pileus.types-changing'
                     or not reply.headers['Retry-After']):
                 self.wrong.append(repr(reply))
             return None

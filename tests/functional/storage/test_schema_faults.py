@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -68,7 +69,11 @@ def forked(schema: Schema, failpoint: str = '',
            types: Sequence[Words] = NEW, said: str = '') -> int:
     """An apply of types in a process of its own, which dies when the
     database was told what begins so; how it ended."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        # Where another test of the run has imported eventlet: this child is
+        # of no green thread.
+        warnings.simplefilter('ignore', DeprecationWarning)
+        child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     status = 1
