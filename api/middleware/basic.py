@@ -62,7 +62,7 @@ class Book:
                  kept: Keepsake | None = None) -> None:
         """Raises StartError with every mistake in the files, but where a
         worker before this one ``kept`` who was who."""
-        self._paths = passwords, users
+        self._paths: tuple[str, ...] = passwords, users
         self._clock = clock
         self._looked = clock()
         self._kept = kept or Keepsake()
@@ -72,6 +72,9 @@ class Book:
             self._seen = self._marks()
             self._enter(accounts.read(passwords, users))
         else:
+            # Another file that the options name by now is in force nowhere:
+            # it is for a reload to take it.
+            self._paths = tuple(left['paths'])
             self._seen = [one and tuple(one) for one in left['marks']]
             self._accounts = accounts.listed(left['accounts'])
 
@@ -105,7 +108,7 @@ class Book:
     def _enter(self, found: Mapping[str, Account]) -> None:
         """Put in force what the files said when they were looked at."""
         self._accounts = found
-        self._kept.leave(_KEPT, {'marks': self._seen,
+        self._kept.leave(_KEPT, {'marks': self._seen, 'paths': self._paths,
                                  'accounts': accounts.written(found)})
 
     def _marks(self) -> list[tuple[int, ...] | None]:
@@ -211,6 +214,8 @@ def _credentials(header: str | None) -> tuple[str, bytes] | None:
     """Name and password of an Authorization header; None where it has none.
 
     What cannot be read proves nobody; it is no reason for another status.
+    SECURITY: nor does another spelling of the same; the server, which knows
+    whose a request is by what is sent, would take each for a stranger's.
     """
     scheme, _, rest = (header or '').partition(' ')
     if scheme.lower() != 'basic':
@@ -218,7 +223,8 @@ def _credentials(header: str | None) -> tuple[str, bytes] | None:
     try:
         decoded = base64.b64decode(rest.strip(), validate=True)
         name, colon, password = decoded.partition(b':')
-        return (name.decode(), password) if colon else None
+        plain = base64.b64encode(decoded) == rest.strip().encode()
+        return (name.decode(), password) if colon and plain else None
     except (binascii.Error, ValueError):
         return None
 

@@ -59,8 +59,9 @@ class Breaker:
     def _admitted(self) -> bool:
         if self._broken:
             return self._asking == 0
-        return self._asking < self._most or (
-            self._waiting < self._may_wait and self._waited())
+        if self._asking < self._most and not self._waiting:
+            return True
+        return self._waiting < self._may_wait and self._waited()
 
     def _waited(self) -> bool:
         """Whether there is room in time, among those who are answered."""

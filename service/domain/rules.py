@@ -83,14 +83,18 @@ def _keys(draft: Draft) -> Iterator[Mistake]:
             place: Place = (word, index)
             for name in names:
                 yield from _column(draft, place, name)
-            yield from _key_size(draft, place, names)
+            apart = word == 'indexes' or indexes.ordered_apart(
+                draft.declared, names)
+            yield from _key_size(draft, place, names, apart)
+            alone = [one for one in names[1:]
+                     if (one,) in indexes.needed(draft.declared)]
+            for name in () if apart else alone:
+                yield from _key_size(draft, place, [name], True)
 
 
-def _key_size(draft: Draft, place: Place,
-              names: list[str]) -> Iterator[Mistake]:
+def _key_size(draft: Draft, place: Place, names: list[str],
+              with_id: bool) -> Iterator[Mistake]:
     columns = [prop for prop in map(draft.property, names) if prop]
-    with_id = place[0] != 'unique' or len(names) > 1 or (
-        indexes.ordered_apart(draft.declared, names))
     size = sizes.key(draft.declared, columns, with_id)
     if size > sizes.MAX_KEY:
         counted = ['project_id'] * draft.declared.owned + ['id'] * with_id
@@ -111,7 +115,7 @@ def _exclusive(draft: Draft) -> Iterator[Mistake]:
             yield Mistake((*place, 'over'), f'{shown(name)} is in the period')
         for name, given in one.when:
             yield from _choice(draft, (*place, 'when', name), name, given)
-        yield from _key_size(draft, place, [*one.over, one.period[0]])
+        yield from _key_size(draft, place, [*one.over, one.period[0]], True)
 
 
 def _choice(draft: Draft, place: Place, name: str,

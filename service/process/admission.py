@@ -9,8 +9,8 @@ A worker has one thread, and most of what a request takes is that thread's
 time: where all that had arrived were begun at once, the last to come would
 wait for all of them. So only so much is begun at a time (``SLICE``), then the
 network is looked at again, and whoever came meanwhile takes part in the
-rotation (``turns``); and a flow that is not alone has few of its requests in
-flight, and more only while the thread would rest (``shares``).
+rotation (``turns``); and a flow that is not alone has a share of what is in
+flight (``shares``).
 """
 
 from __future__ import annotations
@@ -36,9 +36,8 @@ SLICE = 0.0005
 #: How many seconds lie between two looks if the thread has nothing to do.
 LOOK = 0.01
 
-
-#: Where others are served, one request is refused in so many seconds, and of
-#: many that are to be as many more as it takes for a second or so.
+#: Where others are served, requests are refused every so many seconds: one,
+#: or more where there are so many that it would take longer than a second.
 PACE = 0.01
 
 
@@ -70,12 +69,14 @@ class Admission:
         self._counters = counters
         self._reserved = frozenset(limits.reserved_paths)
         self._line: Line[Turn] = Line()
-        self._shares = Shares(clock)
+        self._shares = Shares(clock, limits.max_in_flight)
         self._excess: deque[Turn] = deque()
         self._hub: Any = hubs.get_hub()
+        # A hub of another kind cannot say; shares are as good as none then.
+        self._news: Callable[[float], Any] = getattr(
+            self._hub, 'do_poll', lambda seconds: ())
         self._armed = False
         self._looking = False
-        self._spare = 1
         self._until = 0.0
 
     def enter(self, path: str, flow: str = STRANGERS) -> None:
@@ -200,32 +201,21 @@ class Admission:
         return True
 
     def _watch(self) -> None:
-        """Who has its share is let in while the thread would rest."""
+        """While somebody waits for more than a share, see what it should be.
+        """
         if self._line and self._free and not self._looking:
             self._looking = True
             self._hub.schedule_call_global(LOOK, self._look)
 
     def _look(self) -> None:
-        """Runs on the hub: is there anything that it could go on with?
-
-        Twice as many are let in each time that there is nothing, so that all
-        slots are soon in use where a database takes its time. One that waits
-        for none takes the thread itself, and no other is let in then.
-        """
+        """Runs on the hub: is there anything that it could go on with?"""
         self._looking = False
-        more = 0 if self._busy() else self._spare
-        self._spare = min(2 * more or 1, self._limits.max_in_flight)
-        until = self._clock() + SLICE
-        try:
-            while (more and self._free and self._clock() < until
-                   and self._let_in(lambda flow: True)):
-                more -= 1
-        finally:
-            self._watch()
-
-    def _busy(self) -> bool:
-        """Somebody who may is about to be let in, or there is news."""
-        return self._armed or bool(self._hub.do_poll(0))
+        if self._armed or self._news(0):
+            self._shares.shrink()
+        else:
+            self._shares.grow()
+            self._arm()
+        self._watch()
 
     def _wait(self, flow: str) -> None:
         turn = Turn(flow, self._clock() + self._limits.queue_timeout)

@@ -4,8 +4,8 @@
 A request that waits for a database leaves the worker's thread to the others
 that are being carried out. With all slots in the hands of one flow, another's
 request meets all of them each time it comes back from the database. So where
-flows come side by side, each has a share for sure, and more only as long as
-the thread has nothing else to do.
+flows come side by side each has a share, which is one for sure, and more where
+the thread would rest otherwise: as much as keeps it busy, and not more.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-#: How many requests of a flow are carried out at once, where others come.
-SHARE = 1
-
 #: For how many seconds after another flow came a flow is not alone.
 COMPANY = 1.0
 
 
 class Shares:
-    """Counts the requests of each flow that are being carried out."""
+    """Counts the requests of each flow that are being carried out.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    ``share`` is how many of each may be, where others come; ``most`` is all
+    that there may be.
+    """
+
+    def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock = clock
+        self._most = most
+        self.share = 1
         self._running: dict[str, int] = {}
         self._latest: str | None = None
         self._at = -math.inf
@@ -50,7 +53,16 @@ class Shares:
 
     def may(self, flow: str) -> bool:
         """Whether a request of the flow may begin, whatever else there is."""
-        return self._running.get(flow, 0) < SHARE or self.alone
+        return self._running.get(flow, 0) < self.share or self.alone
+
+    def grow(self) -> None:
+        """The thread rests, as where all wait for a slow database."""
+        self.share = min(2 * self.share, self._most)
+
+    def shrink(self) -> None:
+        """It has enough to do. Less than it grew by, or it would rest half of
+        the time."""
+        self.share = max(1, self.share - max(1, self.share // 8))
 
     def begin(self, flow: str) -> None:
         self._running[flow] = self._running.get(flow, 0) + 1

@@ -148,7 +148,9 @@ class Known:
         PERF: Python's own hash, of 64 bits under a key of the process: a
         twin could do no more than share a line.
         """
-        return hash((self._salt, fields.get(self._field)))
+        scheme, _, rest = (fields.get(self._field) or '').partition(' ')
+        return hash((self._salt, scheme.lower(), rest.strip()) if rest
+                    else (self._salt, scheme))
 
     def flow(self, credential: int) -> str:
         return self._projects.get(credential, STRANGERS)

@@ -173,4 +173,3 @@ def _distinct(table: sa.Table, within: bool) -> list[set[str]]:
     return [{column.name for column in one.columns} - held
             for one in uniques
             if not any(column.nullable for column in one.columns)]
-

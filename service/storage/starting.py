@@ -42,6 +42,9 @@ def standing(engine: Engine) -> Applied:
     """The catalogue that other workers serve: to take what the files propose
     by now, or to refuse it, is for a start or a reload."""
     def read(connection: Connection) -> Applied:
+        behind = migrations.behind(connection)
+        if behind is not None:
+            raise StartError(f'[database] connection: {behind}: {_APPLY}')
         _whole(connection)
         found = applied.current(connection)
         if found is None:

@@ -112,7 +112,7 @@ def test_who_does_not_is_nobody(door, name, password):
     None, '', 'Basic', 'Basic ', 'Basic ???', 'Basic YWRh', 'Basic YWRhOnMz=',
     'Bearer ' + base64.b64encode(b'ada:s3cret').decode(), 'Basic \xe9',
     header(b'\xff\xfe:s3cret'), header('ada:s3cret') + '!',
-    'Basic ' + 'A' * 9])
+    'Basic ' + 'A' * 9, 'Basic YWRhOnMzY3JldB=='])
 def test_what_cannot_be_read_proves_nobody(door, value):
     assert door.shows(value) is None
 

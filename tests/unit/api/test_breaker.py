@@ -54,6 +54,22 @@ def test_who_waits_asks_when_another_is_done():
     assert told == [True]
 
 
+def test_nobody_passes_those_who_wait():
+    asked = breaker(1, waiting=1)
+    first = threading.Thread(target=lambda: admitted(asked))
+    with asked._changed:
+        asked._asking = 1
+    first.start()
+    while not asked._waiting and first.is_alive():
+        pass
+    with asked._changed:
+        asked._asking = 0
+        assert not asked._admitted()
+        asked._changed.notify_all()
+    first.join()
+    assert admitted(asked)
+
+
 def test_who_waits_in_vain_is_refused():
     asked = breaker(1, waiting=1)
     with asked:

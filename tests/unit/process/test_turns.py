@@ -122,6 +122,15 @@ def test_what_a_strategy_takes_no_notice_of_is_no_credential() -> None:
         noauth.credential({'HTTP_X_PROJECT_ID': 'b'}))
 
 
+def test_another_spelling_of_a_credential_is_the_same_one() -> None:
+    """R12"""
+    known = Known('http_basic')
+    spelt = {known.credential({'HTTP_AUTHORIZATION': one}) for one in (
+        'Basic YTpi', 'bAsIc YTpi', 'Basic   YTpi', 'Basic YTpi ')}
+    assert len(spelt) == 1
+    assert spelt != {known.credential({'HTTP_AUTHORIZATION': 'Basic YTpj'})}
+
+
 def test_who_is_known_and_of_no_project_is_no_stranger() -> None:
     """R12: an administrator of the system does not wait for those who try
     tokens."""
