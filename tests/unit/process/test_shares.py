@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many requests of each flow there may be at once (R12)."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.process.shares import COMPANY, Shares
+
+
+class Together:
+    """Two flows that came one after the other, at a time in the hand."""
+
+    def __init__(self, most: int = 64) -> None:
+        self.now = 0.0
+        self.shares = Shares(lambda: self.now, most)
+        for flow in 'ab':
+            self.shares.came(flow)
+
+    def running(self, flow: str, number: int) -> None:
+        for _ in range(number):
+            self.shares.begin(flow)
+
+
+def test_one_that_is_alone_has_no_share() -> None:
+    shares = Shares(lambda: 0.0, 64)
+    shares.came('a')
+    shares.begin('a')
+    assert shares.alone and shares.may('a')
+
+
+def test_each_has_its_own_count() -> None:
+    both = Together()
+    both.running('a', 1)
+    assert not both.shares.may('a')
+    assert both.shares.may('b')
+    both.shares.end('a')
+    assert both.shares.may('a')
+
+
+@pytest.mark.parametrize('later', [COMPANY, COMPANY * 10])
+def test_company_ends_with_the_last_that_came(later: float) -> None:
+    both = Together()
+    both.running('a', 3)
+    both.now = later
+    assert both.shares.may('a')
+    both.shares.came('a')
+    assert both.shares.alone, 'b came too long ago'
+
+
+def test_a_share_grows_to_all_slots_while_the_thread_rests() -> None:
+    both = Together(most=10)
+    both.running('a', 9)
+    seen = []
+    for _ in range(5):
+        both.shares.grow()
+        seen.append(both.shares.share)
+    assert seen == [2, 4, 8, 10, 10]
+    assert both.shares.may('a')
+
+
+def test_it_shrinks_by_less_than_it_grows_and_never_to_nothing() -> None:
+    """Where it rests one time in nine it stays as it is, about."""
+    both = Together()
+    for _ in range(5):
+        both.shares.grow()
+    seen = []
+    while both.shares.share > 1:
+        both.shares.shrink()
+        seen.append(both.shares.share)
+    assert seen[:4] == [28, 25, 22, 20]
+    both.shares.shrink()
+    assert both.shares.share == 1
