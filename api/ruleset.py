@@ -12,11 +12,20 @@ from oslo_policy import _checks, _parser, policy
 
 from api.rulefiles import Given, Unsound
 from service.domain.caller import Caller
+from service.domain.errors import printable, short
 
 #: What a check may ask of a caller; nothing else is ever true of one.
 CREDENTIALS = ('project_id', 'user_id', 'roles', 'system_scope')
 #: What it may compare that with, as ``%(project_id)s`` (D19).
 TARGET = ('project_id', 'user_id')
+
+_MAY = f'a rule may ask for role, rule, {", ".join(CREDENTIALS)}'
+
+#: A caller of whom all is known: what cannot be asked of this one, such as
+#: ``user_id.x:y`` or ``role:100%``, fails, and how.
+_TARGET = dict.fromkeys(TARGET, 'x')
+_CREDS = {**_TARGET, 'roles': ['x'], 'system_scope': 'all'}
+_FAILURES = (TypeError, ValueError, SyntaxError, MemoryError, RecursionError)
 
 #: What is said of a caller of more roles is not remembered: a header holds
 #: thousands, and each such set of them would stay in memory.
@@ -26,11 +35,11 @@ _REMEMBERED = 64
 class RuleSet:
     """The default rules, and what the policy files put in their place.
 
-    Raises Unsound where a rule cannot be understood or leads nowhere. PERF:
-    oslo.policy's own ``enforce`` looks at its files on each call, about
-    110 us; the parsed checks are asked directly here, and what they say of
-    the same caller is remembered, unless one of them asks something outside
-    (``http:``).
+    Raises Unsound where a rule cannot be understood, leads nowhere or asks
+    something else than a caller (``http:``). PERF: oslo.policy's own
+    ``enforce`` looks at its files on each call, about 110 us; the parsed
+    checks are asked directly here, and what they say of the same caller is
+    remembered.
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
@@ -46,8 +55,7 @@ class RuleSet:
         wrong = list(self._wrong())
         if wrong:
             raise Unsound('; '.join(wrong))
-        self._decide = (lru_cache(maxsize=4096)(self._decided)
-                        if self._static else self._decided)
+        self._decide = lru_cache(maxsize=4096)(self._decided)
 
     def text(self, rule: str) -> str:
         """A rule in the policy language."""
@@ -76,21 +84,14 @@ class RuleSet:
             yield 'is empty, which allows everybody; write "@" if that is ' \
                   'meant'
         for word in _unheard(self._rules[name]):
-            yield f'asks for {word}, which never holds; a rule may ask for ' \
-                  f'role, rule, {", ".join(CREDENTIALS)}'
+            yield f'asks for {word}, which never holds; {_MAY}'
 
     def open(self) -> Iterator[str]:
         """The rules, but for mere references, that let in who has no role."""
         for name, check in self._rules.items():
-            if not isinstance(check, _checks.RuleCheck) and _is_static(
-                    check) and self._decided(name, None, None, frozenset(),
-                                             None):
+            if not isinstance(check, _checks.RuleCheck) and self._decided(
+                    name, None, None, frozenset(), None):
                 yield f'{self._place(name)}: allows everybody'
-
-    @property
-    def _static(self) -> bool:
-        """Whether who calls is all that every rule looks at."""
-        return all(_is_static(check) for check in self._rules.values())
 
     def _decided(self, rule: str, project_id: str | None,
                  user_id: str | None, roles: frozenset[str],
@@ -111,11 +112,30 @@ class RuleSet:
                     else self._defaults[name].check_str)
             if _unparsable(text, check):
                 yield f'{place}: "{text}" is not in the policy language'
+            for told in self._unaskable(check):
+                yield f'{place}: {told}'
             for other in _referred(check):
                 if other not in self._rules:
                     yield f'{place}: there is no rule {other}'
             if self._circles(name):
                 yield f'{place}: goes in a circle'
+
+    def _unaskable(self, check: _checks.BaseCheck) -> Iterator[str]:
+        """What would fail the request that asks it, and why.
+
+        SECURITY: a check that asks another server (``http:``) would tell it
+        who calls and would wait for it; so whatever is not known is refused,
+        those that an installed package brings too.
+        """
+        for one in _leaves(check):
+            asked = printable(short(str(one)))
+            if type(one) not in _KNOWN:
+                yield f'"{asked}" does not ask for what a caller is; {_MAY}'
+            elif not isinstance(one, _checks.RuleCheck):
+                try:
+                    one(_TARGET, _CREDS, self._enforcer)
+                except _FAILURES:
+                    yield f'"{asked}" cannot be asked'
 
     def _place(self, name: str) -> str:
         """Where a rule stands: in a policy file, or with its type."""
@@ -154,8 +174,8 @@ def _has_never(check: _checks.BaseCheck) -> bool:
                for one in _leaves(check))
 
 
-#: Checks that look at nothing but who calls.
-_PLAIN = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
+#: Checks that look at nothing but who calls, which is all there may be.
+_KNOWN = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
           _checks.TrueCheck, _checks.FalseCheck)
 
 
@@ -168,10 +188,6 @@ def _leaves(check: _checks.BaseCheck | None) -> Iterator[_checks.BaseCheck]:
         yield from _leaves(check.rule)
     elif check is not None:
         yield check
-
-
-def _is_static(check: _checks.BaseCheck) -> bool:
-    return all(type(one) in _PLAIN for one in _leaves(check))
 
 
 def _referred(check: _checks.BaseCheck | None) -> Iterator[str]:

@@ -29,6 +29,9 @@ BROKEN: dict[str | None, str] = {
         'line 1: pileus:racks:craete: nothing asks for a rule of this name',
     '"pileus:racks:create": "rule:admn"\n': 'there is no rule admn',
     '"pileus:racks:create": "reader"\n': 'is not in the policy language',
+    '"pileus:racks:create": "https://judge/"\n':
+        'line 1: pileus:racks:create: "https://judge/" does not ask for what',
+    '"pileus:racks:create": "role:100%"\n': '"role:100%" cannot be asked',
     None: 'policy.yaml: is gone',
 }
 
