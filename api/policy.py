@@ -167,7 +167,7 @@ class Policy:
     def _warn(self) -> None:
         """Tell what is in force but cannot have been meant."""
         doubts = (doubt for _, doubt in self._rules.doubts())
-        for told in (*doubts, *self._rules.open()):
+        for told in (*doubts, *self._rules.remarks()):
             LOG.warning('Policy: %s.', told)
 
 

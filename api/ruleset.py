@@ -83,15 +83,21 @@ class RuleSet:
         if not one.text.strip():
             yield 'is empty, which allows everybody; write "@" if that is ' \
                   'meant'
-        for word in _unheard(self._rules[name]):
-            yield f'asks for {word}, which never holds; {_MAY}'
+        yield from _unheard(self._rules[name])
 
-    def open(self) -> Iterator[str]:
-        """The rules, but for mere references, that let in who has no role."""
+    def remarks(self) -> Iterator[str]:
+        """What is no mistake of the files, but worth a warning: what the
+        types' own rules ask for in vain, and who is let in without a role by
+        any rule but a mere reference."""
         for name, check in self._rules.items():
+            if name not in self.given:
+                for told in _unheard(check):
+                    yield f'{self._place(name)}: {told}'
             if not isinstance(check, _checks.RuleCheck) and self._decided(
                     name, None, None, frozenset(), None):
-                yield f'{self._place(name)}: allows everybody'
+                yield f'{self._place(name)}: ' + (
+                    'allows everybody' if _always(check)
+                    else 'lets in who has no role')
 
     def _decided(self, rule: str, project_id: str | None,
                  user_id: str | None, roles: frozenset[str],
@@ -190,6 +196,16 @@ def _leaves(check: _checks.BaseCheck | None) -> Iterator[_checks.BaseCheck]:
         yield check
 
 
+def _always(check: _checks.BaseCheck) -> bool:
+    """Whether the rule says yes by its form: ``not role:x`` lets in who has
+    no role, and keeps others out."""
+    if isinstance(check, _checks.OrCheck):
+        return any(map(_always, check.rules))
+    if isinstance(check, _checks.AndCheck):
+        return all(map(_always, check.rules))
+    return isinstance(check, _checks.TrueCheck)
+
+
 def _referred(check: _checks.BaseCheck | None) -> Iterator[str]:
     """The rules that a rule refers to by their names."""
     return (one.match for one in _leaves(check)
@@ -199,14 +215,18 @@ def _referred(check: _checks.BaseCheck | None) -> Iterator[str]:
 def _unheard(check: _checks.BaseCheck) -> Iterator[str]:
     """What a rule asks of a caller that no caller has: ``rol:admin``."""
     for one in _leaves(check):
-        if type(one) is not _checks.GenericCheck:
-            continue
-        if one.kind.isidentifier() and one.kind not in (*CREDENTIALS,
+        if type(one) is _checks.GenericCheck:
+            for word in _in_vain(one):
+                yield f'asks for {word}, which never holds; {_MAY}'
+
+
+def _in_vain(check: _checks.GenericCheck) -> Iterator[str]:
+    if check.kind.isidentifier() and check.kind not in (*CREDENTIALS,
                                                         *_LITERALS):
-            yield one.kind
-        for word in re.findall(r'%\((.*?)\)s', one.match):
-            if word not in TARGET:
-                yield f'%({word})s'
+        yield check.kind
+    for word in re.findall(r'%\((.*?)\)s', check.match):
+        if word not in TARGET:
+            yield f'%({word})s'
 
 
 _LITERALS = ('True', 'False', 'None')

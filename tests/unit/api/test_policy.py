@@ -202,7 +202,7 @@ def test_a_types_own_rule_must_be_one(tmp_path):
      'line 1: pileus:hosts:create: is empty, which allows everybody'),
     ('"pileus:hosts:create": "@"',
      'line 1: pileus:hosts:create: allows everybody'),
-    ('"pileus:hosts:create": "not role:x"', 'create: allows everybody'),
+    ('"pileus:hosts:create": "not role:x"', 'create: lets in who has no'),
     ('"pileus:hosts:create": "role:x"\n"pileus:hosts:create": "role:y"',
      'line 2: pileus:hosts:create: stands in line 1 already'),
     ('"pileus:hosts:create": "rol:x"', 'create: asks for rol, which never'),

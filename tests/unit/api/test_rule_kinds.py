@@ -84,3 +84,54 @@ def test_nor_a_check_that_an_installed_package_brings(tmp_path, monkeypatch):
 def test_what_can_be_asked_is_asked(tmp_path, rule):
     rules = policy(tmp_path, f'"{RULE}": "{rule} or role:member"\n')
     assert rules.allows(ADA, RULE)
+
+
+def warned(caplog):
+    return [one.getMessage() for one in caplog.records
+            if one.name == 'api.policy' and one.levelname == 'WARNING']
+
+
+NEVER = stored.catalogue(host=f'{HOST}policy: {{create: "rol:x"}}\n')
+
+
+def test_what_a_type_asks_in_vain_is_warned_of(tmp_path, caplog):
+    """A09: as it is where a file does."""
+    policy(tmp_path, '', NEVER)
+    assert warned(caplog) == [
+        f'Policy: the policy rule {RULE}: asks for rol, which never holds; a '
+        f'rule may ask for role, rule, project_id, user_id, roles, '
+        f'system_scope.']
+
+
+def test_but_not_where_a_file_says_otherwise(tmp_path, caplog):
+    policy(tmp_path, GOOD, NEVER)
+    assert warned(caplog) == []
+
+
+def test_nor_does_it_keep_a_file_from_coming_into_force(tmp_path, caplog):
+    """The file has no part in it."""
+    now = [0.0]
+    rules = policy(tmp_path, GOOD, NEVER, clock=lambda: now[0],
+                   wall=lambda: 0.0)
+    (tmp_path / 'policy.yaml').write_text('{}')
+    for _ in range(3):
+        now[0] += LOOK
+        allowed = rules.allows(ADA, RULE)
+    assert not allowed
+    (line,) = warned(caplog)
+    assert 'asks for rol' in line
+
+
+@pytest.mark.parametrize(('rule', 'told'), [
+    ('@', 'allows everybody'), ('@ and not !', 'lets in who has no role'),
+    ('role:x or @', 'allows everybody'), ('@ and @', 'allows everybody'),
+    ('not role:member', 'lets in who has no role'),
+    ('not role:member or role:admin', 'lets in who has no role'),
+    ('not role:x or not role:member', 'lets in who has no role'),
+    ('@ and not role:member', 'lets in who has no role')])
+def test_only_what_lets_in_everybody_is_said_to(
+        tmp_path, caplog, rule, told):
+    """A09: what keeps members out does not, though it lets in nobodies."""
+    policy(tmp_path, f'"{RULE}": "{rule}"\n')
+    (line,) = warned(caplog)
+    assert line.endswith(f'line 1: {RULE}: {told}.')
