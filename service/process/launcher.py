@@ -262,7 +262,8 @@ class Launcher:
 
 
 def _one_line(reason: str) -> str:
-    return '; '.join(reason.splitlines())
+    """A list after its colon, as in ``does this: one; two``."""
+    return '; '.join(reason.splitlines()).replace(':; ', ': ')
 
 
 def _relog(conf: cfg.ConfigOpts) -> None:

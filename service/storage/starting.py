@@ -122,10 +122,15 @@ def _plan(connection: Connection, proposed: Catalogue) -> Plan:
 
 
 def _unapplied(plan: Plan) -> StartError:
-    """Every step an operator has to decide on, a line each."""
+    """Every step an operator has to decide on, a line each; then what an
+    apply would refuse, and the help that it would give."""
+    refused = [f'refused: {one}' for one in (*plan.refused, *plan.broken)]
+    first = 'mend what is refused, then ' if refused else ''
+    if plan.broken and not plan.refused:
+        refused.append('--keep-broken lets them stay as they are')
     return StartError('\n'.join([
         f'[api] types_dir: the types are not those of the database; '
-        f'{_APPLY}, which does this:', *plan.told]))
+        f'{first}{_APPLY}, which does this:', *plan.told, *refused]))
 
 
 def _known(connection: Connection, found: Applied,

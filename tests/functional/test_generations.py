@@ -135,6 +135,32 @@ def test_a_start_never_takes_anything_away(directory):
     assert Application(directory).request('GET', '/v1/books').status == 200
 
 
+def test_a_start_says_of_what_is_refused_what_to_do(directory):
+    """As an apply would: it is not sent to one that does nothing."""
+    apply(directory, BOOK)
+    book = directory / 'resources.d' / 'book.yaml'
+    book.rename(book.with_name('desk.yaml'))
+    book.with_name('desk.yaml').write_text(
+        BOOK.replace('name: book\nplural: books', 'name: desk\nplural: desks'))
+    first, *lines = refused(directory)
+    assert first.endswith('; mend what is refused, then run pileus-manage '
+                          'schema apply, which does this:')
+    assert lines[-1] == (
+        'refused: book: is dropped, with its 0 records: declare it, or let a '
+        'file say "{name: book, plural: books, dropped: true}" if its records '
+        'may go')
+
+
+def test_and_of_records_that_break_a_rule_how_they_may_stay(
+        directory, served):
+    made(served, shelf='left')
+    say(directory, BOOK.replace('shelf: {', 'shelf: {enum: [right], '))
+    *_, broken, help_ = refused(directory)
+    assert broken.startswith('refused: book.shelf: ')
+    assert '1 records break it' in broken
+    assert help_ == '--keep-broken lets them stay as they are'
+
+
 @pytest.mark.parametrize('directory', ['sqlite'], indirect=True)
 def test_sqlite_takes_at_a_start_what_only_adds(directory, served):
     say(directory, PAGES)
@@ -254,6 +280,7 @@ def test_a_reload_with_types_that_were_not_applied_keeps_the_old(directory):
     assert 'reload refused, everything stays as it was' in daemon.output
     assert ('book.shelf: is dropped, with its values (destructive)'
             in daemon.output)
+    assert 'schema apply, which does this: book' in daemon.output
 
 
 @pytest.mark.parametrize('directory', ['sqlite'], indirect=True)
