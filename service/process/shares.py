@@ -28,6 +28,7 @@ class Shares:
         self._clock = clock
         self._most = most
         self.share = 1
+        self._pressed = False
         self._running: dict[str, int] = {}
         self._latest: str | None = None
         self._at = -math.inf
@@ -58,11 +59,14 @@ class Shares:
     def grow(self) -> None:
         """The thread rests, as where all wait for a slow database."""
         self.share = min(2 * self.share, self._most)
+        self._pressed = False
 
     def shrink(self) -> None:
-        """It has enough to do. Less than it grew by, or it would rest half of
-        the time."""
-        self.share = max(1, self.share - max(1, self.share // 8))
+        """It has enough to do, for the second time in a row. Less than it
+        grew by, or it would rest half of the time."""
+        if self._pressed:
+            self.share = max(1, self.share - max(1, self.share // 8))
+        self._pressed = not self._pressed
 
     def begin(self, flow: str) -> None:
         self._running[flow] = self._running.get(flow, 0) + 1
