@@ -9,6 +9,7 @@ an ESC drives the terminal of whoever reads the log.
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_plus
 
 #: Everything that ends a line, moves a cursor, hides text or cannot be
 #: encoded, and the two characters that log lines are quoted and escaped with.
@@ -33,3 +34,45 @@ def escape(text: str, longest: int = 2048) -> str:
 def _escaped(match: re.Match[str]) -> str:
     char = match.group()
     return _NAMED.get(char) or f'\\u{ord(char):04x}'
+
+
+#: SECURITY: the value of a parameter whose name may be a secret's is not
+#: logged. Words that only begin or end as one are left out by name.
+_SECRET = re.compile(
+    'token|secret|auth|bearer|credential|signature|sig(?![a-z])|jwt|pwd'
+    '|sess(?:ion|_?id)|cookie|(?<!sort_)key'
+    '|(?<!com)(?<!by)(?<!sur)pass(?!age|ed|eng|es|ing|ion|ive)',
+    re.IGNORECASE)
+
+#: Where the parameters of a target begin.
+_QUERY = re.compile('[?#;]')
+
+#: Who asks, after the method and the scheme if there are any: it stands
+#: before the host (``http://user:password@host/``).
+_USERINFO = re.compile(r'((?:[^ /]+ ++)?(?:[^ /@:]*:?//)?)[^/]*@')
+
+
+def masked(line: str) -> str:
+    """A target, or the line of a request, without the secrets in it.
+
+    The line may be of any form: a server refuses most of those that have an
+    unusual one, and tells of each. What follows a secret may be of it.
+    """
+    begun = _QUERY.search(line)
+    at = begun.end() if begun else len(line)
+    return (_named(line[:at])
+            + '&'.join(map(_masked, line[at:].split('&'))))
+
+
+def _named(path: str) -> str:
+    found = _USERINFO.match(path)
+    return f'{found[1]}***@{path[found.end():]}' if found else path
+
+
+def _masked(parameter: str) -> str:
+    """The application reads a name of any spelling: ``%74oken`` too."""
+    pieces = parameter.split('=')
+    for count, name in enumerate(pieces[:-1], 1):
+        if _SECRET.search(unquote_plus(name)):
+            return '='.join([*pieces[:count], '***'])
+    return parameter

@@ -4,21 +4,15 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_plus
 
 from oslo_context.context import RequestContext
 
-from service.loglines import escape
+from service.loglines import escape, masked
 
 LOG = logging.getLogger(__name__)
-
-#: SECURITY: the value of a parameter that may be a secret is not logged.
-_SECRET = re.compile('token|secret|passw|auth|signature|(?<!sort_)key',
-                     re.IGNORECASE)
 
 
 class Log:
@@ -62,15 +56,8 @@ def _target(environ: dict[str, Any]) -> str:
         environ.get('SCRIPT_NAME', '') + environ.get('PATH_INFO', ''))
     query = environ.get('QUERY_STRING')
     if query:
-        path += '?' + '&'.join(map(_masked, query.split('&')))
-    return escape(path)
-
-
-def _masked(parameter: str) -> str:
-    """The application reads a name of any spelling: ``%74oken`` too."""
-    name, equals, _ = parameter.partition('=')
-    secret = equals and _SECRET.search(unquote_plus(name))
-    return f'{name}=***' if secret else parameter
+        path += '?' + query
+    return escape(masked(path))
 
 
 def factory(global_conf: Mapping[str, str], **local: str

@@ -10,6 +10,7 @@ what happens when one of them is broken.
 
 from __future__ import annotations
 
+import re
 from time import monotonic
 from typing import Any
 
@@ -30,6 +31,9 @@ from service.process.wire import Gone, Late, Wire
 LOG = log.getLogger(__name__)
 
 CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
+
+#: SECURITY: or headers behind a bare CR or LF would be told as a part of it.
+_LINE_END = re.compile(rb'\r?\n|(?<= HTTP/\d\.\d)\r')
 
 #: How long a connection that was just busy may send one more request to a
 #: server that is closing: it may be on its way already.
@@ -235,8 +239,8 @@ class Connection:
         self._linger()
 
     def _line(self) -> str:
-        line = self._data.partition(b'\r\n')[0]
-        return loglines.escape(line.decode('latin-1'), 512)
+        line = _LINE_END.split(self._data, maxsplit=1)[0]
+        return loglines.escape(loglines.masked(line.decode('latin-1')), 512)
 
     def _linger(self) -> None:
         """Let the client read the answer before the connection is gone.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -48,3 +49,67 @@ def test_safe_text_stays_as_it_is() -> None:
 def test_endless_text_ends() -> None:
     """L04"""
     assert len(loglines.escape('a' * 10**6)) < 3000
+
+
+SECRET = b'plantedsecret'
+
+
+@pytest.mark.parametrize('head', [
+    b'GET /v1/ho%%zz?token=%s HTTP/1.1\r\nHost: a',
+    b'GET /v1/hosts?a=1&adminPass=%s HTTP/1.1\r\nHost: a b',
+    b'GET /v1/hosts?token=%s HTTP/1.1\r\nHost: a\r\nHost: b',
+    b'GET /v1/hosts?token=%s HTTP/1.1',
+    b'GET /v1/hosts?token=%s#part HTTP/1.1\r\nHost: a',
+    b'GET /v1/hosts#token=%s HTTP/1.1\r\nHost: a',
+    b'GET /v1/hosts?token=x %s HTTP/1.1\r\nHost: a',
+    b'GET /v1/hosts?token=%s HTTP/9.9\r\nHost: a',
+    b'GET /v1/hosts?token=%s',
+    b'FOO /v1/hosts?token=%s HTTP/1.1\r\nHost: a',
+    b'CONNECT u:%s@x:80 HTTP/1.1\r\nHost: a',
+    b'GET http://u:%s@x/v1 HTTP/1.1\r\nHost: x',
+    b'GET  http://u:%s@x/v1?a=b HTTP/1.1\r\nHost: x',
+    b'GET /v1 HTTP/1.1\rAuthorization: Bearer %s\r\nHost: a',
+    b'GET /v1 HTTP/1.1\nAuthorization: Bearer %s\r\nHost: a',
+    b'GET /v1/hosts?token=%s&x=' + b'x' * 9000 + b' HTTP/1.1\r\nHost: a',
+], ids=lambda head: repr(head[:50]))
+def test_what_is_refused_is_told_without_its_secrets(
+        running: Any, caplog: pytest.LogCaptureFixture, head: bytes) -> None:
+    """L03: no application saw it, whose log would have masked them."""
+    caplog.set_level(logging.DEBUG)
+    wire.refused(running, [head % SECRET + b'\r\n\r\n'],
+                 allowed=(400, 405, 414, 501, 505))
+    assert ' refused "' in caplog.text
+    assert SECRET.decode() not in caplog.text
+
+
+@pytest.mark.parametrize('name', [
+    'adminPass', 'admin_pass', 'adminpass', 'pass', 'PASS', 'user-pass',
+    'passwd', 'passphrase', 'passcode', 'pwd', 'credential', 'credentials',
+    'jwt', 'session', 'session_id', 'PHPSESSID', 'sig', 'X-Sig', 'apisig',
+    'X-Amz-Signature', 'api_key', 'auth', 'Token', 'bearer', 'cookie',
+    '%70ass', 'x+token'])
+def test_a_name_of_a_secret_is_known_by_its_words(name: str) -> None:
+    """L03"""
+    assert loglines.masked(f'GET /a?b=1&{name}=2=3&c=4') == (
+        f'GET /a?b=1&{name}=***&c=4')
+
+
+@pytest.mark.parametrize('text', [
+    '/a?sort=name', '/a?marker=1', '/a?passive=1', '/a?design=1', '/a?pass',
+    '/a?sort_key=a', '/a?compass=n', '/a?bypass=1', '/a?passed=2',
+    '/a?signal=9', '/a?sign=1', '/a?assigned=x', '/a?assessment=1',
+    '/a?name=token', '/a?passenger=1', '/a?message=1', '/a/token=1',
+    '/a@b', '/v1//a@b', '/a?x=b@c', 'GET /a@b HTTP/1.1'])
+def test_what_is_no_secret_is_told(text: str) -> None:
+    """L03: or the log would be of no use."""
+    assert loglines.masked(text) == text
+
+
+@pytest.mark.parametrize('text', [
+    'a ' * 30000, ' ' * 60000, '/' * 60000, 'token=' * 10000, '&' * 60000,
+    '?' + 'pass' * 15000, 'a:' * 30000, 'GET ' + ' ' * 60000])
+def test_a_long_line_is_masked_in_no_time(text: str) -> None:
+    """L03: whoever sends them cannot keep the worker busy with it."""
+    begun = time.perf_counter()
+    loglines.masked(text)
+    assert time.perf_counter() - begun < 0.5
