@@ -172,7 +172,7 @@ class Launcher:
         text = f'worker {worker.pid} {how(status)}'
         if worker.generation in self._generations:
             self._miss(worker, text)
-        elif worker.served and status != line.DONE:
+        elif worker.served and not worker.cut and status != line.DONE:
             LOG.warning('%s before all was answered', text)
             if self._stopping:
                 self._status = self._status or line.FAILURE
@@ -253,11 +253,12 @@ class Launcher:
         self._end(INTERRUPTED)
 
     def _end(self, status: int) -> None:
-        """Stop now, whatever is in flight."""
+        """Stop now, whatever is in flight: nobody need be told of that."""
         self._status = status
         self._stopping = True
         self._generations.end()
         for worker in self._crew:
+            worker.cut = True
             worker.kill(MARGIN)
 
 

@@ -47,7 +47,7 @@ class State(enum.Enum):
 class Worker:
     """One worker: ``heard`` is when it last gave a sign of life, ``closed``
     that it takes no more connections, ``deadline`` when it is killed unless
-    it has ended by itself."""
+    it has ended by itself, ``cut`` that somebody told it to stop at once."""
 
     pid: int
     wire: socket.socket
@@ -58,6 +58,7 @@ class Worker:
     state: State = State.LOADING
     served: bool = False
     closed: bool = False
+    cut: bool = False
     deadline: float | None = None
 
     def bury(self) -> None:

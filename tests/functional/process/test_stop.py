@@ -159,6 +159,30 @@ def test_a_second_sigterm_and_sigint_end_it_at_once(
         assert time.monotonic() - start < 2
 
 
+def test_of_who_was_told_to_stop_at_once_nobody_is_warned(serve: Served
+                                                          ) -> None:
+    """S02: Ctrl-C where nothing is in flight."""
+    daemon = serve(workers=2)
+    assert daemon.request('GET', '/').status == 200
+    assert daemon.stop(signal.SIGINT) == 130
+    assert 'interrupted: stopping at once' in daemon.output
+    assert 'before all was answered' not in daemon.output
+
+
+def test_a_worker_that_dies_by_itself_while_it_stops_is_told_of(
+        serve: Served) -> None:
+    """S02: not only by its time limit."""
+    daemon = serve()
+    [worker] = daemon.workers()
+    with asking(daemon, '/stream?30') as client:
+        assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
+        daemon.send(signal.SIGTERM)
+        wait_until_refused(daemon)
+        os.kill(worker, signal.SIGKILL)
+        assert daemon.ended() == 1
+    assert 'was killed by SIGKILL before all was answered' in daemon.output
+
+
 def test_workers_whose_launcher_was_killed_finish_and_go(serve: Served
                                                          ) -> None:
     """S08: the port is free at once for the next start."""
