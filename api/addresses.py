@@ -19,9 +19,24 @@ PATH = 'pileus.path'
 #: for the client.
 PEER = 'pileus.peer'
 
-#: What a proxy writes into a request that it passes on.
-_BY_PROXY = ('HTTP_X_FORWARDED_FOR', 'HTTP_X_REAL_IP', 'HTTP_FORWARDED',
-             'HTTP_VIA')
+#: That a trusted proxy said who the client is, as ``proxy`` notes: what else
+#: it forwards needs no look.
+TOLD = 'pileus.told'
+
+#: Where a proxy writes whom it passes a request on for.
+_CLIENT = ('HTTP_X_FORWARDED_FOR', 'HTTP_X_REAL_IP', 'HTTP_X_CLIENT_IP',
+           'HTTP_X_CLUSTER_CLIENT_IP', 'HTTP_X_ORIGINAL_FORWARDED_FOR',
+           'HTTP_X_ORIGINATING_IP', 'HTTP_X_REMOTE_IP', 'HTTP_X_REMOTE_ADDR',
+           'HTTP_CLIENT_IP', 'HTTP_TRUE_CLIENT_IP', 'HTTP_CF_CONNECTING_IP',
+           'HTTP_FASTLY_CLIENT_IP', 'HTTP_X_ENVOY_EXTERNAL_ADDRESS')
+
+#: Where it writes more than that, or only that it was there.
+_PROXY = frozenset({'HTTP_FORWARDED', 'HTTP_VIA', 'HTTP_X_FORWARDED',
+                    'HTTP_X_ORIGINAL_HOST'})
+_FORWARDED = 'HTTP_X_FORWARDED_'
+
+#: A hop of which nobody said who it is.
+_UNKNOWN = 'unknown'
 
 _SLASHES = re.compile('//+')
 
@@ -29,12 +44,18 @@ _SLASHES = re.compile('//+')
 def hops(environ: Mapping[str, Any]) -> Iterator[str]:
     """Where a request came from, as the proxies on its way say.
 
-    One that names itself (``Via``) or tells more than an address
-    (``Forwarded``) is given as it wrote it, which is no address of anybody.
+    One that tells anything but an address (``Via``, ``X-Forwarded-Host``) has
+    passed on a request of nobody knows whom, and so has one that tells
+    nothing.
     """
-    for name in _BY_PROXY:
+    for name in _CLIENT:
         for hop in environ.get(name, '').split(',') if name in environ else ():
-            yield hop.strip()
+            yield hop.strip() or _UNKNOWN
+    told = environ.get(TOLD)
+    for name in environ:
+        if name in _PROXY or (name.startswith(_FORWARDED) and not told
+                              and name not in _CLIENT):
+            yield _UNKNOWN
 
 
 def origin(environ: dict[str, Any]) -> str:

@@ -46,7 +46,9 @@ class Proxy:
         if _PREFIX.match(prefix):
             environ[addresses.PREFIX] = prefix
             environ['SCRIPT_NAME'] = prefix + environ.get('SCRIPT_NAME', '')
-        client = self._client(environ.get('HTTP_X_FORWARDED_FOR', ''))
+        forwarded = environ.get('HTTP_X_FORWARDED_FOR', '')
+        environ[addresses.TOLD] = bool(forwarded.strip())
+        client = self._client(forwarded)
         if client:
             environ[addresses.PEER] = environ['REMOTE_ADDR']
             environ['REMOTE_ADDR'] = client

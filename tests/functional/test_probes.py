@@ -68,7 +68,8 @@ def test_replies_are_counted_by_method_and_status(application):
 @pytest.mark.parametrize('headers', [
     {'X-Forwarded-For': '192.0.2.1'}, {'X-Forwarded-For': '127.0.0.1'},
     {'Forwarded': 'for=192.0.2.1'}, {'X-Real-IP': '192.0.2.1'},
-    {'Via': '1.1 cache'}])
+    {'Via': '1.1 cache'}, {'Via': ''}, {'X-Forwarded-Host': 'localhost'},
+    {'X-Forwarded-Proto': 'https'}, {'X-Client-IP': '127.0.0.1'}])
 def test_metrics_are_not_for_who_comes_through_a_proxy(application, headers):
     """L06: a proxy on this machine would else lend everybody its address."""
     told = application.request('GET', '/metrics', None, headers)

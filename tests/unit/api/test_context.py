@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who calls without authentication, and from where."""
 
+import ipaddress
 import json
 
 import pytest
 from oslo_context.context import get_current
 
 from api import addresses
-from api.middleware import context
+from api.middleware import context, proxy
 from api.middleware.context import Identity, NoAuth
 from api.policy import Policy
 from tests.unit import stored
@@ -96,10 +97,19 @@ def test_only_an_administrator_is_one_everywhere(tmp_path):
     {'HTTP_X_REAL_IP': 'unknown', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'},
     {'HTTP_VIA': '1.1 cache'},
     {'HTTP_VIA': '1.1 cache', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'},
+    {'HTTP_VIA': ''}, {'HTTP_FORWARDED': ''}, {'HTTP_VIA': '127.0.0.1'},
+    {'HTTP_X_FORWARDED_FOR': ''}, {'HTTP_X_FORWARDED_FOR': '127.0.0.1,'},
+    *({f'HTTP_X_FORWARDED_{name}': '127.0.0.1', **more}
+      for name in ('HOST', 'PROTO', 'PORT', 'SERVER', 'PREFIX', 'SSL')
+      for more in ({}, {'HTTP_X_FORWARDED_FOR': '127.0.0.1'})),
+    {'HTTP_X_FORWARDED': '1'}, {'HTTP_X_ORIGINAL_HOST': 'localhost'},
+    {'HTTP_X_CLIENT_IP': '192.0.2.1'}, {'HTTP_TRUE_CLIENT_IP': '192.0.2.1'},
+    {'HTTP_X_CLUSTER_CLIENT_IP': '192.0.2.1'},
     {addresses.PEER: '10.0.0.5'},
     {addresses.PEER: '10.0.0.5', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'}])
 def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
-    """A proxy on this machine would else make everybody local."""
+    """A10: a proxy on this machine would else make everybody local, also
+    one that tells the host or the scheme alone."""
     assert asked(**said)[0].status == 403
     assert asked(anywhere=True, **said)[0].status == 200
 
@@ -107,6 +117,23 @@ def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
 def test_a_proxy_on_this_machine_for_this_machine_is_served():
     assert asked(HTTP_X_FORWARDED_FOR='127.0.0.1, ::1')[0].status == 200
     assert asked(HTTP_X_REAL_IP='127.0.0.1')[0].status == 200
+
+
+@pytest.mark.parametrize(('trusted', 'said', 'status'), [
+    ('127.0.0.0/8', {'FOR': '127.0.0.1'}, 200),
+    ('127.0.0.0/8', {'FOR': '192.0.2.1'}, 403),
+    ('127.0.0.0/8', {'FOR': ''}, 403), ('127.0.0.0/8', {}, 403),
+    ('10.0.0.0/8', {'FOR': '127.0.0.1'}, 403)])
+def test_a_trusted_proxy_may_forward_more_once_it_tells_the_client(
+        trusted, said, status):
+    """A10: whom nobody trusts is believed in nothing."""
+    seen = App()
+    app = proxy.Proxy(NoAuth(seen, 'pileus', anywhere=False),
+                      [ipaddress.ip_network(trusted)])
+    more = {'PROTO': 'https', 'HOST': 'localhost', 'PORT': '443', **said}
+    got = answer(app, environ(REMOTE_ADDR='127.0.0.1', **{
+        f'HTTP_X_FORWARDED_{name}': value for name, value in more.items()}))
+    assert got.status == status
 
 
 def test_a_refusal_names_the_version_like_any_reply():
