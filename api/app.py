@@ -109,7 +109,8 @@ def generations(global_conf: Mapping[str, str]) -> Generations:
         conf, kept = config.from_paste(global_conf), Keepsake.of(global_conf)
         files = Files(conf, kept)
         made = Generations(
-            service.open(conf, beside=bool(kept.find('served'))),
+            service.open(conf, beside=bool(kept.find('served')),
+                         looking=bool(global_conf.get(config.CHECK))),
             lambda one: _generation(conf, files, one))
         kept.leave('served', True)
         return made

@@ -27,12 +27,15 @@ def catalogue(conf: ConfigOpts) -> Catalogue:
     return declare.read(config.find(conf, 'api', 'types_dir'))
 
 
-def open(conf: ConfigOpts, *, beside: bool = False) -> Service:
+def open(conf: ConfigOpts, *, beside: bool = False,
+         looking: bool = False) -> Service:
     """The one front door to the declared types and their records.
 
     ``beside`` others that serve already, it is opened on what they serve.
+    Who is only ``looking`` gets what a start would serve, and changes nothing.
     Raises StartError or DeclarationError where the configuration, the type
     files or the database do not allow to serve.
     """
     from service import opened
-    return opened.service(conf, None if beside else catalogue(conf))
+    return opened.service(conf, None if beside else catalogue(conf),
+                          looking=looking)

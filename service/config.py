@@ -90,6 +90,9 @@ LOAD = 'pileus_load'
 #: And where the workers of one configuration leave what is in force.
 KEPT = 'pileus_kept'
 
+#: And that nothing is to be served: whoever loads only wants to know.
+CHECK = 'pileus_check'
+
 
 def from_paste(global_conf: Mapping[str, str]) -> cfg.ConfigOpts:
     """The same configuration, from what PasteDeploy carries (strings only).
@@ -138,8 +141,7 @@ def find(conf: cfg.ConfigOpts, group: str, option: str) -> str:
 
 def state_path(conf: cfg.ConfigOpts) -> str:
     """The state directory, made if it can be; StartError where it cannot."""
-    path = os.path.normpath(os.path.join(directories(conf)[0],
-                                         conf.state_path))
+    path = planned_state_path(conf)
     try:
         os.makedirs(path, mode=0o750, exist_ok=True)
     except OSError as exc:
@@ -149,6 +151,12 @@ def state_path(conf: cfg.ConfigOpts) -> str:
         raise StartError(f'[DEFAULT] state_path = {conf.state_path}: {path} '
                          f'is not writable for user {os.geteuid()}')
     return path
+
+
+def planned_state_path(conf: cfg.ConfigOpts) -> str:
+    """The state directory, whether it is there or not."""
+    return os.path.normpath(os.path.join(directories(conf)[0],
+                                         conf.state_path))
 
 
 def answer_timeout(conf: cfg.ConfigOpts) -> float:

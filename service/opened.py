@@ -57,17 +57,19 @@ class Service:
         self.store.close()
 
 
-def service(conf: cfg.ConfigOpts, proposed: Catalogue | None) -> Service:
+def service(conf: cfg.ConfigOpts, proposed: Catalogue | None, *,
+            looking: bool = False) -> Service:
     """The records of the types in force, which the files may propose; those
-    that are served already where nothing is proposed."""
+    that are served already where nothing is proposed. Who is only ``looking``
+    changes no database."""
     if proposed is not None:
         LOG.debug('Types read: %s',
                   ', '.join(one.name for one in proposed.live) or 'none')
-    connected = engine.connect(conf)
+    connected = engine.connect(conf, looking=looking)
     engine.await_answer(connected, conf)
     try:
         found = (starting.standing(connected) if proposed is None
-                 else starting.in_force(connected, proposed))
+                 else _BEGIN[looking](connected, proposed))
     except engine.FAILURES as exc:
         raise engine.unusable(connected, exc) from exc
     LOG.debug('Database ready: %s',
@@ -82,6 +84,10 @@ def service(conf: cfg.ConfigOpts, proposed: Catalogue | None) -> Service:
             Quotas(catalogue, store, limits), store, make)
     return make(found, Store(connected, tables.build(found.catalogue),
                              found.generation))
+
+
+#: What there is to serve, by whether it is only looked at.
+_BEGIN = {False: starting.in_force, True: starting.foreseen}
 
 
 def _stored(conf: cfg.ConfigOpts) -> Limits:

@@ -27,10 +27,12 @@ from service.errors import StartError
 LOG = log.getLogger(__name__)
 
 
-def load(conf: cfg.ConfigOpts, kept: str = '') -> WSGIApplication:
+def load(conf: cfg.ConfigOpts, kept: str = '', *, check: bool = False
+         ) -> WSGIApplication:
     """The application that ``[api] app`` names in ``[api] paste_config``.
 
     ``kept`` is the path of a ``service.keepsake`` that it shares with others.
+    For a ``check`` it is loaded without a change to anything.
     A factory is code from anywhere, so anything may be raised while it runs;
     the operator is owed one line that names the file and the entry for each.
     The exception stays on the StartError as its cause, for ``--debug``. Wrong
@@ -43,7 +45,8 @@ def load(conf: cfg.ConfigOpts, kept: str = '') -> WSGIApplication:
         loader = _Loader(path)
         app = loader.load(name, {**config.to_paste(conf),
                                  config.LOAD: secrets.token_hex(8),
-                                 config.KEPT: kept})
+                                 config.KEPT: kept,
+                                 config.CHECK: 'yes' if check else ''})
     except StartError:
         raise
     except DeclarationError as exc:

@@ -64,7 +64,7 @@ def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
 def _check(conf: cfg.ConfigOpts) -> int:
     from service import paste
     tls.context(conf)
-    paste.load(conf)
+    paste.load(conf, check=True)
     print(f'{PROG}: {", ".join(config.directories(conf))} would do')
     return 0
 

@@ -34,16 +34,19 @@ T = TypeVar('T')
 _PATIENCE = 10.0
 
 
-def connect(conf: cfg.ConfigOpts, *, hurried: bool = True) -> Engine:
+def connect(conf: cfg.ConfigOpts, *, hurried: bool = True,
+            looking: bool = False) -> Engine:
     """An engine for ``[database] connection``; nothing connects yet.
 
     What may take its time, such as a change of large tables, is not
-    ``hurried``: then no statement is stopped for taking too long.
+    ``hurried``: then no statement is stopped for taking too long. Who is only
+    ``looking`` at SQLite makes no file, and cannot write to one.
     """
-    url = conf.database.connection or sqlite.default_url(conf)
+    url = conf.database.connection or sqlite.default_url(
+        conf, make=not looking)
     try:
         parsed = sa.make_url(url)
-        made = (sqlite.engine(parsed, conf)
+        made = ((sqlite.looking if looking else sqlite.engine)(parsed, conf)
                 if parsed.get_backend_name() == 'sqlite'
                 else servers.engine(parsed, conf, hurried=hurried))
     except sa_exc.ArgumentError as exc:

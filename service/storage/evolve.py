@@ -112,7 +112,7 @@ def _first(connection: Connection) -> Iterator[Step]:
 def _half_imported(connection: Connection) -> Iterator[Step]:
     """SECURITY: an apply lets readers and writers in at its end, and would
     have half of what there was taken for all."""
-    if _has_catalogues(connection) and applied.importing(connection):
+    if has_catalogues(connection) and applied.importing(connection):
         yield Step('database', HALF_IMPORTED, Kind.NONE, Phase.PREPARE,
                    needs=IMPORT)
 
@@ -121,12 +121,12 @@ def _applied(connection: Connection
              ) -> tuple[Catalogue | None, Catalogue | None]:
     """What was applied, and what was not to its end; None for either where
     there is no table to say so."""
-    if not _has_catalogues(connection):
+    if not has_catalogues(connection):
         return None, None
     found = applied.current(connection)
     return found and found.catalogue, applied.unfinished(connection)
 
 
-def _has_catalogues(connection: Connection) -> bool:
+def has_catalogues(connection: Connection) -> bool:
     """There is a table that says which types are applied."""
     return sa.inspect(connection).has_table(_CATALOGUES)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -18,7 +19,7 @@ from oslo_db.sqlalchemy import exc_filters
 from sqlalchemy import event
 from sqlalchemy import exc as sa_exc
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from service import config
 
@@ -33,9 +34,10 @@ _FILE = 'pileus_file'
 WRITES = 'pileus_writes'
 
 
-def default_url(conf: cfg.ConfigOpts) -> str:
-    path = os.path.join(config.state_path(conf), 'pileus.sqlite')
-    return f'sqlite:///{path}'
+def default_url(conf: cfg.ConfigOpts, *, make: bool = True) -> str:
+    """In the state directory, which is made unless it need not be."""
+    there = (config.state_path if make else config.planned_state_path)(conf)
+    return f'sqlite:///{os.path.join(there, "pileus.sqlite")}'
 
 
 def engine(url: sa.URL, conf: cfg.ConfigOpts) -> Engine:
@@ -53,6 +55,36 @@ def engine(url: sa.URL, conf: cfg.ConfigOpts) -> Engine:
     event.listen(made, 'connect', file.opened)
     event.listen(made, 'checkout', file.check)
     return made
+
+
+def looking(url: sa.URL, conf: cfg.ConfigOpts) -> Engine:
+    """An engine that changes no file; where there is none yet, that of an
+    empty database in memory, for a start to be tried on."""
+    path = (url.database or '').removeprefix('file:').partition('?')[0]
+    made = (sa.create_engine('sqlite://', poolclass=StaticPool)
+            if _to_be_made(path, conf) else
+            sa.create_engine(url, creator=lambda: _reader(path)))
+    exc_filters.register_engine(made)
+    return made
+
+
+def _to_be_made(path: str, conf: cfg.ConfigOpts) -> bool:
+    """A start would make the file; it makes no directory but its own."""
+    if os.path.exists(path):
+        return os.path.getsize(path) == 0
+    there = os.path.dirname(path) or '.'
+    if there == config.planned_state_path(conf):
+        while not os.path.exists(there):
+            there = os.path.dirname(there)
+    return not path or os.access(there, os.W_OK | os.X_OK)
+
+
+def _reader(path: str) -> sqlite3.Connection:
+    """Where nobody has the file open, SQLite would make one beside it to read
+    it, unless it is told that nobody changes it meanwhile."""
+    how = 'mode=ro' if os.path.exists(f'{path}-wal') else 'immutable=1'
+    return sqlite3.connect(f'file:{quote(path)}?{how}', uri=True,
+                           check_same_thread=False, isolation_level=None)
 
 
 class _File:

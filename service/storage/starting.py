@@ -38,6 +38,34 @@ def in_force(engine: Engine, proposed: Catalogue) -> Applied:
     return transactions.write(lambda one: _taken(one, proposed))
 
 
+def foreseen(engine: Engine, proposed: Catalogue) -> Applied:
+    """What a start would serve; what it would do to the database for that is
+    told, and not done.
+
+    An engine of a database that is not there yet has an empty one in memory,
+    which is as good as any to start on.
+    """
+    if engine.dialect.name != 'sqlite':
+        return in_force(engine, proposed)
+    if engine.url.database is None:
+        LOG.info('There is no database yet: a start makes one')
+        return in_force(engine, proposed)
+    return Transactions(engine).read(lambda one: _foreseen(one, proposed))
+
+
+def _foreseen(connection: Connection, proposed: Catalogue) -> Applied:
+    behind = migrations.behind(connection)
+    if behind is not None:
+        LOG.info('A start upgrades the database: %s', behind)
+    found = (_due(connection, proposed) if evolve.has_catalogues(connection)
+             else evolve.plan(connection, None, proposed))
+    if isinstance(found, Applied):
+        return found
+    for step in found.told:
+        LOG.info('A start changes the database: %s', step)
+    return Applied(0, proposed.digest, proposed)
+
+
 def standing(engine: Engine) -> Applied:
     """The catalogue that other workers serve: to take what the files propose
     by now, or to refuse it, is for a start or a reload."""
@@ -64,20 +92,29 @@ def _same(connection: Connection, proposed: Catalogue) -> Applied | None:
 def _taken(connection: Connection, proposed: Catalogue) -> Applied:
     """Apply what the files add, in one transaction: nobody meets half of it,
     and of two that start at once the second finds it done."""
+    due = _due(connection, proposed)
+    if isinstance(due, Applied):
+        return due
+    number = applied.begin(connection, proposed)
+    for step in due.steps:
+        steps.taken(step, connection)
+    applied.publish(connection, number)
+    return Applied(number, proposed.digest, proposed)
+
+
+def _due(connection: Connection, proposed: Catalogue) -> Applied | Plan:
+    """What can be served as it is, or what has to be done first and may be;
+    StartError where it may not."""
     found = _same(connection, proposed)
     if found is not None and not _lacking(connection, found):
         return found
     _whole(connection)
     plan = _plan(connection, proposed)
-    if not plan.additive:
-        if found is not None:
-            return found
-        raise _unapplied(plan)
-    number = applied.begin(connection, proposed)
-    for step in plan.steps:
-        steps.taken(step, connection)
-    applied.publish(connection, number)
-    return Applied(number, proposed.digest, proposed)
+    if plan.additive:
+        return plan
+    if found is not None:
+        return found
+    raise _unapplied(plan)
 
 
 def _lacking(connection: Connection, found: Applied) -> bool:

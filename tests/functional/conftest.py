@@ -20,7 +20,8 @@ HERE = Path(__file__).parent
 ONCE = frozenset({
     'clients', 'faults', 'http', 'keystone', 'process', 'storage',
     'test_audit.py', 'test_backup.py', 'test_bad_input.py',
-    'test_conformance_rows.py', 'test_conformance_walks.py', 'test_cors.py',
+    'test_check.py', 'test_conformance_rows.py', 'test_conformance_walks.py',
+    'test_cors.py',
     'test_databases.py', 'test_evolved_types.py', 'test_generations.py',
     'test_golden.py', 'test_hostile_bodies.py', 'test_hostile_requests.py',
     'test_identity_start.py', 'test_linearizable.py', 'test_log_records.py',
