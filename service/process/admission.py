@@ -210,10 +210,9 @@ class Admission:
     def _look(self) -> None:
         """Runs on the hub: is there anything that it could go on with?"""
         self._looking = False
-        if self._armed or self._news(0):
-            self._shares.shrink()
-        else:
-            self._shares.grow()
+        rests = not (self._armed or self._news(0))
+        self._shares.rested(rests)
+        if rests:
             self._arm()
         self._watch()
 

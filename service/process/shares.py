@@ -28,7 +28,7 @@ class Shares:
         self._clock = clock
         self._most = most
         self.share = 1
-        self._pressed = False
+        self._rests: bool | None = None
         self._running: dict[str, int] = {}
         self._latest: str | None = None
         self._at = -math.inf
@@ -56,17 +56,20 @@ class Shares:
         """Whether a request of the flow may begin, whatever else there is."""
         return self._running.get(flow, 0) < self.share or self.alone
 
-    def grow(self) -> None:
-        """The thread rests, as where all wait for a slow database."""
-        self.share = min(2 * self.share, self._most)
-        self._pressed = False
+    def rested(self, rests: bool) -> None:
+        """Twice in a row the thread was seen to rest, as where all wait for a
+        slow database, or to have enough to do.
 
-    def shrink(self) -> None:
-        """It has enough to do, for the second time in a row. Less than it
-        grew by, or it would rest half of the time."""
-        if self._pressed:
+        The share grows by more than it shrinks, or the thread would rest half
+        of the time.
+        """
+        again, self._rests = self._rests is rests, None
+        if not again:
+            self._rests = rests
+        elif rests:
+            self.share = min(2 * self.share, self._most)
+        else:
             self.share = max(1, self.share - max(1, self.share // 8))
-        self._pressed = not self._pressed
 
     def begin(self, flow: str) -> None:
         self._running[flow] = self._running.get(flow, 0) + 1

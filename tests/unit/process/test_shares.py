@@ -48,35 +48,30 @@ def test_company_ends_with_the_last_that_came(later: float) -> None:
     assert both.shares.alone, 'b came too long ago'
 
 
+def looked(shares: Shares, *seen: bool) -> list[int]:
+    """The share after each of these looks."""
+    told = []
+    for rests in seen:
+        shares.rested(rests)
+        told.append(shares.share)
+    return told
+
+
 def test_a_share_grows_to_all_slots_while_the_thread_rests() -> None:
     both = Together(most=10)
     both.running('a', 9)
-    seen = []
-    for _ in range(5):
-        both.shares.grow()
-        seen.append(both.shares.share)
-    assert seen == [2, 4, 8, 10, 10]
+    assert looked(both.shares, *[True] * 10)[1::2] == [2, 4, 8, 10, 10]
     assert both.shares.may('a')
 
 
 def test_it_shrinks_by_less_than_it_grows_and_never_to_nothing() -> None:
-    """One look is no proof that there is always something to do."""
     both = Together()
-    for _ in range(5):
-        both.shares.grow()
-    seen = []
-    while both.shares.share > 1:
-        both.shares.shrink()
-        seen.append(both.shares.share)
-    assert seen[:6] == [32, 28, 28, 25, 25, 22]
-    for _ in range(2):
-        both.shares.shrink()
-    assert both.shares.share == 1
+    looked(both.shares, *[True] * 10)
+    seen = looked(both.shares, *[False] * 80)
+    assert seen[:8] == [32, 28, 28, 25, 25, 22, 22, 20]
+    assert seen[-1] == 1
 
 
-def test_a_rest_between_two_looks_is_a_rest() -> None:
+def test_one_look_is_no_proof() -> None:
     both = Together()
-    for _ in range(3):
-        both.shares.shrink()
-        both.shares.grow()
-    assert both.shares.share == 8
+    assert looked(both.shares, *[True, False] * 5) == [1] * 10
