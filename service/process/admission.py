@@ -157,13 +157,14 @@ class Admission:
         raise overload()
 
     def _dismiss(self) -> None:
-        """Runs on the hub; who has gone meanwhile costs nothing."""
+        """Runs on the hub; who has gone meanwhile costs nothing, and whoever
+        fails in the end keeps nobody else waiting."""
         now = [self._excess.popleft() for _ in range(
             1 + int(len(self._excess) * PACE))]
         if self._excess:
             self._hub.schedule_call_global(PACE, self._dismiss)
         for turn in now:
-            turn.wake()
+            self._hub.schedule_call_global(0, turn.wake)
 
     def _trim(self) -> None:
         """The slots are taken: what is beyond the line now is refused."""

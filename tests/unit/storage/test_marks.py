@@ -6,19 +6,6 @@ import pytest
 from service.domain.store import Revision
 from tests.unit import stored
 
-DESK = '''
-name: desk
-plural: desks
-properties: {name: {type: string}}
-'''
-
-
-@pytest.fixture
-def desks(tmp_path):
-    made = stored.world(tmp_path, desk=DESK)
-    yield made
-    made.engine.dispose()
-
 
 def revise(desks, rows):
     rows.revise([Revision.of(desks.type('desk'), 'update', record,
