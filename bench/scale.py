@@ -70,14 +70,15 @@ class Hosts:
             itertools.accumulate((name,) for name in order)
             for order in query.allowed(self._shape).sorts)))
 
-    def order(self, sort: str) -> sa.Select[Any]:
+    def order(self, sort: str, dialect: str) -> sa.Select[Any]:
         """The ids in an order, one of them."""
         from service.domain import query
         from service.storage import lists, tables
         built = tables.build(self._service.catalogue)
         table = built.of(self._shape.declared)
         asked = query.parse(self._shape, [('sort', sort)], LIMIT)
-        return lists.select(table, built.core.tags, asked, PROJECT, None
+        source = lists.source(table, built.core.tags, dialect)
+        return lists.select(source, asked, PROJECT, None
                             ).with_only_columns(table.c.id).limit(1)
 
     def count(self) -> int:
@@ -171,8 +172,9 @@ def marker(database: sa.Engine, hosts: Hosts, sort: str,
            page: int) -> str:
     """The id that a page begins after, counted from the first."""
     with database.connect() as connection:
-        return connection.execute(hosts.order(sort).offset(
-            (page - 1) * LIMIT - 1)).scalar_one()
+        return connection.execute(
+            hosts.order(sort, database.dialect.name).offset(
+                (page - 1) * LIMIT - 1)).scalar_one()
 
 
 def measured(app: Any, sort: str, late: str, rounds: int) -> Measured:

@@ -86,9 +86,11 @@ def clause(found: Iterable[Key], settled: Iterable[str] = (),
             for key in found]
 
 
-def clause_by_name(found: Iterable[Key]) -> list[sa.ColumnElement[Any]]:
+def clause_by(found: Iterable[Key],
+              named: Callable[[str], sa.ColumnElement[Any]] = sa.column
+              ) -> list[sa.ColumnElement[Any]]:
     """ORDER BY of what has these columns and is not the table."""
-    return [_turned(key, sa.column(key.column.name), False) for key in found]
+    return [_turned(key, named(key.column.name), False) for key in found]
 
 
 def _turned(key: Key, column: sa.ColumnElement[Any],

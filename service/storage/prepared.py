@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from service.domain.query import Filter, Query
 from service.storage import lists
+from service.storage.lists import Source
 
-#: Forms by table and all but the values.
+#: Forms by where they are read and all but the values.
 Forms = dict[Any, sa.Select[Any]]
 
 #: Clients choose what to ask for; when there are so many, it begins anew.
@@ -29,44 +30,45 @@ _MANY = ('in', 'nin')
 _OWNER = 'pileus_owner'
 
 
-def select(forms: Forms, table: sa.Table, tags: sa.Table, query: Query,
-           owner: str | None, marker: Mapping[str, Any] | None,
-           backwards: bool = False
+def select(forms: Forms, source: Source, query: Query, owner: str | None,
+           marker: Mapping[str, Any] | None, backwards: bool = False
            ) -> tuple[sa.Select[Any], Mapping[str, Any]]:
     """The statement that ``lists.select`` makes, and its parameters."""
     if query.tags.count or any(one.operator in _MANY
                                for one in query.filters):
-        return lists.select(table, tags, query, owner, marker, backwards), {}
+        return lists.select(source, query, owner, marker, backwards), {}
     formal = replace(
         query, marker=None, fields=None, with_count=False, project=None,
         filters=tuple(
             Filter(one.column, one.operator) for one in query.filters))
     columns = [one.column for one in query.sort]
     nulls = marker and tuple(marker[one] is None for one in columns)
-    key = table.name, formal, owner is None, nulls, backwards
+    key = source, formal, owner is None, nulls, backwards
     if key not in forms:
         if len(forms) >= MAX_FORMS:
             forms.clear()
-        forms[key] = _made(table, tags, query, owner, marker, backwards)
+        forms[key] = _made(source, query, owner, marker, backwards)
     return forms[key], dict(_given(query, owner, marker))
 
 
-def _made(table: sa.Table, tags: sa.Table, query: Query, owner: str | None,
+def _made(source: Source, query: Query, owner: str | None,
           marker: Mapping[str, Any] | None, backwards: bool
           ) -> sa.Select[Any]:
     """The statement with a parameter in the place of each value."""
+    columns = source.table.c
+
     def parameter(name: str, column: str, value: Any) -> Any:
         return None if value is None else sa.bindparam(
-            name, type_=table.c[column].type)
+            name, type_=columns[column].type)
     filters = tuple(replace(one, values=tuple(
         parameter(_filter(number), one.column, value)
         for value in one.values)) for number, one in enumerate(query.filters))
     owned = parameter(_OWNER, 'project_id', owner) if (
-        'project_id' in table.c) else owner
+        'project_id' in columns) else owner
     begin = marker and {one.column: parameter(
         _marker(one.column), one.column, marker[one.column])
         for one in query.sort}
-    return lists.select(table, tags, replace(query, filters=filters), owned,
+    return lists.select(source, replace(query, filters=filters), owned,
                         begin, backwards)
 
 

@@ -71,23 +71,26 @@ class Rows(Neighbours, History, Replies, Usage):
         """The page after ``marker``, and whether more follow; where records
         are large it ends early."""
         return pages.read(self._connection.execute(*prepared.select(
-            self._tables.lists, self._tables.of(declared),
-            self._tables.core.tags, query, owner, marker)), query.limit)
+            self._tables.lists, self._source(declared), query, owner,
+            marker)), query.limit)
 
     def before(self, declared: ResourceType, query: Query, owner: str | None,
                marker: Record) -> list[str]:
         """The ids before ``marker``, the nearest first, as ``lists.select``
         tells them."""
         return list(self._connection.scalars(*prepared.select(
-            self._tables.lists, self._tables.of(declared),
-            self._tables.core.tags, query, owner, marker,
-            backwards=True)).all())
+            self._tables.lists, self._source(declared), query, owner,
+            marker, backwards=True)).all())
 
     def count(self, declared: ResourceType, query: Query,
               owner: str | None) -> int:
         return self._connection.scalar(lists.count(
-            self._tables.of(declared), self._tables.core.tags, query,
-            owner)) or 0
+            self._source(declared), query, owner)) or 0
+
+    def _source(self, declared: ResourceType) -> lists.Source:
+        return lists.source(
+            self._tables.of(declared), self._tables.core.tags,
+            self._connection.dialect.name)
 
     def _tag(self, declared: ResourceType,
              records: Iterable[Mapping[str, Any]]) -> None:

@@ -150,7 +150,7 @@ def page(world: SimpleNamespace, asked: dict, marker: Any,
          backwards: bool = False) -> list[dict[str, Any]]:
     query = queries.parse(things.SHAPE, parameters(asked), 1000)
     statement, values = prepared.select(
-        FORMS.setdefault(world.engine, {}), world.table, world.tags, query,
+        FORMS.setdefault(world.engine, {}), world.source, query,
         asked['project'], marker, backwards)
     with world.engine.connect() as connection:
         return [dict(row._mapping)
@@ -182,7 +182,7 @@ def test_the_count_is_that_of_the_whole_list(
     query = queries.parse(things.SHAPE, parameters(asked), 1000)
     with world.engine.connect() as connection:
         found = connection.scalar(lists.count(
-            world.table, world.tags, query, asked['project']))
+            world.source, query, asked['project']))
     assert found == len(oracle(asked))
 
 

@@ -48,7 +48,7 @@ def statement(world: SimpleNamespace, parameters: dict[str, str],
     everybody = [('all_projects', 'true')] if project is None else []
     query = queries.parse(things.SHAPE, [
         *parameters.items(), *everybody, ('limit', str(LIMIT))], 1000)
-    return lists.select(world.table, world.tags, query, project, marker)
+    return lists.select(world.source, query, project, marker)
 
 
 def sorted_by(names: tuple[str, ...], direction: str) -> dict[str, str]:

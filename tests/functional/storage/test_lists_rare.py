@@ -85,7 +85,7 @@ def statement(world: SimpleNamespace, name: str, text: str,
     query = queries.parse(things.SHAPE, [
         (name, text), ('sort', sort), *everybody,
         ('limit', str(LIMIT))], 1000)
-    return lists.select(world.table, world.tags, query, project, None)
+    return lists.select(world.source, query, project, None)
 
 
 def read(world: SimpleNamespace, select: sa.Select[Any]) -> int:

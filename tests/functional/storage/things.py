@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from service.domain.types import Catalogue, Choice, Property, ResourceType
 from service.domain.version import FIRST
-from service.storage import tables
+from service.storage import lists, tables
 
 STATUSES = ('active', 'provisioning', 'retired')
 
@@ -126,5 +126,7 @@ def filled(engine: sa.Engine,
 
 def world(engine: sa.Engine, rows: list[dict[str, Any]]) -> SimpleNamespace:
     made = filled(engine, rows)
-    return SimpleNamespace(engine=engine, rows=rows, tags=made.core.tags,
-                           table=made.of(THING))
+    table = made.of(THING)
+    source = lists.source(table, made.core.tags, engine.dialect.name)
+    return SimpleNamespace(engine=engine, rows=rows, source=source,
+                           table=table)

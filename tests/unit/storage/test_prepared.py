@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.storage import prepared
-from tests.unit.storage.test_lists import MARKER, SHAPE, TABLE, TABLES, query
+from tests.unit.storage.test_lists import MARKER, SHAPE, SOURCE, query
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def asked(forms: prepared.Forms, *parameters: tuple[str, str],
           owner: str | None = 'p', marker: Any = None,
           backwards: bool = False) -> tuple[Any, Any]:
     return prepared.select(
-        forms, TABLE, TABLES.core.tags,
+        forms, SOURCE,
         query.parse(SHAPE, parameters, 1000), owner, marker, backwards)
 
 
