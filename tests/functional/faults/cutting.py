@@ -79,7 +79,7 @@ class Cutting:
     def _asks(self, pair: _Pair) -> None:
         with contextlib.suppress(OSError):
             while data := pair.client.recv(65536):
-                if self._how and b'COMMIT' in data:
+                if self._how and data.endswith((b'COMMIT', b'COMMIT\0')):
                     self._cut(pair, data)
                     return
                 pair.server.sendall(data)
