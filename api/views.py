@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from api.call import Parameters
 from service.domain import instants, seen
 from service.domain.history import Pasts
-from service.domain.records import Page
+from service.domain.listing import Page
 from service.domain.store import Record
 from service.domain.types import MISSING, Property, Shape
 

@@ -23,7 +23,7 @@ from service.domain.types import MISSING, Property, ResourceType
 class Pasts(NamedTuple):
     """One page of a record's revisions, the newest first.
 
-    ``previous`` is the marker of the page before, as in ``records.Page``.
+    ``previous`` is the marker of the page before, as in ``listing.Page``.
     """
 
     revisions: list[Past]

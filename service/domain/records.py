@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 from service.domain import (
     checks,
     errors,
-    history,
     instants,
     limits,
+    listing,
     removal,
     rivals,
     values,
@@ -25,7 +25,7 @@ from service.domain import (
 from service.domain.caller import Caller
 from service.domain.limits import Asked, Limits, Stored
 from service.domain.once import Once
-from service.domain.query import Query, unknown_marker
+from service.domain.query import Query
 from service.domain.seen import Condition
 from service.domain.store import (
     Kept,
@@ -43,19 +43,6 @@ T = TypeVar('T')
 #: From the record as it stands to the columns it shall have. Run inside the
 #: transaction, perhaps more than once.
 Edit = Callable[[Record], Mapping[str, Any]]
-
-
-class Page(NamedTuple):
-    """One page of a list.
-
-    ``previous`` is the marker of the page before: None on the first page, ''
-    where the page before is the first.
-    """
-
-    records: list[Record]
-    more: bool
-    previous: str | None
-    total: int | None
 
 
 class NewRecord(NamedTuple):
@@ -106,12 +93,12 @@ class Records:
             lambda rows: _found(rows, declared, id, caller.owner))
 
     def list(self, declared: ResourceType, caller: Caller,
-             query: Query) -> Page:
+             query: Query) -> listing.Page:
         """One page; its marker may be a record that was deleted meanwhile."""
         owner = query.project if query.all_projects else (
             caller.project_id or '')
         return self._store.read(
-            lambda rows: _page(rows, declared, owner, query))
+            lambda rows: listing.page(rows, declared, owner, query))
 
     def replace(self, shape: Shape, caller: Caller, id: str,
                 seen: Condition, new: Callable[[], NewRecord], edit: Edit,
@@ -263,36 +250,3 @@ def _found(rows: Rows, declared: ResourceType, id: str,
     if record is None:
         raise errors.NotFound(type=declared.name, id=errors.short(id))
     return record
-
-
-def _page(rows: Rows, declared: ResourceType, owner: str | None,
-          query: Query) -> Page:
-    marker = _marker(rows, declared, owner, query)
-    records, more = rows.select(declared, query, owner, marker)
-    count = rows.count(declared, query, owner) if query.with_count else None
-    first = marker and next(iter(records), marker)
-    return Page(records, more, _previous(rows, declared, owner, query, first),
-                count)
-
-
-def _marker(rows: Rows, declared: ResourceType, owner: str | None,
-            query: Query) -> Record | None:
-    """The record a page starts after: as it is, or as it last was (D21)."""
-    if query.marker is None:
-        return None
-    marker = rows.fetch(declared, query.marker, owner)
-    if marker is not None:
-        return marker
-    marker = rows.last(declared, query.marker, owner)
-    if marker is None:
-        raise unknown_marker()
-    return history.restored(declared, marker)
-
-
-def _previous(rows: Rows, declared: ResourceType, owner: str | None,
-              query: Query, first: Record | None) -> str | None:
-    """The marker of the page before the one that begins with ``first``."""
-    if first is None:
-        return None
-    before = rows.before(declared, query, owner, first)
-    return before[query.limit] if len(before) > query.limit else ''

@@ -63,18 +63,6 @@ def writer(engine: Engine) -> Engine:
     return engine.execution_options(**{sqlite.WRITES: True})
 
 
-def reader(engine: Engine) -> Engine:
-    """The same engine, of which each statement stands for itself.
-
-    PERF: a transaction that only reads is nothing under READ COMMITTED, but
-    PostgreSQL would be waited for at its begin and at its end, too. PyMySQL
-    says no BEGIN, and would have to be told each time.
-    """
-    if engine.dialect.name != 'postgresql':
-        return engine
-    return engine.execution_options(isolation_level='AUTOCOMMIT')
-
-
 class Transactions:
     """Runs work on a connection: reads side by side, writes retried.
 
@@ -85,7 +73,6 @@ class Transactions:
 
     def __init__(self, engine: Engine, patience: float = _PATIENCE) -> None:
         self._engine = engine
-        self._reader = reader(engine)
         self._writer = writer(engine)
         self._patience = patience
         self._turn: AbstractContextManager[Any] = (
@@ -102,7 +89,8 @@ class Transactions:
                 return self._read_once(work)
 
     def _read_once(self, work: Callable[[Connection], T]) -> T:
-        with self._reader.connect() as connection:
+        with (self._engine.connect() as connection,
+              servers.unbound(connection)):
             return work(connection)
 
     def write(self, work: Work[T], kept: Kept[T] | None = None) -> T:

@@ -49,10 +49,9 @@ def select(source: Source, query: Query, project_id: str | None,
     ``marker`` holds the columns sorted by and ``id``, of a record that need
     not be there any more.
 
-    ``backwards`` gives only the ids of what comes before ``marker``, the
-    nearest first. With the first row of a page as the marker they tell its
-    previous one: no id, there is none; up to ``limit``, it is the first
-    page; one more, that last id is the previous page's own marker.
+    ``backwards``, with the first row of a page as the marker, gives no more
+    than the id that the page before it begins after, and nothing where that
+    is the first page.
     """
     table = source.table
     everybody = project_id is None and 'project_id' in table.c
@@ -70,10 +69,10 @@ def select(source: Source, query: Query, project_id: str | None,
         _ordered(table, query, project_id, keys, arm),
         ).limit(query.limit + 1), table, query, project_id, keys)
         for arm in arms]
-    if not merging:
-        return reads[0]
     page = (_looked_up(reads, table, keys) if thin
-            else _merged(reads, wanted, keys))
+            else _merged(reads, wanted, keys) if merging else reads[0])
+    if backwards:
+        return page.limit(1).offset(query.limit)
     return page.limit(query.limit + 1)
 
 

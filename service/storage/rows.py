@@ -30,9 +30,11 @@ class Rows(Neighbours, History, Replies, Usage):
 
     # One record
 
-    def fetch(self, declared: ResourceType, id: str,
-              owner: str | None) -> Record | None:
-        statement = self._tables.fetch(declared, owned=owner is not None)
+    def fetch(self, declared: ResourceType, id: str, owner: str | None,
+              columns: tuple[str, ...] = ()) -> Record | None:
+        """A record, or these columns of it."""
+        statement = self._tables.fetch(declared, owned=owner is not None,
+                                       columns=columns)
         row = self._connection.execute(
             statement, {'pileus_id': id, 'pileus_owner': owner}).first()
         return None if row is None else dict(row._mapping)
@@ -75,12 +77,12 @@ class Rows(Neighbours, History, Replies, Usage):
             marker)), query.limit)
 
     def before(self, declared: ResourceType, query: Query, owner: str | None,
-               marker: Record) -> list[str]:
-        """The ids before ``marker``, the nearest first, as ``lists.select``
-        tells them."""
-        return list(self._connection.scalars(*prepared.select(
+               first: Record) -> str | None:
+        """The id that the page before the one with ``first`` begins after;
+        None where that is the first page."""
+        return self._connection.scalar(*prepared.select(
             self._tables.lists, self._source(declared), query, owner,
-            marker, backwards=True)).all())
+            first, backwards=True))
 
     def count(self, declared: ResourceType, query: Query,
               owner: str | None) -> int:

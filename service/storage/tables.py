@@ -39,7 +39,7 @@ class Tables:
     types: Mapping[str, sa.Table]
     core: Core
 
-    fetches: dict[tuple[str, bool], sa.Select[Any]] = field(
+    fetches: dict[tuple[str, bool, tuple[str, ...]], sa.Select[Any]] = field(
         default_factory=dict, repr=False)
     #: The SELECTs of lists, by their form (``prepared``).
     lists: dict[Any, sa.Select[Any]] = field(
@@ -48,21 +48,24 @@ class Tables:
     def of(self, declared: ResourceType) -> sa.Table:
         return self.types[declared.name]
 
-    def fetch(self, declared: ResourceType, *, owned: bool) -> sa.Select[Any]:
+    def fetch(self, declared: ResourceType, *, owned: bool,
+              columns: tuple[str, ...] = ()) -> sa.Select[Any]:
         """The SELECT of one record by ``pileus_id``, made once.
 
-        With ``owned``, only among the records of ``pileus_owner``.
+        With ``owned``, only among the records of ``pileus_owner``; with
+        ``columns``, no more of it than those.
         PERF: building a statement costs more than running this one.
         """
-        key = (declared.name, owned and declared.owned)
+        key = (declared.name, owned and declared.owned, columns)
         if key not in self.fetches:
-            self.fetches[key] = self._fetch(declared, owned=key[1])
+            self.fetches[key] = self._fetch(declared, *key[1:])
         return self.fetches[key]
 
-    def _fetch(self, declared: ResourceType, *, owned: bool
-               ) -> sa.Select[Any]:
+    def _fetch(self, declared: ResourceType, owned: bool,
+               columns: tuple[str, ...]) -> sa.Select[Any]:
         table = self.of(declared)
-        statement = sa.select(table).where(
+        statement = sa.select(
+            *(table.c[one] for one in columns or table.c.keys())).where(
             table.c.id == sa.bindparam('pileus_id'))
         if owned:
             statement = statement.where(

@@ -5,7 +5,7 @@ import pytest
 
 from api import views
 from api.views import View
-from service.domain.records import Page
+from service.domain.listing import Page
 from service.domain.types import Property, ResourceType
 from service.domain.version import FIRST, Version
 
