@@ -36,6 +36,9 @@ from service.domain.version import FIRST
 METHODS = frozenset({'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH',
                      'DELETE'})
 
+#: What a probe's path takes.
+_TAKEN = ('GET', 'HEAD', 'OPTIONS')
+
 
 class Probe:
     """One path that is only read."""
@@ -57,9 +60,11 @@ class Probe:
         if environ.get('PATH_INFO', '').strip('/'):
             raise _nothing(environ)
         response = self._answered(environ)
-        if environ['REQUEST_METHOD'] not in ('GET', 'HEAD'):
-            raise MethodNotAllowed(environ['REQUEST_METHOD'],
-                                   ('GET', 'HEAD'))
+        method = environ['REQUEST_METHOD']
+        if method not in _TAKEN:
+            raise MethodNotAllowed(method, _TAKEN)
+        if method == 'OPTIONS':
+            return replies.empty(204, [('Allow', ', '.join(_TAKEN))])
         return response
 
 

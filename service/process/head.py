@@ -20,8 +20,8 @@ from service.process.refusals import Refused
 
 #: What llhttp knows of HTTP; the application answers 405 to most of them.
 METHODS = frozenset((
-    *target.TUNNELS, 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
-    'OPTIONS', 'ACL', 'BIND', 'CHECKOUT', 'COPY', 'LINK', 'LOCK', 'M-SEARCH',
+    'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT',
+    'TRACE', 'ACL', 'BIND', 'CHECKOUT', 'COPY', 'LINK', 'LOCK', 'M-SEARCH',
     'MERGE', 'MKACTIVITY', 'MKCALENDAR', 'MKCOL', 'MOVE', 'NOTIFY', 'PROPFIND',
     'PROPPATCH', 'PURGE', 'REBIND', 'REPORT', 'SEARCH', 'SUBSCRIBE', 'UNBIND',
     'UNLINK', 'UNLOCK', 'UNSUBSCRIBE'))
@@ -31,6 +31,9 @@ SINGLE = frozenset((
     'HTTP_HOST', 'HTTP_TRANSFER_ENCODING', 'HTTP_EXPECT', 'CONTENT_LENGTH',
     'CONTENT_TYPE', 'HTTP_AUTHORIZATION', 'HTTP_CONTENT_ENCODING',
     'HTTP_X_AUTH_TOKEN'))
+
+#: A method of more letters is not known for sure (RFC 9112 3).
+_LONGEST = 32
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e]+) HTTP/(\d)\.(\d)")
@@ -121,7 +124,7 @@ def _request_line(line: bytes, limits: Limits) -> Head:
     head = Head()
     head.method = method.decode('ascii')
     if head.method not in METHODS:
-        raise Refused('unknown', 'The method is not known.')
+        raise _unknown(match[1])
     head.target = wanted.decode('ascii')
     head.modern = minor == b'1'
     return head
@@ -134,6 +137,8 @@ def _bad_line(line: bytes, limits: Limits) -> Refused:
     if len(words) == 3 and re.fullmatch(rb'HTTP/[0-9.]+', words[2]):
         if _TOKEN.fullmatch(words[0]) is None:
             return Refused('malformed', 'The method is not a token.')
+        if len(words[0]) > _LONGEST:
+            return _unknown(words[0])
         if words[2] not in (b'HTTP/1.1', b'HTTP/1.0'):
             return Refused('version',
                            'Only HTTP/1.1 and HTTP/1.0 are spoken here.')
@@ -141,9 +146,15 @@ def _bad_line(line: bytes, limits: Limits) -> Refused:
                                 'target, blank, HTTP/1.1.')
 
 
+def _unknown(method: bytes) -> Refused:
+    shown = method[:_LONGEST].decode('ascii')
+    return Refused('unknown', f'The method {shown} is not known; methods are '
+                              f'written in capitals, such as GET.', True)
+
+
 def target_too_long(limits: Limits) -> Refused:
     return Refused('target', f'The request target is longer than '
-                             f'{limits.max_target} bytes.')
+                             f'{limits.max_target} bytes.', True)
 
 
 def _check_sizes(data: bytes, end: int, limits: Limits) -> None:
@@ -152,12 +163,12 @@ def _check_sizes(data: bytes, end: int, limits: Limits) -> None:
     longest = max(map(len, data[end + 2:].split(b'\r\n')))
     if longest > limits.max_header_line:
         raise Refused('header', f'A header line is longer than '
-                                f'{limits.max_header_line} bytes.')
+                                f'{limits.max_header_line} bytes.', True)
 
 
 def section_too_large(limits: Limits) -> Refused:
     return Refused('header', f'The headers are longer than '
-                             f'{limits.max_header_bytes} bytes.')
+                             f'{limits.max_header_bytes} bytes.', True)
 
 
 def _fields(pairs: list[tuple[bytes, bytes]], limits: Limits,
@@ -165,7 +176,7 @@ def _fields(pairs: list[tuple[bytes, bytes]], limits: Limits,
     """The fields as a WSGI environ names them; several values joined."""
     if len(pairs) > limits.max_header_count:
         raise Refused('header', f'There are more than '
-                                f'{limits.max_header_count} headers.')
+                                f'{limits.max_header_count} headers.', True)
     fields: dict[str, str] = {}
     for name, value in pairs:
         key = _key(name)
@@ -216,7 +227,7 @@ def _decide(head: Head) -> None:
         one.strip(' \t').lower() for one in said.split(',')]
     head.asked = 'keep-alive' in tokens
     head.lasting = 'HTTP_UPGRADE' not in fields and 'close' not in tokens and (
-        head.modern or head.asked)
+        head.modern or head.asked) and head.method != 'TRACE'
     expect = fields.get('HTTP_EXPECT')
     head.expecting = expect is not None and head.modern
     if head.expecting and expect != '100-continue' and (
@@ -249,7 +260,7 @@ def _check_coding(head: Head, coding: str, length: str | None) -> None:
                                    'Content-Length or in HTTP/1.0.')
     if coding.lower() != 'chunked':
         raise Refused('unknown', 'The only transfer coding read here is '
-                                 'chunked.')
+                                 'chunked.', True)
 
 
 def body_too_large(limits: Limits) -> Refused:

@@ -175,7 +175,7 @@ class Connection:
         values[flows.NOTE] = self._note
         try:
             _call(shared.app, values, reply)
-        except (Gone, Late):
+        except (Gone, Late, Refused):
             raise
         except (Exception, eventlet.Timeout) as exc:
             self._fail(reply, body, exc)

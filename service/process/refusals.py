@@ -29,10 +29,9 @@ class Reason(NamedTuple):
 REASONS = {
     'malformed': Reason(400, 'Bad Request', 'malformed-request',
                         'Malformed request'),
+    # Of what the server alone refuses, nothing takes any method.
     'method': Reason(405, 'Method Not Allowed', 'method-not-allowed',
-                     'Method not allowed',
-                     'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
-                     '\r\n'),
+                     'Method not allowed', 'Allow: \r\n'),
     'slow': Reason(408, 'Request Timeout', 'request-timeout',
                    'Request too slow'),
     'body': Reason(413, 'Content Too Large', 'body-too-large',
@@ -57,8 +56,8 @@ REASONS = {
 class Refused(Exception):
     """The server answers this request itself; ``detail`` is for the client.
 
-    ``head_read`` says that the request head was understood, so the client is
-    owed the version headers.
+    ``head_read`` says that this is a request of HTTP/1, so the client is owed
+    the version headers.
     """
 
     def __init__(self, reason: str, detail: str,

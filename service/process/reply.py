@@ -18,6 +18,7 @@ from typing import Any
 
 from service.process.body import Body
 from service.process.head import Head
+from service.process.refusals import Refused
 from service.process.shared import Shared
 from service.process.wire import Wire
 
@@ -196,7 +197,14 @@ class Reply:
                            f'says {said}')
 
     def _begin(self) -> bytes:
-        """The head, and the point of no return."""
+        """The head, and the point of no return.
+
+        SECURITY: only the application knows what a path takes instead of
+        TRACE, so it refuses it; it never answers with an echo of the headers
+        that a proxy added.
+        """
+        if self._head.method == 'TRACE' and self._status < '4':
+            raise Refused('method', 'TRACE is not offered.', True)
         if self._body is not None:
             self._settle(self._body)
         framing = self._frame()

@@ -12,10 +12,6 @@ from service.process.refusals import Refused
 if TYPE_CHECKING:
     from service.process.head import Head
 
-#: CONNECT would make a tunnel of a proxy's connection to us, TRACE an echo of
-#: the headers that the proxy added.
-TUNNELS = frozenset(('CONNECT', 'TRACE'))
-
 _HOST = re.compile(
     r'(?:\[[0-9A-Fa-f:.]{2,64}\]|[0-9A-Za-z._-]{1,255})(?::[0-9]{1,5})?')
 _ABSOLUTE = re.compile(r'https?://([^/?]*)([/?].*)?', re.IGNORECASE)
@@ -27,8 +23,8 @@ def locate(head: Head) -> None:
     host = head.fields.get('HTTP_HOST')
     _check_host(head, host)
     target = head.target
-    if head.method in TUNNELS:
-        raise Refused('method', f'{head.method} is not offered.', True)
+    if head.method == 'CONNECT':
+        raise _no_tunnel(target)
     if target[0] != '/':
         target = _origin_form(head, host)
     if '#' in target:
@@ -54,6 +50,15 @@ def _is_host(host: str) -> bool:
         return False
     port = host.rpartition(':')[2] if not host.endswith(']') else ''
     return not port.isdigit() or ':' not in host or int(port) <= 65535
+
+
+def _no_tunnel(target: str) -> Refused:
+    """CONNECT would make a tunnel of a proxy's connection to us. What it is
+    for is a host and a port, which take no method at all; never a path."""
+    if target[0] == '/':
+        return Refused('malformed', 'CONNECT is for a host and a port, and '
+                                    'is not offered; GET reads a path.', True)
+    return Refused('method', 'CONNECT is not offered: this is no proxy.', True)
 
 
 def _origin_form(head: Head, host: str | None) -> str:

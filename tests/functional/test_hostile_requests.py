@@ -51,6 +51,21 @@ def test_a_method_is_what_the_request_line_says(
     assert daemon.request('GET', HOST).body == host
 
 
+@pytest.mark.parametrize('method', ['TRACE', 'PROPFIND', 'LINK'])
+@pytest.mark.parametrize(('path', 'allow'), [
+    ('/', 'GET, HEAD, OPTIONS'), ('/v1/hosts', 'GET, HEAD, POST, OPTIONS'),
+    (HOST, 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'),
+    ('/healthcheck', 'GET, HEAD, OPTIONS'), ('/v1/hostz', None)])
+def test_a_method_of_others_is_told_what_the_path_takes(
+        daemon, host, method, path, allow):
+    """H14, CODE-13, MV-8: TRACE as any other."""
+    reply = daemon.request(method, path)
+    assert reply.status == (405 if allow else 404)
+    assert reply.headers.get('Allow') == allow
+    assert reply.headers[VERSION] == 'pileus 1.0'
+    assert reply.headers['Vary'] == VERSION
+
+
 ODD_PATHS = [
     '/V1/hosts', '/v1/Hosts', '/v1/hosts/', '//v1//hosts', '//v1/hosts',
     '/v1//hosts', '/v1/./hosts', '/v1/x/../hosts', '/v1/hosts/..',

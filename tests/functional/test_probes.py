@@ -46,7 +46,10 @@ def test_a_worker_is_well_without_its_database(tmp_path):
 @pytest.mark.parametrize('path', ['/healthcheck', '/metrics'])
 def test_a_probe_is_only_read(application, path):
     reply = application.request('POST', path, b'')
-    assert (reply.status, reply.headers['Allow']) == (405, 'GET, HEAD')
+    asked = application.request('OPTIONS', path)
+    assert (reply.status, asked.status) == (405, 204)
+    assert reply.headers['Allow'] == 'GET, HEAD, OPTIONS'
+    assert asked.headers['Allow'] == 'GET, HEAD, OPTIONS'
     assert application.request('GET', f'{path}/more').status == 404
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.functional.http import wire
+from tests.functional.http.serving import serving
 from tests.functional.http.wire import CANARY, HOST, chunked, get, refused
 
 CUTS = [wire.whole, wire.by_byte, wire.at_random]
@@ -91,7 +92,8 @@ FORMS: list[tuple[str, str, bytes, tuple[int, ...]]] = [
           (b'GET / HTTP/1.1 ', (400,)), (b'GET / HTTP/1.1x', (400,)),
           (b'get / HTTP/1.1', (501,)), (b'FOO / HTTP/1.1', (501,)),
           (b'G\xe9T / HTTP/1.1', (400,)), (b'G(T / HTTP/1.1', (400,)),
-          (b'SETUP / HTTP/1.1', (501,)))],
+          (b'SETUP / HTTP/1.1', (501,)),
+          (b'A' * 33 + b' / HTTP/1.1', (501,)))],
     ('H12', 'a method of 1 MB', b'A' * 1048576, (400, 501)),
     *[('H13', f'target {value!r}',
        b'GET ' + value + b' HTTP/1.1\r\n' + HOST + b'\r\n' + CANARY, (400,))
@@ -103,8 +105,8 @@ FORMS: list[tuple[str, str, bytes, tuple[int, ...]]] = [
                     b'http://pileus.example/a#b')],
     ('H14', 'CONNECT', b'CONNECT pileus.example:443 HTTP/1.1\r\n' + HOST
      + b'\r\n' + CANARY, (405,)),
-    ('H14', 'TRACE', b'TRACE / HTTP/1.1\r\n' + HOST + b'\r\n' + CANARY,
-     (405,)),
+    ('H14', 'CONNECT to a path', b'CONNECT / HTTP/1.1\r\n' + HOST + b'\r\n'
+     + CANARY, (400,)),
     ('H16', 'no Host', b'GET / HTTP/1.1\r\n\r\n' + CANARY, (400,)),
     ('H16', 'two Hosts', get(extra=HOST) + CANARY, (400,)),
     *[('H16', f'Host {value!r}', b'GET / HTTP/1.1\r\nHost: ' + value
@@ -180,15 +182,44 @@ def test_options_of_everything_is_asked_of_the_root(running: Any) -> None:
     assert running.app.paths == ['/']
 
 
-def test_a_refusal_of_an_understood_head_names_the_version(
-        running: Any) -> None:
-    """H14: and one of an unreadable head cannot."""
-    read = refused(running, [b'TRACE / HTTP/1.1\r\n' + HOST + b'\r\n'], (405,))
+@pytest.mark.parametrize('line, status', [
+    (b'CONNECT pileus.example:443', 405), (b'CONNECT /', 400),
+    (b'FOO /', 501), (b'get /', 501), (b'A' * 40 + b' /', 501),
+    (b'GET /' + b'a' * 9000, 414)], ids=lambda one: repr(one)[:20])
+def test_a_refusal_of_a_request_names_the_version(
+        running: Any, line: bytes, status: int) -> None:
+    """H14, MV-8: and one of what is none cannot."""
+    read = refused(running, [line + b' HTTP/1.1\r\n' + HOST + b'\r\n'],
+                   (status,))
     assert read.headers['openstack-api-version'] == 'pileus 1.0'
     assert read.headers['vary'] == 'OpenStack-API-Version'
-    assert 'GET' in read.headers['allow']
     unread = refused(running, [b'nonsense\r\n\r\n'])
     assert 'openstack-api-version' not in unread.headers
+
+
+TRACE = b'TRACE /a HTTP/1.1\r\n' + HOST + b'\r\n'
+
+
+def test_what_a_path_takes_instead_of_trace_the_application_says() -> None:
+    """H14: after which nothing more is read."""
+    def refusing(environ: dict[str, Any], start: Any) -> list[bytes]:
+        assert environ['REQUEST_METHOD'] == 'TRACE'
+        start('405 Method Not Allowed', [('Allow', 'GET, HEAD')])
+        return [b'no']
+
+    with serving(refusing) as running:
+        given = wire.talk(running, [TRACE + CANARY])
+    assert [(one.status, one.headers['allow'], one.headers['connection'])
+            for one in given] == [(405, 'GET, HEAD', 'close')]
+
+
+def test_an_echo_of_a_trace_is_never_sent(running: Any) -> None:
+    """H14: whatever the application makes of it."""
+    given = wire.talk(running, [TRACE + CANARY])
+    assert [one.status for one in given] == [405]
+    assert given[0].headers['connection'] == 'close'
+    assert given[0].headers['openstack-api-version'] == 'pileus 1.0'
+    assert running.app.paths == ['/a']
 
 
 def test_the_answer_to_a_refused_head_request_has_no_body(
