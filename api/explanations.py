@@ -71,7 +71,8 @@ TEXT: Mapping[str, str] = {
         'or nesting deeper than 32.'),
     'malformed-version': (
         'The microversion asked for is not written as one. Send two numbers '
-        'with a dot, such as 1.0, or latest.'),
+        'with a dot, such as 1.0, or latest: the first from 1 on, neither '
+        'with a zero in front.'),
     'method-not-allowed': (
         'The path is there, but it does not take this method. The Allow '
         'header has those that it takes.'),

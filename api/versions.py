@@ -11,6 +11,9 @@ from service.domain.version import FIRST, Version
 
 HEADER = 'OpenStack-API-Version'
 
+#: How a version is written (MV-6), also one that nobody will ever offer.
+_WRITTEN = re.compile('[1-9][0-9]*[.](?:[1-9][0-9]*|0)')
+
 
 class Versions:
     """The versions a service offers, from 1.0 to the newest declared."""
@@ -31,14 +34,11 @@ class Versions:
             return self.minimum
         if text == 'latest':
             return self.maximum
-        try:
-            version = Version.read(text)
-        except ValueError:
-            raise errors.MalformedVersion(
-                wanted=short(ascii(text))) from None
-        if not self.minimum <= version <= self.maximum:
+        version = _read(text)
+        if version is None or not self.minimum <= version <= self.maximum:
             raise errors.VersionUnsupported(
-                wanted=version, minimum=self.minimum, maximum=self.maximum)
+                wanted=short(text), minimum=self.minimum,
+                maximum=self.maximum)
         return version
 
     def stamp(self, version: Version | None) -> list[tuple[str, str]]:
@@ -54,3 +54,14 @@ class Versions:
             if len(words) > 1 and words[0].lower() == self.service_type:
                 found = ' '.join(words[1:])
         return found
+
+
+def _read(text: str) -> Version | None:
+    """The version a text spells; None where its numbers are beyond all that
+    any service offers. Raises MalformedVersion."""
+    try:
+        return Version.read(text)
+    except ValueError:
+        if _WRITTEN.fullmatch(text):
+            return None
+        raise errors.MalformedVersion(wanted=short(ascii(text))) from None
