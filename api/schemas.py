@@ -189,9 +189,9 @@ def violations(error: jsonschema_rs.ValidationError, pointer: str
     if tell is not None:
         yield from tell(error.kind, where)
         return
-    subject = short('.'.join(map(str, error.instance_path)))
-    yield Violation(f'{subject or "The value"}: {_short(error.message)}',
-                    where)
+    steps = '.'.join(map(str, error.instance_path))
+    subject = short(steps) or where[1:].replace('/', '.') or 'The body'
+    yield Violation(f'{subject}: {_short(error.message)}', where)
 
 
 def _absent(kind: Any, where: str) -> Iterator[Violation]:

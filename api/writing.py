@@ -44,9 +44,10 @@ class Writer:
         self._max_record = max_record
         self._locked = schemas.locked(call.shape, call.caller.roles)
 
-    def members(self) -> Document:
-        """The one record of the body, out of its wrapper."""
-        return self._object(self._unwrapped(self.declared.name),
+    def members(self, otherwise: str = '') -> Document:
+        """The one record of the body, out of its wrapper. ``otherwise`` is
+        what could stand there instead."""
+        return self._object(self._unwrapped(self.declared.name, otherwise),
                             self.pointer)
 
     def new(self) -> tuple[list[NewRecord], bool]:
@@ -56,10 +57,14 @@ class Writer:
         """
         plural = self.declared.plural
         body = self._call.body
-        if not (isinstance(body, dict) and isinstance(body.get(plural),
-                                                      list)):
-            return [self._new(self.members(), self.pointer)], False
+        if not (isinstance(body, dict) and plural in body):
+            members = self.members(f', or {plural} with a list of them')
+            return [self._new(members, self.pointer)], False
         items = self._unwrapped(plural)
+        if not isinstance(items, list):
+            raise Invalid([Violation(
+                f'{plural}: {values.quoted(items)} is not a list; one record '
+                f'alone is sent as {self.declared.name}', f'/{plural}')])
         if not 1 <= len(items) <= MAX_BULK:
             raise Invalid([Violation(
                 f'{plural} has {len(items)} records; one request makes 1 to '
@@ -190,12 +195,12 @@ class Writer:
         return NewRecord(self._schema.created(allowed, pointer, bad),
                          project_id, pointer)
 
-    def _unwrapped(self, name: str) -> Any:
+    def _unwrapped(self, name: str, otherwise: str = '') -> Any:
         body = self._call.body
         if not isinstance(body, dict) or name not in body:
             raise Invalid([Violation(
-                f'The body must be an object with the one member {name}',
-                '')])
+                f'The body must be an object with the one member '
+                f'{name}{otherwise}', '')])
         if len(body) > 1:
             raise Invalid(Violation(
                 f'{values.quoted(one)} is not a member of the body; its one '

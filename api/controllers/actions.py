@@ -63,6 +63,7 @@ class Actions:
         one, method, validator = self._named(call)
         self._policy.check(call.caller, policy.name(self._declared, one.name))
         arguments = call.body[one.name]
+        _check_object(one, arguments)
         schemas.check(validator, arguments, f'/{one.name}')
         return method(call, id, arguments)
 
@@ -80,3 +81,14 @@ class Actions:
                 f'{values.quoted(name)} is not an action of a '
                 f'{self._declared.name}; known are {", ".join(known)}', '')])
         return self._bound[name]
+
+
+def _check_object(action: Action, arguments: Any) -> None:
+    """Refuse what has no members where members are wanted, naming them."""
+    if action.schema.get('type') != 'object' or isinstance(arguments, dict):
+        return
+    known = ', '.join(action.schema.get('properties', ()))
+    raise Invalid([Violation(
+        f'{action.name}: {values.quoted(arguments)} is not an object; '
+        f'{f"its members are {known}" if known else "send {}"}',
+        f'/{action.name}')])

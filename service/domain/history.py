@@ -53,8 +53,8 @@ class History:
             if not first:
                 raise errors.NotFound(type=declared.name,
                                       id=errors.short(id))
-            if marker is not None and rows.revision(
-                    declared, id, caller.owner, marker) is None:
+            if marker is not None and _held(
+                    rows, declared, id, caller.owner, marker) is None:
                 raise unknown_marker()
             found, more = rows.revisions(declared, id, caller.owner, marker,
                                          limit)
@@ -67,7 +67,7 @@ class History:
              number: int) -> Past | None:
         """One revision of a record; None if the caller may meet no such."""
         found = self._store.read(
-            lambda rows: rows.revision(declared, id, caller.owner, number))
+            lambda rows: _held(rows, declared, id, caller.owner, number))
         return None if found is None else _seen(declared, found)
 
     def show(self, declared: ResourceType, caller: Caller, id: str,
@@ -75,8 +75,16 @@ class History:
         found = self.find(declared, caller, id, number)
         if found is None:
             raise errors.NoSuchRevision(type=declared.name,
-                                        id=errors.short(id), number=number)
+                                        id=errors.short(id),
+                                        number=errors.short(str(number)))
         return found
+
+
+def _held(rows: Rows, declared: ResourceType, id: str, owner: str | None,
+          number: int) -> Past | None:
+    if number > _LARGEST:
+        return None
+    return rows.revision(declared, id, owner, number)
 
 
 def _previous(rows: Rows, declared: ResourceType, id: str, owner: str | None,
@@ -122,12 +130,14 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 _NUMBER = re.compile('0*[1-9][0-9]*', re.ASCII)
 #: No database holds a larger one; what is larger names no revision.
 _LARGEST = 2 ** 63 - 1
+#: int() takes no text that is much longer.
+_DIGITS = 4000
 
 
 def number(text: str) -> int:
     """A revision's number as a query has it."""
-    if not _NUMBER.fullmatch(text):
+    digits = text.lstrip('0')
+    if not _NUMBER.fullmatch(text) or len(digits) > _DIGITS:
         raise Misread(f'has {values.quoted(text)}, which is no number of a '
                       'revision, an integer from 1 on')
-    digits = text.lstrip('0')
-    return _LARGEST if len(digits) > 18 else int(digits)
+    return int(digits)

@@ -294,5 +294,5 @@ def _marker(text: str) -> str:
 
 def shown(name: str) -> str:
     """A parameter's name in an error: a reply can hold it, and is short."""
-    text = name.encode(errors='replace').decode().replace('\0', '?')
+    text = name.encode(errors='replace').decode().replace('\0', '?') or '""'
     return text if len(text) <= 64 else text[:61] + '...'

@@ -8,6 +8,7 @@ its index holds the rows in just this order, and ``id`` breaks all ties.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile, zip_longest
@@ -53,7 +54,10 @@ def read(shape: Shape, asked: Sequence[tuple[str, str]],
     What is added to make the order total goes the way of the last key, so
     that one index read in one direction serves it.
     """
-    columns = _columns(shape, [name for name, _ in asked])
+    names = [name for name, _ in asked]
+    if '' in names:
+        raise Misread(f'has an empty key; {_offer(shape, hidden)}')
+    columns = _columns(shape, names)
     turns = [_descending(direction) for _, direction in asked]
     whole = _completed(shape, columns, hidden)
     turns += turns[-1:] * (len(whole) - len(turns))
@@ -71,8 +75,8 @@ def pairs(keys: Sequence[str], directions: Sequence[str]
           ) -> list[tuple[str, str]]:
     """The older spelling: the n-th sort_dir belongs to the n-th sort_key."""
     if len(directions) > len(keys):
-        raise Misread(f'is given {len(directions)} times, and sort_key '
-                      f'{len(keys)} times')
+        raise Misread(f'has {len(directions)} for {len(keys)} of sort_key; '
+                      'each is the direction of one sort_key')
     return list(zip_longest(keys, directions, fillvalue=''))
 
 
@@ -85,8 +89,10 @@ def _descending(direction: str) -> bool:
 
 def _columns(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """The columns that clients of this shape know by ``names``."""
-    if len(set(names)) < len(names):
-        raise Misread('names a key twice')
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise Misread(f'names a key twice, {values.quoted(twice[0])}; name '
+                      'each once')
     return tuple(shape.properties[name].name if name in shape.properties
                  else name if name in COMMON else '' for name in names)
 
@@ -128,6 +134,10 @@ def _named(shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refusal(shape: Shape, hidden: Sequence[str]) -> str:
+    return ('asks for an order that is not offered; '
+            f'{_offer(shape, hidden)}')
+
+
+def _offer(shape: Shape, hidden: Sequence[str]) -> str:
     orders = '; '.join(','.join(one) for one in offered(shape, hidden))
-    return ('asks for an order that is not offered; one may sort by any '
-            f'beginning of: {orders}')
+    return f'one may sort by any beginning of: {orders}'
