@@ -113,7 +113,8 @@ REPLIES: Mapping[tuple[str, str], Mapping[int, Shaped | None]] = {
 
 #: What a method says about the record it means to change or to see anew.
 _CONDITIONS: Mapping[str, tuple[str, ...]] = {
-    'GET': ('If-None-Match',), 'PUT': ('If-Match', 'If-None-Match'),
+    'GET': ('If-Match', 'If-None-Match'),
+    'PUT': ('If-Match', 'If-None-Match'),
     'PATCH': ('If-Match',), 'DELETE': ('If-Match',)}
 
 

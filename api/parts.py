@@ -36,6 +36,9 @@ class Parts:
         declared = call.shape.declared
         record = self._records.show(declared, call.caller, id)
         part.need(declared.name, record)
+        match = preconditions.matched(call.environ)
+        if match is not None:
+            SeenPart(match, part).check(declared.name, id, record)
         etag = _etag(part, record)
         if preconditions.unchanged(call.environ, etag):
             return replies.empty(304, [('ETag', etag)])

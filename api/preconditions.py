@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from api import errors
@@ -23,7 +24,7 @@ def seen(environ: dict[str, Any], *, required: bool = False) -> Seen:
     Raises Invalid for a header that is no list of entity tags, and
     PreconditionRequired where one is needed and none is sent.
     """
-    match = environ.get('HTTP_IF_MATCH')
+    match = matched(environ)
     none = environ.get('HTTP_IF_NONE_MATCH')
     if none is not None and none.strip() != '*':
         raise Invalid([Violation(
@@ -31,13 +32,23 @@ def seen(environ: dict[str, Any], *, required: bool = False) -> Seen:
             'must not exist', parameter='If-None-Match')])
     if match is None and none is None and required:
         raise errors.PreconditionRequired(method=environ['REQUEST_METHOD'])
-    if match is None:
-        return Seen(absent=none is not None)
-    if match.strip() == '*':
-        return Seen(exists=True, absent=none is not None)
-    stamps = frozenset(_stamp(tag) for tag in _tags('If-Match', match)
-                       if not tag.startswith('W/'))
-    return Seen(stamps=stamps, absent=none is not None)
+    return replace(match or Seen(), absent=none is not None)
+
+
+def matched(environ: dict[str, Any]) -> Seen | None:
+    """What If-Match says was seen; None where it is not sent.
+
+    All of what a read may ask for before If-None-Match (13.2.2). As for a
+    write, an ETag stands for the state, in whatever view it was read (D16).
+    """
+    header = environ.get('HTTP_IF_MATCH')
+    if header is None:
+        return None
+    if header.strip() == '*':
+        return Seen(exists=True)
+    return Seen(stamps=frozenset(
+        _stamp(tag) for tag in _tags('If-Match', header)
+        if not tag.startswith('W/')))
 
 
 def unchanged(environ: dict[str, Any], etag: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from api.call import Parameters
-from service.domain import instants, seen
+from service.domain import history, instants, seen
 from service.domain.history import Pasts
 from service.domain.listing import Page
 from service.domain.store import Record
@@ -62,9 +62,8 @@ class View:
         return f'"{seen.stamp(record)}-{self.mark}"'
 
     def etag_of(self, number: int) -> str:
-        """That of a revision, which never changes. Its first word is the
-        state of no record: who read the past has not seen the present."""
-        return f'"r{number}-{self.mark}"'
+        """That of a revision, which never changes."""
+        return f'"{history.stamp(number)}-{self.mark}"'
 
     def _all(self) -> Iterable[tuple[str, str, Show]]:
         yield 'id', 'id', None

@@ -47,7 +47,11 @@ class Quotas:
     def show(self, call: Call, project_id: str) -> webob.Response:
         if call.caller.owner not in (None, project_id):
             raise Forbidden(rule=f'{policy.NAMESPACE}:quotas:show')
-        return self._reply(call, self._quotas.show(_project(project_id)))
+        found = self._quotas.show(_project(project_id))
+        match = preconditions.matched(call.environ)
+        if match is not None:
+            quotas.check(match, project_id, found.stamp)
+        return self._reply(call, found)
 
     def replace(self, call: Call, project_id: str) -> webob.Response:
         """Set all limits: of what is left out, that of the type file."""

@@ -58,9 +58,22 @@ class Records:
         else:
             record = self._past(call, id, number)
             etag = view.etag_of(number)
+        self._check(call, record, number)
         if preconditions.unchanged(call.environ, etag):
             return replies.empty(304, [('ETag', etag)])
         return self._reply(200, call, view, record, etag)
+
+    @staticmethod
+    def _check(call: Call, record: Record, number: int | None) -> None:
+        """Raise Stale where a read's If-Match names another state."""
+        match = preconditions.matched(call.environ)
+        if match is None:
+            return
+        name = call.shape.declared.name
+        if number is None:
+            match.check(name, record['id'], record)
+        else:
+            history.check(match, name, record['id'], number)
 
     def _fields(self, call: Call) -> View:
         """The caller's view, of the fields it asks for if it asks for any."""

@@ -16,6 +16,7 @@ from service.domain import errors, values
 from service.domain.caller import Caller
 from service.domain.operands import Misread
 from service.domain.query import unknown_marker
+from service.domain.seen import Seen
 from service.domain.store import Past, Record, Rows, Store
 from service.domain.types import MISSING, Property, ResourceType
 
@@ -132,6 +133,19 @@ _NUMBER = re.compile('0*[1-9][0-9]*', re.ASCII)
 _LARGEST = 2 ** 63 - 1
 #: int() takes no text that is much longer.
 _DIGITS = 4000
+
+
+def stamp(number: int) -> str:
+    """A revision's state in a word, which no record's own is ever equal to:
+    who read the past has not seen the present."""
+    return f'r{number}'
+
+
+def check(seen: Seen, type: str, id: str, number: int) -> None:
+    """Raise Stale where the caller saw anything else than a revision."""
+    if seen.broken([stamp(number)], there=True) is not None:
+        raise errors.Stale(type=type, id=id, reason=(
+            f'at revision {number} is not what If-Match names'))
 
 
 def number(text: str) -> int:

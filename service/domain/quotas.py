@@ -61,7 +61,7 @@ class Quotas:
 
         def work(rows: Rows) -> Allowed:
             stored = rows.limits(project_id, hold=True)
-            _check(seen, project_id, stored)
+            check(seen, project_id, _stamp(stored))
             changed = {type: limit for type, limit in changes.items()
                        if limit != stored.get(type)}
             if changed:
@@ -98,8 +98,9 @@ def _revise(rows: Rows, caller: Caller, project_id: str,
             for type, limit in sorted(changed.items())})
 
 
-def _check(seen: Seen, project_id: str, stored: Mapping[str, int]) -> None:
-    reason = seen.broken([_stamp(stored)], there=True)
+def check(seen: Seen, project_id: str, stamp: str) -> None:
+    """Raise Stale where the limits are not those that the caller saw."""
+    reason = seen.broken([stamp], there=True)
     if reason is not None:
         raise errors.Stale(type='quota', id=errors.short(project_id),
                            reason=reason)
