@@ -41,12 +41,15 @@ READ_ONLY = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
 #: So many bytes of JSON have no more errors than can be made in a moment.
 LARGE = 2 ** 14
 
+#: What a URL cannot name: clients take it for a step in the path.
+_STEPS = {'enum': ['.', '..']}
+
 TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 60,
-                       'pattern': '^[^/,]*$'}
+                       'pattern': '^[^/,]*$', 'not': _STEPS}
 TAGS: dict[str, Any] = {'type': 'array', 'items': TAG, 'uniqueItems': True,
                         'maxItems': 50}
 METADATA_KEY: dict[str, Any] = {'type': 'string', 'minLength': 1,
-                                'maxLength': 255}
+                                'maxLength': 255, 'not': _STEPS}
 METADATA_VALUE: dict[str, Any] = {'type': 'string', 'maxLength': 255}
 METADATA: dict[str, Any] = {'type': 'object', 'maxProperties': 128,
                             'propertyNames': METADATA_KEY,
@@ -191,7 +194,7 @@ def violations(error: jsonschema_rs.ValidationError, pointer: str
         return
     steps = '.'.join(map(str, error.instance_path))
     subject = short(steps) or where[1:].replace('/', '.') or 'The body'
-    yield Violation(f'{subject}: {_short(error.message)}', where)
+    yield Violation(f'{subject}: {_text(error)}', where)
 
 
 def _absent(kind: Any, where: str) -> Iterator[Violation]:
@@ -209,8 +212,13 @@ _TOLD: Mapping[str, Callable[[Any, str], Iterator[Violation]]] = {
     'required': _absent, 'additionalProperties': _unexpected}
 
 
-def _short(message: str) -> str:
+def _text(error: jsonschema_rs.ValidationError) -> str:
     """A schema error's text without more than a line of the client's own."""
+    inner = getattr(error.kind, 'error', error)
+    if inner.kind.name == 'not':
+        return (f'{values.quoted(inner.instance)} is a step in a path to '
+                'clients, who cannot name it in a URL; any other name will do')
+    message = error.message
     return message if len(message) <= 200 else (
         f'{message[:80]}...{message[-100:]}')
 

@@ -86,7 +86,8 @@ def _check_key(key: str, body: dict[str, Any]) -> None:
     if not _KEY.is_valid(key):
         raise Invalid([Violation(
             f'{values.quoted(key)} is not a metadata key; a key has 1 to '
-            f'{schemas.METADATA_KEY["maxLength"]} characters.')])
+            f'{schemas.METADATA_KEY["maxLength"]} characters and is neither '
+            f'"." nor "..".')])
     if body.get('key', key) != key:
         raise Invalid([Violation(
             f'key: {values.quoted(body["key"])} is not the key of the URL, '

@@ -51,7 +51,7 @@ class Tags:
             raise Invalid([Violation(
                 f'{values.quoted(tag)} is not a tag; a tag has 1 to '
                 f'{schemas.TAG["maxLength"]} characters, none of them "/" or '
-                f'",".')])
+                f'",", and is neither "." nor "..".')])
         return self._parts.put(call, id, Part('tags', tag),
                                lambda tags: _with(tags, tag),
                                overwrites=False)

@@ -155,8 +155,9 @@ def test_twenty_tags_put_at_once_are_all_there(app, host):
 
 
 TEXT = st.characters(exclude_categories=['Cs'], exclude_characters='\0')
+STEPS = ('.', '..')
 TAG = st.text(TEXT.filter(lambda one: one not in '/,'), min_size=1,
-              max_size=60)
+              max_size=60).filter(lambda one: one not in STEPS)
 ROUND = settings(max_examples=60, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture])
 
@@ -175,7 +176,8 @@ def test_any_tag_is_found_where_its_location_says(app, host, tag):
 
 
 @ROUND
-@given(key=st.text(TEXT, min_size=1, max_size=255),
+@given(key=st.text(TEXT, min_size=1, max_size=255).filter(
+    lambda one: one not in STEPS),
        value=st.text(TEXT, max_size=255))
 def test_any_key_is_found_where_its_location_says(app, host, key, value):
     app.request('DELETE', f'{host}/metadata')
@@ -199,8 +201,8 @@ def test_there_is_one_spelling_of_a_path(app, host, path):
     assert reply.json['errors'][0]['status'] == 404
 
 
-@pytest.mark.parametrize('key', ['a//b', '//', 'http://a.example//b', '/', '.',
-                                 '..', 'a/', 'a\n', '\n', '%2F'])
+@pytest.mark.parametrize('key', ['a//b', '//', 'http://a.example//b', '/',
+                                 './', '../..', 'a/', 'a\n', '\n', '%2F'])
 def test_a_key_that_looks_like_a_path_stays_as_it_is(app, host, key):
     where = f'{host}/metadata/{quote(key, safe="")}'
     put = app.request('PUT', where, {'value': 'v'})
@@ -208,3 +210,22 @@ def test_a_key_that_looks_like_a_path_stays_as_it_is(app, host, key):
         'key': key, 'value': 'v'}
     assert app.request('GET', f'{host}/metadata').json['metadata'] == {
         'k': 'v', key: 'v'}
+
+
+def test_a_name_from_before_that_would_be_refused_now_hinders_nobody(
+        app, host, directory):
+    """It can be read and removed, by whom can name it."""
+    with database(directory).begin() as connection:
+        for made in ("update pileus_tags set tag = '..' where record_id = :id",
+                     "update r_hosts set tags = '[\"..\"]' where id = :id"):
+            connection.execute(sa.text(made), {'id': host.rpartition('/')[2]})
+    changed = app.request('PATCH', host, {'host': {'status': 'active'}})
+    assert (changed.status, changed.json['host']['tags']) == (200, ['..'])
+    sent_back = app.request('PUT', host, {'host': {
+        **changed.json['host'], 'status': 'retired'}})
+    assert (sent_back.status, sent_back.json['host']['tags']) == (200, ['..'])
+    added = app.request('PUT', f'{host}/tags/new')
+    assert added.status == 201
+    assert app.request('GET', f'{host}/tags/%2E%2E').status == 204
+    assert app.request('DELETE', f'{host}/tags/%2E%2E').status == 204
+    assert app.request('GET', host).json['host']['tags'] == ['new']
