@@ -37,14 +37,15 @@ class Records:
 
     def list(self, call: Call) -> webob.Response:
         view = self.view(call)
+        declared = view.shape.declared
+        if declared.owned and query.everybody(call.parameters):
+            self._policy.check(call.caller, policy.name(declared,
+                                                        'list_any'))
         asked = query.parse(call.shape, call.parameters, self._max_limit,
                             view.hidden)
-        if asked.all_projects:
-            self._policy.check(call.caller, policy.name(
-                view.shape.declared, 'list_any'))
         if asked.fields is not None:
             view = View(call.shape, call.caller.roles, asked.fields)
-        page = self._records.list(view.shape.declared, call.caller, asked)
+        page = self._records.list(declared, call.caller, asked)
         return replies.document(200, views.page(view, page, call.mount,
                                                 call.parameters))
 
