@@ -16,6 +16,7 @@ from api.policy import Policy
 from api.schemas import Schema
 from api.views import Document, View
 from service.domain import patch, pointers, values
+from service.domain.caller import PROJECT, is_project
 from service.domain.errors import MAX_TOLD, Forbidden, Invalid, Violation
 from service.domain.records import Edit, NewRecord
 from service.domain.store import Record
@@ -218,11 +219,10 @@ class Writer:
 
 
 def _bad_owner(project_id: Any, pointer: str) -> list[Violation]:
-    if (isinstance(project_id, str)
-            and 0 < len(project_id) <= 64):
+    if is_project(project_id):
         return []
-    return [Violation('project_id: a record needs a project, named in 1 to '
-                      '64 characters', f'{pointer}/project_id')]
+    return [Violation('project_id: a record needs a project, named in '
+                      f'{PROJECT}', f'{pointer}/project_id')]
 
 
 def _is_uuid(text: str) -> bool:

@@ -12,8 +12,7 @@ import webob
 
 from api import policy, preconditions, replies, schemas
 from api.call import Call
-from service.domain import quotas
-from service.domain.caller import MAX_PROJECT
+from service.domain import caller, quotas, values
 from service.domain.errors import Forbidden, Invalid, Violation
 from service.domain.limits import UNLIMITED
 from service.domain.quotas import Allowed, Changes
@@ -28,7 +27,7 @@ CHANGE: Mapping[str, Any] = {**LIMIT, 'type': ['integer', 'null']}
 
 #: Project ids are as long as the records' column of them.
 PROJECT: Mapping[str, Any] = {'type': 'string', 'minLength': 1,
-                              'maxLength': MAX_PROJECT}
+                              'maxLength': caller.MAX_PROJECT}
 
 
 class Quotas:
@@ -110,9 +109,9 @@ def body(plurals: Iterable[str], limit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _project(id: str) -> str:
-    if len(id) > PROJECT['maxLength']:
-        raise Invalid([Violation('The id of a project has 1 to '
-                                 f'{PROJECT["maxLength"]} characters')])
+    if not caller.is_project(id):
+        raise Invalid([Violation(f'{values.quoted(id)} is no project\'s id: '
+                                 f'one has {caller.PROJECT}')])
     return id
 
 

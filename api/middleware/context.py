@@ -15,8 +15,9 @@ from api import addresses, errors, faults
 from api.policy import ADMIN, ANY_READER, Policy
 from api.versions import Versions
 from service import config, flows
-from service.domain.caller import Caller
-from service.domain.errors import PileusError
+from service.domain import values
+from service.domain.caller import PROJECT, Caller, is_project
+from service.domain.errors import Invalid, PileusError, Violation
 from service.domain.version import FIRST
 from service.loglines import escape
 
@@ -120,12 +121,27 @@ class NoAuth:
             return refusal(environ, start_response)
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
         system = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
-        project = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
+        said = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
+        project = _text(said)
+        if said and not is_project(project):
+            refuse(environ, Invalid([Violation(
+                f'X-Project-Id: {values.quoted(project or said)} is no '
+                f'project\'s id; send {PROJECT}, in UTF-8, or nothing for no '
+                f'project', parameter='X-Project-Id')]))
+            return self._app(environ, start_response)
         enter(environ, project or None,
               environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER] or None,
               {role.strip().lower() for role in roles.split(',')} - {''},
               system)
         return self._app(environ, start_response)
+
+
+def _text(header: str) -> str | None:
+    """A header's value as UTF-8, as bodies and URLs are; None: it is not."""
+    try:
+        return header.encode('latin-1').decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def noauth(global_conf: Mapping[str, str], **local: str

@@ -10,6 +10,17 @@ from typing import Any
 #: No project's id is longer: records have so much room for it.
 MAX_PROJECT = 64
 
+#: What a project's id is, for whoever sends another.
+PROJECT = (f'1 to {MAX_PROJECT} printable characters, with no blank at either '
+           f'end')
+
+
+def is_project(text: object) -> bool:
+    """Whether a project can have this id: records hold it, and a header, a
+    URL and a line of the log carry it."""
+    return (isinstance(text, str) and 0 < len(text) <= MAX_PROJECT
+            and text.isprintable() and text == text.strip())
+
 
 def meets(owner: str | None, record: Mapping[str, Any]) -> bool:
     """Whether who meets the records of ``owner``, or with None everybody's,

@@ -20,6 +20,8 @@ from tests.functional.harness import Daemon, config_dir
 #: What ends lines, drives terminals and closes quotes: as it is, escaped by
 #: a client, and in UTF-8.
 LOUD = b'"\\n\xe2\x80\xa8\xc2\x85] forged'
+#: All of it that a project may be called.
+LOUD_PROJECT = b'"\\n] forged'
 QUIET = b'%0d%0a2026-01-01%1b[31m%22%e2%80%a8'
 FORGED = 'a\r\n2026-01-01 00:00:00.000 1 INFO root\x1b[31m\u2028"\x85'
 HOST = b'Host: 127.0.0.1\r\nConnection: close\r\n'
@@ -58,7 +60,9 @@ REQUESTS = {
     'a client of a client': Sent(
         403, headers=b'X-Forwarded-For: %s, 192.0.2.1\r\n' % LOUD),
     'a user': Sent(200, headers=b'X-User-Id: %s\r\n' % LOUD),
-    'a project': Sent(200, headers=b'X-Project-Id: %s\r\n' % LOUD),
+    'a project': Sent(400, headers=b'X-Project-Id: %s\r\n' % LOUD),
+    'a project of a loud name': Sent(
+        200, headers=b'X-Project-Id: %s\r\n' % LOUD_PROJECT),
     'a role': Sent(403, headers=b'X-Roles: %s\r\n' % LOUD),
     'a version': Sent(
         400, headers=b'OpenStack-API-Version: pileus %s\r\n' % LOUD),
@@ -164,15 +168,16 @@ def test_each_line_is_a_document_that_says_what_was_sent(documents):
         assert record['message'].isprintable()
 
 
-@pytest.mark.parametrize(('name', 'member'), [
-    ('a user', 'user'), ('a project', 'project_id')])
-def test_so_does_who_asked(documents, name, member):
+@pytest.mark.parametrize(('name', 'member', 'said'), [
+    ('a user', 'user', LOUD),
+    ('a project of a loud name', 'project_id', LOUD_PROJECT)])
+def test_so_does_who_asked(documents, name, member, said):
     """L04"""
     id = documents.ids[name]
     seen = {undone(one['context'].get(member) or '')
             for one in map(json.loads, documents.lines)
             if one['name'] == TELLS[0] and id in one['message']}
-    assert seen == {LOUD.decode('latin-1')}
+    assert seen == {said.decode('latin-1')}
 
 
 def undone(text: str) -> str:

@@ -75,6 +75,28 @@ def test_everybody_is_who_they_say(headers, who):
     assert found == Identity(who[0], who[1], frozenset(who[2]), 'req-1')
 
 
+@pytest.mark.parametrize('header', [
+    'p' * 65, 'p' * 9000, 'a\tb', 'a\x7f', 'a\xc2\x85', '\xe9', ' ',
+    '\xe2\x80\xa8', 'a '])
+def test_who_names_what_no_project_is_called_is_nobody(header):
+    """A route that is not open answers 400 then."""
+    app = App()
+    answer(NoAuth(app, 'pileus', anywhere=True),
+           environ(HTTP_X_PROJECT_ID=header))
+    assert context.identity(app.environ) is None
+    [violation] = context.refusal(app.environ).violations
+    assert violation.parameter == 'X-Project-Id'
+    assert '1 to 64 printable characters' in violation.detail
+
+
+def test_a_project_is_named_in_utf_8():
+    """As in a body and in a URL, so that all of them mean one project."""
+    said = 'b\u00fcro \u65e5\u672c'.encode().decode('latin-1')
+    assert asked(HTTP_X_PROJECT_ID=said)[1].project_id == (
+        'b\u00fcro \u65e5\u672c')
+    assert asked(HTTP_X_PROJECT_ID='p' * 64)[1].project_id == 'p' * 64
+
+
 def test_only_an_administrator_is_one_everywhere(tmp_path):
     rules = Policy(stored.conf(tmp_path), stored.catalogue())
     admin = Identity('demo', 'root', frozenset({'admin'}), 'req-1')
@@ -143,10 +165,10 @@ def test_a_refusal_names_the_version_like_any_reply():
 
 
 def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
-    asked(HTTP_X_USER_ID='ada\x85\x9b2J"', HTTP_X_PROJECT_ID='p' * 9000)
+    asked(HTTP_X_USER_ID='ada\x85\x9b2J"', HTTP_X_PROJECT_ID='p"q')
     known = get_current()
     assert known.user_id == 'ada\\u0085\\u009b2J\\"'
-    assert known.project_id == 'p' * 64 + '...'
+    assert known.project_id == 'p\\"q'
 
 
 def test_a_user_fits_into_the_history():
