@@ -120,12 +120,13 @@ def _service() -> Iterator[Route]:
                 policy.READER)
     yield Route('/types', 'GET', 'types', 'list', policy.READER)
     yield Route('/types/{name}', 'GET', 'types', 'show', policy.READER)
-    for method, action, rule, body in (
-            ('GET', 'show', 'show', ()), ('PUT', 'replace', 'update', JSON),
-            ('PATCH', 'patch', 'update', MERGE),
-            ('DELETE', 'reset', 'delete', ())):
+    for method, action, rule, body, query in (
+            ('GET', 'show', 'show', (), _NONE),
+            ('PUT', 'replace', 'update', JSON, _WRITE),
+            ('PATCH', 'patch', 'update', MERGE, _WRITE),
+            ('DELETE', 'reset', 'delete', (), _WRITE)):
         yield Route('/quotas/{project_id}', method, 'quotas', action,
-                    f'{policy.NAMESPACE}:quotas:{rule}', body)
+                    f'{policy.NAMESPACE}:quotas:{rule}', body, query)
     yield Route('/errors/{code}', 'GET', 'versions', 'error', OPEN)
 
 

@@ -76,7 +76,8 @@ class Quotas:
         seen = preconditions.seen(call.environ,
                                   required=self._require_if_match)
         return self._reply(call, self._quotas.change(
-            call.caller, _project(project_id), seen, changes))
+            call.caller, _project(project_id), seen, changes,
+            dry_run=call.flag('dry_run')))
 
     def _sent(self, call: Call, limit: Mapping[str, Any]
               ) -> Mapping[str, int | None]:

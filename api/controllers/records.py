@@ -13,7 +13,7 @@ from api.policy import Policy
 from api.schemas import Schema
 from api.views import Document, View
 from api.writing import Wish, Writer
-from service.domain import history, query, records
+from service.domain import across, history, query, records
 from service.domain.history import History
 from service.domain.seen import Seen
 from service.domain.store import Record
@@ -38,7 +38,7 @@ class Records:
     def list(self, call: Call) -> webob.Response:
         view = self.view(call)
         declared = view.shape.declared
-        if declared.owned and query.everybody(call.parameters):
+        if declared.owned and across.wanted(call.parameters):
             self._policy.check(call.caller, policy.name(declared,
                                                         'list_any'))
         asked = query.parse(call.shape, call.parameters, self._max_limit,

@@ -8,12 +8,19 @@ is refused. Narrowed to one project such a list is asked as any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from service.domain import filters, indexes, sorts
 from service.domain.filters import Filter
 from service.domain.sorts import SortKey
 from service.domain.types import Property, Shape
+
+
+def wanted(parameters: Iterable[tuple[str, str]]) -> bool:
+    """Whether such a list is asked for, however wrong the rest of it is: who
+    may not have one need not know what would be right."""
+    return any(name == 'all_projects' and filters.BOOLEANS.get(text.lower())
+               for name, text in parameters)
 
 
 def narrowed(asked: Sequence[Filter]

@@ -95,13 +95,6 @@ def parse(shape: Shape, parameters: Sequence[tuple[str, str]],
     return query
 
 
-def everybody(parameters: Iterable[tuple[str, str]]) -> bool:
-    """Whether a list is asked for of all projects, however wrong the rest of
-    it is: who may not have one need not know what would be right."""
-    return any(name == 'all_projects' and filters.BOOLEANS.get(text.lower())
-               for name, text in parameters)
-
-
 def violation(name: str, reason: object) -> Violation:
     """What is wrong with a parameter, as a predicate behind its name."""
     return Violation(f'The parameter {name} {reason}.', parameter=name)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from service.domain import errors, instants, limits, words
+from service.domain import dryrun, errors, instants, limits, words
 from service.domain.caller import Caller
 from service.domain.limits import Limits
 from service.domain.seen import Seen
@@ -53,7 +53,7 @@ class Quotas:
             lambda rows: self._shown(rows, project_id, given))
 
     def change(self, caller: Caller, project_id: str, seen: Seen,
-               changes: Changes) -> Allowed:
+               changes: Changes, *, dry_run: bool = False) -> Allowed:
         """Set limits; a limit may be below what the project has already:
         nothing goes, and nothing can be made until there is room again."""
         if self._limits.keeper:
@@ -68,7 +68,7 @@ class Quotas:
                 rows.limit(project_id, changed)
                 _revise(rows, caller, project_id, stored, changed)
             return self._shown(rows, project_id, {})
-        return self._store.write(work)
+        return dryrun.write(self._store, work, dry_run)
 
     def _shown(self, rows: Rows, project_id: str,
                given: limits.Given) -> Allowed:

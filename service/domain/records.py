@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from service.domain import (
     checks,
+    dryrun,
     errors,
     instants,
     limits,
@@ -203,20 +204,7 @@ class Records:
                 lambda rows: work(rows, given), dry_run))
 
     def _write(self, work: Callable[[Rows], T], dry_run: bool) -> T:
-        """Run ``work`` and keep it, or only see how it would end."""
-        def once(rows: Rows) -> T:
-            answer = work(rows)
-            if dry_run:
-                raise _Undone(answer)
-            return answer
-        try:
-            return self._store.write(once)
-        except _Undone as exc:
-            return exc.args[0]
-
-
-class _Undone(Exception):
-    """Rolls a dry run back, and carries its answer out."""
+        return dryrun.write(self._store, work, dry_run)
 
 
 def _all_made(declared: ResourceType, new: Sequence[NewRecord]
