@@ -110,6 +110,7 @@ COMMANDS = (
             'Write everything to a file, as it is at this moment: records, '
             'their history, tags, quotas.', export, _file),
     Command(('import',),
-            'Store such a file in an empty database of the same types; run '
-            'again, it goes on where it was interrupted.', restored, _file),
+            'Store a file that export wrote in an empty database of the same '
+            'types; run again, it goes on where it was interrupted.',
+            restored, _file),
 )

@@ -144,6 +144,7 @@ COMMANDS = (
             'Tell each step from the tables there are to the declared types; '
             'exit 1 if there is one.', plan, printed.takes_format),
     Command(('schema', 'apply'),
-            'Take these steps: change the tables, and have the declared '
-            'types served; exit 1 if one is refused.', apply, _applied),
+            'Take the steps that schema plan tells: change the tables, and '
+            'have the declared types served; exit 1 if one is refused.',
+            apply, _applied),
 )

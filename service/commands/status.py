@@ -91,7 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _commands(parsers: Any) -> None:
-    upgrade = parsers.add_parser('upgrade', help='before an upgrade')
+    upgrade = parsers.add_parser(
+        'upgrade', help='what to ask before an upgrade')
     upgrade.add_argument('check', choices=['check'],
                          help='say whether a start would succeed')
     upgrade.add_argument('--json', action='store_true',

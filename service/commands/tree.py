@@ -9,7 +9,7 @@ Packages that ``service`` may not import bring theirs by the entry-point group
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -18,6 +18,18 @@ from oslo_config import cfg
 from service import config
 
 GROUP = 'pileus.commands'
+
+#: What the commands of each noun are for, also of those that ``api`` brings.
+NOUNS: Mapping[str, str] = {
+    'types': 'Check the files that declare types, and list what they declare.',
+    'user': 'Keep the users of auth_strategy http_basic.',
+    'history': 'Keep the history of records from growing for ever.',
+    'db': 'Keep the core tables, those of no type, at the version of this '
+          'release.',
+    'schema': 'Change the tables to what the type files declare.',
+    'openapi': 'Describe the API for programs.',
+    'policy': 'Show what the access rules come to.',
+}
 
 Arguments = argparse.Namespace
 
@@ -30,7 +42,7 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
 class Command:
     """One command of the tree; ``run`` gives the exit status.
 
-    ``words`` are a noun and a verb, or one word that says enough.
+    ``words`` are a noun of NOUNS and a verb, or one word that says enough.
     ``takes`` adds the arguments of the command's own. A command that is
     ``configured`` takes --config-dir and --config-file, before or after its
     words, and calls ``configuration`` with its arguments.
@@ -60,8 +72,9 @@ def parser(prog: str, description: str,
         if len(one.words) > 1:
             noun = one.words[0]
             if noun not in seconds:
+                told = NOUNS.get(noun, f'Commands of {noun}.')
                 seconds[noun] = first.add_parser(
-                    noun, help=f'commands about {noun}').add_subparsers(
+                    noun, help=told, description=told).add_subparsers(
                     metavar='COMMAND', required=True)
             among = seconds[noun]
         _add(among.add_parser(one.words[-1], help=one.help,

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,20 @@ def test_every_command_is_in_the_help_of_its_noun(capsys):
                 alone = f'usage: pileus-manage {noun} '
                 assert (alone if one.words == (noun,)
                         else f'\n    {one.words[1]}') in shown
+
+
+def test_every_noun_and_every_command_says_what_it_is_for(capsys):
+    """In a sentence, which needs none of those around it."""
+    commands = (*manage.COMMANDS, *tree.named())
+    nouns = {one.words[0] for one in commands if len(one.words) > 1}
+    assert nouns == {*tree.NOUNS}
+    for told in (*tree.NOUNS.values(), *(one.help for one in commands)):
+        assert told[0].isupper() and told.endswith('.')
+        assert not re.search(r'\b(such|these|those) (a )?(file|step)', told)
+    with pytest.raises(SystemExit):
+        manage.main(['--help'])
+    shown = ' '.join(capsys.readouterr().out.split())
+    assert all(told in shown for told in tree.NOUNS.values())
 
 
 def test_a_command_of_another_package_stands_beside_ours(capsys):
