@@ -84,8 +84,11 @@ class Quotas:
         """The limits of a body by plural; Invalid names every mistake."""
         known = [one.plural for one in self._known(call)]
         schemas.check(schemas.compiled(body(known, limit)), call.body)
-        return {name: None if value is None else int(value)
-                for name, value in call.body['quota'].items()}
+        sent: dict[str, int | None] = call.body['quota']
+        bad = values.whole(sent, '/quota')
+        if bad:
+            raise Invalid(bad)
+        return sent
 
     def _known(self, call: Call) -> list[ResourceType]:
         return [one for one in self._types if one.known(call.version)]

@@ -13,7 +13,7 @@ from api.call import Call
 from api.controllers.records import Records
 from api.extensions import action
 from api.views import Document
-from service.domain import history, operands
+from service.domain import history, operands, values
 from service.domain.errors import Invalid, Violation
 from service.domain.history import History
 from service.domain.store import Past
@@ -58,6 +58,9 @@ class Revisions:
         be taken, gone or against the rules by now. What the version or the
         caller cannot see stays as it is (D15).
         """
+        bad = values.whole(arguments, '/revert')
+        if bad:
+            raise Invalid(bad)
         number = arguments['revision']
         past = self._history.find(call.shape.declared, call.caller, id,
                                   number)

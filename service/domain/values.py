@@ -165,6 +165,12 @@ def integers(shape: Shape, values: dict[str, Any],
         if prop.kind == 'integer' and type(values[name]) is float])
 
 
+def whole(members: dict[str, Any], pointer: str) -> list[Violation]:
+    """The same where every member is an integer, whatever its name."""
+    return _convert(members, pointer, _whole, [
+        name for name, value in members.items() if type(value) is float])
+
+
 def normal(prop: Property, value: Any) -> Any:
     """A value that met its schema, as the store keeps it and gives it back.
 
