@@ -192,6 +192,8 @@ class KeyTaken(Conflict):
 
 
 class TestFailed(Conflict):
+    """Facts: ``path``, and ``pointer``, the operation in the body."""
+
     code = 'test-failed'
     title = 'Patch test failed'
     text = 'The JSON Patch test at {path} did not hold; nothing was changed.'

@@ -120,7 +120,8 @@ class _Draft:
         except _Refused:
             holds = False
         if not holds:
-            raise TestFailed(path=quoted(operation.text))
+            raise TestFailed(path=quoted(operation.text),
+                             pointer=f'/{operation.index}')
 
     def _copy(self, value: Any, operation: Operation) -> Any:
         """What an operation writes, within the bounds of depth and size.
