@@ -113,7 +113,7 @@ REPLIES: Mapping[tuple[str, str], Mapping[int, Shaped | None]] = {
 
 #: What a method says about the record it means to change or to see anew.
 _CONDITIONS: Mapping[str, tuple[str, ...]] = {
-    'GET': ('If-Match', 'If-None-Match'),
+    'GET': ('If-Match', 'If-None-Match'), 'POST': ('If-Match',),
     'PUT': ('If-Match', 'If-None-Match'),
     'PATCH': ('If-Match',), 'DELETE': ('If-Match',)}
 
@@ -268,7 +268,10 @@ def _parameter(name: str, controller: str = '') -> Document:
 
 
 def _conditions(route: Route) -> list[Document]:
-    if not {'{id}', '{project_id}'} & set(route.path.split('/')):
+    """What may be asked of the thing a URL names; a list has no ETag."""
+    replies = REPLIES.get((route.controller, route.action), {})
+    if not {'{id}', '{project_id}'} & set(route.path.split('/')) or (
+            route.method == 'GET' and 304 not in replies):
         return []
     return [{'name': name, 'in': 'header', 'schema': {'type': 'string'}}
             for name in _CONDITIONS.get(route.method, ())]

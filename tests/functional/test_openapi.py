@@ -90,6 +90,21 @@ def test_the_filters_of_a_list_are_its_parameters(application):
     assert 'memory_mb' not in names
 
 
+@pytest.mark.parametrize(('path', 'method', 'taken'), [
+    ('/hosts', 'get', set()), ('/hosts', 'post', set()),
+    ('/hosts/{id}', 'get', {'If-Match', 'If-None-Match'}),
+    ('/hosts/{id}', 'patch', {'If-Match'}),
+    ('/hosts/{id}/tags', 'get', {'If-Match', 'If-None-Match'}),
+    ('/hosts/{id}/revisions', 'get', set()),
+    ('/hosts/{id}/action', 'post', {'If-Match'}),
+    ('/quotas/{project_id}', 'get', {'If-Match', 'If-None-Match'})])
+def test_conditions_stand_where_they_are_looked_at(application, path, method,
+                                                   taken):
+    operation = asked(application, '1.0')['paths'][path][method]
+    assert {one['name'] for one in operation['parameters']
+            if one['in'] == 'header'} == taken
+
+
 def test_replies_are_what_the_document_says(daemon: Daemon,
                                             tmp_path: Path) -> None:
     """Requests made up from the document alone: none ends in a failure of
