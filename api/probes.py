@@ -24,7 +24,7 @@ import webob
 
 from api import addresses, faults, loads, networks, replies, router
 from api.app import generations
-from api.errors import MethodNotAllowed, NoSuchPath
+from api.errors import MethodNotAllowed
 from api.generations import Generations
 from api.networks import Network
 from api.versions import Versions
@@ -58,7 +58,7 @@ class Probe:
 
     def _answer(self, environ: dict[str, Any]) -> webob.Response:
         if environ.get('PATH_INFO', '').strip('/'):
-            raise _nothing(environ)
+            raise router.nothing(environ)
         response = self._answered(environ)
         method = environ['REQUEST_METHOD']
         if method not in _TAKEN:
@@ -73,11 +73,6 @@ def healthcheck(global_conf: Mapping[str, str], **local: str) -> Probe:
     conf = config.from_paste(global_conf)
     return Probe(lambda environ: replies.document(200, {'status': 'ok'}),
                  conf.api.service_type)
-
-
-def _nothing(environ: dict[str, Any]) -> NoSuchPath:
-    """As of any path that is not there."""
-    return router.nothing(environ.get(addresses.PATH, ''))
 
 
 class Requests:
@@ -136,7 +131,7 @@ class Metrics:
 
     def answer(self, environ: dict[str, Any]) -> webob.Response:
         if not self._may_read(environ):
-            raise _nothing(environ)
+            raise router.nothing(environ)
         from prometheus_client import exposition
         return webob.Response(
             body=exposition.generate_latest(self),

@@ -103,7 +103,7 @@ class APIRouter:
             if allow:
                 raise errors.MethodNotAllowed(environ['REQUEST_METHOD'],
                                               allow)
-            raise nothing(path)
+            raise nothing(environ)
         return found
 
     def allowed(self, environ: dict[str, Any],
@@ -133,7 +133,10 @@ class APIRouter:
         return route, action, values
 
 
-def nothing(path: str) -> errors.NoSuchPath:
+def nothing(environ: dict[str, Any]) -> errors.NoSuchPath:
+    """Told by the path as the client sent it, with what it is mounted at."""
+    came = environ.get(addresses.PATH, environ.get('PATH_INFO', ''))
+    path = came.encode('latin-1').decode(errors='backslashreplace')
     return errors.NoSuchPath(path=short(ascii(path)[1:-1]))
 
 
@@ -145,11 +148,11 @@ def _path(environ: dict[str, Any]) -> str:
     """
     came = addresses.path(environ)
     if came is None:
-        raise nothing(environ.get(addresses.PATH, environ['PATH_INFO']))
+        raise nothing(environ)
     try:
         path = came.encode('latin-1').decode()
     except UnicodeDecodeError:
-        raise nothing(came) from None
+        raise nothing(environ) from None
     if '\0' in path:
-        raise nothing(path)
+        raise nothing(environ)
     return path or '/'
