@@ -27,8 +27,9 @@ ONCE = frozenset({
     'test_identity_start.py', 'test_linearizable.py', 'test_log_records.py',
     'test_lost_database.py', 'test_machine.py', 'test_matrix.py',
     'test_not_writable.py', 'test_openapi.py', 'test_own_routes.py',
-    'test_peer_run.py', 'test_policy_reload.py', 'test_policy_tools.py',
-    'test_probes.py', 'test_quota_races.py', 'test_readme.py',
+    'test_peer_run.py', 'test_policy_reload.py', 'test_policy_soon.py',
+    'test_policy_tools.py', 'test_probes.py', 'test_quota_races.py',
+    'test_readme.py',
     'test_redirects.py', 'test_reliability_rows.py',
     'test_replaced_worker.py', 'test_rollout.py', 'test_secrets.py',
     'test_sqlite_writers.py', 'test_unified_limits.py'})

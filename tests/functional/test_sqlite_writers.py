@@ -8,22 +8,17 @@ file, whatever the environment is on.
 
 from __future__ import annotations
 
-import http.client
-import json
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.harness import PATIENCE, Daemon, config_dir, database
+from tests.functional.harness import Daemon, config_dir, database
+from tests.functional.wires import Wire, asked, to_each
 
 WORKERS, WRITERS, WRITES, READS = 2, 8, 20, 20
-
-Wire = http.client.HTTPConnection
 
 
 @pytest.fixture
@@ -39,28 +34,8 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 @pytest.fixture
 def wires(daemon: Daemon) -> Iterator[dict[str, list[Wire]]]:
     """Connections to each worker: one to read on, its share to write on."""
-    with ExitStack() as opened:
-        found: dict[str, list[Wire]] = {}
-        share = WRITERS // WORKERS + 1
-        while len(found) < WORKERS or min(map(len, found.values())) < share:
-            wire = opened.enter_context(closing(Wire(
-                daemon.host, daemon.port, timeout=PATIENCE)))
-            told = asked(wire, 'GET', '/metrics')[1].decode()
-            kept = found.setdefault(
-                re.findall(r'worker="(\d+)"', told)[0], [])
-            if len(kept) < share:
-                kept.append(wire)
-            else:
-                wire.close()
+    with to_each(daemon, WORKERS, WRITERS // WORKERS + 1) as found:
         yield found
-
-
-def asked(wire: Wire, method: str, path: str,
-          body: object = None) -> tuple[int, bytes]:
-    wire.request(method, path, body and json.dumps(body),
-                 {'Content-Type': 'application/json'} if body else {})
-    reply = wire.getresponse()
-    return reply.status, reply.read()
 
 
 def write(wire: Wire, name: str) -> int:
