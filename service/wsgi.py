@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from service import config, logs
+from service import config, logs, waiting
 
 _LOCK = threading.Lock()
 
@@ -23,6 +23,7 @@ def _built() -> WSGIApplication:
     from service import paste
     conf = config.load([], prog='service.wsgi')
     logs.setup(conf)
+    waiting.limit(conf)
     return paste.load(conf)
 
 

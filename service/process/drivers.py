@@ -2,18 +2,16 @@
 """Database drivers that leave the worker to others while they wait.
 
 PyMySQL is Python and is green once its sockets are. psycopg2 waits in C
-unless it is given a way to wait; eventlet's own waits without end, also for a
-server that was stopped and keeps its connections open.
+unless it is given a way to wait; eventlet's own waits without end.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from oslo_config import cfg
 
-from service import config
+from service import waiting
 
 with warnings.catch_warnings():
     # Known, and answered in the operator's guide; see doc/source/operating.
@@ -23,22 +21,13 @@ with warnings.catch_warnings():
 
 def make_green(conf: cfg.ConfigOpts) -> None:
     """Let psycopg2, where it is the driver, wait as everybody else does."""
-    if not (conf.database.connection or '').startswith('postgresql'):
-        return
-    try:
-        from psycopg2 import OperationalError, extensions
-    except ImportError:
-        return
-    patience = config.answer_timeout(conf)
-    events = {extensions.POLL_READ: {'read': True},
-              extensions.POLL_WRITE: {'write': True}}
+    waiting.limit(conf, _in_green_thread)
 
-    def wait(connection: Any) -> None:
-        state = connection.poll()
-        while state != extensions.POLL_OK:
-            hubs.trampoline(
-                connection.fileno(), **events[state], timeout=patience,
-                timeout_exc=OperationalError(
-                    f'no answer within {patience:g} seconds'))
-            state = connection.poll()
-    extensions.set_wait_callback(wait)
+
+def _in_green_thread(file: int, writing: bool, seconds: float) -> bool:
+    try:
+        hubs.trampoline(file, read=not writing, write=writing,
+                        timeout=seconds, timeout_exc=TimeoutError)
+    except TimeoutError:
+        return False
+    return True

@@ -20,11 +20,8 @@ from oslo_db.sqlalchemy import engines, exc_filters
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from service import config
+from service import config, waiting
 from service.storage import lost
-
-#: How long a server may take to accept a connection, in seconds.
-_CONNECT = 5
 
 #: How long connections to a server that only reads are kept, in seconds.
 _PAUSE = 1.0
@@ -187,15 +184,15 @@ def _nothing(wait: float) -> Mapping[str, Any]:
 
 
 def _pymysql(wait: float) -> Mapping[str, Any]:
-    made: dict[str, Any] = {'connect_timeout': _CONNECT}
+    made: dict[str, Any] = {'connect_timeout': waiting.CONNECT}
     if wait:
         made |= {'read_timeout': wait, 'write_timeout': wait}
     return made
 
 
 def _psycopg2(wait: float) -> Mapping[str, Any]:
-    """Its green connections are watched by ``process.drivers``."""
-    return {'connect_timeout': _CONNECT}
+    """Where requests are served, ``waiting`` has the limits."""
+    return {'connect_timeout': waiting.CONNECT}
 
 
 _OPENING: Mapping[str, Callable[[float], Mapping[str, Any]]] = {

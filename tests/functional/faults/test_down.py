@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from tests.functional.faults.own import Own, until
-from tests.functional.harness import Daemon, Reply
+from tests.functional.harness import Daemon, Reply, Server
 
 
-def post(daemon: Daemon, name: str) -> Reply:
+def post(daemon: Server, name: str) -> Reply:
     return daemon.request('POST', '/v1/racks', {'rack': {'name': name}})
 
 

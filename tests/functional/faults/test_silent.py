@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that was stopped in its tracks, or whose machine is gone (D03):
+also a WSGI server's threads do not wait for it without end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.databases import written
+from tests.functional.faults.own import Own
+from tests.functional.faults.test_down import is_unavailable, post
+from tests.functional.harness import Daemon, Gunicorn, Reply, configure
+
+#: What a statement may take, and what else it takes to give a silent server
+#: up, in seconds: five for its answer, five for each of two new connections
+#: to it, and some for a busy machine.
+STATEMENT, MORE = 1, 5 + 2 * 5 + 9
+
+
+@pytest.fixture
+def threaded(configured) -> Iterator[Gunicorn]:
+    directory = configured({
+        'statement_timeout': STATEMENT, 'lock_timeout': 1, 'pool_timeout': 1,
+        'max_pool_size': 2, 'max_overflow': 0})
+    with Gunicorn(directory) as gunicorn:
+        assert post(gunicorn, 'r1').status == 201
+        yield gunicorn
+
+
+def timed(gunicorn: Gunicorn, method: str, number: int) -> tuple[Reply, float]:
+    begun = time.monotonic()
+    reply = (post(gunicorn, f'never {number}') if method == 'POST'
+             else gunicorn.request('GET', '/v1/racks'))
+    return reply, time.monotonic() - begun
+
+
+def test_no_thread_waits_without_end_for_a_server_that_is_silent(
+        server: Own, threaded: Gunicorn):
+    """D03: who needs it is told in time, who needs it not at once; when it
+    speaks again all is well, and what was refused is not there."""
+    with ThreadPoolExecutor(4) as clients:
+        server.pause()
+        asked = [clients.submit(timed, threaded, method, number)
+                 for number, method in enumerate(['GET', 'POST'] * 2)]
+        assert threaded.request('GET', '/v1').status == 200
+        told = [one.result() for one in asked]
+    assert all(is_unavailable(reply) for reply, _ in told)
+    assert max(took for _, took in told) < STATEMENT + MORE
+    server.resume()
+    found = threaded.request('GET', '/v1/racks').json['racks']
+    assert [one['name'] for one in found] == ['r1']
+    assert post(threaded, 'r2').status == 201
+    assert threaded.output.count('Booting worker') == 1
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """An address that answers nobody, as that of a machine without power:
+    its backlog is full."""
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.socket())
+        listener.bind(('127.0.0.1', 0))
+        listener.listen(0)
+        for _ in range(4):
+            client = opened.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        host, port = listener.getsockname()
+        yield f'{host}:{port}'
+
+
+@pytest.mark.parametrize('own', ['postgresql'], indirect=True)
+@pytest.mark.parametrize('kind', [Daemon, Gunicorn])
+def test_the_next_of_several_hosts_is_asked_where_one_is_gone(
+        server: Own, url: sa.URL, configured, deaf, kind):
+    """libpq counts no seconds where another waits for it."""
+    directory = configured()
+    configure(directory, {'database': {'connection': written(
+        url.set(host=None, port=None).update_query_dict(
+            {'host': [deaf, f'{url.host}:{url.port}']}))}})
+    served = kind(directory)
+    served.launch()
+    try:
+        served.wait_for('READY=1')
+        assert served.request('GET', '/v1/racks').status == 200
+    finally:
+        served.stop()
+    assert 'has not answered a new connection within 5' in served.output
