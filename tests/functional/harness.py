@@ -240,9 +240,19 @@ def children(pid: int) -> list[int]:
                   if _parent(stat) == pid)
 
 
+def alive(pid: int) -> bool:
+    """Whether the process is there, and not only waited for."""
+    return _told(Path(f'/proc/{pid}/stat'))[0] not in 'ZX'
+
+
 def _parent(stat: Path) -> int | None:
     """The parent in a process's stat file; None once the process is gone."""
+    return int(_told(stat)[1]) or None
+
+
+def _told(stat: Path) -> list[str]:
+    """A process's state and all after it; it may be gone already."""
     try:
-        return int(stat.read_text().rpartition(')')[2].split()[1])
+        return stat.read_text().rpartition(')')[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        return ['X', '0']

@@ -24,7 +24,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.functional import databases
-from tests.functional.harness import PATIENCE, children, free_port
+from tests.functional.harness import PATIENCE, alive, children, free_port
 
 
 class Own:
@@ -33,8 +33,9 @@ class Own:
     user = ''
     scheme = ''
     home = ''
-    #: How it is told to end: connections are cut, nothing committed is lost.
-    ending = signal.SIGINT
+    #: How it is told to end, the orderly way first: connections are cut, and
+    #: nothing committed is lost.
+    endings = (signal.SIGINT, signal.SIGQUIT)
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -80,11 +81,20 @@ class Own:
     def stopped(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
-    def stop(self) -> None:
+    def stop(self, ending: signal.Signals | None = None) -> None:
         assert self._process
         self.resume()
-        self._process.send_signal(self.ending)
+        self._process.send_signal(ending or self.endings[0])
         self._process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """End all its processes at once, as the kernel does. While one is
+        left PostgreSQL does not start again."""
+        assert self._process
+        processes = children(self._process.pid)
+        self._send(signal.SIGKILL)
+        self._process.wait(PATIENCE)
+        until(lambda: not any(map(alive, processes)))
 
     def restart(self) -> None:
         self.stop()
@@ -162,7 +172,7 @@ class MariaDB(Own):
     user = 'mysql'
     scheme = 'mysql+pymysql://root'
     home = 'mysql'
-    ending = signal.SIGTERM
+    endings = (signal.SIGTERM,)
 
     def make(self) -> None:
         if shutil.which('mariadb-install-db') is None:
@@ -180,7 +190,7 @@ class MariaDB(Own):
                 f'--port={self.port}', '--bind-address=127.0.0.1',
                 f'--socket={self.data / "socket"}',
                 f'--pid-file={self.data / "pid"}',
-                '--innodb-flush-log-at-trx-commit=0',
+                '--innodb-flush-log-at-trx-commit=2',
                 '--innodb-buffer-pool-size=64M']
 
 
