@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.functional.databases import written
+from tests.functional.faults.cutting import Cutting
 from tests.functional.faults.own import KINDS, Own
 from tests.functional.harness import Daemon, config_dir, prepare
 
@@ -37,6 +38,26 @@ def server(own: Own) -> Iterator[Own]:
 def url(server: Own) -> sa.URL:
     """An empty database."""
     return server.database()
+
+
+@pytest.fixture
+def proxy(server: Own) -> Iterator[Cutting]:
+    """Stands before the server, for tests whose ``url`` leads ``through``."""
+    made = Cutting(server.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def behind(server: Own) -> sa.URL:
+    """An empty database, by its server's own address."""
+    return server.database()
+
+
+@pytest.fixture
+def through(behind: sa.URL, proxy: Cutting) -> sa.URL:
+    """The same, as a service knows it that has the proxy before it."""
+    return behind.set(port=proxy.port)
 
 
 Configured = Callable[..., Path]

@@ -65,16 +65,22 @@ class Cutting:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                if self.away:
+                server = None if self.away else self._reached()
+                if server is None:
                     client.close()
                     self.turned_away += 1
                     continue
-                pair = _Pair(client, socket.create_connection(
-                    ('127.0.0.1', self._target)))
+                pair = _Pair(client, server)
                 self._pairs.append(pair)
                 for work in (self._asks, self._answers):
                     threading.Thread(target=work, args=(pair,),
                                      daemon=True).start()
+
+    def _reached(self) -> socket.socket | None:
+        """A connection to the server, if it is there."""
+        with contextlib.suppress(ConnectionError):
+            return socket.create_connection(('127.0.0.1', self._target))
+        return None
 
     def _asks(self, pair: _Pair) -> None:
         with contextlib.suppress(OSError):

@@ -5,13 +5,11 @@ the client is told as if nothing had happened, and the write is stored once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.faults.cutting import Cutting
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable, names, post
 from tests.functional.faults.test_slow import waiting
@@ -21,22 +19,8 @@ NOT_KNOWN = 'it is not known whether the write was stored'
 
 
 @pytest.fixture
-def proxy(server: Own) -> Iterator[Cutting]:
-    made = Cutting(server.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def behind(server: Own) -> sa.URL:
-    """An empty database, by its server's own address."""
-    return server.database()
-
-
-@pytest.fixture
-def url(behind: sa.URL, proxy: Cutting) -> sa.URL:
-    """The same, as the service knows it."""
-    return behind.set(port=proxy.port)
+def url(through: sa.URL) -> sa.URL:
+    return through
 
 
 @pytest.fixture

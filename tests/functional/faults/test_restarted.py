@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database server is restarted again and again while clients read and
+write (C02): in an orderly way, at once, and after all its processes were
+killed. Each time a commit is under way, whose answer is lost with it. The
+service is not restarted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.databases import written
+from tests.functional.directories import config_dir
+from tests.functional.faults.cutting import Cutting
+from tests.functional.faults.own import Own, until
+from tests.functional.faults.test_down import is_unavailable
+from tests.functional.harness import Daemon, Reply
+from tests.functional.linearizable import linearizable
+from tests.functional.test_linearizable import NOTE, RECORDS, Client
+
+WORKERS, WRITERS, CLIENTS = 2, 4, 3
+#: How many writes are acknowledged between a start and the next end.
+BETWEEN = 40
+
+
+class Writer:
+    """Makes notes, each with a text of its own."""
+
+    def __init__(self, daemon: Daemon, number: int) -> None:
+        self._daemon = daemon
+        self._name = f'w{number}'
+        self.replies: dict[str, Reply] = {}
+
+    def run(self, over: threading.Event) -> None:
+        for turn in itertools.count():
+            if over.is_set():
+                return
+            text = f'{self._name} {turn}'
+            self.replies[text] = self._daemon.request(
+                'POST', '/v1/notes', {'note': {'text': text}})
+
+    def count(self, status: int) -> int:
+        return sum(one.status == status
+                   for one in list(self.replies.values()))
+
+
+@pytest.fixture
+def url(through: sa.URL) -> sa.URL:
+    return through
+
+
+@pytest.fixture
+def daemon(tmp_path, url: sa.URL) -> Iterator[Daemon]:
+    with Daemon(config_dir(tmp_path, NOTE, {
+            'api': {'workers': WORKERS},
+            'database': {'connection': written(url)}})) as running:
+        until(lambda: running.output.count('Serving the resource types')
+              == WORKERS)
+        yield running
+
+
+@contextlib.contextmanager
+def working(*parts: Writer | Client) -> Iterator[None]:
+    """Each is at work meanwhile; what one of them fails with is raised."""
+    over = threading.Event()
+    with ThreadPoolExecutor(len(parts)) as threads:
+        work = [threads.submit(one.run, over) for one in parts]
+        try:
+            yield
+        finally:
+            over.set()
+        for one in work:
+            one.result()
+
+
+def ended(server: Own) -> list[Callable[[], None]]:
+    """Every way in which the server ends, and an orderly one once more."""
+    def by(number: signal.Signals) -> Callable[[], None]:
+        return lambda: server.stop(number)
+    return [*map(by, server.endings), server.kill, server.stop]
+
+
+def stored(server: Own, url: sa.URL) -> list[tuple[str, int]]:
+    """The texts that the writers made, and how often each was written."""
+    with server.asked(url) as connection:
+        return [(text, count) for text, count in connection.execute(sa.text(
+            'SELECT text, (SELECT count(*) FROM pileus_revisions '
+            "WHERE record_id = id) FROM r_notes WHERE text LIKE 'w%'"))]
+
+
+def test_nothing_is_lost_or_done_twice_while_its_server_is_restarted(
+        server: Own, behind: sa.URL, proxy: Cutting, daemon: Daemon):
+    """C02: what is acknowledged is there, once; what is refused is not; and
+    what all were told of records that they share has an order. No client is
+    told anything else, and no worker of ours ends."""
+    before = daemon.workers()
+    writers = [Writer(daemon, number) for number in range(WRITERS)]
+    clients = [Client(daemon, number) for number in range(CLIENTS)]
+
+    def count(status: int) -> int:
+        return sum(one.count(status) for one in writers)
+
+    with working(*writers, *clients):
+        for number, end in enumerate(ended(server)):
+            made, refused = count(201), count(503)
+            until(lambda: count(201) >= made + BETWEEN)  # noqa: B023
+            proxy.cut('unanswered', away=True)
+            until(lambda: proxy.cuts > number)  # noqa: B023
+            end()
+            until(lambda: count(503) > refused)  # noqa: B023
+            server.start()
+            proxy.away = False
+        made = count(201)
+        until(lambda: count(201) >= made + BETWEEN)
+    replies = {text: one for writer in writers
+               for text, one in writer.replies.items()}
+    acknowledged = [text for text, one in replies.items()
+                    if one.status == 201]
+    assert all(is_unavailable(one) for one in replies.values()
+               if one.status != 201)
+    assert sorted(stored(server, behind)) == sorted(
+        (text, 1) for text in acknowledged)
+    met: Counter[str] = Counter()
+    for record in range(RECORDS):
+        history = [told for one in clients for told in one.told[record]]
+        met += Counter(one.told for one in history)
+        assert linearizable(history), sorted(history)
+    assert met['written'] and met['read'] and not met['lost'], met
+    assert daemon.workers() == before
+    assert 'it is not known whether' not in daemon.output
