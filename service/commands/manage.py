@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     What went wrong is told on stderr, a line each; stdout is for the answer
     alone, so that it can be piped.
     """
+    # oslo.db has a traceback for what is told in a line here.
+    logging.getLogger('oslo_db').setLevel(logging.ERROR)
     commands = (*COMMANDS, *tree.named())
     arguments = tree.parser(PROG, __doc__, commands).parse_args(argv)
     with _interrupted_by(signal.SIGINT, signal.SIGTERM):

@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection, Engine
 from service import failpoints
 from service.domain.types import Catalogue
 from service.errors import StartError
-from service.storage import applied, ddl, evolve, lost, turns
+from service.storage import applied, ddl, evolve, exclusion, lost, turns
 from service.storage.applied import Applied
 from service.storage.columns import MYSQL
 from service.storage.engine import FAILURES, unusable, writer
@@ -139,6 +139,8 @@ class _Apply:
         self._unfinished = self._in_one(applied.unfinished)
         found = self._plan(before)
         self._refuse(found)
+        for told in self._in_one(self._remarks):
+            self._progress(told)
         same = before and before.digest == self._wanted.digest
         if before and same and not (found.steps or self._unfinished):
             return Done((), before.generation)
@@ -201,6 +203,9 @@ class _Apply:
         return self._in_one(lambda one: evolve.plan(
             one, before and before.catalogue, self._wanted, self._progress,
             self._unfinished))
+
+    def _remarks(self, connection: Connection) -> list[str]:
+        return list(exclusion.remarks(connection, self._wanted))
 
     def _refuse(self, plan: Plan) -> None:
         reasons = plan.refused + (() if self._keep_broken else plan.broken)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from service.domain.types import Catalogue
-from service.storage import applied, migrations, steps
+from service.storage import applied, exclusion, migrations, steps
 from service.storage.engine import FAILURES, unusable
 from service.storage.fill import Progress
 from service.storage.steps import Kind, Phase, Step
@@ -94,6 +94,8 @@ def planned(engine: Engine, wanted: Catalogue,
             first = tuple(_first(connection))
             before, unfinished = _applied(connection)
             found = plan(connection, before, wanted, progress, unfinished)
+            for told in exclusion.remarks(connection, wanted):
+                progress(told)
             return Plan((*first, *found.steps))
     except FAILURES as exc:
         raise unusable(engine, exc) from exc

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 
 from service.domain import values
 from service.domain.store import Record
-from service.domain.types import Exclusive, ResourceType
+from service.domain.types import Catalogue, Exclusive, ResourceType
 from service.storage.tables import NAME_LENGTH, owner
 
 #: What PostgreSQL's constraints need. It is ``trusted``: whoever may create
@@ -45,6 +45,21 @@ def possible(connection: Connection) -> bool:
     """Whether this database can have such constraints, or be made to."""
     return (connection.dialect.name == 'postgresql'
             and bool(connection.scalar(_POSSIBLE)))
+
+
+def remarks(connection: Connection, catalogue: Catalogue) -> Iterator[str]:
+    """What is missing for the constraints of these types, and what would do.
+    """
+    wanting = [f'{one.name}.exclusive' for one in catalogue.live
+               if one.exclusive]
+    if (wanting and connection.dialect.name == 'postgresql'
+            and not possible(connection)):
+        yield (f'{", ".join(wanting)}: periods are kept apart by rows to '
+               'lock, which bind nobody who writes past this service: '
+               'PostgreSQL has no extension btree_gist here, and the account '
+               'may not create it; for a constraint let a superuser run '
+               f'"{EXTENSION}" in this database, then run pileus-manage '
+               'schema apply')
 
 
 def standing(connection: Connection, table: str) -> frozenset[str]:

@@ -14,7 +14,14 @@ from sqlalchemy.engine import Connection, Engine
 
 from service.domain.types import Catalogue
 from service.errors import StartError
-from service.storage import applied, evolve, migrations, steps, tables
+from service.storage import (
+    applied,
+    evolve,
+    exclusion,
+    migrations,
+    steps,
+    tables,
+)
 from service.storage.applied import Applied
 from service.storage.engine import Transactions
 from service.storage.evolve import Plan
@@ -142,6 +149,8 @@ def _agreed(connection: Connection, proposed: Catalogue) -> Applied:
         plan = _plan(connection, proposed)
         if found is None or plan.steps:
             raise _unapplied(plan)
+    for told in exclusion.remarks(connection, found.catalogue):
+        LOG.warning('%s', told)
     return found
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from service.errors import StartError
 from service.storage import core, turns
-from service.storage.engine import Transactions
+from service.storage.engine import FAILURES, Transactions, unusable
 
 #: Every version there was, in order; each has its script in ``versions``.
 VERSIONS = ('0001', '0002')
@@ -62,9 +62,13 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
 
     A second one waits and finds nothing to do. Killed on the way it can be
     run again: where DDL is transactional nothing was done, elsewhere each
-    step looks first whether it was.
+    step looks first whether it was. StartError where the database will not.
     """
-    return Transactions(engine, _PATIENCE).write(_upgrade)
+    try:
+        return Transactions(engine, _PATIENCE).write(_upgrade)
+    except FAILURES as exc:
+        said = getattr(exc, 'inner_exception', None) or exc
+        raise unusable(engine, said) from exc
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
