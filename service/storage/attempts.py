@@ -35,8 +35,10 @@ class Attempts(Generic[T]):
     """The attempts at one write, for ``patience`` seconds.
 
     They begin anew, once, where a commit was not answered: what was slow
-    until then shall not keep us from asking. ``turn`` is held while the work
-    runs. Without ``kept`` nobody can be asked, and the write fails.
+    until then shall not keep us from asking. Without ``kept`` nobody can be
+    asked, and the write fails. ``turn`` is held all the time: on SQLite each
+    attempt stops the thread for a moment while another process writes, and
+    thirty that made theirs in turn would stop it for good.
     """
 
     def __init__(self, work: Work[T], kept: Kept[T] | None,
@@ -52,10 +54,11 @@ class Attempts(Generic[T]):
 
     def made(self, writer: Engine) -> T:
         """The answer of the work, once it is stored."""
-        return db_api.wrap_db_retry(
-            max_retries=1000, retry_interval=0.005, inc_retry_interval=True,
-            max_retry_interval=0.4, jitter=True,
-            exception_checker=self._again)(self._attempt)(writer)
+        with self._turn:
+            return db_api.wrap_db_retry(
+                max_retries=1000, retry_interval=0.005,
+                inc_retry_interval=True, max_retry_interval=0.4, jitter=True,
+                exception_checker=self._again)(self._attempt)(writer)
 
     def _attempt(self, writer: Engine) -> T:
         if self._open:
@@ -70,7 +73,7 @@ class Attempts(Generic[T]):
     def _run(self, writer: Engine) -> T:
         answers: list[T] = []
         try:
-            with self._turn, writer.begin() as connection:
+            with writer.begin() as connection:
                 done = self._work(connection)
                 failpoints.reach('before_commit')
                 answers.append(done)
