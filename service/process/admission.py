@@ -9,8 +9,9 @@ A worker has one thread, and most of what a request takes is that thread's
 time: where all that had arrived were begun at once, the last to come would
 wait for all of them. So only so much is begun at a time (``SLICE``), then the
 network is looked at again, and whoever came meanwhile takes part in the
-rotation (``turns``); and a flow that is not alone has a share of what is in
-flight (``shares``).
+rotation (``turns``). A flow that is not alone begins one at a time, when no
+other one could go on whose last step is longer ago (``precedence``), and has a
+share of what is in flight (``shares``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, NoReturn
 from eventlet import hubs
 from greenlet import getcurrent, greenlet
 
+from service.process import hub
 from service.process.counters import Counters
 from service.process.limits import Limits
 from service.process.refusals import Refused
@@ -72,9 +74,8 @@ class Admission:
         self._shares = Shares(clock, limits.max_in_flight)
         self._excess: deque[Turn] = deque()
         self._hub: Any = hubs.get_hub()
-        # A hub of another kind cannot say; shares are as good as none then.
-        self._news: Callable[[float], Any] = getattr(
-            self._hub, 'do_poll', lambda seconds: ())
+        self._precedence = hub.precedence(self._hub)
+        self._precedence.alone = lambda: self._shares.alone
         self._armed = False
         self._looking = False
         self._until = 0.0
@@ -88,15 +89,25 @@ class Admission:
             self._begin(flow)
             return
         self._shares.came(flow)
-        if not self._line and self._free and self._shares.may(flow):
-            if not self._armed:
-                self._arm()
-                self._until = self._clock() + SLICE
-            if self._clock() < self._until:
-                self._begin(flow)
-                return
+        if self._free and self._shares.may(flow) and self._at_once(flow):
+            self._begin(flow)
+            return
         self._make_room(flow)
         self._wait(flow)
+
+    def _at_once(self, flow: str) -> bool:
+        """Whether a request goes on in the step in which it was read.
+
+        Past the line it does where its flow has none in flight and each flow
+        that waits is left a slot: that the hub chose its step was its turn.
+        """
+        if self._line:
+            return not self._shares.running(flow) and (
+                self._free > self._line.flows)
+        if not self._armed:
+            self._arm()
+            self._until = self._clock() + SLICE
+        return self._clock() < self._until
 
     def leave(self, flow: str = STRANGERS) -> None:
         """Give the slot back that was taken for the flow.
@@ -112,6 +123,7 @@ class Admission:
     def _begin(self, flow: str) -> None:
         self._counters.in_flight += 1
         self._shares.begin(flow)
+        self._precedence.took(flow)
 
     def sweep(self, now: float) -> None:
         """Send away who has waited too long. Runs on the hub."""
@@ -182,14 +194,24 @@ class Admission:
         the network since the last time."""
         self._armed = False
         self._until = self._clock() + SLICE
+        alone = self._shares.alone
         try:
-            while self._free and self._let_in(self._shares.may):
-                if self._clock() >= self._until:
+            while self._free and (alone or not self._gives_way()) and (
+                    self._let_in(self._shares.may)):
+                if not alone or self._clock() >= self._until:
                     self._arm()
                     break
         finally:
             self._watch()
         self._trim()
+
+    def _gives_way(self) -> bool:
+        """Whether others go on before the next one begins; it is seen to."""
+        flow = self._line.due(self._shares.may) if self._line else None
+        if flow is None or not self._precedence.presses(flow):
+            return False
+        self._arm()
+        return True
 
     def _let_in(self, may: Callable[[str], bool]) -> bool:
         """Begin the next request of those that may; whether there is one."""
@@ -211,7 +233,7 @@ class Admission:
     def _look(self) -> None:
         """Runs on the hub: is there anything that it could go on with?"""
         self._looking = False
-        rests = not (self._armed or self._news(0))
+        rests = not self._armed and self._precedence.quiet()
         self._shares.rested(rests)
         if rests:
             self._arm()

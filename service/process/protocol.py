@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import eventlet
+from greenlet import getcurrent
 from oslo_log import log
 
 from service import flows, loglines
@@ -95,14 +96,21 @@ class Connection:
         shared = self._shared
         shared.counters.parsed += 1
         self._credential = shared.known.credential(head.fields)
-        self._flow = shared.known.flow(self._credential)
-        shared.admission.enter(head.path, self._flow)
+        self._enter(head)
         self._admitted = True
         try:
             reply = self._answer(head, body)
         finally:
             self._leave()
         return self._settle(reply, body)
+
+    def _enter(self, head: Head) -> None:
+        """Wait for a slot. What this thread does from here on, and what it
+        waits for, are of the flow."""
+        thread: Any = getcurrent()
+        self._flow = self._shared.known.flow(self._credential)
+        self.wire.flow = thread.flow = self._flow
+        self._shared.admission.enter(head.path, self._flow)
 
     def _leave(self) -> None:
         """Give the slot back, once.

@@ -3,9 +3,10 @@
 
 A request that waits for a database leaves the worker's thread to the others
 that are being carried out. With all slots in the hands of one flow, another's
-request meets all of them each time it comes back from the database. So where
-flows come side by side each has a share, which is one for sure, and more where
-the thread would rest otherwise: as much as keeps it busy, and not more.
+request would find the database at work for that one, and no connection to it
+free. So where flows come side by side each has a share, which is a few for
+sure, and more where the thread would rest otherwise: as much as keeps it busy,
+and not more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from collections.abc import Callable
 
 #: For how many seconds after another flow came a flow is not alone.
 COMPANY = 1.0
+
+#: The least share, where there are as many slots.
+FEWEST = 8
 
 
 class Shares:
@@ -27,7 +31,8 @@ class Shares:
     def __init__(self, clock: Callable[[], float], most: int) -> None:
         self._clock = clock
         self._most = most
-        self.share = 1
+        self._fewest = min(FEWEST, most)
+        self.share = self._fewest
         self._rests: bool | None = None
         self._running: dict[str, int] = {}
         self._latest: str | None = None
@@ -54,7 +59,11 @@ class Shares:
 
     def may(self, flow: str) -> bool:
         """Whether a request of the flow may begin, whatever else there is."""
-        return self._running.get(flow, 0) < self.share or self.alone
+        return self.running(flow) < self.share or self.alone
+
+    def running(self, flow: str) -> int:
+        """How many requests of the flow are being carried out."""
+        return self._running.get(flow, 0)
 
     def rested(self, rests: bool) -> None:
         """Twice in a row the thread was seen to rest, as where all wait for a
@@ -69,10 +78,11 @@ class Shares:
         elif rests:
             self.share = min(2 * self.share, self._most)
         else:
-            self.share = max(1, self.share - max(1, self.share // 8))
+            self.share = max(self._fewest,
+                             self.share - max(1, self.share // 8))
 
     def begin(self, flow: str) -> None:
-        self._running[flow] = self._running.get(flow, 0) + 1
+        self._running[flow] = self.running(flow) + 1
 
     def end(self, flow: str) -> None:
         left = self._running[flow] - 1

@@ -56,6 +56,11 @@ class Line(Generic[D]):
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def flows(self) -> int:
+        """How many have somebody in line."""
+        return len(self._flows)
+
     def join(self, one: D) -> None:
         flow = one.flow
         waiting = self._flows.get(flow)
@@ -69,10 +74,7 @@ class Line(Generic[D]):
              ) -> D | None:
         """The first of the flow whose turn it is, of those that ``may``;
         None where none of them may."""
-        if not self._round:
-            self._round, self._next = self._next, OrderedDict()
-            self._served.clear()
-        flow = self._first(may)
+        flow = self.due(may)
         if flow is None:
             return None
         self._round.pop(flow, None)
@@ -87,8 +89,11 @@ class Line(Generic[D]):
             del self._flows[flow]
         return one
 
-    def _first(self, may: Callable[[str], bool]) -> str | None:
+    def due(self, may: Callable[[str], bool]) -> str | None:
         """The flow whose turn it is; one that may not keeps its own."""
+        if not self._round:
+            self._round, self._next = self._next, OrderedDict()
+            self._served.clear()
         return next(filter(may, chain(self._round, self._next)), None)
 
     def gives_way(self, flow: str) -> D | None:

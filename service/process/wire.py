@@ -18,6 +18,8 @@ import eventlet.patcher
 from eventlet import hubs
 from greenlet import getcurrent, greenlet
 
+from service.process.turns import STRANGERS
+
 #: The module as it was before any monkey patching: sockets that never wait.
 native: Any = eventlet.patcher.original('socket')
 
@@ -43,7 +45,7 @@ class Wire:
     """
 
     __slots__ = ('_sock', '_fd', '_hub', '_watch', '_waiter', '_writing',
-                 'deadline', 'closed')
+                 'deadline', 'closed', 'flow')
 
     #: What ``wsgi.url_scheme`` says of it.
     scheme = 'http'
@@ -57,6 +59,8 @@ class Wire:
         self._writing = False
         self.deadline = NEVER
         self.closed = False
+        #: Of whom the last request was, as ``precedence`` wants to know.
+        self.flow = STRANGERS
 
     def handshake(self, deadline: float) -> None:
         """Do what comes before the first byte of HTTP: nothing, in clear."""

@@ -20,7 +20,7 @@ from oslo_log import log
 
 from service import logs
 from service.errors import StartError
-from service.process import drivers, line, tls
+from service.process import drivers, hub, line, tls
 from service.process.balance import Place
 from service.process.sockets import Listener
 
@@ -40,6 +40,7 @@ def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
 
     ``kept`` is where workers of this configuration leave what is in force.
     """
+    hub.install()
     eventlet.monkey_patch(psycopg=False)
     drivers.make_green(conf)
     # Imported with the log, before the patching: its thread local would hold

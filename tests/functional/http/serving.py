@@ -19,6 +19,7 @@ from eventlet import hubs
 from oslo_config import cfg
 
 from service import options
+from service.process import hub
 from service.process.limits import Limits
 from service.process.server import Server
 
@@ -112,6 +113,7 @@ class Running:
         os.close(self._wake_write)
 
     def _run(self) -> None:
+        hub.install()
         self.server = Server(self.app, self.limits)
         self.server.listen(self._listener, self._ssl_context)
         self._ready.set()

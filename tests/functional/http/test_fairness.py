@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import eventlet
+from eventlet import hubs
 
 from service import flows
 from tests.functional.http import wire
@@ -65,3 +66,49 @@ def test_a_project_does_not_wait_for_anothers_flood() -> None:
         app.gate = True
         assert [status(one) for one in flood + other] == [200] * 9
         assert app.served[:4] == ['a', 'a', 'b', 'a']
+
+
+class Stepping:
+    """Each request waits for something again and again, which has come as
+    soon as anybody looks: as a database does that answers at once."""
+
+    def __init__(self, steps: dict[str, int]) -> None:
+        self._steps = steps
+        self.went: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start: Any
+                 ) -> Iterable[bytes]:
+        project = environ['HTTP_X_PROJECT_ID']
+        flows.note(environ, project)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            for _ in range(self._steps[project]):
+                theirs.send(b'x')
+                hubs.trampoline(ours.fileno(), read=True)
+                ours.recv(1)
+                self.went.append(project)
+        start('200 OK', [('Content-Length', '2')])
+        return [b'ok']
+
+
+def test_nor_for_the_steps_of_all_that_a_flood_has_in_flight() -> None:
+    """R12: whenever it could go on, one of them is between at the most."""
+    app = Stepping({'a': 2, 'b': 2})
+    with serving(app) as running, contextlib.ExitStack() as stack:
+        def asked(project: str) -> socket.socket:
+            sock = stack.enter_context(wire.connect(running))
+            ask(sock, project)
+            return sock
+        for project in ('a', 'b'):
+            assert status(asked(project)) == 200
+        app.went.clear()
+        app._steps.update(a=300, b=20)
+        flood = [asked('a') for _ in range(6)]
+        wire.until(lambda: len(app.went) > 50)
+        assert status(asked('b')) == 200
+        assert [status(one) for one in flood] == [200] * 6
+    first = app.went.index('b')
+    last = len(app.went) - app.went[::-1].index('b')
+    between = ''.join(app.went[first:last]).split('b')
+    assert len(between) == 21 and len(app.went) > last
+    assert max(map(len, between)) == 1

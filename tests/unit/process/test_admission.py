@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import eventlet
 import pytest
+from greenlet import getcurrent
 
 from service.process.admission import Admission
 from service.process.counters import Counters, LagProbe
 from service.process.refusals import Refused
-from service.process.shares import COMPANY
+from service.process.shares import COMPANY, FEWEST
 from tests.unit.process.scripted import limits
 
 
@@ -44,6 +45,14 @@ class Door:
             self.entered.append(name)
             self.now += 1
         return eventlet.spawn(work)
+
+    def asked(self, name: str) -> bool:
+        """Whether one more that asks is let in at once."""
+        before = len(self.entered)
+        thread = self.ask(name)
+        found = len(self.entered) > before
+        thread.kill()
+        return found
 
     def leave(self) -> None:
         """Whoever is in for the longest leaves."""
@@ -145,13 +154,32 @@ def test_a_flow_alone_has_every_slot() -> None:
 def test_where_another_comes_its_share_is_what_a_flow_has() -> None:
     """R12: and whoever has less than that is let in at once."""
     door = Door()
-    alone(door, 'a1')
+    first = [f'a{number}' for number in range(FEWEST)]
+    alone(door, *first)
     door.ask('b1')
-    busy(door, lambda: door.ask('a2'))
-    assert door.entered == ['a1', 'b1']
+    busy(door, lambda: door.ask('a9'))
+    assert door.entered == [*first, 'b1']
     door.leave()
     eventlet.sleep(0)
-    assert door.entered == ['a1', 'b1', 'a2']
+    assert door.entered == [*first, 'b1', 'a9']
+
+
+def test_one_with_nothing_in_flight_goes_past_a_flood_that_has_its_share(
+        ) -> None:
+    """R12: in the step in which it was read, while slots are left."""
+    door = Door(max_in_flight=FEWEST + 3)
+    alone(door, *(f'a{number}' for number in range(FEWEST)))
+    door.ask('b1')
+
+    def flood() -> None:
+        for number in (7, 8, 9):
+            door.ask(f'a{number}')
+        others: list[int] = []
+        eventlet.hubs.get_hub().schedule_call_global(0, others.append, 1)
+        door.admission.enter('/', 'c')
+        assert (others, door.counters.queued) == ([], 3)
+        assert not door.asked('d'), 'the last slot is for who was there first'
+    busy(door, flood)
 
 
 def busy(door: Door, work: Callable[[], object]) -> None:
@@ -162,11 +190,13 @@ def busy(door: Door, work: Callable[[], object]) -> None:
         hub = eventlet.hubs.get_hub()
         watch = hub.add(hub.READ, ours.fileno(), lambda fd: None,
                         lambda exc: None, lambda: None)
-        work()
-        end = time.monotonic() + 0.02
-        while time.monotonic() < end:
-            eventlet.sleep(0)
-        hub.remove(watch)
+        try:
+            work()
+            end = time.monotonic() + 0.02
+            while time.monotonic() < end:
+                eventlet.sleep(0)
+        finally:
+            hub.remove(watch)
 
 
 def test_while_the_thread_would_rest_a_flow_has_more() -> None:
@@ -196,19 +226,40 @@ def test_company_is_over_when_nobody_else_came_for_a_while() -> None:
 
 def test_of_a_flow_that_has_its_share_no_more_wait_than_may() -> None:
     """R12: its excess is refused, though slots are free for the others."""
-    door = Door(max_in_flight=6, max_queued=1)
-    alone(door, 'a1')
+    door = Door(max_in_flight=FEWEST + 5, max_queued=1)
+    first = [f'a{number}' for number in range(FEWEST)]
+    alone(door, *first)
     door.ask('b1')
 
     def flood() -> None:
-        for number in range(2, 7):
-            door.ask(f'a{number}')
+        for number in range(5):
+            door.ask(f'a1{number}')
         with pytest.raises(Refused):
             door.admission.enter('/', 'a')
         for name in ('c1', 'd1', 'e1'):
             door.ask(name)
     busy(door, flood)
-    assert door.entered == ['a1', 'b1', 'c1', 'd1', 'e1']
+    assert door.entered == [*first, 'b1', 'c1', 'd1', 'e1']
+
+
+def test_what_begins_next_gives_way_to_who_goes_on() -> None:
+    """R12: where that one's last step is longer ago."""
+    door = Door()
+    alone(door, *(f'a{number}' for number in range(FEWEST)))
+    door.ask('b1')
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        def wait() -> None:
+            getcurrent().flow = 'b'
+            eventlet.hubs.trampoline(ours.fileno(), read=True)
+            door.entered.append('b went on')
+        eventlet.spawn(wait)
+        busy(door, lambda: door.ask('a9'))
+        theirs.send(b'x')
+        door.admission.leave('a')
+        for _ in range(9):
+            eventlet.sleep(0)
+    assert door.entered[-2:] == ['b went on', 'a9']
 
 
 def test_beside_others_a_floods_excess_is_refused_bit_by_bit() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.process.shares import COMPANY, Shares
+from service.process.shares import COMPANY, FEWEST, Shares
 
 
 class Together:
@@ -31,7 +31,7 @@ def test_one_that_is_alone_has_no_share() -> None:
 
 def test_each_has_its_own_count() -> None:
     both = Together()
-    both.running('a', 1)
+    both.running('a', FEWEST)
     assert not both.shares.may('a')
     assert both.shares.may('b')
     both.shares.end('a')
@@ -58,9 +58,9 @@ def looked(shares: Shares, *seen: bool) -> list[int]:
 
 
 def test_a_share_grows_to_all_slots_while_the_thread_rests() -> None:
-    both = Together(most=10)
-    both.running('a', 9)
-    assert looked(both.shares, *[True] * 10)[1::2] == [2, 4, 8, 10, 10]
+    both = Together(most=30)
+    both.running('a', 29)
+    assert looked(both.shares, *[True] * 10)[1::2] == [16, 30, 30, 30, 30]
     assert both.shares.may('a')
 
 
@@ -68,10 +68,16 @@ def test_it_shrinks_by_less_than_it_grows_and_never_to_nothing() -> None:
     both = Together()
     looked(both.shares, *[True] * 10)
     seen = looked(both.shares, *[False] * 80)
-    assert seen[:8] == [32, 28, 28, 25, 25, 22, 22, 20]
-    assert seen[-1] == 1
+    assert seen[:8] == [64, 56, 56, 49, 49, 43, 43, 38]
+    assert seen[-1] == FEWEST
 
 
 def test_one_look_is_no_proof() -> None:
     both = Together()
-    assert looked(both.shares, *[True, False] * 5) == [1] * 10
+    assert looked(both.shares, *[True, False] * 5) == [FEWEST] * 10
+
+
+def test_where_there_are_fewer_slots_all_of_them_are_a_share() -> None:
+    both = Together(most=2)
+    assert (both.shares.share, *looked(both.shares, False, False)) == (
+        2, 2, 2)
