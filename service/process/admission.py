@@ -96,18 +96,14 @@ class Admission:
         self._wait(flow)
 
     def _at_once(self, flow: str) -> bool:
-        """Whether a request goes on in the step in which it was read.
-
-        Past the line it does where its flow has none in flight and each flow
-        that waits is left a slot: that the hub chose its step was its turn.
-        """
+        """Whether a request goes on in the step in which it was read."""
         if self._line:
-            return not self._shares.running(flow) and (
-                self._free > self._line.flows)
+            return False
         if not self._armed:
             self._arm()
             self._until = self._clock() + SLICE
-        return self._clock() < self._until
+        return self._clock() < self._until and (
+            not self._shares.running(flow) or self._shares.alone)
 
     def leave(self, flow: str = STRANGERS) -> None:
         """Give the slot back that was taken for the flow.

@@ -4,8 +4,8 @@
 eventlet lets all those go on that the network has news for, in no order, and
 then looks again: who comes now and then would meet a step of each request
 that a flood has in flight, each time that it waited for something. Here one
-goes on at a time where flows come side by side, and then the network is
-looked at again: a step waits for the one that is under way, and for one of
+of those goes on at a time where flows come side by side, and then the network
+is looked at again: a step waits for the one that is under way, and for one of
 each other flow.
 """
 

@@ -3,11 +3,14 @@
 
 A worker's thread goes from one green thread to the next as each begins to
 wait, and nobody can take it from one that does not. Of flows that come side
-by side the one goes on whose last step is the longest ago. A flood that has
-many requests in flight is then as far from the thread as one that has one.
+by side the one goes on whose last step is the longest ago, and of its
+requests one after the other. A flood that has many requests in flight is then
+as far from the thread as who has one.
 
-A step is of a flow that its green thread, or the wire it reads, has as its
-``flow``. What has none, as what the worker does for itself, waits for nobody.
+A step is of a flow that its green thread, or the wire it reads or writes, has
+as its ``flow``: those that carry a request out. What has none waits for
+nobody: a worker's own work, and clients whose request is yet to be read, of
+whom there may be thousands and nobody knows whose they are.
 """
 
 from __future__ import annotations
@@ -34,8 +37,9 @@ class Precedence:
         #: Whether there is one flow only; there is nothing to choose then.
         self.alone: Callable[[], bool] = lambda: True
         self._steps = 0
-        #: That of the latest last.
-        self._last: dict[str, int] = {}
+        #: When each flow had its last step, and by which descriptor; that of
+        #: the latest last.
+        self._last: dict[str, tuple[int, int]] = {}
 
     def chosen(self, seconds: float) -> News:
         """What is new: of all flows together one thing. The rest is new
@@ -48,16 +52,24 @@ class Precedence:
                     key=self._since, default=None)
         if first is None:
             return found
-        self.took(first)
-        chosen = flows.index(first)
-        return [one for number, one in enumerate(found)
-                if flows[number] is None or number == chosen]
+        chosen = self._around(first, [
+            one[0] for one, flow in zip(found, flows, strict=True)
+            if flow == first])
+        self.took(first, chosen)
+        return [one for one, flow in zip(found, flows, strict=True)
+                if flow is None or one[0] == chosen]
 
-    def took(self, flow: str) -> None:
-        """A step of the flow begins."""
+    def _around(self, flow: str, files: list[int]) -> int:
+        """The next of a flow's descriptors. SECURITY: they take turns, or one
+        that always has something new would be the only one."""
+        last = self._last[flow][1] if flow in self._last else -1
+        return min(files, key=lambda file: (file <= last, file))
+
+    def took(self, flow: str, file: int | None = None) -> None:
+        """A step of the flow begins, of what waited for ``file``."""
         self._steps += 1
-        self._last.pop(flow, None)
-        self._last[flow] = self._steps
+        last = self._last.pop(flow, (0, -1))[1]
+        self._last[flow] = self._steps, last if file is None else file
         if len(self._last) > MAX_FLOWS:
             del self._last[next(iter(self._last))]
 
@@ -72,7 +84,7 @@ class Precedence:
         return not self._poll(0)
 
     def _since(self, flow: str) -> int:
-        return self._last.get(flow, 0)
+        return self._last[flow][0] if flow in self._last else 0
 
     def _flows(self, found: News) -> Iterator[str | None]:
         """Whose each of these is: a listener calls a method of the green

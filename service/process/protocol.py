@@ -97,7 +97,6 @@ class Connection:
         shared.counters.parsed += 1
         self._credential = shared.known.credential(head.fields)
         self._enter(head)
-        self._admitted = True
         try:
             reply = self._answer(head, body)
         finally:
@@ -105,12 +104,16 @@ class Connection:
         return self._settle(reply, body)
 
     def _enter(self, head: Head) -> None:
-        """Wait for a slot. What this thread does from here on, and what it
-        waits for, are of the flow."""
-        thread: Any = getcurrent()
+        """Wait for a slot. What this thread waits for while it has one, it
+        waits for in the flow's name."""
         self._flow = self._shared.known.flow(self._credential)
-        self.wire.flow = thread.flow = self._flow
         self._shared.admission.enter(head.path, self._flow)
+        self._admitted = True
+        self._wait_as(self._flow)
+
+    def _wait_as(self, flow: str | None) -> None:
+        thread: Any = getcurrent()
+        self.wire.flow = thread.flow = flow
 
     def _leave(self) -> None:
         """Give the slot back, once.
@@ -121,6 +124,7 @@ class Connection:
         """
         if self._admitted:
             self._admitted = False
+            self._wait_as(None)
             self._shared.admission.leave(self._flow)
 
     def _note(self, project_id: str) -> None:

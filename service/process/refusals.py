@@ -56,8 +56,8 @@ REASONS = {
 class Refused(Exception):
     """The server answers this request itself; ``detail`` is for the client.
 
-    ``head_read`` says that this is a request of HTTP/1, so the client is owed
-    the version headers.
+    ``head_read`` says that this may well be a request of HTTP/1, so that the
+    client is owed the version headers.
     """
 
     def __init__(self, reason: str, detail: str,

@@ -4,9 +4,9 @@
 A request that waits for a database leaves the worker's thread to the others
 that are being carried out. With all slots in the hands of one flow, another's
 request would find the database at work for that one, and no connection to it
-free. So where flows come side by side each has a share, which is a few for
-sure, and more where the thread would rest otherwise: as much as keeps it busy,
-and not more.
+free. So where flows come side by side each has a share, which is a few at
+least, and more where the thread would rest otherwise: as much as keeps it
+busy, and not more.
 """
 
 from __future__ import annotations

@@ -56,11 +56,6 @@ class Line(Generic[D]):
     def __len__(self) -> int:
         return self._length
 
-    @property
-    def flows(self) -> int:
-        """How many have somebody in line."""
-        return len(self._flows)
-
     def join(self, one: D) -> None:
         flow = one.flow
         waiting = self._flows.get(flow)

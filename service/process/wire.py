@@ -18,8 +18,6 @@ import eventlet.patcher
 from eventlet import hubs
 from greenlet import getcurrent, greenlet
 
-from service.process.turns import STRANGERS
-
 #: The module as it was before any monkey patching: sockets that never wait.
 native: Any = eventlet.patcher.original('socket')
 
@@ -59,8 +57,9 @@ class Wire:
         self._writing = False
         self.deadline = NEVER
         self.closed = False
-        #: Of whom the last request was, as ``precedence`` wants to know.
-        self.flow = STRANGERS
+        #: Whose request is being carried out, as ``precedence`` wants to
+        #: know.
+        self.flow: str | None = None
 
     def handshake(self, deadline: float) -> None:
         """Do what comes before the first byte of HTTP: nothing, in clear."""

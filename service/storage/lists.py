@@ -26,12 +26,14 @@ class Source(NamedTuple):
     PERF: where the arms of a page come together MariaDB and MySQL write what
     they found into a table of its own and read it from there, whole rows with
     their long texts. ``thin``: they find ids, and the rows are looked up last.
-    PostgreSQL and SQLite take longer to look them up.
+    PostgreSQL and SQLite take longer to look them up. ``hinted``: MariaDB and
+    MySQL are told by which index.
     """
 
     table: sa.Table
     tags: sa.Table
     thin: bool = False
+    hinted: bool = True
 
 
 def source(table: sa.Table, tags: sa.Table, dialect: str) -> Source:
@@ -67,7 +69,7 @@ def select(source: Source, query: Query, project_id: str | None,
         _with(found, keys) if merging else found,
         conditions.of(*source[:2], query, project_id), arm,
         _ordered(table, query, project_id, keys, arm),
-        ).limit(query.limit + 1), table, query, project_id, keys)
+        ).limit(query.limit + 1), source, query, project_id, keys)
         for arm in arms]
     page = (_looked_up(reads, table, keys) if thin
             else _merged(reads, wanted, keys) if merging else reads[0])
@@ -94,7 +96,7 @@ def _read(wanted: Sequence[Column], where: Iterable[Condition], arm: Arm,
         *where, *arm.conditions).order_by(*order)
 
 
-def _hinted(read: sa.Select[Any], table: sa.Table, query: Query,
+def _hinted(read: sa.Select[Any], source: Source, query: Query,
             project_id: str | None, keys: Sequence[Key]) -> sa.Select[Any]:
     """PERF: MariaDB is told the index that has the rows in order.
 
@@ -103,11 +105,14 @@ def _hinted(read: sa.Select[Any], table: sa.Table, query: Query,
     and looks at every row of it, half a second for a page where one host in a
     hundred had no rack.
     """
+    table = source.table
     names = [*(one.name for one in conditions.owner(table, project_id)),
              *(key.column.name for key in keys)]
     index = next((one for one in _in_order(table)
                   if one.columns.keys()[:len(names)] == names), None)
-    if query.filters or query.tags.count or index is None:
+    both_ways = len({key.descending for key in keys}) > 1
+    if (not source.hinted or query.filters or query.tags.count or both_ways
+            or index is None):
         return read
     for dialect in MYSQL:
         read = read.with_hint(table, f'FORCE INDEX ({index.name})', dialect)

@@ -45,7 +45,9 @@ _UNAVAILABLE = (db_exception.DBConnectionError, sa_exc.OperationalError,
 #: The server only reads: it is a standby, or was made one.
 _READ_ONLY = frozenset({'25006', 1290, 1792, 1836})
 
-#: That, and no such table.
+_NO_INDEX = 1176
+
+#: The server only reads, and no such table.
 _UNAVAILABLE_CODES = _READ_ONLY | {'42P01', 1146}
 
 #: What any of it raises.
@@ -80,6 +82,11 @@ def unanswered(exc: BaseException) -> bool:
     """A commit that failed so may be done: the server did not refuse it."""
     return (broken(exc) or _code(exc) in _ENDED
             or not (told_by_server(exc) or to_others(exc)))
+
+
+def no_such_index(exc: BaseException) -> bool:
+    """MariaDB and MySQL were told to read by an index that is not there."""
+    return _code(exc) == _NO_INDEX
 
 
 @contextmanager

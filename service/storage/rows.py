@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import CursorResult
 
 from service.domain.query import Query
 from service.domain.store import Record
 from service.domain.types import ResourceType
-from service.storage import lists, pages, prepared
+from service.storage import lists, lost, pages, prepared
 from service.storage.history import History
 from service.storage.neighbours import Neighbours
 from service.storage.replies import Replies
@@ -72,22 +73,37 @@ class Rows(Neighbours, History, Replies, Usage):
                marker: Record | None) -> tuple[list[Record], bool]:
         """The page after ``marker``, and whether more follow; where records
         are large it ends early."""
-        return pages.read(self._connection.execute(*prepared.select(
-            self._tables.lists, self._source(declared), query, owner,
-            marker)), query.limit)
+        return pages.read(self._listed(declared, query, owner, marker),
+                          query.limit)
 
     def before(self, declared: ResourceType, query: Query, owner: str | None,
                first: Record) -> str | None:
         """The id that the page before the one with ``first`` begins after;
         None where that is the first page."""
-        return self._connection.scalar(*prepared.select(
-            self._tables.lists, self._source(declared), query, owner,
-            first, backwards=True))
+        found = self._listed(declared, query, owner, first, backwards=True)
+        return found.scalar()
 
     def count(self, declared: ResourceType, query: Query,
               owner: str | None) -> int:
         return self._connection.scalar(lists.count(
             self._source(declared), query, owner)) or 0
+
+    def _listed(self, declared: ResourceType, query: Query,
+                owner: str | None, marker: Record | None,
+                backwards: bool = False) -> CursorResult[Any]:
+        """By the index that has it in order; without, where that is gone: an
+        apply drops one before its types are in force."""
+        source = self._source(declared)
+
+        def run(source: lists.Source) -> CursorResult[Any]:
+            return self._connection.execute(*prepared.select(
+                self._tables.lists, source, query, owner, marker, backwards))
+        try:
+            return run(source)
+        except lost.FAILURES as exc:
+            if not lost.no_such_index(exc):
+                raise
+            return run(source._replace(hinted=False))
 
     def _source(self, declared: ResourceType) -> lists.Source:
         return lists.source(

@@ -46,14 +46,6 @@ class Door:
             self.now += 1
         return eventlet.spawn(work)
 
-    def asked(self, name: str) -> bool:
-        """Whether one more that asks is let in at once."""
-        before = len(self.entered)
-        thread = self.ask(name)
-        found = len(self.entered) > before
-        thread.kill()
-        return found
-
     def leave(self) -> None:
         """Whoever is in for the longest leaves."""
         self.out()
@@ -164,22 +156,24 @@ def test_where_another_comes_its_share_is_what_a_flow_has() -> None:
     assert door.entered == [*first, 'b1', 'a9']
 
 
-def test_one_with_nothing_in_flight_goes_past_a_flood_that_has_its_share(
-        ) -> None:
-    """R12: in the step in which it was read, while slots are left."""
-    door = Door(max_in_flight=FEWEST + 3)
-    alone(door, *(f'a{number}' for number in range(FEWEST)))
+def test_in_company_only_a_flows_first_begins_as_it_is_read() -> None:
+    """R12: those that came in one go do not all begin before the next look,
+    however short each of them is."""
+    door = Door()
+    alone(door, 'a1')
     door.ask('b1')
+    for _ in range(2):
+        door.leave()
 
-    def flood() -> None:
-        for number in (7, 8, 9):
-            door.ask(f'a{number}')
-        others: list[int] = []
-        eventlet.hubs.get_hub().schedule_call_global(0, others.append, 1)
-        door.admission.enter('/', 'c')
-        assert (others, door.counters.queued) == ([], 3)
-        assert not door.asked('d'), 'the last slot is for who was there first'
-    busy(door, flood)
+    def read(name: str) -> None:
+        door.admission.enter('/', name[0])
+        door.entered.append(name)
+    begun = [eventlet.spawn(read, name) for name in ('a2', 'a3', 'b2')]
+    eventlet.sleep(0)
+    assert door.entered[2:] == ['a2']
+    for one in begun:
+        one.wait()
+    assert sorted(door.entered[2:]) == ['a2', 'a3', 'b2']
 
 
 def busy(door: Door, work: Callable[[], object]) -> None:

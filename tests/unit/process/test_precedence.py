@@ -39,6 +39,15 @@ class Waiting:
         hubs.trampoline(sock.fileno(), read=True)
         self.went.append(flow)
 
+    def forever(self, flow: str) -> None:
+        """One for which there is always something new."""
+        ours, theirs = socket.socketpair()
+        getcurrent().flow = flow
+        with ours, theirs:
+            theirs.send(b'x')
+            while True:
+                hubs.trampoline(ours.fileno(), read=True)
+
     def go(self) -> None:
         """All of them could go on now."""
         for _, far in self._pairs:
@@ -87,6 +96,16 @@ def test_before_each_step_the_network_is_looked_at_again(waiting):
     waiting.go()
     assert rounds(waiting, 10)[before] == 'b'
     assert sorted(waiting.went) == ['a', 'a', 'a', 'b']
+
+
+def test_one_that_could_always_go_on_does_not_hold_up_its_own(waiting):
+    """SECURITY: a client that streams a body, or anybody without a name."""
+    waiting.wait('a', 'a', 'a')
+    waiting.go()
+    again = eventlet.spawn(waiting.forever, 'a')
+    eventlet.sleep(0)
+    assert rounds(waiting, 40).count('a') == 3
+    again.kill()
 
 
 def test_a_flow_alone_is_not_looked_at(waiting):

@@ -211,5 +211,7 @@ def test_mariadb_is_told_the_index_that_has_the_rows_in_order(
             f'FORCE INDEX ({name})') == times * told
     for other in (select(sort, ('name', 'a'), marker=MARKER),
                   select(sort, ('tags', 'a')),
+                  select(('sort', 'size:desc,label:asc')),
+                  select(sort, source=SOURCE._replace(hinted=False)),
                   select(sort, marker=MARKER, project=None)):
         assert 'FORCE INDEX' not in text(other, dialect)
