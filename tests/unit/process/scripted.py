@@ -33,6 +33,9 @@ class ScriptedWire:
         self.ended = False
         self.closed = False
         self.was_reset = False
+        self.flow: str | None = None
+        #: In whose name each piece was waited for.
+        self.waited: list[str | None] = []
 
     def handshake(self, deadline: float) -> None:
         return
@@ -41,6 +44,7 @@ class ScriptedWire:
         return
 
     def recv(self, size: int, deadline: float) -> bytes:
+        self.waited.append(self.flow)
         if not self._pieces:
             return b''
         piece = self._pieces[0]

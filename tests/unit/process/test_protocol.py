@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service import flows
 from service.process.protocol import Connection
 from service.process.shared import Shared
 from service.process.wire import Gone, Late
@@ -213,3 +214,17 @@ def test_a_client_that_stops_reading_frees_its_slot(error: Any) -> None:
     Connection(shared, wire, ('127.0.0.1', '1'), TEMPLATE).run()
     assert made == [0, 1] and ended == [True]
     assert shared.counters.in_flight == 0 and wire.closed
+
+
+def test_between_requests_a_connection_waits_in_nobodys_name() -> None:
+    """R12: behind a proxy the next one on it may be anybody's. The body of
+    one is waited for in its project's name."""
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        flows.note(environ, environ['HTTP_X_PROJECT_ID'])
+        environ['wsgi.input'].read()
+        start('200 OK', [('Content-Length', '2')])
+        return [b'ok']
+    head = (b'POST / HTTP/1.1\r\nHost: h\r\nX-Project-Id: a\r\n'
+            b'Content-Length: 2\r\n\r\n')
+    wire, _ = converse(app, [head, b'ok', head, b'ok'])
+    assert wire.waited == [None, '', None, 'a', None]
