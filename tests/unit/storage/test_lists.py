@@ -206,6 +206,9 @@ def test_mariadb_is_told_the_index_that_has_the_rows_in_order(
     for name, found, times in (
             ('ix_hosts_size_label', select(sort, marker=MARKER), 3),
             ('ix_hosts_size_label', select(sort), 1),
+            ('ix_hosts_size_label', select(
+                ('sort', 'size:desc,label:asc'),
+                marker={**MARKER, 'size': None}), 1),
             ('uq_hosts_name', select(('sort', 'name')), 1)):
         assert text(found, dialect).count(
             f'FORCE INDEX ({name})') == times * told
