@@ -13,21 +13,22 @@ from oslo_config import cfg
 from webob.acceptparse import create_accept_header
 
 import service
-from api import body, call, errors, extensions, loads, table
-from api.extensions import Extension
-from api.generations import Generation, Generations, Mounted
-from api.middleware import context
-from api.policy import Policy
-from api.router import OPEN, APIRouter, Route
-from api.rulefiles import Files
-from api.versions import Versions
-from service import config
+from api import identity, per_load, table
+from api.policy.enforcement import Policy
+from api.policy.files import Files
+from api.reloading import Generation, Generations, Mounted
+from api.request import call, errors, json_body
+from api.request.microversions import Versions
+from api.routing import extensions
+from api.routing.extensions import Extension
+from api.routing.router import OPEN, APIRouter, Route
+from service.assembly import Service
+from service.config import files as config_files
 from service.domain.caller import Caller
-from service.domain.types import Catalogue
-from service.domain.version import FIRST
+from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.types import Catalogue
 from service.errors import StartError
-from service.keepsake import Keepsake
-from service.opened import Service
+from service.hosting.handover import Keepsake
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class App:
         given = call.parameters(environ)                       # 400
         if route.query is not None:
             call.known(given, route.query)                     # 400
-        document, media_type = body.read(                      # 400, 413, 415
+        document, media_type = json_body.read(                 # 400, 413, 415
             environ, route.body, self._max_body)
         LOG.debug('%s %s calls %s.%s', route.method, route.path,
                   route.controller, route.action)
@@ -63,11 +64,11 @@ class App:
 
     def _admitted(self, environ: dict[str, Any], route: Route) -> Caller:
         """Who calls, if the route's rule lets them."""
-        who = context.identity(environ)
+        who = identity.identity(environ)
         if who is None:
             if route.rule is not OPEN:
-                raise context.refusal(environ)
-            return context.NOBODY
+                raise identity.refusal(environ)
+            return identity.NOBODY
         caller = who.caller(self._policy, reads=route.method == 'GET')
         if route.rule is not OPEN and self._policy is not None:
             self._policy.check(caller, route.rule)
@@ -106,15 +107,16 @@ def generations(global_conf: Mapping[str, str]) -> Generations:
     not know yet.
     """
     def opened() -> Generations:
-        conf, kept = config.from_paste(global_conf), Keepsake.of(global_conf)
+        conf = config_files.from_paste(global_conf)
+        kept = Keepsake.of(global_conf)
         files = Files(conf, kept)
         made = Generations(
             service.open(conf, beside=bool(kept.find('served')),
-                         looking=bool(global_conf.get(config.CHECK))),
+                         looking=bool(global_conf.get(config_files.CHECK))),
             lambda one: _generation(conf, files, one))
         kept.leave('served', True)
         return made
-    return loads.shared(global_conf, 'generations', opened)
+    return per_load.shared(global_conf, 'generations', opened)
 
 
 def _generation(conf: cfg.ConfigOpts, files: Files,
@@ -141,7 +143,7 @@ def by_auth_strategy(loader: Any, global_conf: Mapping[str, str],
                      **pipelines: str) -> Any:
     """``paste.composite_factory``: the pipeline of ``[api] auth_strategy``.
     """
-    strategy = config.from_paste(global_conf).api.auth_strategy
+    strategy = config_files.from_paste(global_conf).api.auth_strategy
     if strategy not in pipelines:
         raise StartError(f'[api] auth_strategy = {strategy}: the PasteDeploy '
                          f'file has no pipeline of that name')

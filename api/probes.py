@@ -22,14 +22,17 @@ from typing import Any
 
 import webob
 
-from api import addresses, faults, loads, networks, replies, router
+from api import per_load
 from api.app import generations
-from api.errors import MethodNotAllowed
-from api.generations import Generations
-from api.networks import Network
-from api.versions import Versions
-from service import config
-from service.domain.version import FIRST
+from api.reloading import Generations
+from api.request import networks, urls
+from api.request.errors import MethodNotAllowed
+from api.request.microversions import Versions
+from api.request.networks import Network
+from api.response import faults, replies
+from api.routing import router
+from service.config import files as config_files
+from service.domain.catalogue.microversion import FIRST
 
 #: Any other method is one word of its own, or a client could fill the
 #: worker's memory with names.
@@ -70,7 +73,7 @@ class Probe:
 
 def healthcheck(global_conf: Mapping[str, str], **local: str) -> Probe:
     """``paste.app_factory``."""
-    conf = config.from_paste(global_conf)
+    conf = config_files.from_paste(global_conf)
     return Probe(lambda environ: replies.document(200, {'status': 'ok'}),
                  conf.api.service_type)
 
@@ -116,7 +119,7 @@ class Counting:
 def counting(global_conf: Mapping[str, str], **local: str
              ) -> Callable[[Callable[..., Any]], Counting]:
     """``paste.filter_factory``."""
-    requests = loads.shared(global_conf, 'requests', Requests)
+    requests = per_load.shared(global_conf, 'requests', Requests)
     return lambda app: Counting(app, requests)
 
 
@@ -141,8 +144,8 @@ class Metrics:
     def _may_read(self, environ: dict[str, Any]) -> bool:
         """Who came through a proxy, of which nobody said that it is to be
         trusted, is not who the address says."""
-        forwarded = (next(addresses.hops(environ), None) is not None
-                     and addresses.PEER not in environ)
+        forwarded = (next(urls.hops(environ), None) is not None
+                     and urls.PEER not in environ)
         return not forwarded and networks.within(
             environ.get('REMOTE_ADDR', ''), self._allowed)
 
@@ -166,9 +169,9 @@ class Metrics:
 
 def metrics(global_conf: Mapping[str, str], **local: str) -> Probe:
     """``paste.app_factory``."""
-    conf = config.from_paste(global_conf)
+    conf = config_files.from_paste(global_conf)
     made = Metrics(
         generations(global_conf),
-        loads.shared(global_conf, 'requests', Requests),
+        per_load.shared(global_conf, 'requests', Requests),
         networks.of_option('metrics_networks', conf.api.metrics_networks))
     return Probe(made.answer, conf.api.service_type)

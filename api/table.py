@@ -7,28 +7,28 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from oslo_config import cfg
 
-from api import policy
-from api.body import JSON, MERGE, PATCH
 from api.controllers.actions import Actions
 from api.controllers.discovery import Discovery
-from api.controllers.docs import Docs
 from api.controllers.metadata import Metadata
 from api.controllers.methods import Methods
 from api.controllers.quotas import Quotas
 from api.controllers.records import Records
 from api.controllers.revisions import Revisions
 from api.controllers.tags import Tags
+from api.controllers.tags_metadata import Parts
 from api.controllers.types import Types
-from api.extensions import Extension
-from api.openapi import OpenAPI
-from api.parts import Parts
-from api.policy import Policy
-from api.router import OPEN, APIRouter, Route
-from api.versions import Versions
-from service.domain.history import History
-from service.domain.types import Catalogue, ResourceType
+from api.openapi.controller import Docs
+from api.openapi.document import OpenAPI
+from api.policy import enforcement
+from api.policy.enforcement import Policy
+from api.request.json_body import JSON, MERGE, PATCH
+from api.request.microversions import Versions
+from api.routing.extensions import Extension
+from api.routing.router import OPEN, APIRouter, Route
+from service.assembly import Service
+from service.domain.catalogue.types import Catalogue, ResourceType
+from service.domain.records.revisions import History
 from service.errors import StartError
-from service.opened import Service
 
 _WRITE = frozenset({'dry_run'})
 _SHOW = frozenset({'fields', 'revision'})
@@ -117,16 +117,16 @@ def _service() -> Iterator[Route]:
     yield Route('/', 'GET', 'versions', 'show', OPEN)
     yield Route('/test', 'GET', 'versions', 'index', OPEN)
     yield Route('/docs/openapi', 'GET', 'docs', 'openapi',
-                policy.READER)
-    yield Route('/types', 'GET', 'types', 'list', policy.READER)
-    yield Route('/types/{name}', 'GET', 'types', 'show', policy.READER)
+                enforcement.READER)
+    yield Route('/types', 'GET', 'types', 'list', enforcement.READER)
+    yield Route('/types/{name}', 'GET', 'types', 'show', enforcement.READER)
     for method, action, rule, body, query in (
             ('GET', 'show', 'show', (), _NONE),
             ('PUT', 'replace', 'update', JSON, _WRITE),
             ('PATCH', 'patch', 'update', MERGE, _WRITE),
             ('DELETE', 'reset', 'delete', (), _WRITE)):
         yield Route('/quotas/{project_id}', method, 'quotas', action,
-                    f'{policy.NAMESPACE}:quotas:{rule}', body, query)
+                    f'{enforcement.NAMESPACE}:quotas:{rule}', body, query)
     yield Route('/errors/{code}', 'GET', 'versions', 'error', OPEN)
 
 
@@ -146,7 +146,7 @@ def _collection(declared: ResourceType) -> Iterator[Route]:
               query: frozenset[str] | None,
               body: tuple[str, ...] = ()) -> Route:
         return Route(path, method, 'records', action,
-                     policy.name(declared, action), body, query, declared)
+                     enforcement.name(declared, action), body, query, declared)
 
     yield route(many, 'GET', 'list', None)
     yield route(many, 'POST', 'create', _WRITE, JSON)
@@ -161,7 +161,7 @@ def _parts(declared: ResourceType) -> Iterator[Route]:
     for path, method, controller, action, query, body in _PARTS:
         rule = f'{"show" if method == "GET" else "update"}_{controller}'
         yield Route(f'/{declared.path}/{{id}}/{path}', method, controller,
-                    action, policy.name(declared, rule), body, query,
+                    action, enforcement.name(declared, rule), body, query,
                     declared, tail=path.endswith('}'))
 
 
@@ -173,9 +173,10 @@ def _past(declared: ResourceType) -> Iterator[Route]:
     """
     one = f'/{declared.path}/{{id}}'
     yield Route(f'{one}/revisions', 'GET', 'revisions', 'list',
-                policy.name(declared, 'list_revisions'), (), _PAGE, declared)
+                enforcement.name(declared, 'list_revisions'), (), _PAGE,
+                declared)
     yield Route(f'{one}/action', 'POST', f'{declared.name}.actions', 'act',
-                policy.name(declared, 'show'), JSON, _WRITE, declared)
+                enforcement.name(declared, 'show'), JSON, _WRITE, declared)
 
 
 def _extended(extended: Iterable[Extension],
@@ -196,8 +197,8 @@ def _extended(extended: Iterable[Extension],
                     f'{declared.controller}: {one.verb} {one.path} is what '
                     f'every type has; give {one.method} another path')
             yield Route(path, one.verb, f'{declared.name}.own', one.method,
-                        policy.name(declared, one.name), one.body, one.query,
-                        declared, one.since)
+                        enforcement.name(declared, one.name), one.body,
+                        one.query, declared, one.since)
 
 
 def _with_options(table: Iterable[Route]) -> Iterator[Route]:

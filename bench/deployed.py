@@ -21,8 +21,8 @@ SHIPPED = ROOT / 'etc' / 'pileus'
 @contextlib.contextmanager
 def config_dir(database: str, **api: object) -> Iterator[pathlib.Path]:
     """A config directory on this database, its tables as the types say."""
-    from service import config
     from service.commands import schema
+    from service.config import files as config_files
     with tempfile.TemporaryDirectory(prefix='pileus-bench-') as made:
         directory = pathlib.Path(made)
         (directory / 'resources.d').mkdir()
@@ -36,5 +36,5 @@ def config_dir(database: str, **api: object) -> Iterator[pathlib.Path]:
         (directory / 'pileus.conf').write_text(
             f'[DEFAULT]\nstate_path = {directory}/state\n'
             f'[database]\nconnection = {database}\n[api]\n{options}')
-        schema.apply_configured(config.load(['--config-dir', made]))
+        schema.apply_configured(config_files.load(['--config-dir', made]))
         yield directory

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from service.domain import instants
-from service.domain.history import History
-from service.storage import aging
-from service.storage.aging import Keep
+from service.domain.documents import timestamps
+from service.domain.records.revisions import History
+from service.storage.maintenance import purge
+from service.storage.maintenance.purge import Keep
 from tests.functional.storage import racing
 from tests.functional.storage.racing import ADMIN, World
 
@@ -94,8 +94,8 @@ def timed(look: Callable[[], object]) -> float:
 def sweep(world: World) -> None:
     for what, dry_run in (('looked at', True), ('removed', False)):
         begun = time.perf_counter()
-        *_, done = aging.revisions(world.engine, Keep(30, 2),
-                                   instants.now(), dry_run=dry_run)
+        *_, done = purge.revisions(world.engine, Keep(30, 2),
+                                   timestamps.now(), dry_run=dry_run)
         spent = time.perf_counter() - begun
         number = done.seen if dry_run else done.removed
         print(f'{number} {what:33} {number / spent:8.0f} /s', flush=True)

@@ -57,7 +57,7 @@ class Hosts:
 
     def __init__(self, service: Any) -> None:
         from service.domain.caller import Caller
-        from service.domain.types import FIRST
+        from service.domain.catalogue.types import FIRST
         self._service = service
         self._shape = service.catalogue.types['host'].at(FIRST)
         self._caller = Caller(PROJECT, 'bench', frozenset({'admin'}), False)
@@ -65,31 +65,32 @@ class Hosts:
     @property
     def sorts(self) -> list[Sort]:
         """Every order that the type offers, and each beginning of one."""
-        from service.domain import query
+        from service.domain.query import list_query
         return list(dict.fromkeys(itertools.chain.from_iterable(
             itertools.accumulate((name,) for name in order)
-            for order in query.allowed(self._shape).sorts)))
+            for order in list_query.allowed(self._shape).sorts)))
 
     def order(self, sort: str, dialect: str) -> sa.Select[Any]:
         """The ids in an order, one of them."""
-        from service.domain import query
-        from service.storage import lists, tables
-        built = tables.build(self._service.catalogue)
+        from service.domain.query import list_query
+        from service.storage.lists import statements
+        from service.storage.tables import declared as declared_tables
+        built = declared_tables.build(self._service.catalogue)
         table = built.of(self._shape.declared)
-        asked = query.parse(self._shape, [('sort', sort)], LIMIT)
-        source = lists.source(table, built.core.tags, dialect)
-        return lists.select(source, asked, PROJECT, None
+        asked = list_query.parse(self._shape, [('sort', sort)], LIMIT)
+        source = statements.source(table, built.core.tags, dialect)
+        return statements.select(source, asked, PROJECT, None
                             ).with_only_columns(table.c.id).limit(1)
 
     def count(self) -> int:
-        from service.domain import query
+        from service.domain.query import list_query
         return self._service.records.list(
             self._shape.declared, self._caller,
-            query.Query(limit=1, with_count=True)).total
+            list_query.Query(limit=1, with_count=True)).total
 
     def make(self, first: int, number: int, racks: list[str]) -> None:
         """A thousand hosts whose values repeat as those of real ones do."""
-        from service.domain.records import NewRecord
+        from service.domain.records.operations import NewRecord
         source = random.Random(first)
         self._service.records.create(self._shape, self._caller, [
             NewRecord(self._values(source, one, racks), PROJECT, '')
@@ -111,14 +112,14 @@ class Hosts:
 
     def racks(self) -> list[str]:
         """Some to put hosts in, made once."""
-        from service.domain import query
-        from service.domain.records import NewRecord
-        from service.domain.types import FIRST
+        from service.domain.catalogue.types import FIRST
+        from service.domain.query import list_query
+        from service.domain.records.operations import NewRecord
         shape = self._service.catalogue.types['rack'].at(FIRST)
         values = {one.name: None if one.nullable else one.default
                   for one in shape.declared.live}
         found = self._service.records.list(shape.declared, self._caller,
-                                           query.Query(limit=100)).records
+                                           list_query.Query(limit=100)).records
         if not found:
             found = self._service.records.create(shape, self._caller, [
                 NewRecord({**values, 'name': f'rack-{one}', 'site': 'x',
@@ -230,9 +231,10 @@ def main() -> int:
     if given.page * LIMIT > given.hosts:
         parser.error(f'page {given.page} begins after all {given.hosts}')
     import service
-    from service import config, paste
+    from service.config import files as config_files
+    from service.hosting import paste
     with deployed.config_dir(given.database) as directory:
-        conf = config.load(['--config-dir', str(directory)])
+        conf = config_files.load(['--config-dir', str(directory)])
         with hurried(), contextlib.closing(service.open(conf)) as opened:
             fill(Hosts(opened), given.hosts)
         analyze(given.database)

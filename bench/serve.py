@@ -73,7 +73,7 @@ def limits() -> Any:
     """The limits of the server as shipped, but for many connections."""
     from oslo_config import cfg
 
-    from service import options
+    from service.config import options
     from service.process.limits import Limits
     conf = cfg.ConfigOpts()
     conf.register_opts(options.GROUPS['api'], 'api')
@@ -83,7 +83,7 @@ def limits() -> Any:
 
 
 def ours(sock: Any) -> None:
-    from service.process.server import Server
+    from service.process.server.http_server import Server
     server = Server(app, limits())
     server.listen(sock)
     server.wait()

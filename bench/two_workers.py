@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from service.process.balance import Balance, Place
+from service.process.listening.connection_balance import Balance, Place
 
 TARGET = 1.7
 UNITS = {'us': 0.001, 'ms': 1.0, 's': 1000.0}
@@ -90,7 +90,7 @@ def worker(sock: socket.socket, counts: mmap.mmap, index: int, work: int,
     eventlet.monkey_patch()
     from bench.serve import app as bare
     from bench.serve import limits
-    from service.process.server import Server
+    from service.process.server.http_server import Server
     turns = turns_of(work)
 
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from oslo_config.cfg import ConfigOpts
 
-    from service.domain.types import Catalogue
-    from service.opened import Service
+    from service.assembly import Service
+    from service.domain.catalogue.types import Catalogue
 
 
 def catalogue(conf: ConfigOpts) -> Catalogue:
@@ -22,9 +22,9 @@ def catalogue(conf: ConfigOpts) -> Catalogue:
     Raises StartError where there is no such directory, DeclarationError with
     every mistake in its files.
     """
-    from service import config
-    from service.domain import declare
-    return declare.read(config.find(conf, 'api', 'types_dir'))
+    from service.config import files as config_files
+    from service.domain.typefiles import type_files
+    return type_files.read(config_files.find(conf, 'api', 'types_dir'))
 
 
 def open(conf: ConfigOpts, *, beside: bool = False,
@@ -36,6 +36,6 @@ def open(conf: ConfigOpts, *, beside: bool = False,
     Raises StartError or DeclarationError where the configuration, the type
     files or the database do not allow to serve.
     """
-    from service import opened
-    return opened.service(conf, None if beside else catalogue(conf),
+    from service import assembly
+    return assembly.service(conf, None if beside else catalogue(conf),
                           looking=looking)

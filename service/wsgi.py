@@ -13,17 +13,19 @@ import threading
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from service import config, logs, waiting
+from service.config import files as config_files
+from service.hosting import psycopg_timeout
+from service.logs import log_setup
 
 _LOCK = threading.Lock()
 
 
 @functools.cache
 def _built() -> WSGIApplication:
-    from service import paste
-    conf = config.load([], prog='service.wsgi')
-    logs.setup(conf)
-    waiting.limit(conf)
+    from service.hosting import paste
+    conf = config_files.load([], prog='service.wsgi')
+    log_setup.setup(conf)
+    psycopg_timeout.limit(conf)
     return paste.load(conf)
 
 

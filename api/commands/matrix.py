@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import service
-from api import extensions, policy
-from api.extensions import Extension
-from api.middleware.context import Identity
-from api.policy import Policy
-from service.commands.printed import FORMATS, Row, takes_format
-from service.commands.tree import Arguments, Command, configuration
-from service.domain.types import Catalogue, ResourceType
-from service.domain.words import ACTIONS
+from api.identity import Identity
+from api.policy import enforcement
+from api.policy.enforcement import Policy
+from api.routing import extensions
+from api.routing.extensions import Extension
+from service.commands.cli.output import FORMATS, Row, takes_format
+from service.commands.cli.parser import Arguments, Command, configuration
+from service.domain.catalogue.types import Catalogue, ResourceType
+from service.domain.typefiles.vocabulary import ACTIONS
 
 #: The project of the records that are asked about, and another one.
 OWN, OTHER = 'own', 'other'
@@ -81,8 +82,8 @@ def matrix(arguments: Arguments) -> int:
 def deeds(catalogue: Catalogue, extended: tuple[Extension, ...]
           ) -> Iterator[Deed]:
     """Everything there is a rule for."""
-    yield Deed(policy.READER, (policy.READER,), reads=True)
-    for verb, rule in policy.QUOTAS.items():
+    yield Deed(enforcement.READER, (enforcement.READER,), reads=True)
+    for verb, rule in enforcement.QUOTAS.items():
         yield Deed(rule, (rule,), DENIED, verb == 'show')
     own = {one.declared.name: one for one in extended}
     for declared in catalogue.live:
@@ -104,8 +105,8 @@ _MANY = frozenset({'list', 'create', 'create_any', 'list_any'})
 
 def _deed(declared: ResourceType, action: str) -> Deed:
     needs = [action, *filter(None, [_BESIDES.get(action)])]
-    return Deed(policy.name(declared, action),
-                tuple(policy.name(declared, one) for one in needs),
+    return Deed(enforcement.name(declared, action),
+                tuple(enforcement.name(declared, one) for one in needs),
                 _afar(declared, action not in _MANY),
                 action.startswith(('show', 'list')))
 
@@ -114,11 +115,11 @@ def _added(extension: Extension) -> Iterator[Deed]:
     """What a type's own controller adds: actions, and paths of its own."""
     declared = extension.declared
     for name in extension.actions:
-        rule = policy.name(declared, name)
-        yield Deed(rule, (rule, policy.name(declared, 'show')),
+        rule = enforcement.name(declared, name)
+        yield Deed(rule, (rule, enforcement.name(declared, 'show')),
                    _afar(declared, True))
     for path in extension.paths:
-        rule = policy.name(declared, path.name)
+        rule = enforcement.name(declared, path.name)
         yield Deed(rule, (rule,), _afar(declared, '{id}' in path.path),
                    path.verb == 'GET')
 

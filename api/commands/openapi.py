@@ -6,12 +6,13 @@ from __future__ import annotations
 import argparse
 import json
 
-from api import extensions, table
-from api.openapi import OpenAPI
-from service import config
-from service.commands.tree import Arguments, Command, configuration
-from service.domain import declare
-from service.domain.version import FIRST, Version
+from api import table
+from api.openapi.document import OpenAPI
+from api.routing import extensions
+from service.commands.cli.parser import Arguments, Command, configuration
+from service.config import files as config_files
+from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.typefiles import type_files
 from service.errors import StartError
 
 
@@ -19,7 +20,7 @@ def show(arguments: Arguments) -> int:
     """Print the OpenAPI document of a version, the newest unless one is
     named."""
     conf = configuration(arguments)
-    catalogue = declare.read(config.find(conf, 'api', 'types_dir'))
+    catalogue = type_files.read(config_files.find(conf, 'api', 'types_dir'))
     extended = extensions.load(catalogue)
     newest = max(catalogue.maximum, *(one.maximum for one in extended), FIRST)
     version = arguments.version or newest

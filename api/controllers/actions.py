@@ -8,15 +8,17 @@ from typing import Any
 
 import webob
 
-from api import extensions, policy, schemas
-from api.call import Call
 from api.controllers.records import Records
-from api.extensions import Action
-from api.policy import Policy
-from api.views import Document
-from service.domain import values
+from api.policy import enforcement
+from api.policy.enforcement import Policy
+from api.request import schemas
+from api.request.call import Call
+from api.response.views import Document
+from api.routing import extensions
+from api.routing.extensions import Action
+from service.domain.catalogue.types import ResourceType
+from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
-from service.domain.types import ResourceType
 
 
 class Controller:
@@ -61,7 +63,8 @@ class Actions:
     def act(self, call: Call, id: str) -> webob.Response:
         """Check the named action's version, rule and arguments; call it."""
         one, method, validator = self._named(call)
-        self._policy.check(call.caller, policy.name(self._declared, one.name))
+        self._policy.check(call.caller,
+                           enforcement.name(self._declared, one.name))
         arguments = call.body[one.name]
         _check_object(one, arguments)
         schemas.check(validator, arguments, f'/{one.name}')

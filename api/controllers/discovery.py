@@ -7,9 +7,10 @@ from typing import Any
 
 import webob
 
-from api import addresses, explanations, replies
-from api.call import Call
-from api.versions import Versions
+from api.request import urls
+from api.request.call import Call
+from api.request.microversions import Versions
+from api.response import error_help, replies
 from service.domain import errors
 
 
@@ -28,7 +29,7 @@ class Discovery:
 
     def error(self, call: Call, code: str) -> webob.Response:
         """Where the ``help`` link of an error leads."""
-        explained = explanations.CODES.get(code)
+        explained = error_help.CODES.get(code)
         if explained is None:
             raise errors.NotFound(type='error code', id=errors.short(code))
         return replies.document(200, {'error_code': {
@@ -37,7 +38,7 @@ class Discovery:
             'description': explained.text}})
 
     def _document(self, call: Call) -> dict[str, Any]:
-        root = addresses.root(call.environ)
+        root = urls.root(call.environ)
         return {'versions': [{
             'id': 'v1.0', 'status': 'CURRENT',
             'min_version': str(self._versions.minimum),

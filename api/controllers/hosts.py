@@ -10,10 +10,10 @@ from typing import Any
 
 import webob
 
-from api.call import Call
 from api.controllers.actions import Controller
-from api.extensions import action
-from service.domain.store import Record
+from api.request.call import Call
+from api.routing.extensions import action
+from service.domain.records.store import Record
 
 
 class Hosts(Controller):

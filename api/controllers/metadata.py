@@ -7,12 +7,13 @@ from typing import Any
 
 import webob
 
-from api import schemas
-from api.call import Call
-from api.parts import Parts
-from service.domain import errors, values
+from api.controllers.tags_metadata import Parts
+from api.request import schemas
+from api.request.call import Call
+from service.domain import errors
+from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
-from service.domain.parts import Part
+from service.domain.records.tags_metadata import Part
 
 ALL = Part('metadata')
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import webob
 
-from api import replies
-from api.call import Call
-from api.router import APIRouter
+from api.request.call import Call
+from api.response import replies
+from api.routing.router import APIRouter
 
 
 class Methods:

@@ -10,13 +10,17 @@ from typing import Any
 import orjson
 import webob
 
-from api import policy, preconditions, replies, schemas
-from api.call import Call
-from service.domain import caller, quotas, values
+from api.policy import enforcement
+from api.request import preconditions, schemas
+from api.request.call import Call
+from api.response import replies
+from service.domain import caller
+from service.domain.catalogue.types import ResourceType
+from service.domain.documents import values
 from service.domain.errors import Forbidden, Invalid, Violation
-from service.domain.limits import UNLIMITED
-from service.domain.quotas import Allowed, Changes
-from service.domain.types import ResourceType
+from service.domain.records import quotas
+from service.domain.records.limits import UNLIMITED
+from service.domain.records.quotas import Allowed, Changes
 
 #: A limit as it is sent.
 LIMIT: Mapping[str, Any] = {'type': 'integer', 'minimum': UNLIMITED,
@@ -45,7 +49,7 @@ class Quotas:
 
     def show(self, call: Call, project_id: str) -> webob.Response:
         if call.caller.owner not in (None, project_id):
-            raise Forbidden(rule=f'{policy.NAMESPACE}:quotas:show')
+            raise Forbidden(rule=f'{enforcement.NAMESPACE}:quotas:show')
         found = self._quotas.show(_project(project_id))
         match = preconditions.matched(call.environ)
         if match is not None:

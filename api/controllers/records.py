@@ -7,23 +7,27 @@ from collections.abc import Sequence
 
 import webob
 
-from api import idempotency, policy, preconditions, replies, views
-from api.call import Call
-from api.policy import Policy
-from api.schemas import Schema
-from api.views import Document, View
-from api.writing import Wish, Writer
-from service.domain import across, history, query, records
-from service.domain.history import History
-from service.domain.seen import Seen
-from service.domain.store import Record
-from service.domain.types import Shape
+from api.controllers import idempotency
+from api.controllers.record_writer import Wish, Writer
+from api.policy import enforcement
+from api.policy.enforcement import Policy
+from api.request import preconditions
+from api.request.call import Call
+from api.request.schemas import Schema
+from api.response import replies, views
+from api.response.views import Document, View
+from service.domain.catalogue.types import Shape
+from service.domain.query import all_projects, list_query
+from service.domain.records import operations, revisions
+from service.domain.records.preconditions import Seen
+from service.domain.records.revisions import History
+from service.domain.records.store import Record
 
 
 class Records:
     """List, create, show, replace, patch and delete, for every type."""
 
-    def __init__(self, stored: records.Records, past: History,
+    def __init__(self, stored: operations.Records, past: History,
                  rules: Policy, max_limit: int, *, require_if_match: bool,
                  max_record: int) -> None:
         self._records = stored
@@ -38,10 +42,10 @@ class Records:
     def list(self, call: Call) -> webob.Response:
         view = self.view(call)
         declared = view.shape.declared
-        if declared.owned and across.wanted(call.parameters):
-            self._policy.check(call.caller, policy.name(declared,
+        if declared.owned and all_projects.wanted(call.parameters):
+            self._policy.check(call.caller, enforcement.name(declared,
                                                         'list_any'))
-        asked = query.parse(call.shape, call.parameters, self._max_limit,
+        asked = list_query.parse(call.shape, call.parameters, self._max_limit,
                             view.hidden)
         if asked.fields is not None:
             view = View(call.shape, call.caller.roles, asked.fields)
@@ -52,7 +56,7 @@ class Records:
     def show(self, call: Call, id: str) -> webob.Response:
         """A record as it is, or as it was at ``revision``."""
         view = self._fields(call)
-        number = call.values({'revision': history.number}).get('revision')
+        number = call.values({'revision': revisions.number}).get('revision')
         if number is None:
             record = self._records.show(view.shape.declared, call.caller, id)
             etag = view.etag(record)
@@ -74,7 +78,7 @@ class Records:
         if number is None:
             match.check(name, record['id'], record)
         else:
-            history.check(match, name, record['id'], number)
+            revisions.check(match, name, record['id'], number)
 
     def _fields(self, call: Call) -> View:
         """The caller's view, of the fields it asks for if it asks for any."""
@@ -82,12 +86,12 @@ class Records:
         asked = [pair for pair in call.parameters if pair[0] == 'fields']
         if not asked:
             return view
-        return View(call.shape, call.caller.roles, query.parse(
+        return View(call.shape, call.caller.roles, list_query.parse(
             call.shape, asked, self._max_limit, view.hidden).fields)
 
     def _past(self, call: Call, id: str, number: int) -> Record:
         declared = call.shape.declared
-        self._policy.check(call.caller, policy.name(declared,
+        self._policy.check(call.caller, enforcement.name(declared,
                                                     'show_revision'))
         return self._history.show(declared, call.caller, id,
                                   number).revision.document
@@ -115,7 +119,7 @@ class Records:
 
     def replace(self, call: Call, id: str) -> webob.Response:
         """Replace a record, or make it under the client's id."""
-        self._policy.check(call.caller, policy.name(call.shape.declared,
+        self._policy.check(call.caller, enforcement.name(call.shape.declared,
                                                     'create'))
         writer = self._writer(call)
         members = writer.members()
@@ -144,7 +148,8 @@ class Records:
         record = self._records.show(view.shape.declared, call.caller, id)
         return view.document(record, call.mount)
 
-    def set(self, call: Call, id: str, edit: records.Edit) -> webob.Response:
+    def set(self, call: Call, id: str,
+            edit: operations.Edit) -> webob.Response:
         """Change columns as a controller's own action has it."""
         view = self.view(call)
         record = self._records.change(

@@ -8,15 +8,18 @@ from typing import Any
 
 import webob
 
-from api import replies, schemas, views
-from api.call import Call
 from api.controllers.records import Records
-from api.extensions import action
-from api.views import Document
-from service.domain import history, operands, values
+from api.request import schemas
+from api.request.call import Call
+from api.response import replies, views
+from api.response.views import Document
+from api.routing.extensions import action
+from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
-from service.domain.history import History
-from service.domain.store import Past
+from service.domain.query import filter_syntax
+from service.domain.records import revisions
+from service.domain.records.revisions import History
+from service.domain.records.store import Past
 
 #: The one argument of ``revert``, and where a body has it.
 _REVERT = {'type': 'object', 'properties': {
@@ -41,8 +44,8 @@ class Revisions:
         """The newest first; also those of a record deleted since."""
         view = self._records.view(call)
         asked = call.values({
-            'limit': partial(operands.limit, maximum=self._max_limit),
-            'marker': history.number})
+            'limit': partial(filter_syntax.limit, maximum=self._max_limit),
+            'marker': revisions.number})
         found = self._history.list(
             view.shape.declared, call.caller, id,
             asked.get('limit', self._max_limit), asked.get('marker'))

@@ -7,15 +7,18 @@ from collections.abc import Collection, Iterable, Mapping
 
 import webob
 
-from api import policy, replies, schemas
-from api.call import Call
-from api.extensions import Extension
-from api.policy import Policy
-from api.views import Document
-from service.domain import errors, query
-from service.domain.types import MISSING, ResourceType, Shape
-from service.domain.words import ACTIONS
-from service.opened import Service
+from api.policy import enforcement
+from api.policy.enforcement import Policy
+from api.request import schemas
+from api.request.call import Call
+from api.response import replies
+from api.response.views import Document
+from api.routing.extensions import Extension
+from service.assembly import Service
+from service.domain import errors
+from service.domain.catalogue.types import MISSING, ResourceType, Shape
+from service.domain.query import list_query
+from service.domain.typefiles.vocabulary import ACTIONS
 
 
 class Types:
@@ -53,7 +56,7 @@ class Types:
         hidden = shape.hidden(call.caller.roles)
         told = {name: one for name, one in shape.properties.items()
                 if one.name not in hidden}
-        allowed = query.allowed(shape, hidden)
+        allowed = list_query.allowed(shape, hidden)
         return {
             **_brief(shape, call.mount),
             'scope': declared.scope,
@@ -70,7 +73,7 @@ class Types:
             'sorts': [list(one) for one in allowed.sorts],
             'microversions': [str(one) for one in declared.changes()],
             'actions': self._actions(declared, call),
-            'policy': {action: self._policy.text(policy.name(declared,
+            'policy': {action: self._policy.text(enforcement.name(declared,
                                                              action))
                        for action in self._named(declared)}}
 

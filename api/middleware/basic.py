@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``auth_strategy = http_basic``: a name and a password with each request.
 
-Who is who stands in two files (``service.accounts``), which may change while
-the service runs.
+Accounts stand in two files (``service.accounts.account_files``), which may
+change while the service runs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from typing import Any
 
 import bcrypt
 
-from api import errors
-from api.middleware import breaker, context
-from service import accounts, config, native
-from service.accounts import MAX_PASSWORD, Account
+from api import identity
+from api.middleware import circuit_breaker
+from api.request import errors
+from service.accounts import account_files
+from service.accounts.account_files import MAX_PASSWORD, Account
+from service.config import files as config_files
 from service.errors import StartError
-from service.keepsake import Keepsake
+from service.hosting import offload
+from service.hosting.handover import Keepsake
 
 LOG = logging.getLogger(__name__)
 
@@ -70,13 +73,13 @@ class Book:
         left = self._kept.find(_KEPT)
         if left is None:
             self._seen = self._marks()
-            self._enter(accounts.read(passwords, users))
+            self._enter(account_files.read(passwords, users))
         else:
             # Another file that the options name by now is in force nowhere:
             # it is for a reload to take it.
             self._paths = tuple(left['paths'])
             self._seen = [one and tuple(one) for one in left['marks']]
-            self._accounts = accounts.listed(left['accounts'])
+            self._accounts = account_files.listed(left['accounts'])
 
     def find(self, name: str) -> Account | None:
         now = self._clock()
@@ -88,9 +91,9 @@ class Book:
     @property
     def nobody(self) -> bytes:
         """A hash that no password has, and that takes as long as any."""
-        costs = [accounts.cost(one.hash) for one in self._accounts.values()
-                 if one.hash]
-        return b'$2b$%02d$' % max(costs, default=accounts.COST) + _NOBODY
+        costs = [account_files.cost(one.hash)
+                 for one in self._accounts.values() if one.hash]
+        return b'$2b$%02d$' % max(costs, default=account_files.COST) + _NOBODY
 
     def _look(self) -> None:
         marks = self._marks()
@@ -98,7 +101,7 @@ class Book:
             return
         self._seen = marks
         try:
-            self._enter(accounts.read(*self._paths))
+            self._enter(account_files.read(*self._paths))
         except StartError as exc:
             LOG.error('The users stay as they were: %s',
                       '; '.join(str(exc).splitlines()))
@@ -109,7 +112,7 @@ class Book:
         """Put in force what the files said when they were looked at."""
         self._accounts = found
         self._kept.leave(_KEPT, {'marks': self._seen, 'paths': self._paths,
-                                 'accounts': accounts.written(found)})
+                                 'accounts': account_files.written(found)})
 
     def _marks(self) -> list[tuple[int, ...] | None]:
         """What changes when a file does."""
@@ -159,7 +162,7 @@ class Basic:
     """Lets in who knows the password of a name."""
 
     def __init__(self, app: Callable[..., Any], book: Book, realm: str,
-                 line: breaker.Breaker,
+                 line: circuit_breaker.Breaker,
                  remembered: Remembered | None = None) -> None:
         """``line`` is where passwords wait that are to be looked at."""
         self._app = app
@@ -175,14 +178,14 @@ class Basic:
         given = _credentials(sent)
         try:
             account = given and self._proven(environ, *given)
-        except breaker.Refused:
-            context.refuse(environ, errors.IdentityUnavailable())
+        except circuit_breaker.Refused:
+            identity.refuse(environ, errors.IdentityUnavailable())
             return self._app(environ, start_response)
         if account:
-            context.enter(environ, account.project_id,
+            identity.enter(environ, account.project_id,
                           account.user_id or account.name, account.roles)
         else:
-            context.refuse(environ, errors.Unauthenticated(self._challenge))
+            identity.refuse(environ, errors.Unauthenticated(self._challenge))
         return self._app(environ, start_response)
 
     def _proven(self, environ: dict[str, Any], name: str, password: bytes
@@ -201,7 +204,7 @@ class Basic:
         with self._line:
             if account and hash and self._remembered.has(hash, password):
                 return account
-            right = native.run(environ, bcrypt.checkpw,
+            right = offload.run(environ, bcrypt.checkpw,
                                password[:MAX_PASSWORD],
                                hash or self._book.nobody)
         if not (account and hash and right) or len(password) > MAX_PASSWORD:
@@ -232,10 +235,10 @@ def _credentials(header: str | None) -> tuple[str, bytes] | None:
 def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Basic]:
     """``paste.filter_factory`` of the strategy ``http_basic``."""
-    conf = config.from_paste(global_conf)
-    book = Book(config.find(conf, 'http_basic', 'htpasswd_file'),
-                config.find(conf, 'http_basic', 'users_file'),
+    conf = config_files.from_paste(global_conf)
+    book = Book(config_files.find(conf, 'http_basic', 'htpasswd_file'),
+                config_files.find(conf, 'http_basic', 'users_file'),
                 kept=Keepsake.of(global_conf))
-    line = breaker.Breaker(len(os.sched_getaffinity(0)),
+    line = circuit_breaker.Breaker(len(os.sched_getaffinity(0)),
                            conf.api.max_in_flight // 2, wait=PATIENCE)
     return lambda app: Basic(app, book, conf.api.service_type, line)

@@ -12,10 +12,11 @@ from typing import Any
 
 import webob
 
-from api import addresses, faults
-from api.versions import Versions
-from service import config
-from service.domain.version import FIRST
+from api.request import urls
+from api.request.microversions import Versions
+from api.response import faults
+from service.config import files as config_files
+from service.domain.catalogue.microversion import FIRST
 
 Headers = list[tuple[str, str]]
 StartResponse = Callable[..., Any]
@@ -30,11 +31,11 @@ class Fault:
 
     def __call__(self, environ: dict[str, Any],
                  start_response: StartResponse) -> Iterable[bytes]:
-        environ[addresses.PREFIX] = environ.get('SCRIPT_NAME', '')
+        environ[urls.PREFIX] = environ.get('SCRIPT_NAME', '')
         if not environ.get('PATH_INFO', '/').startswith('/'):
             # The * of OPTIONS *: urlmap fails on it, below / nothing has it.
             environ['PATH_INFO'] = f'/{environ["PATH_INFO"]}'
-        environ[addresses.PATH] = environ.get('PATH_INFO', '')
+        environ[urls.PATH] = environ.get('PATH_INFO', '')
         start = _Start(environ, start_response, self._versions)
         answer = faults.guarded(lambda: self._app(environ, start), environ,
                                 self._versions.service_type)
@@ -88,6 +89,6 @@ def _named(environ: dict[str, Any]) -> Headers:
 def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Fault]:
     """``paste.filter_factory``."""
-    conf = config.from_paste(global_conf)
+    conf = config_files.from_paste(global_conf)
     versions = Versions(conf.api.service_type, FIRST)
     return lambda app: Fault(app, versions)

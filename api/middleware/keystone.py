@@ -19,15 +19,15 @@ from keystoneauth1 import exceptions as failures
 from keystonemiddleware import auth_token, exceptions
 from oslo_config import cfg
 
-from api import errors
+from api import identity
 from api.middleware import (
-    breaker,
-    context,
-    deadline,
-    keystoneconf,
-    tokencache,
+    circuit_breaker,
+    keystone_deadline,
+    keystone_options,
+    token_cache,
 )
-from service import config
+from api.request import errors
+from service.config import files as config_files
 from service.errors import StartError
 
 LOG = logging.getLogger(__name__)
@@ -52,15 +52,15 @@ class Keystone(auth_token.AuthProtocol):
     """Lets in who has a token that Keystone vouches for."""
 
     def __init__(self, app: Callable[..., Any], options: dict[str, Any],
-                 cache: tokencache.Cache | None, in_flight: int) -> None:
+                 cache: token_cache.Cache | None, in_flight: int) -> None:
         """Of ``in_flight`` requests at once, a quarter may ask Keystone and
         half wait to: the rest is for callers who are known."""
-        self._deadline = deadline.Deadline()
+        self._deadline = keystone_deadline.Deadline()
         super().__init__(app, options)
-        self._breaker = breaker.Breaker(max(1, in_flight // 4),
+        self._breaker = circuit_breaker.Breaker(max(1, in_flight // 4),
                                         in_flight // 2, _unreached)
         self._seconds = (self._conf.get('http_connect_timeout')
-                         or keystoneconf.DEFAULTS['http_connect_timeout'])
+                         or keystone_options.DEFAULTS['http_connect_timeout'])
         self._challenge = f'Keystone uri="{options["www_authenticate_uri"]}"'
         self._token_cache.initialize({CACHE: cache})
 
@@ -70,13 +70,13 @@ class Keystone(auth_token.AuthProtocol):
         try:
             super().process_request(request)
         except _Unreachable:
-            context.refuse(environ, errors.IdentityUnavailable())
+            identity.refuse(environ, errors.IdentityUnavailable())
             return
         if not _confirmed(environ):
-            context.refuse(environ, errors.Unauthenticated(self._challenge))
+            identity.refuse(environ, errors.Unauthenticated(self._challenge))
             return
         user = request.token_auth.user
-        context.enter(environ, user.project_id, user.user_id, _roles(user),
+        identity.enter(environ, user.project_id, user.user_id, _roles(user),
                       'all' if (user.system or {}).get('all') else None)
 
     def validate_allowed_request(self, request: Any, token: Any) -> None:
@@ -120,7 +120,7 @@ class Keystone(auth_token.AuthProtocol):
     def _create_session(self, **kwargs: Any) -> Any:
         made = super()._create_session(**kwargs)
         for scheme in ('http://', 'https://'):
-            made.mount(scheme, deadline.Adapter(self._deadline))
+            made.mount(scheme, keystone_deadline.Adapter(self._deadline))
         return made
 
     def _asked(self, token: str, allow_expired: bool) -> Any:
@@ -131,7 +131,7 @@ class Keystone(auth_token.AuthProtocol):
             told['token']['methods'], told['token']['user']['id']
         except auth_token.InvalidToken:
             raise
-        except breaker.Refused as exc:
+        except circuit_breaker.Refused as exc:
             raise _Unreachable from exc
         except _OUTAGES as exc:
             if isinstance(exc, failures.EndpointNotFound):
@@ -174,14 +174,14 @@ def _confirmed(environ: Mapping[str, Any]) -> bool:
 def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Keystone]:
     """``paste.filter_factory`` of the strategy ``keystone``."""
-    conf = config.from_paste(global_conf)
-    options = {**keystoneconf.read(conf), 'cache': CACHE}
-    cache = tokencache.made(conf)
+    conf = config_files.from_paste(global_conf)
+    options = {**keystone_options.read(conf), 'cache': CACHE}
+    cache = token_cache.made(conf)
     return lambda app: _built(app, conf, options, cache)
 
 
 def _built(app: Callable[..., Any], conf: cfg.ConfigOpts,
-           options: Mapping[str, Any], cache: tokencache.Cache | None
+           options: Mapping[str, Any], cache: token_cache.Cache | None
            ) -> Keystone:
     try:
         made = Keystone(app, {**options, 'oslo_config_config': conf}, cache,

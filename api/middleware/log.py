@@ -10,7 +10,7 @@ from typing import Any
 
 from oslo_context.context import RequestContext
 
-from service.loglines import escape, masked
+from service.logs.escape import escape, masked
 
 LOG = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any
 from oslo_middleware import cors as oslo_cors
 from oslo_middleware.request_id import RequestId
 
-from api import versions
-from service import config
+from api.request import microversions
+from service.config import files as config_files
 from service.errors import StartError
 
 App = Callable[..., Any]
@@ -33,13 +33,14 @@ def cors(global_conf: Mapping[str, str], **local: str
     Without one there is no filter. Raises StartError for any origin with
     credentials, which browsers refuse and nobody can mean.
     """
-    conf = config.from_paste(global_conf)
+    conf = config_files.from_paste(global_conf)
     oslo_cors.set_defaults(
         allow_headers=['Authorization', 'X-Auth-Token', 'If-Match',
-                       'If-None-Match', 'Idempotency-Key', versions.HEADER],
+                       'If-None-Match', 'Idempotency-Key',
+                       microversions.HEADER],
         expose_headers=['ETag', 'Location', 'Retry-After',
                         'WWW-Authenticate', 'X-Openstack-Request-Id',
-                        versions.HEADER],
+                        microversions.HEADER],
         allow_methods=['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
     conf.register_opts(oslo_cors.OPTS, 'cors')
     origins = conf.cors.allowed_origin or []

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from api import addresses, networks
-from api.networks import Network
-from service import config
+from api.request import networks, urls
+from api.request.networks import Network
+from service.config import files as config_files
 
 _HOST = re.compile(r'(?:[A-Za-z0-9][A-Za-z0-9.-]{0,252}|\[[0-9A-Fa-f:.]+\])'
                    r'(?::[0-9]{1,5})?\Z')
@@ -44,13 +44,13 @@ class Proxy:
             environ['HTTP_HOST'] = host
         prefix = _last(environ.get('HTTP_X_FORWARDED_PREFIX')).rstrip('/')
         if _PREFIX.match(prefix):
-            environ[addresses.PREFIX] = prefix
+            environ[urls.PREFIX] = prefix
             environ['SCRIPT_NAME'] = prefix + environ.get('SCRIPT_NAME', '')
         forwarded = environ.get('HTTP_X_FORWARDED_FOR', '')
-        environ[addresses.TOLD] = bool(forwarded.strip())
+        environ[urls.TOLD] = bool(forwarded.strip())
         client = self._client(forwarded)
         if client:
-            environ[addresses.PEER] = environ['REMOTE_ADDR']
+            environ[urls.PEER] = environ['REMOTE_ADDR']
             environ['REMOTE_ADDR'] = client
 
     def _client(self, forwarded: str) -> str | None:
@@ -77,7 +77,7 @@ def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """``paste.filter_factory``; without trusted proxies there is no filter.
     """
-    conf = config.from_paste(global_conf)
+    conf = config_files.from_paste(global_conf)
     trusted = networks.of_option('trusted_proxies',
                                  conf.api.trusted_proxies)
     return lambda app: Proxy(app, trusted) if trusted else app

@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from oslo_config import cfg
 from oslo_log import log
 
-from service import config, logs, options
+from service.config import files as config_files
+from service.config import options
 from service.errors import StartError
-from service.process import daemon, tls
-from service.process.launcher import Launcher
+from service.logs import log_setup
+from service.process.listening import tls_context
+from service.process.supervisor import daemon
+from service.process.supervisor.launcher import Launcher
 
 LOG = log.getLogger(__name__)
 
@@ -32,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf = None
     try:
         conf = _parsed(words)
-        config.check(conf, words)
+        config_files.check(conf, words)
         return _asked(conf, words)
     except StartError as exc:
         _tell(exc, conf)
@@ -40,11 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parsed(argv: Sequence[str]) -> cfg.ConfigOpts:
-    named = os.environ.get(config.ENVIRONMENT)
+    named = os.environ.get(config_files.ENVIRONMENT)
     if named:
-        os.environ[config.ENVIRONMENT] = os.path.abspath(named)
-    conf = config.parse(argv, PROG, options.COMMAND)
-    logs.setup(conf)
+        os.environ[config_files.ENVIRONMENT] = os.path.abspath(named)
+    conf = config_files.parse(argv, PROG, options.COMMAND)
+    log_setup.setup(conf)
     return conf
 
 
@@ -53,7 +56,7 @@ def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
     def serve(announce: Callable[[], None] = lambda: None) -> int:
         with _pid_file(conf):
             return Launcher(
-                conf, lambda: config.load(argv, PROG, options.COMMAND),
+                conf, lambda: config_files.load(argv, PROG, options.COMMAND),
                 announce).run()
 
     if conf.check:
@@ -62,10 +65,10 @@ def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
 
 
 def _check(conf: cfg.ConfigOpts) -> int:
-    from service import paste
-    tls.context(conf)
+    from service.hosting import paste
+    tls_context.context(conf)
     paste.load(conf, check=True)
-    print(f'{PROG}: {", ".join(config.directories(conf))} would do')
+    print(f'{PROG}: {", ".join(config_files.directories(conf))} would do')
     return 0
 
 
@@ -78,7 +81,7 @@ def _pid_file(conf: cfg.ConfigOpts) -> contextlib.AbstractContextManager:
 def _tell(exc: StartError, conf: cfg.ConfigOpts | None) -> None:
     for text in str(exc).splitlines():
         print(f'{PROG}: {text}', file=sys.stderr)
-        if conf is not None and logs.elsewhere(conf):
+        if conf is not None and log_setup.elsewhere(conf):
             LOG.error(text)
     if conf is not None and conf.debug:
         traceback.print_exception(exc)

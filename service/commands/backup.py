@@ -15,10 +15,11 @@ from typing import BinaryIO
 
 from sqlalchemy.engine import Engine
 
-from service.commands import database, progress
-from service.commands.tree import Arguments, Command
+from service.commands.cli import database, progress
+from service.commands.cli.parser import Arguments, Command
 from service.errors import StartError
-from service.storage import dump, dumpfile, restore
+from service.storage.maintenance import dump_file, restore
+from service.storage.maintenance import export as database_export
 
 #: The file that is stdin or stdout.
 _STANDARD = '-'
@@ -34,8 +35,8 @@ def export(arguments: Arguments) -> int:
 
     def work(made: Engine) -> int:
         if arguments.file == _STANDARD:
-            return _put(sys.stdout.buffer, dump.lines(made, told))
-        return _written(arguments.file, dump.lines(made, told))
+            return _put(sys.stdout.buffer, database_export.lines(made, told))
+        return _written(arguments.file, database_export.lines(made, told))
     count = database.on(arguments, work, 'nothing to export')
     print(f'{arguments.prog}: {count} lines written.', file=sys.stderr)
     return 0
@@ -82,7 +83,7 @@ def _from_file(arguments: Arguments) -> int:
     path = arguments.file
     try:
         with open(path, 'rb') as file:
-            for _ in dumpfile.Reading(file, path).chunks():
+            for _ in dump_file.Reading(file, path).chunks():
                 pass
             file.seek(0)
             return _stored(arguments, file, path)
@@ -92,7 +93,7 @@ def _from_file(arguments: Arguments) -> int:
 
 def _stored(arguments: Arguments, file: BinaryIO, name: str) -> int:
     tell = progress.told(arguments.prog)
-    reading = dumpfile.Reading(file, name)
+    reading = dump_file.Reading(file, name)
     return database.on(
         arguments, lambda made: restore.restore(
             made, reading, lambda stored, rows: tell(

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Engine
 
-from service.commands import database
-from service.commands.printed import FORMATS, takes_format
-from service.commands.tree import Arguments, Command
+from service.commands.cli import database
+from service.commands.cli.output import FORMATS, takes_format
+from service.commands.cli.parser import Arguments, Command
 from service.storage import migrations
 
 

@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from oslo_config import cfg
 from sqlalchemy.engine import Engine
 
-from service.commands import database, progress
-from service.commands.tree import Arguments, Command, configuration
-from service.domain import instants
+from service.commands.cli import database, progress
+from service.commands.cli.parser import Arguments, Command, configuration
+from service.domain.documents import timestamps
 from service.errors import StartError
-from service.storage import aging, applied, engine, evolve
-from service.storage.aging import Keep, Swept
-from service.storage.engine import Transactions
+from service.storage.database import engine
+from service.storage.database.engine import Transactions
+from service.storage.maintenance import purge as maintenance_purge
+from service.storage.maintenance.purge import Keep, Swept
+from service.storage.schema import applied_types, plan
 
 
 def purge_history(arguments: Arguments) -> int:
@@ -52,18 +54,20 @@ def _run(arguments: Arguments, what: Iterable[str]) -> int:
 def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
             dry_run: bool) -> dict[str, Iterable[Swept]]:
     keep = Keep(conf.history.keep_days, conf.history.keep_last)
-    now = instants.now()
+    now = timestamps.now()
     return {
-        'revisions': aging.revisions(connected, keep, now, dry_run=dry_run),
-        'idempotency keys': aging.replies(connected, now, dry_run=dry_run),
-        'locks': aging.locks(connected, dry_run=dry_run),
-        'counts of zero': aging.zeros(connected, dry_run=dry_run)}
+        'revisions': maintenance_purge.revisions(connected, keep, now,
+                                                 dry_run=dry_run),
+        'idempotency keys': maintenance_purge.replies(connected, now,
+                                                      dry_run=dry_run),
+        'locks': maintenance_purge.locks(connected, dry_run=dry_run),
+        'counts of zero': maintenance_purge.zeros(connected, dry_run=dry_run)}
 
 
 def _settled(connected: Engine) -> None:
     """An import finds every row that it stored, or never ends."""
-    if Transactions(connected).read(applied.importing):
-        raise StartError(f'[database] connection: {evolve.HALF_IMPORTED}: '
+    if Transactions(connected).read(applied_types.importing):
+        raise StartError(f'[database] connection: {plan.HALF_IMPORTED}: '
                          f'nothing is removed until then')
 
 

@@ -10,16 +10,9 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 
-from service.commands import (
-    backup,
-    db,
-    history,
-    schema,
-    tree,
-    typefiles,
-    users,
-)
-from service.domain.declare import DeclarationError
+from service.commands import backup, db, history, schema, types, users
+from service.commands.cli import parser
+from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
 
 PROG = 'pileus-manage'
@@ -28,7 +21,7 @@ PROG = 'pileus-manage'
 CANNOT_RUN = 2
 
 #: Every command of this package, in the order of the help.
-COMMANDS: tuple[tree.Command, ...] = (*typefiles.COMMANDS,
+COMMANDS: tuple[parser.Command, ...] = (*types.COMMANDS,
                                       *users.COMMANDS,
                                       *history.COMMANDS, *db.COMMANDS,
                                       *schema.COMMANDS, *backup.COMMANDS)
@@ -42,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # oslo.db has a traceback for what is told in a line here.
     logging.getLogger('oslo_db').setLevel(logging.ERROR)
-    commands = (*COMMANDS, *tree.named())
-    arguments = tree.parser(PROG, __doc__, commands).parse_args(argv)
+    commands = (*COMMANDS, *parser.named())
+    arguments = parser.parser(PROG, __doc__, commands).parse_args(argv)
     with _interrupted_by(signal.SIGINT, signal.SIGTERM):
         return _run(arguments)
 
 
-def _run(arguments: tree.Arguments) -> int:
+def _run(arguments: parser.Arguments) -> int:
     try:
         status: int = arguments.command.run(arguments)
         sys.stdout.flush()

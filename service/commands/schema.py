@@ -17,12 +17,14 @@ from typing import Any
 from oslo_config import cfg
 
 import service
-from service.commands import printed
-from service.commands.tree import Arguments, Command, configuration
-from service.storage import apply as applying
-from service.storage import engine, evolve, migrations
-from service.storage.apply import Done
-from service.storage.steps import Step
+from service.commands.cli import output
+from service.commands.cli.parser import Arguments, Command, configuration
+from service.storage import migrations
+from service.storage.database import engine
+from service.storage.schema import apply as applying
+from service.storage.schema import plan as schema_plan
+from service.storage.schema.apply import Done
+from service.storage.schema.steps import Step
 
 _NOTHING = 'The tables are as the type files say.'
 
@@ -33,7 +35,7 @@ def plan(arguments: Arguments) -> int:
     wanted = service.catalogue(conf)
     made = engine.connect(conf, hurried=False)
     try:
-        found = evolve.planned(made, wanted, _Seldom())
+        found = schema_plan.planned(made, wanted, _Seldom())
     finally:
         made.dispose()
     _FORMATS[arguments.format](found.steps, None)
@@ -59,7 +61,7 @@ def apply(arguments: Arguments) -> int:
 
 
 def apply_configured(conf: cfg.ConfigOpts,
-                     progress: Callable[[str], None] = evolve.silent,
+                     progress: Callable[[str], None] = schema_plan.silent,
                      keep_broken: bool = False) -> Done:
     """Bring the configured database to the configured types.
 
@@ -100,7 +102,7 @@ _PAUSE = 1.0
 # What is printed
 
 def _table(steps: Sequence[Step], generation: int | None) -> None:
-    printed.table(
+    output.table(
         ('step', 'change', 'class', 'breaks it'),
         [(one.name, one.what, str(one.kind),
           str(one.broken.rows) if one.broken.rows else '')
@@ -132,7 +134,7 @@ _FORMATS: dict[str, Callable[[Sequence[Step], int | None], None]] = {
 
 
 def _applied(parser: argparse.ArgumentParser) -> None:
-    printed.takes_format(parser)
+    output.takes_format(parser)
     parser.add_argument(
         '--keep-broken', action='store_true',
         help='let records stay whose values a narrower rule does not take; '
@@ -142,7 +144,7 @@ def _applied(parser: argparse.ArgumentParser) -> None:
 COMMANDS = (
     Command(('schema', 'plan'),
             'Tell each step from the tables there are to the declared types; '
-            'exit 1 if there is one.', plan, printed.takes_format),
+            'exit 1 if there is one.', plan, output.takes_format),
     Command(('schema', 'apply'),
             'Take the steps that schema plan tells: change the tables, and '
             'have the declared types served; exit 1 if one is refused.',

@@ -13,10 +13,11 @@ from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 
 import service
-from service import config
-from service.domain.declare import DeclarationError
+from service.config import files as config_files
+from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
-from service.storage import engine, evolve
+from service.storage.database import engine
+from service.storage.schema import plan as schema_plan
 
 PROG = 'pileus-status'
 
@@ -51,7 +52,7 @@ class Checks(upgradecheck.UpgradeCommands):
                 (*plan.refused, *plan.broken)))
         return self._due(plan)
 
-    def _due(self, plan: evolve.Plan) -> Result:
+    def _due(self, plan: schema_plan.Plan) -> Result:
         """A start takes what only adds, and that of SQLite alone."""
         told = '; '.join(plan.told)
         if not told:
@@ -65,14 +66,14 @@ class Checks(upgradecheck.UpgradeCommands):
     def _sqlite(self) -> bool:
         return engine.connect(self._conf).dialect.name == 'sqlite'
 
-    def _plan(self) -> evolve.Plan | None:
+    def _plan(self) -> schema_plan.Plan | None:
         """The steps to the types; None where there is no database yet."""
         catalogue = service.catalogue(self._conf)
         made = engine.connect(self._conf, hurried=False)
         file = made.url.database or ''
         if made.dialect.name == 'sqlite' and not os.path.exists(file):
             return None
-        return evolve.planned(made, catalogue)
+        return schema_plan.planned(made, catalogue)
 
     _upgrade_checks = (('Resource types', types), ('Database', database))
 
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``pileus-status --config-dir DIR upgrade check [--json]``."""
     words = sys.argv[1:] if argv is None else argv
     try:
-        conf = config.load(words, PROG, [cfg.SubCommandOpt(
+        conf = config_files.load(words, PROG, [cfg.SubCommandOpt(
             'command', title='commands', handler=_commands)])
     except StartError as exc:
         print(f'{PROG}: {exc}', file=sys.stderr)

@@ -10,9 +10,10 @@ import sys
 
 from oslo_config import cfg
 
-from service import accountfiles, accounts, config
-from service.commands.printed import FORMATS, takes_format
-from service.commands.tree import Arguments, Command, configuration
+from service.accounts import account_edits, account_files
+from service.commands.cli.output import FORMATS, takes_format
+from service.commands.cli.parser import Arguments, Command, configuration
+from service.config import files as config_files
 from service.domain.caller import MAX_PROJECT
 from service.errors import StartError
 
@@ -21,13 +22,13 @@ def add(arguments: Arguments) -> int:
     """Make a user, or with --replace change one."""
     passwords, users = _files(configuration(arguments))
     name = arguments.name
-    why = accounts.unfit(name)
+    why = account_files.unfit(name)
     if why:
         raise StartError(f'user {ascii(name)}: {why}')
     if name in _known(passwords, users) and not arguments.replace:
         raise StartError(f'user {name}: is there already; --replace gives '
                          f'another password, project and roles')
-    accountfiles.put(passwords, users, name, _password(), _entry(arguments))
+    account_edits.put(passwords, users, name, _password(), _entry(arguments))
     print(f'user {name}: {_said(arguments)}')
     return 0
 
@@ -37,7 +38,7 @@ def remove(arguments: Arguments) -> int:
     if arguments.name not in _known(passwords, users):
         raise StartError(f'user {arguments.name}: there is none in '
                          f'{passwords}')
-    accountfiles.drop(passwords, users, arguments.name)
+    account_edits.drop(passwords, users, arguments.name)
     print(f'user {arguments.name}: removed')
     return 0
 
@@ -61,15 +62,15 @@ def _files(conf: cfg.ConfigOpts) -> tuple[str, str]:
 def _path(conf: cfg.ConfigOpts, option: str) -> str:
     """Where the service would find it, else where it would look first."""
     places = [os.path.join(one, conf.http_basic[option])
-              for one in config.directories(conf)]
+              for one in config_files.directories(conf)]
     return next(filter(os.path.exists, places), places[0])
 
 
-def _known(passwords: str, users: str) -> dict[str, accounts.Account]:
+def _known(passwords: str, users: str) -> dict[str, account_files.Account]:
     """Everybody there is; files that are not there yet name nobody."""
     present = [path if os.path.exists(path) else os.devnull
                for path in (passwords, users)]
-    return dict(accounts.read(present[0], present[1]))
+    return dict(account_files.read(present[0], present[1]))
 
 
 def _password() -> str:
@@ -86,10 +87,10 @@ def _password() -> str:
     if not password or '\0' in password:
         raise StartError('the password is empty or has a NUL; give one on '
                          'the terminal or as the first line of stdin')
-    if len(password.encode()) > accounts.MAX_PASSWORD:
+    if len(password.encode()) > account_files.MAX_PASSWORD:
         raise StartError(f'the password is longer than '
-                         f'{accounts.MAX_PASSWORD} bytes, which is all that '
-                         f'bcrypt looks at')
+                         f'{account_files.MAX_PASSWORD} bytes, which is all '
+                         f'that bcrypt looks at')
     return password
 
 
@@ -128,8 +129,8 @@ def _takes_user(parser: argparse.ArgumentParser) -> None:
                         help='change a user that is there')
 
 
-def _word(given: str, most: int = accounts.MAX_NAME) -> str:
-    if not accounts.is_name(given, most):
+def _word(given: str, most: int = account_files.MAX_NAME) -> str:
+    if not account_files.is_name(given, most):
         raise argparse.ArgumentTypeError(
             f'a text of 1 to {most} characters is wanted')
     return given

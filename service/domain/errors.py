@@ -22,7 +22,7 @@
     +-- Unavailable           not now; the same request may do later
     |   +-- Outdated          the types changed since the worker read them
 
-Nothing here knows HTTP. ``api.faults`` gives each branch its status.
+Nothing here knows HTTP. ``api.response.faults`` gives each branch its status.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server's own error documents: what is answered before the application.
 
-Each has the shape of every other error of the API (``api.faults``), though
-nothing of the API is imported: a request that is not understood reaches
+Each has the shape of every other error of the API
+(``api.response.faults``), though nothing of the API is imported: a request
+that is not understood reaches
 nobody else.
 """
 

@@ -11,12 +11,14 @@ from typing import Generic, NamedTuple, TypeVar
 from sqlalchemy.engine import Connection, Engine
 
 from service.domain.errors import Outdated
-from service.storage import applied, audit, lost
-from service.storage.audit import Deed
-from service.storage.engine import FAILURES, Transactions
-from service.storage.history import Mark
-from service.storage.rows import Rows
-from service.storage.tables import Tables
+from service.storage.database import failures
+from service.storage.database.engine import FAILURES, Transactions
+from service.storage.rows import audit_log
+from service.storage.rows.audit_log import Deed
+from service.storage.rows.record_rows import Rows
+from service.storage.rows.revisions import Mark
+from service.storage.schema import applied_types
+from service.storage.tables.declared import Tables
 
 T = TypeVar('T')
 
@@ -80,7 +82,7 @@ class Store:
             return self._rows(connection).left(done.mark)
         with self._noticing():
             done = self._transactions.write(on, kept)
-        audit.tell(done.deeds)
+        audit_log.tell(done.deeds)
         return done.answer
 
     def look(self, work: Callable[[Connection], T]) -> T:
@@ -96,7 +98,7 @@ class Store:
     def _check(self, connection: Connection) -> None:
         """A write that others were faster than may have met new rules, and
         would meet them each time it is run."""
-        if applied.generation(connection) != self._generation:
+        if applied_types.generation(connection) != self._generation:
             raise Outdated
 
     @contextmanager
@@ -105,13 +107,13 @@ class Store:
         try:
             yield
         except FAILURES as exc:
-            if lost.told_by_server(exc) and self._moved():
+            if failures.told_by_server(exc) and self._moved():
                 raise Outdated from exc
             raise
 
     def _moved(self) -> bool:
         try:
-            found = self._transactions.read(applied.generation)
+            found = self._transactions.read(applied_types.generation)
         except FAILURES:
             return False
         return found != self._generation

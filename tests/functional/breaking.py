@@ -13,12 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api import app, replies
+from api import app
 from api.controllers.records import Records
-from api.middleware.context import Identity
-from api.policy import Policy
-from service.domain.records import Records as Deeds
-from service.storage.engine import Transactions
+from api.identity import Identity
+from api.policy.enforcement import Policy
+from api.response import replies
+from service.domain.records.operations import Records as Deeds
+from service.storage.database.engine import Transactions
 
 #: What each exception says.
 SECRET = 'hunter2hunter2'

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import webob
 
-from api.call import Call
 from api.controllers.actions import Controller
-from api.extensions import route
+from api.request.call import Call
+from api.routing.extensions import route
 
 
 class Broken(Controller):

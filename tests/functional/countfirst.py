@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from api import app
-from service.domain import errors, limits
-from service.domain.store import Record, Rows
-from service.domain.types import ResourceType
+from service.domain import errors
+from service.domain.catalogue.types import ResourceType
+from service.domain.records import limits
+from service.domain.records.store import Record, Rows
 
 
 def factory(global_conf: Mapping[str, str], **local: str) -> Any:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from service import config
 from service.commands import schema
-from service.domain.declare import DeclarationError
+from service.config import files as config_files
+from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
-from service.storage.apply import Refused
+from service.storage.schema.apply import Refused
 from tests.functional import databases
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def prepare(directory: Path) -> None:
             'sqlite').startswith('sqlite'):
         return
     with contextlib.suppress(StartError, DeclarationError, Refused):
-        schema.apply_configured(config.load(['--config-dir',
+        schema.apply_configured(config_files.load(['--config-dir',
                                              str(directory)]))
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from service import config, paste
+from service.config import files as config_files
+from service.hosting import paste
 from tests.functional import errorshape
 from tests.functional.harness import Reply, prepare
 
@@ -23,7 +24,8 @@ class Application:
 
     def __init__(self, directory: Path) -> None:
         prepare(directory)
-        self._app = paste.load(config.load(['--config-dir', str(directory)]))
+        self._app = paste.load(
+            config_files.load(['--config-dir', str(directory)]))
 
     def request(self, method: str, path: str, body: object = None,
                 headers: Mapping[str, str] | None = None) -> Reply:

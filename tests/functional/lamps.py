@@ -7,10 +7,10 @@ from typing import Any
 
 import webob
 
-from api import replies
-from api.call import Call
 from api.controllers.actions import Controller
-from api.extensions import action, route
+from api.request.call import Call
+from api.response import replies
+from api.routing.extensions import action, route
 
 
 class Lamps(Controller):

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import service
-from api import extensions, table
-from api.router import Route
-from service import config
+from api import table
+from api.routing import extensions
+from api.routing.router import Route
+from service.config import files as config_files
 from tests.functional.harness import Reply
 
 Headers = Mapping[str, str]
@@ -284,7 +285,7 @@ def printed(directory: Path) -> list[dict[str, str]]:
 
 def routes(directory: Path) -> list[Route]:
     """The router's table of a config directory, but for OPTIONS."""
-    catalogue = service.catalogue(config.load(['--config-dir',
+    catalogue = service.catalogue(config_files.load(['--config-dir',
                                                str(directory)]))
     return [one for one in table.routes(catalogue,
                                         extensions.load(catalogue))

@@ -20,10 +20,11 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
 import service
-from service import config
 from service.commands import manage, schema
+from service.config import files as config_files
 from service.errors import StartError
-from service.storage import dump, engine
+from service.storage.database import engine
+from service.storage.maintenance import export
 from tests.functional import databases
 from tests.functional.harness import SHIPPED, config_dir
 from tests.functional.inprocess import Application
@@ -82,7 +83,7 @@ def made(tmp_path: Path, kind: str, name: str) -> Path:
 
 
 def conf(directory: Path) -> Any:
-    return config.load(['--config-dir', str(directory)])
+    return config_files.load(['--config-dir', str(directory)])
 
 
 def fill(directory: Path) -> None:
@@ -129,7 +130,7 @@ def rows(directory: Path) -> dict[str, list[Any]]:
     connected = engine.connect(conf(directory))
     try:
         with connected.connect() as connection:
-            _, moved = dump.moving(dump.known(connection).catalogue)
+            _, moved = export.moving(export.known(connection).catalogue)
             return {str(table.name): sorted(
                 (tuple(row) for row in connection.execute(
                     sa.select(table))), key=lambda row: repr(row[:3]))
@@ -194,7 +195,7 @@ def test_references_bind_again_after_an_import(written, empty):
     assert run(empty, 'import', str(written)) == 0
     connected = engine.connect(conf(empty))
     with connected.connect() as connection:
-        built, _ = dump.moving(dump.known(connection).catalogue)
+        built, _ = export.moving(export.known(connection).catalogue)
     racks = built.types['rack']
     with (pytest.raises(db_exception.DBReferenceError),
           engine.writer(connected).begin() as connection):
@@ -369,7 +370,7 @@ def test_a_dump_is_of_one_moment(kind, tmp_path):
     fill(directory)
     served = Application(directory)
     connected = engine.connect(conf(directory))
-    told = dump.lines(connected, lambda *given: None)
+    told = export.lines(connected, lambda *given: None)
     header = orjson.loads(next(told))
     for number in range(3):
         assert served.request('POST', '/v1/hosts', {'host': {

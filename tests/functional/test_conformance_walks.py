@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from api import explanations
-from service.domain import declare
+from api.response import error_help
+from service.domain.typefiles import type_files
 from service.process import refusals
 from tests.functional.harness import SHIPPED, Daemon, Reply, config_dir
 from tests.functional.inprocess import Application
@@ -183,9 +183,9 @@ def test_the_same_mistake_has_one_title(answered):
 def test_the_server_gives_a_code_the_title_that_the_application_gives_it():
     """ERR-8: who refuses a request is not the client's business."""
     shared = {one.code: one.title for one in refusals.REASONS.values()
-              if one.code in explanations.CODES}
+              if one.code in error_help.CODES}
     assert 'body-too-large' in shared
-    assert shared == {code: explanations.CODES[code].title
+    assert shared == {code: error_help.CODES[code].title
                       for code in shared}
 
 
@@ -323,7 +323,7 @@ def test_allow_is_the_truth(daemon, answered, path):
 
 def test_every_path_is_written_as_paths_are():
     """NAME-1: small letters, digits and hyphens, and collections plural."""
-    catalogue = declare.read(str(SHIPPED / 'resources.d'))
+    catalogue = type_files.read(str(SHIPPED / 'resources.d'))
     for one in catalogue.live:
         assert re.fullmatch('[a-z0-9]+(-[a-z0-9]+)*', one.path)
         assert one.path.endswith('s') and one.path != one.name

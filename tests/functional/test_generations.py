@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 import service
-from service import config
 from service.commands import schema
-from service.domain import declare
+from service.config import files as config_files
+from service.domain.typefiles import type_files
 from service.errors import StartError
-from service.storage import applied, migrations
+from service.storage import migrations
+from service.storage.schema import applied_types
 from tests.functional import databases
 from tests.functional.harness import (
     PATIENCE,
@@ -71,7 +72,7 @@ def say(directory: Path, text: str) -> None:
 
 
 def load(directory: Path) -> Any:
-    return config.load(['--config-dir', str(directory)])
+    return config_files.load(['--config-dir', str(directory)])
 
 
 def apply(directory: Path, text: str) -> int:
@@ -95,12 +96,13 @@ def made(served: Application, **values: object) -> Any:
 def begun(beside: sa.Engine, text: str) -> int:
     """An apply that is under way."""
     with beside.begin() as connection:
-        return applied.begin(connection, declare.parse({'book.yaml': text}))
+        return applied_types.begin(connection,
+                                   type_files.parse({'book.yaml': text}))
 
 
 def ended(beside: sa.Engine, number: int) -> None:
     with beside.begin() as connection:
-        applied.publish(connection, number)
+        applied_types.publish(connection, number)
 
 
 # A start
@@ -252,14 +254,14 @@ def test_types_of_a_newer_release_leave_the_old_ones_readable(
         served, beside, caplog):
     made(served)
     with beside.begin() as connection:
-        number = applied.begin(
-            connection, declare.parse({'book.yaml': BOOK}))
+        number = applied_types.begin(
+            connection, type_files.parse({'book.yaml': BOOK}))
         connection.execute(sa.text(
             'UPDATE pileus_catalogues SET files = :files '
             'WHERE generation = :number'), {
                 'files': '{"book.yaml":"name: book\\nplural: books\\n'
                          'flavour: sweet"}', 'number': number})
-        applied.publish(connection, number)
+        applied_types.publish(connection, number)
     for _ in range(3):
         assert made(served).status == 503
         assert served.request('GET', '/v1/books').status == 200

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.version import Version
+from service.domain.catalogue.microversion import Version
 from tests.functional.harness import Reply, config_dir
 from tests.functional.inprocess import Application
 

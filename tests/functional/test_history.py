@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from service.domain import declare, history
-from service.storage import pages
+from service.domain.records import revisions as record_revisions
+from service.domain.typefiles import type_files
+from service.storage.lists import bounded_fetch
 from tests.functional.harness import Reply, config_dir
 from tests.functional.inprocess import Application
 
@@ -162,15 +163,15 @@ HELD = {'id': 'x', 'title': 'a', 'gone': 1}
     ('name: {type: string, default: x, backfill: y}', {'name': 'y'})])
 def test_each_column_of_now_has_a_value_for_a_record_of_then(properties,
                                                              expected):
-    types = declare.parse({'book.yaml': book(f'  {properties}\n')['book']})
-    told = history.restored(types.types['book'], HELD)
+    types = type_files.parse({'book.yaml': book(f'  {properties}\n')['book']})
+    told = record_revisions.restored(types.types['book'], HELD)
     assert {name: told[name] for name in expected} == expected
 
 
 def test_a_null_of_before_null_was_refused_is_what_came_in_its_place():
-    types = declare.parse({'book.yaml': book(
+    types = type_files.parse({'book.yaml': book(
         '  title: {type: string, default: none}\n')['book']})
-    assert history.restored(types.types['book'], {'title': None}) == {
+    assert record_revisions.restored(types.types['book'], {'title': None}) == {
         'title': 'none'}
 
 
@@ -187,7 +188,7 @@ def test_a_page_of_large_revisions_is_a_short_page(tmp_path):
     met, path = [], f'{PATH}/revisions'
     while path:
         reply = served.request('GET', path)
-        assert len(reply.body) < pages.MAX_PAGE + 2 ** 21
+        assert len(reply.body) < bounded_fetch.MAX_PAGE + 2 ** 21
         met += [one['book']['title'] for one in reply.json['revisions']]
         path = ''.join(one['href'].partition(':8088')[2]
                        for one in reply.json.get('revisions_links', []))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.storage import columns
+from service.storage.tables import columns
 from tests.functional.harness import Daemon, Reply, config_dir, database
 from tests.functional.inprocess import Application
 

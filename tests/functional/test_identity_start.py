@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from service import config, paste
+from service.config import files as config_files
 from service.errors import StartError
+from service.hosting import paste
 from tests.functional.harness import Daemon, config_dir, configure
 
 LAMP = {'lamp': 'name: lamp\nplural: lamps\ndescription: Gives light.\n'
@@ -36,7 +37,7 @@ def directory(tmp_path: Path, strategy: str,
 def refusal(made: Path) -> str:
     """Why the configuration does not start; one line."""
     with pytest.raises(StartError) as caught:
-        paste.load(config.load(['--config-dir', str(made)]))
+        paste.load(config_files.load(['--config-dir', str(made)]))
     text = str(caught.value)
     assert len(text.splitlines()) == 1
     assert 'hunter2' not in text
@@ -127,7 +128,7 @@ def test_there_are_not_two_token_caches(tmp_path):
 def test_keystone_itself_may_be_away(tmp_path):
     """A13: it is asked when there is something to ask."""
     made = directory(tmp_path, 'keystone', keystone_authtoken=KEYSTONE)
-    assert callable(paste.load(config.load(['--config-dir', str(made)])))
+    assert callable(paste.load(config_files.load(['--config-dir', str(made)])))
 
 
 def test_the_daemon_ends_with_1_before_it_listens(tmp_path):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from api.router import Route
+from api.routing.router import Route
 from tests.functional import policy_matrix
 from tests.functional.harness import SHIPPED, Reply, config_dir
 from tests.functional.inprocess import Application

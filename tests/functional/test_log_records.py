@@ -142,7 +142,7 @@ def ask(daemon: Daemon, sent: Sent) -> str:
 RECORD = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \d+ '
                     r'(DEBUG|INFO|WARNING|ERROR) [a-z][a-z_.]+ \[.*\] \S')
 #: Who tells of a request: the application, or the server that refused it.
-TELLS = ('api.middleware.log', 'service.process.protocol')
+TELLS = ('api.middleware.log', 'service.process.http.connection')
 
 
 def test_each_line_is_a_record_and_each_request_is_told_once(text):

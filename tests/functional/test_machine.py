@@ -29,9 +29,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from api import schemas
-from service.domain import declare
-from service.domain.version import FIRST
+from api.request import schemas
+from service.domain.catalogue.microversion import FIRST
+from service.domain.typefiles import type_files
 from tests.functional.harness import Reply, config_dir
 from tests.functional.inprocess import Application
 
@@ -96,7 +96,7 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         kinds if isinstance(kinds, list) else [kinds])))
 
 
-SHAPE = declare.read(str(TYPE.parent)).types['specimen'].at(FIRST)
+SHAPE = type_files.read(str(TYPE.parent)).types['specimen'].at(FIRST)
 assert SHAPE is not None
 WRITTEN = schemas.of_shape(SHAPE)
 DECLARED = {name: WRITTEN['properties'][name] for name in SHAPE.properties}

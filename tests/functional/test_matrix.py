@@ -14,11 +14,11 @@ import service
 from api import table
 from api.commands import matrix
 from api.commands.matrix import PERSONAS, Persona
-from api.policy import Policy
-from api.versions import Versions
-from service import config
-from service.domain.types import Catalogue
-from service.domain.version import FIRST
+from api.policy.enforcement import Policy
+from api.request.microversions import Versions
+from service.config import files as config_files
+from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.types import Catalogue
 from service.errors import StartError
 from tests.functional import policy_matrix
 from tests.functional.harness import Daemon, config_dir
@@ -108,7 +108,7 @@ def test_options_say_the_same_to_everybody(tmp_path: Path):
 
 def test_a_route_by_a_rule_that_nobody_knows_keeps_from_starting(tmp_path):
     """A03"""
-    conf = config.load(['--config-dir', str(config_dir(tmp_path))])
+    conf = config_files.load(['--config-dir', str(config_dir(tmp_path))])
     rules = Policy(conf, Catalogue({}))
     opened = service.open(conf)
     with pytest.raises(StartError, match='^GET /hosts: there is no policy '

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from service.domain import declare
-from service.domain.types import COMMON
+from service.domain.catalogue.types import COMMON
+from service.domain.typefiles import type_files
 from tests.functional.harness import config_dir
 from tests.functional.inprocess import Application
 
@@ -35,7 +35,7 @@ properties:
   seal: {type: string, immutable: true, write_roles: [treasurer]}
 required: [name]
 '''
-DECLARED = declare.parse({'locked.yaml': LOCKED}).types['locked']
+DECLARED = type_files.parse({'locked.yaml': LOCKED}).types['locked']
 USERS = 'ada: {project_id: ours, roles: [member]}\n' \
         'tess: {project_id: ours, roles: [member, treasurer]}\n'
 ID, DOOR = (f'7bd6bd13-2c4b-4d6a-9b27-00000000000{one}' for one in 'ab')

@@ -14,9 +14,10 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
-from service import config
-from service.domain.types import Catalogue
-from service.storage import engine, tables
+from service.config import files as config_files
+from service.domain.catalogue.types import Catalogue
+from service.storage.database import engine
+from service.storage.tables import declared as declared_tables
 from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
 
@@ -188,8 +189,9 @@ def test_another_projects_quotas_are_refused_alike(served):
 
 def told(directory: Path) -> list[sa.Row]:
     """What history has of limits."""
-    revisions = tables.build(Catalogue({})).core.revisions
-    connected = engine.connect(config.load(['--config-dir', str(directory)]))
+    revisions = declared_tables.build(Catalogue({})).core.revisions
+    connected = engine.connect(
+        config_files.load(['--config-dir', str(directory)]))
     with connected.connect() as connection:
         found = connection.execute(
             sa.select(revisions).where(revisions.c.type == 'quota')

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from service import config
 from service.commands import schema
-from service.domain import declare
+from service.config import files as config_files
+from service.domain.typefiles import type_files
 from tests.functional import databases
 from tests.functional.harness import PATIENCE, Daemon, Reply, config_dir
 
@@ -182,14 +182,14 @@ def daemon(request: pytest.FixtureRequest, tmp_path: Path
 def test_fifty_applies_under_load_are_met_by_nobody(daemon: Daemon) -> None:
     """S03: no failure but 503 with Retry-After, no reply of two generations,
     and every write that was acknowledged is there."""
-    conf = config.load(['--config-dir', str(daemon.directory)])
+    conf = config_files.load(['--config-dir', str(daemon.directory)])
     file = daemon.directory / 'resources.d' / 'book.yaml'
     changes = texts()
-    digests = {1: declare.parse({'book.yaml': next(changes)}).digest}
+    digests = {1: type_files.parse({'book.yaml': next(changes)}).digest}
     with Clients(daemon, digests) as clients:
         for number in range(2, APPLIES + 2):
             text = next(changes)
-            digests[number] = declare.parse({'book.yaml': text}).digest
+            digests[number] = type_files.parse({'book.yaml': text}).digest
             file.write_text(text)
             clients.published = schema.apply_configured(conf).generation
             assert clients.published == number

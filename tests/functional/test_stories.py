@@ -24,7 +24,8 @@ from gabbi import case, suitemaker
 from gabbi.handlers import RESPONSE_HANDLERS
 from gabbi.handlers.base import ResponseHandler
 
-from service import config, paste
+from service.config import files as config_files
+from service.hosting import paste
 from tests.functional import errorshape, planted
 from tests.functional.harness import (
     Daemon,
@@ -52,7 +53,7 @@ class Target(NamedTuple):
 def in_process(directory: Path) -> Iterator[Target]:
     """The shipped pipeline, held to PEP 3333 on its outside."""
     prepare(directory)
-    app = validator(paste.load(config.load(['--config-dir',
+    app = validator(paste.load(config_files.load(['--config-dir',
                                             str(directory)])))
     yield Target('127.0.0.1', 8088, set(), _with_bytes(app))
 

@@ -21,11 +21,11 @@ from deviations import DEVIATIONS, MODERNISED
 from eventlet import wsgi
 from oslo_config import cfg
 
-from service import options
+from service.config import options
 from service.process import refusals
-from service.process.body import BodyError
+from service.process.http.body import BodyError
 from service.process.limits import Limits
-from service.process.server import Server
+from service.process.server.http_server import Server
 
 #: The peer's tests count a deadline as missed at once, our sweep up to a
 #: quarter later.

@@ -15,17 +15,24 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from service import config
-from service.domain import declare
+from service.config import files as config_files
 from service.domain.caller import Caller
-from service.domain.records import NewRecord, Records
-from service.domain.seen import Seen
-from service.domain.store import Record
-from service.domain.types import MISSING, Catalogue, ResourceType, Shape
-from service.domain.version import FIRST
-from service.storage import engine, starting, tables
+from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.types import (
+    MISSING,
+    Catalogue,
+    ResourceType,
+    Shape,
+)
+from service.domain.records.operations import NewRecord, Records
+from service.domain.records.preconditions import Seen
+from service.domain.records.store import Record
+from service.domain.typefiles import type_files
+from service.storage.database import engine
+from service.storage.schema import startup
 from service.storage.store import Store
-from service.storage.tables import Tables
+from service.storage.tables import declared as declared_tables
+from service.storage.tables.declared import Tables
 
 ADMIN = Caller('demo', 'root', frozenset({'admin'}), True, 'req-1')
 MEMBER = Caller('demo', 'ada', frozenset({'member'}), False, 'req-2')
@@ -36,7 +43,7 @@ ANYHOW = Seen()
 
 def catalogue(**files: str) -> Catalogue:
     """The types of these texts, each by the name of its file."""
-    return declare.parse({f'{name}.yaml': text
+    return type_files.parse({f'{name}.yaml': text
                           for name, text in files.items()})
 
 
@@ -47,7 +54,7 @@ def conf(tmp_path: Path, **groups: Mapping[str, object]) -> cfg.ConfigOpts:
         line for group, options in given.items()
         for line in (f'[{group}]', *(f'{name} = {value}'
                                      for name, value in options.items()))))
-    return config.load(['--config-dir', str(tmp_path)])
+    return config_files.load(['--config-dir', str(tmp_path)])
 
 
 def connected(tmp_path: Path) -> sa.Engine:
@@ -56,8 +63,8 @@ def connected(tmp_path: Path) -> sa.Engine:
 
 def brought_up(connection: sa.Engine, types: Catalogue) -> Tables:
     """The tables of these types, as a start leaves them."""
-    starting.in_force(connection, types)
-    return tables.build(types)
+    startup.in_force(connection, types)
+    return declared_tables.build(types)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import threading
 import bcrypt
 import pytest
 
-from service import accountfiles, accounts
+from service.accounts import account_edits, account_files
 from service.errors import StartError
 
 HASH = '$2y$05$' + 'a' * 21 + 'e' + 'b' * 31
@@ -25,7 +25,7 @@ def read(files, passwords='', users=''):
     for path, text in zip(files, (passwords, users), strict=True):
         with open(path, 'w', encoding='utf-8') as file:
             file.write(text)
-    return accounts.read(*files)
+    return account_files.read(*files)
 
 
 def test_a_user_is_what_both_files_say_together(files):
@@ -33,7 +33,7 @@ def test_a_user_is_what_both_files_say_together(files):
                  'ada: {project_id: p1, roles: [Admin, " reader "]}\n'
                  '"007": {user_id: james}\n')
     assert list(found) == ['007', 'ada', 'bob']
-    assert found['ada'] == accounts.Account(
+    assert found['ada'] == account_files.Account(
         'ada', HASH.encode(), 'p1', None, frozenset({'admin', 'reader'}))
     assert found['007'].hash is None and found['007'].user_id == 'james'
     assert found['bob'].roles == frozenset()
@@ -93,31 +93,31 @@ def test_all_mistakes_are_told_at_once(files):
 
 def test_a_file_that_cannot_be_read_is_named(files):
     with pytest.raises(StartError) as caught:
-        accounts.read(*files)
+        account_files.read(*files)
     assert files[0] in str(caught.value)
     with open(files[0], 'wb') as file:
         file.write(b'\xff')
     with pytest.raises(StartError) as caught:
-        accounts.read(*files)
+        account_files.read(*files)
     assert str(caught.value) == f'{files[0]}: is not UTF-8'
 
 
 def test_a_user_is_put_and_dropped_again(files):
-    accountfiles.put(*files, 'ada', 'one', {'roles': ['member']})
-    accountfiles.put(*files, 'jürgen', 'two', {'user_id': 'ü'})
-    accountfiles.put(*files, 'ada', 'three', {'roles': ['reader']})
-    found = accounts.read(*files)
+    account_edits.put(*files, 'ada', 'one', {'roles': ['member']})
+    account_edits.put(*files, 'jürgen', 'two', {'user_id': 'ü'})
+    account_edits.put(*files, 'ada', 'three', {'roles': ['reader']})
+    found = account_files.read(*files)
     assert found['ada'].roles == {'reader'}
     assert found['jürgen'].user_id == 'ü'
     assert bcrypt.checkpw(b'three', found['ada'].hash)
-    assert accounts.cost(found['ada'].hash) == 12
-    accountfiles.drop(*files, 'ada')
-    assert list(accounts.read(*files)) == ['jürgen']
+    assert account_files.cost(found['ada'].hash) == 12
+    account_edits.drop(*files, 'ada')
+    assert list(account_files.read(*files)) == ['jürgen']
 
 
 def test_lines_about_others_stay_as_they_were(files):
     read(files, f'# first\nada:{HASH}\n\nbob:{HASH}\n', '')
-    accountfiles.drop(*files, 'bob')
+    account_edits.drop(*files, 'bob')
     with open(files[0]) as file:
         assert file.read() == f'# first\nada:{HASH}\n\n'
 
@@ -125,7 +125,7 @@ def test_lines_about_others_stay_as_they_were(files):
 def test_only_the_owner_may_read_what_is_written(files):
     before = os.umask(0)
     try:
-        accountfiles.put(*files, 'ada', 'one', {})
+        account_edits.put(*files, 'ada', 'one', {})
     finally:
         os.umask(before)
     assert [os.stat(path).st_mode & 0o777 for path in files] == [0o600] * 2
@@ -137,40 +137,40 @@ def test_a_file_stays_whose_it_was(files):
     read(files)
     for path in files:
         os.chown(path, 65534, 65534)
-    accountfiles.put(*files, 'ada', 'one', {})
+    account_edits.put(*files, 'ada', 'one', {})
     assert {os.stat(path).st_uid for path in files} == {65534}
 
 
 def test_nothing_half_done_stays_behind(files, tmp_path):
     os.mkdir(files[1])
     with pytest.raises(StartError) as caught:
-        accountfiles.put(*files, 'ada', 'one', {})
+        account_edits.put(*files, 'ada', 'one', {})
     assert files[1] in str(caught.value)
     assert os.listdir(tmp_path) == ['users.yaml']
 
 
 def test_a_full_disk_changes_nothing(files, tmp_path):
-    accountfiles.put(*files, 'ada', 'one', {'roles': ['reader']})
+    account_edits.put(*files, 'ada', 'one', {'roles': ['reader']})
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))
     try:
         with pytest.raises(StartError) as caught:
-            accountfiles.put(*files, 'bob', 'two', {})
+            account_edits.put(*files, 'bob', 'two', {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert str(caught.value).startswith(f'{files[1]}: cannot be written: ')
     assert sorted(os.listdir(tmp_path)) == ['htpasswd', 'users.yaml']
-    assert list(accounts.read(*files)) == ['ada']
+    assert list(account_files.read(*files)) == ['ada']
 
 
 def test_two_at_once_lose_nobody(files):
     names = [f'user{number}' for number in range(6)]
-    put = [threading.Thread(target=accountfiles.put, args=(
+    put = [threading.Thread(target=account_edits.put, args=(
         *files, name, 'x', {'roles': ['reader']})) for name in names]
     for one in put:
         one.start()
     for one in put:
         one.join()
-    found = accounts.read(*files)
+    found = account_files.read(*files)
     assert list(found) == names
     assert all(one.hash and one.roles for one in found.values())

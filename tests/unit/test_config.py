@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import config
+from service.config import files as config_files
 from service.errors import StartError
 
 Load = Callable[..., object]
@@ -20,7 +20,7 @@ def told(tmp_path: Path) -> Callable[..., str]:
     def complain(text: str, *words: str) -> str:
         (tmp_path / 'pileus.conf').write_text(text, encoding='latin-1')
         with pytest.raises(StartError) as caught:
-            config.load(['--config-dir', str(tmp_path), *words])
+            config_files.load(['--config-dir', str(tmp_path), *words])
         return str(caught.value).replace(f'{tmp_path}/', '')
     return complain
 
@@ -81,37 +81,37 @@ def test_a_file_that_is_no_text_is_named(told: Callable[..., str]) -> None:
 def test_a_directory_that_is_given_as_a_file_is_named(tmp_path: Path
                                                       ) -> None:
     with pytest.raises(StartError, match='cannot be read: Is a directory'):
-        config.load(['--config-file', str(tmp_path)])
+        config_files.load(['--config-file', str(tmp_path)])
 
 
 @pytest.mark.parametrize('words', [['--config-dir', '/nosuch'],
                                    ['--config-file', '/nosuch']])
 def test_what_is_not_there_is_named(words: list[str]) -> None:
     with pytest.raises(StartError, match='/nosuch'):
-        config.load(words)
+        config_files.load(words)
 
 
 def test_no_directory_at_all(monkeypatch: pytest.MonkeyPatch,
                              tmp_path: Path) -> None:
-    monkeypatch.delenv(config.ENVIRONMENT, raising=False)
-    monkeypatch.setattr(config, 'SEARCH', (str(tmp_path / 'nosuch'),))
+    monkeypatch.delenv(config_files.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(config_files, 'SEARCH', (str(tmp_path / 'nosuch'),))
     with pytest.raises(StartError, match='no config directory: give '
                                          '--config-dir, set OS_PILEUS'):
-        config.load([])
+        config_files.load([])
 
 
 def test_the_environment_names_the_directory(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / 'pileus.conf').write_text('[api]\napp = other\n')
-    monkeypatch.setenv(config.ENVIRONMENT, str(tmp_path))
-    assert config.load([]).api.app == 'other'
+    monkeypatch.setenv(config_files.ENVIRONMENT, str(tmp_path))
+    assert config_files.load([]).api.app == 'other'
 
 
 def test_paste_carries_the_configuration(tmp_path: Path) -> None:
     (tmp_path / 'one.d').mkdir()
     (tmp_path / 'one.d' / 'a.conf').write_text('[api]\napp = other\n')
     (tmp_path / 'two.conf').write_text('[api]\nmax_limit = 7\n')
-    first = config.load(['--config-dir', str(tmp_path / 'one.d'),
+    first = config_files.load(['--config-dir', str(tmp_path / 'one.d'),
                          '--config-file', str(tmp_path / 'two.conf')])
-    again = config.from_paste(config.to_paste(first))
+    again = config_files.from_paste(config_files.to_paste(first))
     assert (again.api.app, again.api.max_limit) == ('other', 7)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from api import errors as asked
-from api import faults
-from service.domain import errors, words
+from api.request import errors as asked
+from api.response import faults
+from service.domain import errors
+from service.domain.typefiles import vocabulary
 from service.process import refusals
 from service.process.limits import Limits
 
@@ -65,19 +66,19 @@ def test_every_error_code_is_documented_with_its_status_and_no_other():
 
 def test_every_word_of_a_type_is_documented_once():
     assert sorted(first_cells('declaring.rst', 'Words of a type')) == sorted(
-        words.TYPE)
+        vocabulary.TYPE)
 
 
 def test_every_word_of_a_property_is_documented_once():
     assert sorted(first_cells('declaring.rst', 'Words of a property')
-                  ) == sorted(words.PROPERTY)
+                  ) == sorted(vocabulary.PROPERTY)
 
 
 @pytest.mark.parametrize(('title', 'table'), [
-    ('Formats', words.FORMATS),
-    ('Actions', words.ACTIONS),
-    ('Reserved names', words.RESERVED | words.RESERVED_PLURALS
-     | {words.QUOTA})])
+    ('Formats', vocabulary.FORMATS),
+    ('Actions', vocabulary.ACTIONS),
+    ('Reserved names', vocabulary.RESERVED | vocabulary.RESERVED_PLURALS
+     | {vocabulary.QUOTA})])
 def test_every_name_of_a_table_is_documented_once(title, table):
     names = re.findall(r'``([^`]+)``', section('declaring.rst', title))
     assert sorted(names) == sorted(table)

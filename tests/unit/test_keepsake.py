@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from service.keepsake import Keepsake, Memory
+from service.hosting.handover import Keepsake, Memory
 
 
 def test_what_one_leaves_the_others_find():
@@ -27,8 +27,9 @@ def elsewhere(memory: Memory, script: str) -> int:
     descriptor = int(memory.path.rpartition('/')[2])
     os.set_inheritable(descriptor, True)
     return subprocess.run(
-        [sys.executable, '-c', f'import os\nfrom service.keepsake import '
-         f'Keepsake\nkept = Keepsake({memory.path!r})\n{script}'],
+        [sys.executable, '-c', f'import os\n'
+         f'from service.hosting.handover import Keepsake\n'
+         f'kept = Keepsake({memory.path!r})\n{script}'],
         pass_fds=[descriptor]).returncode
 
 

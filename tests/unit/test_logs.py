@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from service import config, logs
+from service.config import files as config_files
 from service.errors import StartError
+from service.logs import log_setup
 
 
 @pytest.fixture(autouse=True)
@@ -38,30 +39,30 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def conf(log: Path) -> cfg.ConfigOpts:
     log.parent.mkdir()
-    return config.load(['--config-dir', str(log.parent.parent),
+    return config_files.load(['--config-dir', str(log.parent.parent),
                         '--log-file', str(log)])
 
 
 def test_records_go_to_the_file_that_is_named(conf: cfg.ConfigOpts, log: Path
                                               ) -> None:
-    logs.setup(conf)
+    log_setup.setup(conf)
     logging.getLogger('a').warning('hello')
     assert log.read_text().count('hello') == 1
-    assert logs.elsewhere(conf)
+    assert log_setup.elsewhere(conf)
 
 
 def test_setting_up_again_leaves_no_file_open(conf: cfg.ConfigOpts) -> None:
-    logs.setup(conf)
+    log_setup.setup(conf)
     before = len(os.listdir('/proc/self/fd'))
     for _ in range(10):
-        logs.setup(conf)
+        log_setup.setup(conf)
     assert len(os.listdir('/proc/self/fd')) == before
 
 
 def test_a_log_that_can_no_longer_be_opened_costs_records_alone(
         conf: cfg.ConfigOpts, log: Path) -> None:
     """S12: and it goes on when it can be opened again."""
-    logs.setup(conf)
+    log_setup.setup(conf)
     aside = log.parent.rename(log.parent.with_name('aside'))
     for _ in range(2):
         logging.getLogger('a').warning('lost')
@@ -76,4 +77,4 @@ def test_a_log_file_that_cannot_be_opened_is_named(conf: cfg.ConfigOpts,
     log.mkdir()
     with pytest.raises(StartError, match=f'log_file = {log}: {log}: Is a '
                                          'directory'):
-        logs.setup(conf)
+        log_setup.setup(conf)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from oslo_log import log
 
-from service import config, paste
-from service.domain.declare import DeclarationError
+from service.config import files as config_files
+from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
+from service.hosting import paste
 
 FACTORIES = """
-from service.domain.declare import DeclarationError
+from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
 
 def app(global_conf, **local):
@@ -55,7 +56,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def from_text(text: str) -> object:
         (tmp_path / 'api-paste.ini').write_text(
             text.replace('FACTORY', 'factories_of_a_test:'))
-        return paste.load(config.load(['--config-dir', str(tmp_path)]))
+        return paste.load(config_files.load(['--config-dir', str(tmp_path)]))
     yield from_text
     sys.modules.pop('factories_of_a_test', None)
 
@@ -115,7 +116,7 @@ def test_what_goes_wrong_is_one_line_with_file_and_entry(
 
 
 def test_no_paste_file(tmp_path: Path) -> None:
-    conf = config.load(['--config-dir', str(tmp_path)])
+    conf = config_files.load(['--config-dir', str(tmp_path)])
     with pytest.raises(StartError, match='paste_config = api-paste.ini: no '
                                          f'such file.*{tmp_path}'):
         paste.load(conf)
@@ -136,7 +137,7 @@ def test_debug_lines_trace_what_is_built(load: Callable[[str], object]
                                          ) -> None:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    logger = log.getLogger('service.paste').logger
+    logger = log.getLogger('service.hosting.paste').logger
     before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)

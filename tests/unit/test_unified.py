@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from service import unified
+from service import unified_limits
+from service.domain.catalogue.types import ResourceType
 from service.domain.errors import Unavailable
-from service.domain.types import ResourceType
-from service.unified import Unified
+from service.unified_limits import Unified
 
 HOST, RACK = ResourceType('host', 'hosts'), ResourceType('rack', 'racks')
 
@@ -40,7 +40,7 @@ def limits(keystone):
 
 def test_a_limit_has_the_plural_for_its_name(limits):
     assert limits.of('alpha', [HOST, RACK]) == {
-        'host': 5, 'rack': unified.UNREGISTERED}
+        'host': 5, 'rack': unified_limits.UNREGISTERED}
 
 
 def test_keystone_is_asked_once_in_a_while_for_each_project(limits, keystone):
@@ -64,7 +64,7 @@ def test_without_an_answer_nothing_is_made_up(limits, keystone):
 
 def test_not_all_projects_of_the_world_are_remembered(limits, keystone,
                                                       monkeypatch):
-    monkeypatch.setattr(unified, 'MAX_PROJECTS', 2)
+    monkeypatch.setattr(unified_limits, 'MAX_PROJECTS', 2)
     for project in ('alpha', 'beta', 'gamma', 'gamma', 'alpha'):
         limits.of(project, [HOST])
     assert keystone.asked == ['alpha', 'beta', 'gamma', 'alpha']

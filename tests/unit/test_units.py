@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service import options
+from service.config import options
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / 'etc' / 'systemd').glob('pileus-api.*'))

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from service.errors import StartError
-from service.storage import core, turns
-from service.storage.engine import FAILURES, Transactions, unusable
+from service.storage.database import schema_lock
+from service.storage.database.engine import FAILURES, Transactions, unusable
+from service.storage.tables import core
 
 #: Every version there was, in order; each has its script in ``versions``.
 VERSIONS = ('0001', '0002')
@@ -72,7 +73,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
-    with turns.alone(connection, 'core'):
+    with schema_lock.alone(connection, 'core'):
         before = version(connection)
         if behind(connection):
             found = sa.inspect(connection).has_table('pileus_counter')

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from service import failpoints
-from service.storage import layouts
+from service.storage.tables import layouts
 
 #: MariaDB and MySQL: the engine with transactions and foreign keys.
 _ENGINE: Any = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}

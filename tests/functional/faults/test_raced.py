@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from service import config
+from service.config import files as config_files
 from service.domain.errors import Unavailable
-from service.storage import engine
-from service.storage.engine import Transactions
+from service.storage.database import engine
+from service.storage.database.engine import Transactions
 
 ADD = sa.text('UPDATE sums SET n = n + 1 WHERE id = :id')
 
 
 @pytest.fixture
 def connected(configured) -> Iterator[sa.Engine]:
-    made = engine.connect(config.load(['--config-dir', str(configured({
+    made = engine.connect(config_files.load(['--config-dir', str(configured({
         'lock_timeout': 1}))]))
     with made.begin() as connection:
         connection.exec_driver_sql(

@@ -19,7 +19,7 @@ warnings.simplefilter('ignore')
 import eventlet  # noqa: E402
 import eventlet.hubs  # noqa: E402
 
-from service.process.server import Server  # noqa: E402
+from service.process.server.http_server import Server  # noqa: E402
 from tests.functional.http.serving import (  # noqa: E402
     Recorder,
     default_limits,

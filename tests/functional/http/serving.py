@@ -18,10 +18,10 @@ from typing import Any
 from eventlet import hubs
 from oslo_config import cfg
 
-from service import options
-from service.process import hub
+from service.config import options
 from service.process.limits import Limits
-from service.process.server import Server
+from service.process.scheduling import hub
+from service.process.server.http_server import Server
 
 
 def default_limits(**changes: Any) -> Limits:

@@ -17,7 +17,7 @@ from typing import Any
 import eventlet
 import pytest
 
-from service.process import accept
+from service.process.server import acceptor as server_acceptor
 from tests.functional.http import wire
 from tests.functional.http.serving import Running, serving
 from tests.functional.http.wire import get, post
@@ -191,7 +191,7 @@ def test_accept_backs_off_and_recovers(
         assert failing.calls < 10
         told = [one for one in caplog.records if one.levelno == logging.ERROR]
         assert len(told) == 1
-        assert number in accept.EXHAUSTED
+        assert number in server_acceptor.EXHAUSTED
 
 
 def test_the_hub_lag_shows_a_request_that_hogs_the_worker() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import eventlet
 from eventlet import hubs
 
-from service import flows
+from service.hosting import caller_hint
 from tests.functional.http import wire
 from tests.functional.http.serving import serving
 from tests.functional.http.wire import get
@@ -27,7 +27,7 @@ class Projects:
     def __call__(self, environ: dict[str, Any], start: Any
                  ) -> Iterable[bytes]:
         project = environ['HTTP_X_PROJECT_ID']
-        flows.note(environ, project)
+        caller_hint.note(environ, project)
         self.served.append(project)
         while not self.gate:
             eventlet.sleep(0.005)
@@ -79,7 +79,7 @@ class Stepping:
     def __call__(self, environ: dict[str, Any], start: Any
                  ) -> Iterable[bytes]:
         project = environ['HTTP_X_PROJECT_ID']
-        flows.note(environ, project)
+        caller_hint.note(environ, project)
         ours, theirs = socket.socketpair()
         with ours, theirs:
             for _ in range(self._steps[project]):

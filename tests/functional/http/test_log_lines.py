@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service import loglines
+from service.logs import escape
 from tests.functional.http import wire
 
 
@@ -19,10 +19,10 @@ from tests.functional.http import wire
 def test_a_refused_request_is_one_printable_line(
         running: Any, caplog: pytest.LogCaptureFixture, line: bytes) -> None:
     """L04: with the request id that the client was told."""
-    caplog.set_level(logging.INFO, 'service.process.protocol')
+    caplog.set_level(logging.INFO, 'service.process.http.connection')
     answer = wire.refused(running, [line + b'\r\n\r\n'])
     told = [one.getMessage() for one in caplog.records
-            if one.name == 'service.process.protocol']
+            if one.name == 'service.process.http.connection']
     assert len(told) == 1
     assert told[0].isprintable()
     assert answer.headers['x-openstack-request-id'] in told[0]
@@ -33,7 +33,7 @@ def test_a_refused_request_is_one_printable_line(
     '\ud800', '\x9b', '\ufeff'], ids=ascii)
 def test_unsafe_text_is_escaped_and_can_be_undone(text: str) -> None:
     """L04"""
-    escaped = loglines.escape(text)
+    escaped = escape.escape(text)
     assert escaped.isprintable() and '"' not in escaped.replace('\\"', '')
     assert len(escaped.splitlines()) == 1
     undone = escaped.encode('ascii').decode('unicode_escape')
@@ -43,12 +43,12 @@ def test_unsafe_text_is_escaped_and_can_be_undone(text: str) -> None:
 def test_safe_text_stays_as_it_is() -> None:
     """L04"""
     for text in ('/v1/hosts?limit=1', 'grün 日本 😀'):
-        assert loglines.escape(text) == text
+        assert escape.escape(text) == text
 
 
 def test_endless_text_ends() -> None:
     """L04"""
-    assert len(loglines.escape('a' * 10**6)) < 3000
+    assert len(escape.escape('a' * 10**6)) < 3000
 
 
 SECRET = b'plantedsecret'
@@ -90,7 +90,7 @@ def test_what_is_refused_is_told_without_its_secrets(
     '%70ass', 'x+token'])
 def test_a_name_of_a_secret_is_known_by_its_words(name: str) -> None:
     """L03"""
-    assert loglines.masked(f'GET /a?b=1&{name}=2=3&c=4') == (
+    assert escape.masked(f'GET /a?b=1&{name}=2=3&c=4') == (
         f'GET /a?b=1&{name}=***&c=4')
 
 
@@ -102,7 +102,7 @@ def test_a_name_of_a_secret_is_known_by_its_words(name: str) -> None:
     '/a@b', '/v1//a@b', '/a?x=b@c', 'GET /a@b HTTP/1.1'])
 def test_what_is_no_secret_is_told(text: str) -> None:
     """L03: or the log would be of no use."""
-    assert loglines.masked(text) == text
+    assert escape.masked(text) == text
 
 
 @pytest.mark.parametrize('text', [
@@ -111,5 +111,5 @@ def test_what_is_no_secret_is_told(text: str) -> None:
 def test_a_long_line_is_masked_in_no_time(text: str) -> None:
     """L03: whoever sends them cannot keep the worker busy with it."""
     begun = time.perf_counter()
-    loglines.masked(text)
+    escape.masked(text)
     assert time.perf_counter() - begun < 0.5

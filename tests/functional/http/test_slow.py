@@ -198,7 +198,7 @@ def test_deadlines_do_not_follow_the_wall_clock(
     """S10: an hour forth or back closes nobody's connection."""
     with serving() as running, wire.connect(running) as sock:
         for hour in (3600, -7200):
-            monkeypatch.setattr('service.process.shared.time',
+            monkeypatch.setattr('service.process.http.server_state.time',
                                 lambda moved=hour: time.time() + moved)
             sock.sendall(get('/'))
             assert sock.recv(65536).startswith(b'HTTP/1.1 200')

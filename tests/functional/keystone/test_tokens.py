@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from api.router import OPEN
+from api.routing.router import OPEN
 from tests.functional.harness import Daemon, Reply, config_dir
 from tests.functional.keystone.conftest import Cloud
 from tests.functional.policy_matrix import routes

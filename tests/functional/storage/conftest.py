@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from service.storage import engine
+from service.storage.database import engine
 from tests.functional import databases
 from tests.functional.storage.schemas import Schema
 from tests.unit import stored

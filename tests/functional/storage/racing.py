@@ -26,16 +26,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service import config
-from service.domain import declare, errors
+from service.config import files as config_files
+from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.records import NewRecord, Records
-from service.domain.seen import Seen
-from service.domain.types import MISSING, Shape
-from service.domain.version import FIRST
-from service.storage import engine, exclusion, tables
+from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.types import MISSING, Shape
+from service.domain.records.operations import NewRecord, Records
+from service.domain.records.preconditions import Seen
+from service.domain.typefiles import type_files
+from service.storage.database import engine
 from service.storage.store import Store
-from service.storage.tables import Tables
+from service.storage.tables import declared as declared_tables
+from service.storage.tables import exclusion
+from service.storage.tables.declared import Tables
 from tests.functional.harness import SHIPPED, config_dir
 
 ADMIN = Caller('demo', 'root', frozenset({'admin'}), True)
@@ -109,10 +112,11 @@ def world(url: sa.URL, tmp_path: Path, types: Mapping[str, str],
 @contextlib.contextmanager
 def opened(directory: Path, types: Mapping[str, str]) -> Iterator[World]:
     """The same in another process."""
-    catalogue = declare.parse({f'{name}.yaml': text
+    catalogue = type_files.parse({f'{name}.yaml': text
                                for name, text in types.items()})
-    connected = engine.connect(config.load(['--config-dir', str(directory)]))
-    built = tables.build(catalogue)
+    connected = engine.connect(
+        config_files.load(['--config-dir', str(directory)]))
+    built = declared_tables.build(catalogue)
     store = Store(connected, built, 1)
     shapes = {one.name: shape for one in catalogue.live
               if (shape := one.at(FIRST)) is not None}

@@ -10,9 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.domain import declare
-from service.domain.types import Catalogue
-from service.storage import apply, engine, evolve, migrations, tables
+from service.domain.catalogue.types import Catalogue
+from service.domain.typefiles import type_files
+from service.storage import migrations
+from service.storage.database import engine
+from service.storage.schema import apply
+from service.storage.schema import plan as schema_plan
+from service.storage.tables import declared as declared_tables
 from tests.functional.storage.changes import IDS, Case, Rows, Words
 
 MADE = '2026-01-01T00:00:00.000000Z'
@@ -25,7 +29,7 @@ EMPTYING = {
 
 
 def catalogue(types: Sequence[Words]) -> Catalogue:
-    return declare.parse(texts(types))
+    return type_files.parse(texts(types))
 
 
 def texts(types: Sequence[Words]) -> dict[str, str]:
@@ -49,20 +53,20 @@ class Schema:
             connection.detach()
             connection.exec_driver_sql(before)
             for name in sa.inspect(connection).get_table_names():
-                if name.startswith(tables.PREFIX):
+                if name.startswith(declared_tables.PREFIX):
                     connection.exec_driver_sql(drop.format(name))
             connection.execute(sa.text('DELETE FROM pileus_catalogues'))
             connection.commit()
 
-    def plan(self, types: Sequence[Words]) -> evolve.Plan:
-        return evolve.planned(self.engine, catalogue(types))
+    def plan(self, types: Sequence[Words]) -> schema_plan.Plan:
+        return schema_plan.planned(self.engine, catalogue(types))
 
     def apply(self, types: Sequence[Words], **how: Any) -> apply.Done:
         return apply.apply(self.engine, catalogue(types), **how)
 
     def fill(self, types: Sequence[Words], name: str, rows: Rows) -> None:
         declared = catalogue(types).types[name]
-        table = tables.build(catalogue(types)).of(declared)
+        table = declared_tables.build(catalogue(types)).of(declared)
         common: dict[str, Any] = {
             'generation': 1, 'created_at': MADE, 'updated_at': MADE,
             'tags': ['red'], 'metadata': {'a': 'b'}}
@@ -78,7 +82,7 @@ class Schema:
     def rows(self, types: Sequence[Words],
              name: str) -> list[Mapping[str, Any]]:
         found = catalogue(types)
-        table = tables.build(found).of(found.types[name])
+        table = declared_tables.build(found).of(found.types[name])
         with self.engine.connect() as connection:
             return [dict(one) for one in connection.execute(
                 sa.select(table).order_by(table.c.id)).mappings()]

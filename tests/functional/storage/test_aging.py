@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from service.commands import manage
-from service.domain import instants
-from service.storage import aging
-from service.storage.aging import Keep
+from service.domain.documents import timestamps
+from service.storage.maintenance import purge
+from service.storage.maintenance.purge import Keep
 from tests.functional import harness
 from tests.functional.storage import racing
 from tests.functional.storage.racing import World
@@ -38,7 +38,7 @@ def world(database: sa.Engine, tmp_path: Path) -> Iterator[World]:
 
 
 def ago(days: float, now: str = NOW) -> str:
-    return instants.read((datetime.fromisoformat(now)
+    return timestamps.read((datetime.fromisoformat(now)
                           - timedelta(days=days)).isoformat())
 
 
@@ -64,7 +64,7 @@ def left(world: World) -> list[int]:
 
 def swept(world: World, days: int, last: int, **how: Any) -> int:
     """How many the last of all bits says were removed."""
-    done = [0, *(one.removed for one in aging.revisions(
+    done = [0, *(one.removed for one in purge.revisions(
         world.engine, Keep(days, last), NOW, **how))]
     return done[-1]
 
@@ -107,7 +107,7 @@ def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
             ('update', 'update', 'update', 'delete')), source.uniform(0, 99))
         for _ in range(300)), key=lambda one: -one[2])
     told(world, *deeds)
-    monkeypatch.setattr(aging, 'BATCH', 7)
+    monkeypatch.setattr(purge, 'BATCH', 7)
     expected = set(left(world)) - _gone(deeds, 40, 3)
     assert 0 < len(expected) < 300
     swept(world, 40, 3)
@@ -118,8 +118,8 @@ def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
 def test_a_clock_that_ran_ahead_hides_nothing_that_follows(
         world, monkeypatch, ahead):
     """Its own revisions stay until their time has come."""
-    monkeypatch.setattr(aging, 'BATCH', 3)
-    monkeypatch.setattr(aging, 'STRIDE', 4)
+    monkeypatch.setattr(purge, 'BATCH', 3)
+    monkeypatch.setattr(purge, 'STRIDE', 4)
     told(world, ('a', 'create', 90),
          *(('a', 'update', -300) for _ in range(ahead)),
          *(('a', 'update', 80) for _ in range(7)),
@@ -148,7 +148,7 @@ def test_who_writes_meanwhile_is_neither_lost_nor_stopped(world, monkeypatch):
     told(world, *(('a', 'update', 90) for _ in range(150)))
     with world.engine.begin() as connection:
         connection.execute(sa.update(world.tables.core.counter).values(n=150))
-    monkeypatch.setattr(aging, 'BATCH', 5)
+    monkeypatch.setattr(purge, 'BATCH', 5)
     with ThreadPoolExecutor(9) as threads:
         removed = threads.submit(
             swept, world, 30, 1)
@@ -185,14 +185,14 @@ def number(world: World, table: sa.Table) -> int:
 
 
 def test_what_stands_for_nothing_goes(world, monkeypatch):
-    monkeypatch.setattr(aging, 'BATCH', 4)
+    monkeypatch.setattr(purge, 'BATCH', 4)
     idle(world)
     core = world.tables.core
     locks = 0 if world.engine.dialect.name == 'sqlite' else 30
     for dry_run in (True, False):
-        assert max((one.removed for one in aging.locks(
+        assert max((one.removed for one in purge.locks(
             world.engine, dry_run=dry_run)), default=0) == locks
-        assert [one.removed for one in aging.zeros(
+        assert [one.removed for one in purge.zeros(
             world.engine, dry_run=dry_run)][-1] == 18
     assert number(world, core.locks) == 30 - locks
     assert world.rows(sa.select(core.usage.c.project_id)) == [('p7',)] * 2
@@ -207,7 +207,7 @@ def test_a_lock_that_somebody_holds_is_left_to_him(world):
     with world.engine.begin() as connection:
         connection.execute(sa.select(table).where(
             table.c.name == f'{11:064}').with_for_update()).all()
-        assert [one.removed for one in aging.locks(world.engine)] == [29]
+        assert [one.removed for one in purge.locks(world.engine)] == [29]
     assert world.rows(sa.select(table.c.name)) == [(f'{11:064}',)]
 
 
@@ -227,7 +227,7 @@ def old(world: World) -> World:
         connection.execute(sa.insert(world.tables.core.keys), [{
             'scope': f'{number}', 'body_hash': '', 'status': 201,
             'headers': [], 'body': '', 'at': at} for number, at in enumerate(
-            [ago(2, instants.now())] * 7 + [instants.now()])])
+            [ago(2, timestamps.now())] * 7 + [timestamps.now()])])
     return world
 
 

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from service.domain import errors
 from service.failpoints import ENVIRONMENT
-from service.storage.history import History
+from service.storage.rows.revisions import History
 from tests.functional import databases
 from tests.functional.harness import Daemon, config_dir
 from tests.functional.storage import racing

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.storage.exclusion import EXTENSION
+from service.storage.tables.exclusion import EXTENSION
 from tests.functional import databases
 from tests.functional.harness import Daemon, config_dir
 

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.domain import query as queries
-from service.storage import lists, prepared
+from service.domain.query import list_query as queries
+from service.storage.lists import statement_cache, statements
 from tests.functional.storage import things
 
 ROWS = things.records(90)
@@ -143,13 +143,13 @@ many = settings(max_examples=80, deadline=None, suppress_health_check=[
 
 
 #: The statements made so far, which later lists of their form are read by.
-FORMS: dict[sa.Engine, prepared.Forms] = {}
+FORMS: dict[sa.Engine, statement_cache.Forms] = {}
 
 
 def page(world: SimpleNamespace, asked: dict, marker: Any,
          backwards: bool = False) -> list[dict[str, Any]]:
     query = queries.parse(things.SHAPE, parameters(asked), 1000)
-    statement, values = prepared.select(
+    statement, values = statement_cache.select(
         FORMS.setdefault(world.engine, {}), world.source, query,
         asked['project'], marker, backwards)
     with world.engine.connect() as connection:
@@ -181,7 +181,7 @@ def test_the_count_is_that_of_the_whole_list(
         world: SimpleNamespace, asked: dict) -> None:
     query = queries.parse(things.SHAPE, parameters(asked), 1000)
     with world.engine.connect() as connection:
-        found = connection.scalar(lists.count(
+        found = connection.scalar(statements.count(
             world.source, query, asked['project']))
     assert found == len(oracle(asked))
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.domain import query as queries
-from service.domain import sorts
-from service.storage import lists
+from service.domain.query import list_query as queries
+from service.domain.query import sorts
+from service.storage.lists import statements
 from tests.functional.storage import plans, things
 from tests.functional.storage.plans import COUNT, plan
 
@@ -48,7 +48,7 @@ def statement(world: SimpleNamespace, parameters: dict[str, str],
     everybody = [('all_projects', 'true')] if project is None else []
     query = queries.parse(things.SHAPE, [
         *parameters.items(), *everybody, ('limit', str(LIMIT))], 1000)
-    return lists.select(world.source, query, project, marker)
+    return statements.select(world.source, query, project, marker)
 
 
 def sorted_by(names: tuple[str, ...], direction: str) -> dict[str, str]:

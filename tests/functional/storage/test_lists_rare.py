@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.domain import across
-from service.domain import query as queries
-from service.storage import lists
+from service.domain.query import all_projects
+from service.domain.query import list_query as queries
+from service.storage.lists import statements
 from tests.functional.storage import plans, things
 from tests.functional.storage.plans import COUNT
 
@@ -85,7 +85,7 @@ def statement(world: SimpleNamespace, name: str, text: str,
     query = queries.parse(things.SHAPE, [
         (name, text), ('sort', sort), *everybody,
         ('limit', str(LIMIT))], 1000)
-    return lists.select(world.source, query, project, None)
+    return statements.select(world.source, query, project, None)
 
 
 def read(world: SimpleNamespace, select: sa.Select[Any]) -> int:
@@ -111,7 +111,7 @@ def test_what_few_have_is_found_by_an_index_that_its_column_leads(
 
 
 @pytest.mark.parametrize(('name', 'text'), [
-    (name, text) for name in across.offered(things.SHAPE, ())
+    (name, text) for name in all_projects.offered(things.SHAPE, ())
     for text in (('rare', 'in:rare,rarer') if name == 'project_id'
                  else texts(name))])
 def test_over_all_projects_it_is_one_that_the_column_leads_alone(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from service.storage.engine import writer
+from service.storage.database.engine import writer
 from tests.functional import databases
 from tests.functional.harness import config_dir
 from tests.functional.inprocess import Application

@@ -17,10 +17,11 @@ import pytest
 import sqlalchemy as sa
 
 import service
-from service import config
 from service.commands import manage, schema
+from service.config import files as config_files
 from service.errors import StartError
-from service.storage import core, layouts, migrations
+from service.storage import migrations
+from service.storage.tables import core, layouts
 from tests.functional import databases
 from tests.functional.harness import Daemon, config_dir
 from tests.functional.inprocess import Application
@@ -168,7 +169,8 @@ def test_the_first_release_is_brought_up_with_all_it_has(released, directory):
     assert manage.main(['--config-dir', str(directory), 'db',
                         'upgrade']) == 0
     assert version(released) == migrations.HEAD
-    schema.apply_configured(config.load(['--config-dir', str(directory)]))
+    schema.apply_configured(
+        config_files.load(['--config-dir', str(directory)]))
     served = Application(directory)
     [desk] = served.request('GET', '/v1/desks?tags=oak').json['desks']
     assert (desk['id'], desk['name'], desk['bought_at'], desk['tags'],
@@ -250,7 +252,7 @@ def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):
 
 def test_a_start_says_that_the_core_tables_are_behind(released, directory):
     """D09: but for SQLite, which brings them up itself."""
-    conf = config.load(['--config-dir', str(directory)])
+    conf = config_files.load(['--config-dir', str(directory)])
     if released.dialect.name == 'sqlite':
         service.open(conf).close()
         assert version(released) == migrations.HEAD

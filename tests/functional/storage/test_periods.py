@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
-from service import config
 from service.commands import schema
-from service.storage import exclusion
+from service.config import files as config_files
+from service.storage.tables import exclusion
 from tests.functional import databases
 from tests.functional.harness import config_dir
 from tests.functional.inprocess import Application
@@ -179,7 +179,7 @@ exclusive:
     url = databases.written(databases.created('postgresql'))
     directory = config_dir(tmp_path, {**racing.shipped(), 'stay': stay},
                            {'database': {'connection': url}})
-    conf = config.load(['--config-dir', str(directory)])
+    conf = config_files.load(['--config-dir', str(directory)])
     assert schema.apply_configured(conf).steps
     assert schema.apply_configured(conf).steps == ()
     served = Application(directory)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.storage import apply
+from service.storage.schema import apply
 from tests.functional.storage import changes
 from tests.functional.storage.changes import IDS, Case
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from service.storage import apply
+from service.storage.schema import apply
 from tests.functional.storage.changes import IDS, box, rack
 from tests.functional.storage.schemas import Schema
 

@@ -15,8 +15,10 @@ from collections.abc import Callable, Sequence
 import pytest
 import sqlalchemy as sa
 
-from service import config, failpoints
-from service.storage import applied, apply, engine
+from service import failpoints
+from service.config import files as config_files
+from service.storage.database import engine
+from service.storage.schema import applied_types, apply
 from tests.functional.storage import changes
 from tests.functional.storage.changes import IDS, Words, box, rack
 from tests.functional.storage.schemas import Schema, catalogue, texts
@@ -79,7 +81,7 @@ def forked(schema: Schema, failpoint: str = '',
     status = 1
     try:
         failpoints.reach = failpoints.reached(failpoint)
-        made = engine.connect(config.load(
+        made = engine.connect(config_files.load(
             ['--config-dir', str(schema.directory)]), hurried=False)
         if said:
             sa.event.listen(made, 'after_cursor_execute', _killed_by(said))
@@ -103,7 +105,7 @@ def kept(schema: Schema) -> None:
     assert [{name: one[name] for name in KEPT[0]} for one in rows] == KEPT
     assert {'gone', 'size'}.isdisjoint(rows[0])
     with schema.engine.connect() as connection:
-        assert not applied.shut(connection)
+        assert not applied_types.shut(connection)
 
 
 def undone(schema: Schema) -> int:
@@ -134,7 +136,7 @@ def test_an_apply_killed_before_its_first_step_is_finished(filled):
     filled.engine.dispose()
     assert forked(filled, 'schema_begun=kill') == -signal.SIGKILL
     with filled.engine.connect() as connection:
-        shut = applied.shut(connection)
+        shut = applied_types.shut(connection)
     assert shut != (filled.engine.dialect.name == 'sqlite')
     told = filled.plan(NEW).told
     assert shut == ('database: an apply has begun and is not at its end '
@@ -210,7 +212,7 @@ def test_a_record_made_after_the_first_look_is_seen(filled):
         filled.apply(new, progress=progress)
     assert made
     with filled.engine.connect() as connection:
-        assert not applied.shut(connection)
+        assert not applied_types.shut(connection)
     assert filled.plan(OLD).told == []
 
 
@@ -256,7 +258,7 @@ def test_an_apply_that_fails_on_its_way_says_so(filled):
 
 
 def test_many_rows_are_filled_a_batch_at_a_time(schema, monkeypatch):
-    monkeypatch.setattr('service.storage.fill.BATCH', 2)
+    monkeypatch.setattr('service.storage.schema.backfill.BATCH', 2)
     told: list[str] = []
     schema.apply((box(),))
     schema.fill((box(),), 'box', [{'text': None}] * 5)

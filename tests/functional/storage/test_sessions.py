@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.storage import engine, servers
+from service.storage.database import engine, servers
 from tests.functional import databases
 from tests.unit import stored
 

@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from service.errors import StartError
-from service.storage import applied, dump, dumpfile, restore, turns
+from service.storage.database import schema_lock
+from service.storage.maintenance import dump_file, export, restore
+from service.storage.schema import applied_types
 from tests.functional.storage.changes import box
 from tests.functional.storage.schemas import Schema
 from tests.functional.storage.test_schema_faults import (
@@ -64,16 +66,16 @@ def unguarded(schema: Schema) -> None:
 
 def shut(schema: Schema) -> bool:
     with schema.engine.connect() as connection:
-        return applied.shut(connection)
+        return applied_types.shut(connection)
 
 
 @pytest.mark.parametrize('schema_server', ['mysql'], indirect=True)
 def test_a_turn_that_is_not_got_in_time_is_no_turn(schema, monkeypatch):
-    monkeypatch.setattr(turns, 'PATIENCE', 0)
-    with (schema.engine.connect() as first, turns.alone(first, 'schema'),
+    monkeypatch.setattr(schema_lock, 'PATIENCE', 0)
+    with (schema.engine.connect() as first, schema_lock.alone(first, 'schema'),
           schema.engine.connect() as second,
           pytest.raises(StartError, match='somebody else has been changing')):
-        turns.alone(second, 'schema').__enter__()
+        schema_lock.alone(second, 'schema').__enter__()
 
 
 @on_servers
@@ -82,7 +84,7 @@ def test_who_keeps_a_turn_may_say_nothing_for_long(schema):
     with schema.engine.connect() as guard:
         guard.exec_driver_sql(SHORT[name])
         guard.commit()
-        with turns.alone(guard, 'schema'):
+        with schema_lock.alone(guard, 'schema'):
             assert guard.exec_driver_sql(SHOWN[name]).scalar() in (
                 '0', 31536000)
         guard.invalidate()
@@ -109,13 +111,13 @@ def test_an_apply_whose_turn_is_lost_takes_no_further_step(filled):
 @on_servers
 def test_an_import_whose_turn_is_lost_stores_no_more(filled, tmp_path):
     file = tmp_path / 'all.dump'
-    file.write_bytes(b''.join(dump.lines(filled.engine, lambda *_: None)))
+    file.write_bytes(b''.join(export.lines(filled.engine, lambda *_: None)))
     filled.empty()
     filled.apply(OLD)
 
     def imported(progress: restore.Progress) -> int:
         with file.open('rb') as opened:
-            return restore.restore(filled.engine, dumpfile.Reading(
+            return restore.restore(filled.engine, dump_file.Reading(
                 opened, file.name), progress)
     with pytest.raises(StartError, match='the turn .* is lost'):
         imported(lambda stored, rows: unguarded(filled))
@@ -162,7 +164,7 @@ def test_an_apply_that_fails_by_a_bug_lets_writers_in_again(
         filled, monkeypatch):
     def steps(self, before):
         raise ZeroDivisionError
-    monkeypatch.setattr('service.storage.apply._Apply._steps', steps)
+    monkeypatch.setattr('service.storage.schema.apply._Apply._steps', steps)
     with pytest.raises(ZeroDivisionError):
         filled.apply(WIDER)
     assert not shut(filled)
@@ -178,7 +180,7 @@ def test_what_an_apply_before_has_done_half_is_not_served(
     def steps(self, before):
         raise ZeroDivisionError
     with monkeypatch.context() as broken:
-        broken.setattr('service.storage.apply._Apply._steps', steps)
+        broken.setattr('service.storage.schema.apply._Apply._steps', steps)
         with pytest.raises(ZeroDivisionError) as raised:
             filled.apply(NEW)
     assert 'run pileus-manage schema apply again' in raised.value.__notes__[0]

@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service import config
-from service.domain import instants, once
-from service.domain.once import Once
-from service.domain.store import Kept
-from service.domain.types import Catalogue
-from service.storage import applied, engine, migrations, tables
-from service.storage.rows import Rows
+from service.config import files as config_files
+from service.domain.catalogue.types import Catalogue
+from service.domain.documents import timestamps
+from service.domain.records import idempotency
+from service.domain.records.idempotency import Once
+from service.domain.records.store import Kept
+from service.storage import migrations
+from service.storage.database import engine
+from service.storage.rows.record_rows import Rows
+from service.storage.schema import applied_types
 from service.storage.store import Store
+from service.storage.tables import declared as declared_tables
 from tests.functional.harness import config_dir
 
 TWINS = 20
@@ -29,11 +33,12 @@ LONG_AGO = '2020-01-01T00:00:00.000000Z'
 def store(database: sa.Engine, tmp_path: Path) -> Iterator[Store]:
     url = database.url.render_as_string(hide_password=False)
     directory = config_dir(tmp_path, conf={'database': {'connection': url}})
-    connected = engine.connect(config.load(['--config-dir', str(directory)]))
+    connected = engine.connect(
+        config_files.load(['--config-dir', str(directory)]))
     migrations.upgrade(connected)
     with connected.connect() as connection:
-        number = applied.generation(connection)
-    opened = Store(connected, tables.build(Catalogue({})), number)
+        number = applied_types.generation(connection)
+    opened = Store(connected, declared_tables.build(Catalogue({})), number)
     yield opened
     opened.close()
 
@@ -44,7 +49,7 @@ def kept(scope: str, body: str, at: str) -> Kept:
 
 def claims(store: Store, scopes: list[str]) -> list[tuple[Kept, bool]]:
     """What the requests of these scopes are told, all sent at once."""
-    now = instants.now()
+    now = timestamps.now()
 
     def claim(number: int) -> tuple[Kept, bool]:
         asked = Once(scopes[number], now,
@@ -71,7 +76,7 @@ def test_also_where_an_old_reply_is_in_the_way(store):
 
 def test_twenty_requests_that_sweep_the_same_old_replies_all_succeed(store):
     def fill(rows: Rows) -> None:
-        for _ in range(once.PURGED + 50):
+        for _ in range(idempotency.PURGED + 50):
             rows.keep(kept(secrets.token_hex(16), '', LONG_AGO))
     store.write(fill)
     told = claims(store, [secrets.token_hex(16) for _ in range(TWINS)])

@@ -11,9 +11,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.domain.types import Catalogue, Choice, Property, ResourceType
-from service.domain.version import FIRST
-from service.storage import lists, tables
+from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.types import (
+    Catalogue,
+    Choice,
+    Property,
+    ResourceType,
+)
+from service.storage.lists import statements
+from service.storage.tables import declared as declared_tables
 
 STATUSES = ('active', 'provisioning', 'retired')
 
@@ -99,17 +105,17 @@ def records(count: int, seed: int = 1) -> list[dict[str, Any]]:
     return [record(source, number) for number in range(count)]
 
 
-def built() -> tables.Tables:
+def built() -> declared_tables.Tables:
     """The tables without their foreign keys, so that no rack must be there.
     """
-    made = tables.build(CATALOGUE)
+    made = declared_tables.build(CATALOGUE)
     table = made.of(THING)
     table.constraints -= table.foreign_key_constraints
     return made
 
 
 def filled(engine: sa.Engine,
-           rows: Iterable[Mapping[str, Any]]) -> tables.Tables:
+           rows: Iterable[Mapping[str, Any]]) -> declared_tables.Tables:
     """Tables anew, with these records in them."""
     made = built()
     rows = list(rows)
@@ -127,6 +133,6 @@ def filled(engine: sa.Engine,
 def world(engine: sa.Engine, rows: list[dict[str, Any]]) -> SimpleNamespace:
     made = filled(engine, rows)
     table = made.of(THING)
-    source = lists.source(table, made.core.tags, engine.dialect.name)
+    source = statements.source(table, made.core.tags, engine.dialect.name)
     return SimpleNamespace(engine=engine, rows=rows, source=source,
                            table=table)

@@ -9,11 +9,13 @@ import os
 import bcrypt
 import pytest
 
-from api.middleware import basic, context
+from api import identity
+from api.middleware import basic
 from api.middleware.basic import Basic, Book, Remembered
-from api.middleware.breaker import Breaker
-from service import accounts, native
+from api.middleware.circuit_breaker import Breaker
+from service.accounts import account_files
 from service.errors import StartError
+from service.hosting import offload
 from tests.unit.api.calling import App, answer, environ
 
 #: As cheap as bcrypt can be; the cost is of no matter here.
@@ -66,8 +68,8 @@ class Door:
     def shows(self, value):
         """Who the application is told calls."""
         more = {} if value is None else {'HTTP_AUTHORIZATION': value}
-        answer(self.filter, environ(**{native.RUNNER: self.native, **more}))
-        return context.identity(self.app.environ)
+        answer(self.filter, environ(**{offload.RUNNER: self.native, **more}))
+        return identity.identity(self.app.environ)
 
 
 def header(text: str | bytes) -> str:
@@ -102,7 +104,7 @@ def test_a_name_that_stands_in_one_file_alone(tmp_path):
     ('ada\0', 's3cret'), ('ada', HASH), ('#ada', 's3cret')])
 def test_who_does_not_is_nobody(door, name, password):
     assert door.knock(name, password) is None
-    refused = context.refusal(door.app.environ)
+    refused = identity.refusal(door.app.environ)
     assert refused.code == 'unauthenticated'
     assert refused.facts['challenge'] == (
         'Basic realm="pileus", charset="UTF-8"')
@@ -131,7 +133,7 @@ def test_a_password_of_any_script_with_colons(tmp_path):
 
 def test_more_than_bcrypt_looks_at_is_not_cut(tmp_path):
     """Else two long passwords with one beginning were the same."""
-    long = 'x' * accounts.MAX_PASSWORD
+    long = 'x' * account_files.MAX_PASSWORD
     hash = bcrypt.hashpw(long.encode(), bcrypt.gensalt(4)).decode()
     door = Door(tmp_path, f'ada:{hash}\n')
     assert door.knock(password=long) is not None
@@ -162,7 +164,7 @@ def test_an_unknown_name_takes_as_long_as_a_known_one(door):
     door.knock('nobody')
     door.knock('ada', 'wrong')
     unknown, known = door.native.asked
-    assert accounts.cost(unknown) == accounts.cost(known) == 4
+    assert account_files.cost(unknown) == account_files.cost(known) == 4
 
 
 def test_so_does_one_with_too_long_a_password(door):
@@ -235,14 +237,14 @@ def test_who_finds_too_many_passwords_before_theirs_comes_back(door):
         for other in ('one', 'another', 's3cret'):
             who = door.knock(password=other)
             told.append(who.user_id if who else door.app.environ[
-                context.REFUSAL].code)
+                identity.REFUSAL].code)
         return work(password, hash)
     door.native, looked = during, door.native
     door.knock(password='wrong')
     assert told == ['identity-unavailable', 'identity-unavailable', 'u1']
     door.native = looked
     assert door.knock(password='one') is None
-    assert context.refusal(door.app.environ).code == 'unauthenticated'
+    assert identity.refusal(door.app.environ).code == 'unauthenticated'
 
 
 def test_no_more_is_remembered_than_has_room():
@@ -255,7 +257,7 @@ def test_no_more_is_remembered_than_has_room():
 
 def test_where_no_server_computes_for_it_it_does_itself(door):
     answer(door.filter, environ(HTTP_AUTHORIZATION=header('ada:s3cret')))
-    assert context.identity(door.app.environ).user_id == 'u1'
+    assert identity.identity(door.app.environ).user_id == 'u1'
 
 
 def test_files_that_are_wrong_at_the_start_stop_it(tmp_path):

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api import body
-from api import errors as refusals
-from service.domain import errors, values
+from api.request import errors as refusals
+from api.request import json_body
+from service.domain import errors
+from service.domain.documents import values
 
 MIB = 2 ** 20
 
@@ -25,7 +26,7 @@ STORABLE = st.recursive(
 
 def refused(raw):
     with pytest.raises(refusals.MalformedBody) as caught:
-        body.parse(raw)
+        json_body.parse(raw)
     return caught.value.violations
 
 
@@ -43,7 +44,7 @@ def refused(raw):
     (b'{"a": {"x": 1}, "b": {"x": 1}}', {'a': {'x': 1}, 'b': {'x': 1}}),
 ])
 def test_json_is_its_value(raw, value):
-    assert repr(body.parse(raw)) == repr(value)
+    assert repr(json_body.parse(raw)) == repr(value)
 
 
 @pytest.mark.parametrize(('raw', 'pointer', 'told'), [
@@ -86,7 +87,7 @@ def test_nesting_too_deep_is_refused_at_once(raw):
 
 def test_a_body_nests_thirty_two_deep():
     """J02"""
-    assert values.canonical(body.parse(b'[' * 32 + b']' * 32)) == (
+    assert values.canonical(json_body.parse(b'[' * 32 + b']' * 32)) == (
         '[' * 32 + ']' * 32)
 
 
@@ -188,7 +189,7 @@ def test_a_refusal_stays_small_whatever_the_names_of_the_body():
 
 def test_a_refused_body_is_a_bad_request_with_a_code_of_its_own():
     with pytest.raises(errors.Invalid) as caught:
-        body.parse(b'{')
+        json_body.parse(b'{')
     assert caught.value.code == 'malformed-body'
 
 
@@ -196,7 +197,7 @@ def test_a_refused_body_is_a_bad_request_with_a_code_of_its_own():
 @given(STORABLE, st.sampled_from([None, 2]), st.booleans())
 def test_what_can_be_stored_can_be_sent(value, indent, ascii_only):
     raw = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
-    assert repr(body.parse(raw)) == repr(value)
+    assert repr(json_body.parse(raw)) == repr(value)
 
 
 FRAGMENTS = st.lists(st.sampled_from([
@@ -210,7 +211,7 @@ FRAGMENTS = st.lists(st.sampled_from([
 @example(b'1' * 5000)
 def test_any_bytes_are_a_storable_value_or_a_refusal(raw):
     try:
-        value = body.parse(raw)
+        value = json_body.parse(raw)
     except refusals.MalformedBody as exc:
         json.dumps([tuple(one) for one in exc.violations],
                    ensure_ascii=False).encode()
@@ -225,16 +226,16 @@ PATCHES = ('application/merge-patch+json', 'application/json')
 
 
 @pytest.mark.parametrize(('header', 'accepted', 'named'), [
-    ('application/json', body.JSON, 'application/json'),
-    ('Application/JSON', body.JSON, 'application/json'),
-    ('application/json; charset=utf-8', body.JSON, 'application/json'),
-    ('application/json;CHARSET="UTF-8"', body.JSON, 'application/json'),
-    ('application/json ; odata=verbose ;', body.JSON, 'application/json'),
+    ('application/json', json_body.JSON, 'application/json'),
+    ('Application/JSON', json_body.JSON, 'application/json'),
+    ('application/json; charset=utf-8', json_body.JSON, 'application/json'),
+    ('application/json;CHARSET="UTF-8"', json_body.JSON, 'application/json'),
+    ('application/json ; odata=verbose ;', json_body.JSON, 'application/json'),
     ('application/merge-patch+json', PATCHES, 'application/merge-patch+json'),
     ('application/json', PATCHES, 'application/json'),
 ])
 def test_a_content_type_names_one_of_the_accepted(header, accepted, named):
-    assert body.media_type(header, accepted) == named
+    assert json_body.media_type(header, accepted) == named
 
 
 @pytest.mark.parametrize(('header', 'told'), [
@@ -262,13 +263,13 @@ def test_a_content_type_names_one_of_the_accepted(header, accepted, named):
 def test_any_other_content_type_is_refused_with_what_would_do(header, told):
     """J04"""
     with pytest.raises(refusals.UnsupportedMediaType, match='.*') as caught:
-        body.media_type(header)
+        json_body.media_type(header)
     assert told in str(caught.value)
 
 
 def test_a_refused_patch_type_names_all_that_are_accepted():
     with pytest.raises(refusals.UnsupportedMediaType) as caught:
-        body.media_type('text/xml', PATCHES)
+        json_body.media_type('text/xml', PATCHES)
     assert str(caught.value).endswith(
         'send application/merge-patch+json or application/json.')
 
@@ -277,14 +278,14 @@ def test_a_header_of_blanks_and_semicolons_takes_no_time():
     """R10"""
     began = time.process_time()
     with pytest.raises(refusals.UnsupportedMediaType) as caught:
-        body.media_type('application/json' + ' ; ' * 20_000 + 'x')
+        json_body.media_type('application/json' + ' ; ' * 20_000 + 'x')
     assert time.process_time() - began < 1
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize('header', [None, '', 'identity', ' Identity '])
 def test_a_body_as_it_is_needs_no_encoding(header):
-    assert body.check_encoding(header) is None
+    assert json_body.check_encoding(header) is None
 
 
 @pytest.mark.parametrize('header', [
@@ -293,7 +294,7 @@ def test_a_compressed_body_is_refused(header):
     """R09"""
     with pytest.raises(refusals.UnsupportedMediaType,
                        match=f'Content-Encoding: "{header}"'):
-        body.check_encoding(header)
+        json_body.check_encoding(header)
 
 
 class Broken:
@@ -307,4 +308,4 @@ def test_a_body_that_does_not_come_is_the_clients_failure():
     environ = {'REQUEST_METHOD': 'POST', 'CONTENT_LENGTH': '9',
                'CONTENT_TYPE': 'application/json', 'wsgi.input': Broken()}
     with pytest.raises(refusals.BodyUnread):
-        body.read(environ, body.JSON, 100)
+        json_body.read(environ, json_body.JSON, 100)

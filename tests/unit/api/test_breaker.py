@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from api.middleware.breaker import Breaker, Refused
+from api.middleware.circuit_breaker import Breaker, Refused
 
 
 class Silence(Exception):

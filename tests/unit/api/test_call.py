@@ -3,9 +3,9 @@
 
 import pytest
 
-from api import call
+from api.request import call
+from service.domain.catalogue.microversion import FIRST
 from service.domain.errors import Invalid
-from service.domain.version import FIRST
 from tests.unit import stored
 
 

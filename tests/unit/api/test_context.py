@@ -7,10 +7,11 @@ import json
 import pytest
 from oslo_context.context import get_current
 
-from api import addresses
-from api.middleware import context, proxy
-from api.middleware.context import Identity, NoAuth
-from api.policy import Policy
+from api import identity
+from api.identity import Identity, NoAuth
+from api.middleware import proxy
+from api.policy.enforcement import Policy
+from api.request import urls
 from tests.unit import stored
 from tests.unit.api.calling import App, answer, environ
 
@@ -18,7 +19,7 @@ from tests.unit.api.calling import App, answer, environ
 def asked(anywhere=False, **more):
     app = App()
     got = answer(NoAuth(app, 'pileus', anywhere=anywhere), environ(**more))
-    return got, context.identity(app.environ)
+    return got, identity.identity(app.environ)
 
 
 @pytest.mark.parametrize('address', [
@@ -83,8 +84,8 @@ def test_who_names_what_no_project_is_called_is_nobody(header):
     app = App()
     answer(NoAuth(app, 'pileus', anywhere=True),
            environ(HTTP_X_PROJECT_ID=header))
-    assert context.identity(app.environ) is None
-    [violation] = context.refusal(app.environ).violations
+    assert identity.identity(app.environ) is None
+    [violation] = identity.refusal(app.environ).violations
     assert violation.parameter == 'X-Project-Id'
     assert '1 to 64 printable characters' in violation.detail
 
@@ -127,8 +128,8 @@ def test_only_an_administrator_is_one_everywhere(tmp_path):
     {'HTTP_X_FORWARDED': '1'}, {'HTTP_X_ORIGINAL_HOST': 'localhost'},
     {'HTTP_X_CLIENT_IP': '192.0.2.1'}, {'HTTP_TRUE_CLIENT_IP': '192.0.2.1'},
     {'HTTP_X_CLUSTER_CLIENT_IP': '192.0.2.1'},
-    {addresses.PEER: '10.0.0.5'},
-    {addresses.PEER: '10.0.0.5', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'}])
+    {urls.PEER: '10.0.0.5'},
+    {urls.PEER: '10.0.0.5', 'HTTP_X_FORWARDED_FOR': '127.0.0.1'}])
 def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
     """A10: a proxy on this machine would else make everybody local, also
     one that tells the host or the scheme alone."""
@@ -174,4 +175,4 @@ def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
 def test_a_user_fits_into_the_history():
     """A database with lengths would refuse each of its writes."""
     _, who = asked(HTTP_X_USER_ID='u' * 9000)
-    assert who.user_id == 'u' * context.MAX_USER
+    assert who.user_id == 'u' * identity.MAX_USER

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from api import errors
+from api.request import errors
 from service.domain.errors import PileusError, Violation
 
 TOLD = [
@@ -48,7 +48,8 @@ def test_each_error_keeps_its_code_and_says_what_was_wrong(error, code, text):
 
 def test_no_two_errors_of_the_room_share_a_code_or_a_title():
     declared = [one for one in vars(errors).values()
-                if isinstance(one, type) and one.__module__ == 'api.errors']
+                if isinstance(one, type)
+                and one.__module__ == 'api.request.errors']
     assert len(declared) >= len(TOLD)
     assert len({one.code for one in declared}) == len(declared)
     assert len({one.title for one in declared}) == len(declared)

@@ -3,10 +3,10 @@
 
 import pytest
 
-from api import extensions
-from api.extensions import action, route
-from service.domain.types import Catalogue, ResourceType
-from service.domain.version import Version
+from api.routing import extensions
+from api.routing.extensions import action, route
+from service.domain.catalogue.microversion import Version
+from service.domain.catalogue.types import Catalogue, ResourceType
 from service.errors import StartError
 
 

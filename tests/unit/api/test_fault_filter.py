@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from api import faults
 from api.middleware.fault import Fault
-from api.versions import Versions
-from service.domain.version import FIRST
+from api.request.microversions import Versions
+from api.response import faults
+from service.domain.catalogue.microversion import FIRST
 from tests.unit.api.calling import App, answer, environ
 
 

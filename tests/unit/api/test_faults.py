@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from api import errors as asked
-from api import faults
+from api.request import errors as asked
+from api.response import faults
 from service.domain import errors
 from service.domain.errors import Violation
 from tests.unit.api.calling import environ
@@ -90,7 +90,7 @@ def test_what_is_produced_is_passed_on():
 
 def test_a_failure_the_caller_can_act_on_is_told_and_logged_in_a_line(
         caplog):
-    with caplog.at_level(logging.INFO, 'api.faults'):
+    with caplog.at_level(logging.INFO, 'api.response.faults'):
         reply = guarded(errors.NotFound(type='host', id='a\nb'))
     assert reply.status_int == 404
     assert [one.exc_info for one in caplog.records] == [None]
@@ -99,7 +99,7 @@ def test_a_failure_the_caller_can_act_on_is_told_and_logged_in_a_line(
 
 def test_what_was_invalid_is_logged_by_its_place_alone(caplog):
     """L03: the text quotes the value, which may be a password."""
-    with caplog.at_level(logging.INFO, 'api.faults'):
+    with caplog.at_level(logging.INFO, 'api.response.faults'):
         guarded(errors.Invalid([
             errors.Violation("bmc_password: 'hunter' is too short",
                              '/host/bmc_password'),

@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
-from api import generations
-from api.generations import Generation, Generations
+from api import reloading
+from api.reloading import Generation, Generations
+from service.domain.catalogue.types import Catalogue
 from service.domain.errors import Unavailable
-from service.domain.types import Catalogue
 from service.errors import StartError
 
 
@@ -39,7 +39,7 @@ def built(opened):
 @pytest.fixture
 def at_once(monkeypatch):
     """Every request looks."""
-    monkeypatch.setattr(generations, 'LOOK', -1.0)
+    monkeypatch.setattr(reloading, 'LOOK', -1.0)
 
 
 def test_most_requests_do_not_look():
@@ -84,14 +84,14 @@ def test_one_loads_and_the_others_go_on(at_once):
 
 def test_what_cannot_be_loaded_is_told_once_and_not_tried_each_time(
         monkeypatch, caplog):
-    monkeypatch.setattr(generations, 'LOOK', -1.0)
+    monkeypatch.setattr(reloading, 'LOOK', -1.0)
     opened = Opened(1, *[StartError('no such word')] * 9)
     served = Generations(opened, built)
     begun = served.now()
     for _ in range(5):
         assert served.now() is served.after(begun) is begun
     assert opened.looks == 1
-    monkeypatch.setattr(generations, 'REST', -1.0)
+    monkeypatch.setattr(reloading, 'REST', -1.0)
     served = Generations(opened, built)
     caplog.clear()
     for _ in range(3):

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from api import errors, idempotency, replies
-from api.call import Call
+from api.controllers import idempotency
+from api.request import errors
+from api.request.call import Call
+from api.response import replies
 from service.domain.caller import Caller
+from service.domain.catalogue.microversion import Version
 from service.domain.errors import Invalid
-from service.domain.version import Version
 
 CALLER = Caller('p1', 'u1', frozenset({'member'}), False)
 CALL = Call(Version(1, 0), CALLER, [], {'host': {'name': 'a', 'size': 1}},

@@ -12,10 +12,10 @@ import pytest
 from keystoneauth1 import exceptions as failures
 from keystonemiddleware import auth_token
 
-from api.middleware import context
+from api import identity
 from api.middleware.keystone import CACHE, Keystone
-from api.middleware.tokencache import Memory
-from service import config
+from api.middleware.token_cache import Memory
+from service.config import files as config_files
 from tests.unit.api.calling import App, answer, environ
 
 
@@ -66,7 +66,7 @@ class Door:
 
     def __init__(self, directory) -> None:
         (directory / 'pileus.conf').write_text('')
-        conf = config.load(['--config-dir', str(directory)])
+        conf = config_files.load(['--config-dir', str(directory)])
         self.app = App()
         self.cache = Memory(10)
         self.filter = Keystone(self.app, {
@@ -77,18 +77,18 @@ class Door:
         self.filter._identity_server = self.keystone
 
     def knock(self, token: str | None = None, **headers: str
-              ) -> context.Identity | None:
+              ) -> identity.Identity | None:
         """Who the application is told calls."""
         sent = {f'HTTP_{name.upper()}': text
                 for name, text in headers.items()}
         if token is not None:
             sent['HTTP_X_AUTH_TOKEN'] = token
         answer(self.filter, environ(**sent))
-        return context.identity(self.app.environ)
+        return identity.identity(self.app.environ)
 
     @property
     def why(self) -> str:
-        return context.refusal(self.app.environ).code
+        return identity.refusal(self.app.environ).code
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_token_is_a_project_and_roles(door, sent, project_id, roles,
     'x' * 4097])
 def test_without_a_good_one_nobody_calls(door, sent):
     assert door.knock(sent) is None
-    refused = context.refusal(door.app.environ)
+    refused = identity.refusal(door.app.environ)
     assert refused.code == 'unauthenticated'
     assert refused.facts['challenge'] == 'Keystone uri="http://keystone/v3"'
 

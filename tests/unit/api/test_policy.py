@@ -5,12 +5,12 @@ import itertools
 
 import pytest
 
-from api import policy as asked
-from api.policy import QUOTAS, Policy, defaults, name
-from api.rulefiles import Files
+from api.policy import enforcement as asked
+from api.policy.enforcement import QUOTAS, Policy, defaults, name
+from api.policy.files import Files
 from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.words import ACTIONS
+from service.domain.typefiles.vocabulary import ACTIONS
 from service.errors import StartError
 from tests.unit import stored
 
@@ -346,7 +346,8 @@ def test_a_file_that_does_not_do_leaves_the_last_good_rules(
     spoil(world.path, how)
     assert all(world.later() for _ in range(5))
     (line,) = [one for one in caplog.records
-               if one.name == 'api.policy' and one.levelname == 'ERROR']
+               if one.name == 'api.policy.enforcement'
+               and one.levelname == 'ERROR']
     assert told in line.getMessage()
     if world.path.is_dir():
         world.path.rmdir()

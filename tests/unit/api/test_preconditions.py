@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from api import preconditions
-from api.errors import PreconditionRequired
+from api.request import preconditions
+from api.request.errors import PreconditionRequired
 from service.domain.errors import Invalid
-from service.domain.seen import Seen
+from service.domain.records.preconditions import Seen
 from tests.unit.stored import ANYHOW
 
 ETAG = '"3-5f2a9c1b07-77ab01ce"'

@@ -5,8 +5,8 @@ import ipaddress
 
 import pytest
 
-from api import addresses
 from api.middleware import proxy
+from api.request import urls
 from service.errors import StartError
 from tests.unit.api.calling import App, answer, environ
 
@@ -31,7 +31,7 @@ def test_a_trusted_proxy_is_believed():
             got['PATH_INFO'], got['REMOTE_ADDR']) == (
         'https', 'api.example.org:8443', '/inventory', '/v1/hosts',
         '192.0.2.7')
-    assert addresses.root(got) == 'https://api.example.org:8443/inventory'
+    assert urls.root(got) == 'https://api.example.org:8443/inventory'
 
 
 @pytest.mark.parametrize('peer', ['192.0.2.1', '::1', '', 'nonsense',

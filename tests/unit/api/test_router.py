@@ -3,10 +3,10 @@
 
 import pytest
 
-from api import errors
-from api.router import APIRouter, Route
-from service.domain.types import ResourceType
-from service.domain.version import FIRST, Version
+from api.request import errors
+from api.routing.router import APIRouter, Route
+from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.types import ResourceType
 from tests.unit.api.calling import environ
 
 LATER = Version(1, 3)

@@ -4,7 +4,7 @@
 import pytest
 from oslo_policy import _checks
 
-from api.policy import LOOK, Policy
+from api.policy.enforcement import LOOK, Policy
 from service.domain.caller import Caller
 from service.errors import StartError
 from tests.unit import stored
@@ -55,7 +55,8 @@ def test_and_leaves_the_rules_as_they_were(tmp_path, caplog, rule, told):
         now[0] += LOOK
         assert rules.allows(ADA, RULE)
     (line,) = [one.getMessage() for one in caplog.records
-               if one.name == 'api.policy' and one.levelname == 'ERROR']
+               if one.name == 'api.policy.enforcement'
+               and one.levelname == 'ERROR']
     assert f'policy.yaml: line 1: {RULE}: {told}' in line
 
 
@@ -88,7 +89,8 @@ def test_what_can_be_asked_is_asked(tmp_path, rule):
 
 def warned(caplog):
     return [one.getMessage() for one in caplog.records
-            if one.name == 'api.policy' and one.levelname == 'WARNING']
+            if one.name == 'api.policy.enforcement'
+            and one.levelname == 'WARNING']
 
 
 NEVER = stored.catalogue(host=f'{HOST}policy: {{create: "rol:x"}}\n')

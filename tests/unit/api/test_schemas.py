@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from api import schemas
-from api.schemas import Schema
+from api.request import schemas
+from api.request.schemas import Schema
+from service.domain.catalogue.microversion import FIRST, Version
 from service.domain.errors import FieldForbidden, Invalid
-from service.domain.version import FIRST, Version
 from tests.unit import stored
 
 BOOK = '''

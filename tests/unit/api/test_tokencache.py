@@ -13,7 +13,7 @@ import threading
 import pytest
 import redis
 
-from api.middleware.tokencache import REST, Memory, Redis
+from api.middleware.token_cache import REST, Memory, Redis
 from service.errors import StartError
 from tests.functional.harness import PATIENCE, free_port
 

@@ -3,10 +3,10 @@
 
 import pytest
 
-from api.errors import MalformedVersion, VersionUnsupported
-from api.versions import Versions
+from api.request.errors import MalformedVersion, VersionUnsupported
+from api.request.microversions import Versions
+from service.domain.catalogue.microversion import FIRST, Version
 from service.domain.errors import short
-from service.domain.version import FIRST, Version
 
 VERSIONS = Versions('pileus', Version(1, 12))
 

@@ -3,11 +3,11 @@
 
 import pytest
 
-from api import views
-from api.views import View
-from service.domain.listing import Page
-from service.domain.types import Property, ResourceType
-from service.domain.version import FIRST, Version
+from api.response import views
+from api.response.views import View
+from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.types import Property, ResourceType
+from service.domain.records.paging import Page
 
 MOUNT = 'https://example.org/v1'
 BOOK = ResourceType('book', 'paper_books', properties={

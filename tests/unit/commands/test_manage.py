@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from service.commands import manage, tree
+from service.commands import manage
+from service.commands.cli import parser
 
 CONFIG = Path(__file__).parents[3] / 'etc/pileus'
 SHIPPED = str(CONFIG / 'resources.d')
@@ -137,25 +138,25 @@ def test_every_command_is_in_the_help_of_its_noun(capsys):
 
 def test_every_noun_and_every_command_says_what_it_is_for(capsys):
     """In a sentence, which needs none of those around it."""
-    commands = (*manage.COMMANDS, *tree.named())
+    commands = (*manage.COMMANDS, *parser.named())
     nouns = {one.words[0] for one in commands if len(one.words) > 1}
-    assert nouns == {*tree.NOUNS}
-    for told in (*tree.NOUNS.values(), *(one.help for one in commands)):
+    assert nouns == {*parser.NOUNS}
+    for told in (*parser.NOUNS.values(), *(one.help for one in commands)):
         assert told[0].isupper() and told.endswith('.')
         assert not re.search(r'\b(such|these|those) (a )?(file|step)', told)
     with pytest.raises(SystemExit):
         manage.main(['--help'])
     shown = ' '.join(capsys.readouterr().out.split())
-    assert all(told in shown for told in tree.NOUNS.values())
+    assert all(told in shown for told in parser.NOUNS.values())
 
 
 def test_a_command_of_another_package_stands_beside_ours(capsys):
     """As rows of ``pileus.commands`` do, with configuration and without."""
     def run(arguments):
-        print(tree.configuration(arguments).api.app)
+        print(parser.configuration(arguments).api.app)
         return 5
-    rows = (*manage.COMMANDS, tree.Command(('policy', 'show'), 'x', run))
-    arguments = tree.parser('pileus-manage', 'x', rows).parse_args(
+    rows = (*manage.COMMANDS, parser.Command(('policy', 'show'), 'x', run))
+    arguments = parser.parser('pileus-manage', 'x', rows).parse_args(
         ['policy', 'show', '--config-dir', str(CONFIG)])
     assert arguments.command.run(arguments) == 5
     assert capsys.readouterr().out == 'pileus\n'
@@ -165,14 +166,14 @@ def test_commands_of_installed_packages_are_found_by_entry_point(
         capsys, monkeypatch, tmp_path):
     """A package on the path with one row in the group is enough."""
     (tmp_path / 'site_commands.py').write_text(
-        'from service.commands.tree import Command\n'
+        'from service.commands.cli.parser import Command\n'
         'row = Command(("site", "greet"), "Greet.", lambda given: '
         'print("hello") or 7, configured=False)\n')
     info = tmp_path / 'site_commands-1.dist-info'
     info.mkdir()
     (info / 'METADATA').write_text('Name: site-commands\nVersion: 1\n')
     (info / 'entry_points.txt').write_text(
-        f'[{tree.GROUP}]\nsite = site_commands:row\n')
+        f'[{parser.GROUP}]\nsite = site_commands:row\n')
     monkeypatch.syspath_prepend(str(tmp_path))
     assert manage.main(['site', 'greet']) == 7
     assert capsys.readouterr().out == 'hello\n'

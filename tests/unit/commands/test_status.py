@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 
 import service
-from service import config
 from service.commands import status
+from service.config import files as config_files
 
 BOOK = '''
 name: book
@@ -30,7 +30,7 @@ def declare(directory, more=''):
 
 
 def serve_once(directory):
-    conf = config.load(['--config-dir', str(directory)])
+    conf = config_files.load(['--config-dir', str(directory)])
     service.open(conf).close()
 
 

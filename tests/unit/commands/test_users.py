@@ -9,7 +9,7 @@ import json
 import bcrypt
 import pytest
 
-from service import accounts
+from service.accounts import account_files
 from service.commands import manage
 
 
@@ -36,7 +36,8 @@ def run(config, capsys, monkeypatch):
 
 
 def known(config):
-    return accounts.read(str(config / 'htpasswd'), str(config / 'users.yaml'))
+    return account_files.read(str(config / 'htpasswd'),
+                              str(config / 'users.yaml'))
 
 
 def test_a_user_is_added_by_a_password_on_stdin(run, config):

@@ -3,7 +3,8 @@
 
 import pytest
 
-from service.domain import checks, errors
+from service.domain import errors
+from service.domain.records import references
 from tests.unit import stored
 
 RACK = '''
@@ -66,13 +67,13 @@ def at(hour):
 
 def test_every_immutable_change_is_named_with_its_place(world):
     with pytest.raises(errors.Invalid) as caught:
-        checks.immutable(world.shape('host'), {'serial', 'name'}, '/host')
+        references.immutable(world.shape('host'), {'serial', 'name'}, '/host')
     assert caught.value.violations == (errors.Violation(
         'serial cannot be changed once the host is made', '/host/serial'),)
 
 
 def test_what_is_not_changed_may_be_immutable(world):
-    assert checks.immutable(world.shape('host'), {'name'}, '/host') is None
+    assert references.immutable(world.shape('host'), {'name'}, '/host') is None
 
 
 # References

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.domain import compare, declare
+from service.domain.evolution import compatibility
+from service.domain.typefiles import type_files
 from tests.unit.domain.typefiles import box, parsed, text
 
 SHIPPED = Path(__file__).parents[3] / 'etc/pileus/resources.d'
@@ -17,7 +18,7 @@ LATER = {'type': 'integer', 'since': '1.5'}
 
 def breaks(old, new):
     """The breaches between two texts of box.yaml, without the file."""
-    found = compare.breaches(parsed(box=old), parsed(box=new))
+    found = compatibility.breaches(parsed(box=old), parsed(box=new))
     assert all(one.file == 'box.yaml' for one in found)
     return [str(one).removeprefix('box.yaml: ') for one in found]
 
@@ -32,8 +33,8 @@ def turns(old, new, required=(), was=()):
 
 
 def test_the_same_files_break_nobody():
-    catalogue = declare.read(SHIPPED)
-    assert compare.breaches(catalogue, declare.read(SHIPPED)) == []
+    catalogue = type_files.read(SHIPPED)
+    assert compatibility.breaches(catalogue, type_files.read(SHIPPED)) == []
 
 
 def test_what_comes_at_a_new_version_breaks_nobody():
@@ -75,11 +76,11 @@ def test_a_property_is_new_only_above_the_maximum(since, found):
 def test_a_type_may_be_new_at_any_version_and_not_go():
     rack = text({'name': 'rack', 'plural': 'racks'})
     one, both = parsed(box=box()), parsed(box=box(), rack=rack)
-    assert compare.breaches(one, both) == []
-    assert list(map(str, compare.breaches(both, one))) == [
+    assert compatibility.breaches(one, both) == []
+    assert list(map(str, compatibility.breaches(both, one))) == [
         'rack.yaml: name: 1.0: the type "rack" is gone']
     dropped = parsed(box=box(), rack=text({'name': 'rack', 'dropped': True}))
-    assert list(map(str, compare.breaches(both, dropped))) == [
+    assert list(map(str, compatibility.breaches(both, dropped))) == [
         'rack.yaml: name: 1.0: the type "rack" is gone']
 
 
@@ -99,7 +100,7 @@ def test_a_type_that_has_ended_is_no_version_any_more():
 def test_the_maximum_does_not_fall():
     old, new = parsed(box=box({'a': TEXT, 'b': LATER})), parsed(box=box(
         {'a': TEXT}))
-    assert list(map(str, compare.breaches(old, new))) == [
+    assert list(map(str, compatibility.breaches(old, new))) == [
         'all files: maximum version: 1.5: falls to 1.0: requests for 1.5 '
         'are refused',
         'box.yaml: properties.b: 1.5: is gone']

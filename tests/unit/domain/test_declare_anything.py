@@ -4,8 +4,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain import declare, words
-from service.domain.types import Catalogue
+from service.domain.catalogue.types import Catalogue
+from service.domain.typefiles import type_files, vocabulary
 from tests.unit.domain.typefiles import text
 
 NAMES = st.sampled_from(['a', 'b', 'box', 'id', 'A', '', 'a\nb', '$ref'])
@@ -16,8 +16,8 @@ ODD = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(
 
 #: Words with values of their form, so that the rules behind are reached.
 LIKELY = [
-    *(('type', kind) for kind in words.KINDS * 2),
-    *(('format', name) for name in words.FORMATS[:4]),
+    *(('type', kind) for kind in vocabulary.KINDS * 2),
+    *(('format', name) for name in vocabulary.FORMATS[:4]),
     *((word, value) for value in (0, 1, -1, 1.5, 2 ** 40) for word in (
         'minimum', 'maximum', 'exclusiveMinimum', 'multipleOf', 'default',
         'minLength', 'maxLength', 'backfill', 'minItems', 'const')),
@@ -35,7 +35,7 @@ LIKELY = [
 ]
 PROPERTY = st.builds(
     dict, st.lists(st.sampled_from(LIKELY) | st.tuples(
-        st.sampled_from(sorted(words.PROPERTY)), ODD), max_size=5))
+        st.sampled_from(sorted(vocabulary.PROPERTY)), ODD), max_size=5))
 KEYS = st.lists(st.lists(NAMES, min_size=1, max_size=2), max_size=2)
 TYPE = st.fixed_dictionaries(
     {'name': NAMES, 'plural': NAMES,
@@ -51,8 +51,8 @@ TYPE = st.fixed_dictionaries(
 def outcome(sources: dict[str, str]) -> tuple[str, ...]:
     """The mistakes; that they are well-formed is checked on the way."""
     try:
-        assert isinstance(declare.parse(sources), Catalogue)
-    except declare.DeclarationError as exc:
+        assert isinstance(type_files.parse(sources), Catalogue)
+    except type_files.DeclarationError as exc:
         assert exc.mistakes == tuple(sorted(set(exc.mistakes)))
         assert all(one.isprintable() and ': ' in one
                    for one in exc.mistakes), exc.mistakes

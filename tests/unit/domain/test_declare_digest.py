@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.domain import declare
-from service.domain.declare import DeclarationError
+from service.domain.typefiles import type_files
+from service.domain.typefiles.type_files import DeclarationError
 
 DESK = '''
 name: desk
@@ -19,7 +19,7 @@ required: [name]
 
 
 def digest(text: str, file: str = 'desk.yaml') -> str:
-    return declare.parse({file: text}).digest
+    return type_files.parse({file: text}).digest
 
 
 @pytest.mark.parametrize('same', [
@@ -43,14 +43,14 @@ def test_every_word_matters(word, other):
 
 
 def test_a_catalogue_keeps_its_files_and_is_made_of_them_again():
-    made = declare.parse({'desk.yaml': DESK})
+    made = type_files.parse({'desk.yaml': DESK})
     assert made.files == {'desk.yaml': DESK}
-    assert declare.parse(made.files).digest == made.digest
+    assert type_files.parse(made.files).digest == made.digest
 
 
 def test_texts_are_read_without_being_looked_into(tmp_path):
     (tmp_path / 'desk.yaml').write_text('no: type')
-    assert declare.texts(tmp_path) == {'desk.yaml': 'no: type'}
+    assert type_files.texts(tmp_path) == {'desk.yaml': 'no: type'}
     (tmp_path / 'leg.yml').write_text(DESK)
     with pytest.raises(DeclarationError, match='leg.yml: the ending'):
-        declare.texts(tmp_path)
+        type_files.texts(tmp_path)

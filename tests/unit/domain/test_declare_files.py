@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.domain import declare
-from service.domain.types import MISSING, Choice, Exclusive
-from service.domain.version import FIRST, Version
+from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.types import MISSING, Choice, Exclusive
+from service.domain.typefiles import type_files
 from tests.unit.domain.typefiles import (
     box,
     box_type,
@@ -122,7 +122,7 @@ def test_all_mistakes_of_all_files_are_told_sorted_and_once():
 
 
 def test_the_error_says_one_mistake_a_line():
-    with pytest.raises(declare.DeclarationError) as caught:
+    with pytest.raises(type_files.DeclarationError) as caught:
         parsed(a='', b='')
     assert str(caught.value).splitlines() == list(caught.value.mistakes)
     assert len(caught.value.mistakes) == 2
@@ -135,8 +135,8 @@ def test_a_line_cannot_be_forged_by_names_or_values():
 
 
 def test_no_file_is_an_empty_catalogue():
-    assert declare.parse({}).live == ()
-    assert declare.parse({}).maximum == FIRST
+    assert type_files.parse({}).live == ()
+    assert type_files.parse({}).maximum == FIRST
 
 
 # Directories
@@ -148,7 +148,7 @@ def test_a_directory_is_read_by_ending(tmp_path):
     (tmp_path / 'a.yaml~').write_text('a backup')
     (tmp_path / 'README').write_text('for people')
     (tmp_path / 'more').mkdir()
-    catalogue = declare.read(tmp_path)
+    catalogue = type_files.read(tmp_path)
     assert list(catalogue.types) == ['ant', 'bee']
     assert [one.file for one in catalogue.live] == ['a.yaml', 'b.yaml']
 
@@ -159,8 +159,8 @@ def test_what_looks_like_a_type_file_is_one_or_a_mistake(tmp_path):
     (tmp_path / 'c.yaml').write_bytes(b'name: \xff\n')
     (tmp_path / 'd.yaml').write_bytes(b'#' * (256 * 1024 + 1))
     (tmp_path / 'e.yaml').symlink_to(tmp_path / 'nowhere')
-    with pytest.raises(declare.DeclarationError) as caught:
-        declare.read(tmp_path)
+    with pytest.raises(type_files.DeclarationError) as caught:
+        type_files.read(tmp_path)
     assert caught.value.mistakes == (
         'a.yml: the ending must be .yaml',
         'b.yaml: is not a file',
@@ -171,30 +171,30 @@ def test_what_looks_like_a_type_file_is_one_or_a_mistake(tmp_path):
 
 def test_a_character_cut_at_the_limit_is_still_too_large(tmp_path):
     (tmp_path / 'a.yaml').write_bytes(b'#' * (256 * 1024) + 'ä'.encode())
-    with pytest.raises(declare.DeclarationError, match='larger than'):
-        declare.read(tmp_path)
+    with pytest.raises(type_files.DeclarationError, match='larger than'):
+        type_files.read(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root reads every file')
 def test_a_file_that_may_not_be_read_is_told(tmp_path):
     (tmp_path / 'a.yaml').write_text(typed('ant'))
     (tmp_path / 'a.yaml').chmod(0)
-    with pytest.raises(declare.DeclarationError) as caught:
-        declare.read(tmp_path)
+    with pytest.raises(type_files.DeclarationError) as caught:
+        type_files.read(tmp_path)
     assert caught.value.mistakes == (
         'a.yaml: cannot be read: Permission denied',)
 
 
 def test_a_directory_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(declare.DeclarationError) as caught:
-        declare.read(tmp_path / 'none')
+    with pytest.raises(type_files.DeclarationError) as caught:
+        type_files.read(tmp_path / 'none')
     assert caught.value.mistakes == (
         f'{tmp_path}/none: cannot be read: No such file or directory',)
 
 
 def test_reading_and_parsing_give_the_same(tmp_path):
     (tmp_path / 'box.yaml').write_text(box({'a': TEXT}))
-    read = declare.read(tmp_path).types['box']
+    read = type_files.read(tmp_path).types['box']
     assert dict(read.properties) == dict(box_type({'a': TEXT}).properties)
 
 
@@ -320,7 +320,7 @@ def test_roles_are_kept():
 # The shipped types
 
 def test_the_shipped_types_are_read_and_tell_one_story():
-    catalogue = declare.read(SHIPPED)
+    catalogue = type_files.read(SHIPPED)
     assert set(catalogue.types) == {'rack', 'host', 'maintenance'}
     assert catalogue.maximum > FIRST
     assert [one.declared.name for one in catalogue.referrers('rack')] == [
@@ -330,7 +330,7 @@ def test_the_shipped_types_are_read_and_tell_one_story():
 
 
 def test_the_shipped_host_has_what_the_design_promises():
-    host = declare.read(SHIPPED).types['host']
+    host = type_files.read(SHIPPED).types['host']
     assert {name for name, one in host.properties.items()
             if one.required} == {'name', 'serial'}
     assert host.unique == (('serial',), ('name',))
@@ -341,5 +341,5 @@ def test_the_shipped_host_has_what_the_design_promises():
 
 
 def test_every_shipped_type_and_odd_property_is_described():
-    for one in declare.read(SHIPPED).live:
+    for one in type_files.read(SHIPPED).live:
         assert one.description.endswith('.')

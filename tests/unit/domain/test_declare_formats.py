@@ -6,7 +6,7 @@ import time
 import jsonschema_rs
 import pytest
 
-from service.domain import words
+from service.domain.typefiles import vocabulary
 from tests.unit.domain.typefiles import prop, wrong
 
 #: Format: a text that is one, a text that is none.
@@ -34,7 +34,7 @@ EXAMPLES = {
 
 
 def test_every_known_format_has_examples():
-    assert set(EXAMPLES) == set(words.FORMATS)
+    assert set(EXAMPLES) == set(vocabulary.FORMATS)
 
 
 @pytest.mark.parametrize('name', EXAMPLES)
@@ -50,7 +50,7 @@ def test_a_known_format_is_checked_in_bodies(name):
     validator = jsonschema_rs.validator_for(
         dict(prop(type='string', format=name).words),
         validate_formats=True, ignore_unknown_formats=False,
-        pattern_options=words.REGEX)
+        pattern_options=vocabulary.REGEX)
     good, bad = EXAMPLES[name]
     assert validator.is_valid(good) and not validator.is_valid(bad)
 

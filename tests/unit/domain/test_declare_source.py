@@ -3,12 +3,12 @@
 
 import pytest
 
-from service.domain import source
+from service.domain.typefiles import yaml_text
 
 
 def why(text: str) -> list[str]:
-    with pytest.raises(source.Unreadable) as caught:
-        source.load(text)
+    with pytest.raises(yaml_text.Unreadable) as caught:
+        yaml_text.load(text)
     return list(caught.value.mistakes)
 
 
@@ -20,7 +20,7 @@ def why(text: str) -> list[str]:
     ('|-\n  a\n  b', 'a\nb'), ('a # comment', 'a'),
 ])
 def test_a_word_is_what_json_would_say(text, value):
-    got = source.load(f'key: {text}\n')['key']
+    got = yaml_text.load(f'key: {text}\n')['key']
     assert got == value and type(got) is type(value)
 
 
@@ -29,11 +29,11 @@ def test_a_word_is_what_json_would_say(text, value):
     '2026-01-01', '2026-01-01T00:00:00Z', '.inf', '.nan', '1.', '.5', '=',
 ])
 def test_what_only_yaml_takes_for_something_else_stays_text(text):
-    assert source.load(f'key: {text}\n') == {'key': text}
+    assert yaml_text.load(f'key: {text}\n') == {'key': text}
 
 
 def test_a_key_is_text_whatever_it_looks_like():
-    assert source.load('on: 1\n12: 2\ntrue: 3\n<<: {}\n') == {
+    assert yaml_text.load('on: 1\n12: 2\ntrue: 3\n<<: {}\n') == {
         'on': 1, '12': 2, 'true': 3, '<<': {}}
 
 
@@ -44,7 +44,7 @@ def test_every_duplicate_key_is_told_with_both_lines():
 
 
 def test_keys_of_two_mappings_are_no_duplicates():
-    assert source.load('- {a: 1}\n- {a: 2}\n') == [{'a': 1}, {'a': 2}]
+    assert yaml_text.load('- {a: 1}\n- {a: 2}\n') == [{'a': 1}, {'a': 2}]
 
 
 @pytest.mark.parametrize('text, mistakes', [
@@ -84,12 +84,12 @@ def test_a_syntax_error_hides_no_mistake_before_it():
 
 
 def test_the_largest_file_is_still_read():
-    assert source.load('#' * (256 * 1024)) is None
+    assert yaml_text.load('#' * (256 * 1024)) is None
 
 
 def test_nesting_ends_at_32_whatever_follows():
     """A parser that followed 200000 brackets would take a minute."""
-    assert source.load('[' * 32 + ']' * 32)
+    assert yaml_text.load('[' * 32 + ']' * 32)
     assert why('[' * 33 + ']' * 33) == ['line 1: nested more than 32 deep']
     assert why('[' * 200_000) == ['line 1: nested more than 32 deep']
 

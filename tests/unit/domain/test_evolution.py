@@ -3,18 +3,18 @@
 
 import pytest
 
-from service.domain import evolution
+from service.domain.evolution import changes as type_changes
 from tests.unit.domain.typefiles import box, parsed, text
 
 
 def changes(old, new):
-    return [(one.place, one.what) for one in evolution.changes(
+    return [(one.place, one.what) for one in type_changes.changes(
         old and parsed(**old), parsed(**new))]
 
 
 def between(old, new):
     """The changes between two of a property's words."""
-    return evolution.changes(parsed(box=box({'it': old})),
+    return type_changes.changes(parsed(box=box({'it': old})),
                              parsed(box=box({'it': new})))
 
 
@@ -109,7 +109,7 @@ def test_a_renamed_property_is_the_one_it_was():
     ({'type': 'object'}, {'type': 'array'}, {}, []),
 ])
 def test_stored_values_are_held_to_what_takes_less(old, new, bad, good):
-    found = [evolution.validator(one) for one in checks(old, new)]
+    found = [type_changes.validator(one) for one in checks(old, new)]
     assert found
     assert not all(meets(bad) for meets in found)
     assert all(meets(good) for meets in found)

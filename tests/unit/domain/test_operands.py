@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import operands
-from service.domain.operands import Item, Misread, Operand
+from service.domain.query import filter_syntax
+from service.domain.query.filter_syntax import Item, Misread, Operand
 
 
 def one(text: str, quoted: bool = False,
@@ -36,7 +36,7 @@ def one(text: str, quoted: bool = False,
 ])
 def test_an_operand_is_an_operator_and_its_items(
         text: str, meaning: Operand) -> None:
-    assert operands.parse(text) == meaning
+    assert filter_syntax.parse(text) == meaning
 
 
 @pytest.mark.parametrize('text', [
@@ -46,7 +46,7 @@ def test_an_operand_is_an_operator_and_its_items(
 def test_a_prefix_that_is_no_operator_is_part_of_the_value(
         text: str) -> None:
     """FILT-4, FILT-6."""
-    assert operands.parse(text) == one(text)
+    assert filter_syntax.parse(text) == one(text)
 
 
 @pytest.mark.parametrize(('text', 'value'), [
@@ -61,13 +61,13 @@ def test_a_prefix_that_is_no_operator_is_part_of_the_value(
 def test_between_double_quotes_all_is_text_but_four_escapes(
         text: str, value: str) -> None:
     """FILT-5."""
-    assert operands.parse(text) == one(value, quoted=True)
+    assert filter_syntax.parse(text) == one(value, quoted=True)
 
 
 def test_a_backslash_outside_quotes_is_a_backslash() -> None:
     """FILT-5."""
-    assert operands.parse(r'a\b') == one(r'a\b')
-    assert operands.parse(r'in:a\,\n').items == (Item('a\\'), Item('\\n'))
+    assert filter_syntax.parse(r'a\b') == one(r'a\b')
+    assert filter_syntax.parse(r'in:a\,\n').items == (Item('a\\'), Item('\\n'))
 
 
 @pytest.mark.parametrize('text', [
@@ -77,28 +77,29 @@ def test_a_backslash_outside_quotes_is_a_backslash() -> None:
 def test_a_double_quote_out_of_place_is_told(text: str) -> None:
     """FILT-5."""
     with pytest.raises(Misread, match='has a double quote out of place'):
-        operands.parse(text)
+        filter_syntax.parse(text)
 
 
 @pytest.mark.parametrize('text', [r'"\t"', r'in:a,"\x"', r'"\,"'])
 def test_an_unknown_escape_is_told(text: str) -> None:
     with pytest.raises(Misread, match='has the escape'):
-        operands.parse(text)
+        filter_syntax.parse(text)
 
 
 def test_only_a_bare_null_is_never_set() -> None:
     """FILT-8."""
-    assert operands.parse('null').items[0].null
-    assert not operands.parse('"null"').items[0].null
-    assert not operands.parse('Null').items[0].null
+    assert filter_syntax.parse('null').items[0].null
+    assert not filter_syntax.parse('"null"').items[0].null
+    assert not filter_syntax.parse('Null').items[0].null
 
 
 def test_a_list_longer_than_the_limit_is_told() -> None:
     """R10."""
-    most = ','.join(map(str, range(operands.MAX_VALUES)))
-    assert len(operands.parse(f'in:{most}').items) == operands.MAX_VALUES
+    most = ','.join(map(str, range(filter_syntax.MAX_VALUES)))
+    assert len(filter_syntax.parse(f'in:{most}').items) == (
+        filter_syntax.MAX_VALUES)
     with pytest.raises(Misread, match='lists more than 1000 values'):
-        operands.parse(f'in:{most},more')
+        filter_syntax.parse(f'in:{most},more')
 
 
 def quoted(text: str) -> str:
@@ -108,14 +109,14 @@ def quoted(text: str) -> str:
 
 @given(texts=st.lists(st.text(), min_size=1, unique=True))
 def test_any_texts_can_be_written_as_a_list(texts: list[str]) -> None:
-    found = operands.parse('nin:' + ','.join(map(quoted, texts)))
+    found = filter_syntax.parse('nin:' + ','.join(map(quoted, texts)))
     assert found == Operand('nin', tuple(Item(one, True) for one in texts))
 
 
 @given(text=st.text(alphabet='ab",:\\nig \n'))
 def test_any_text_is_an_operand_or_told_to_be_none(text: str) -> None:
     try:
-        found = operands.parse(text)
+        found = filter_syntax.parse(text)
     except Misread as exc:
         assert '"' in text and str(exc).startswith('has ')
     else:

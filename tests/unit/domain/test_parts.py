@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from service.domain import errors
-from service.domain.parts import Part, SeenPart
-from service.domain.seen import Seen, stamp
+from service.domain.records.preconditions import Seen, stamp
+from service.domain.records.tags_metadata import Part, SeenPart
 from tests.unit.stored import ANYHOW
 
 RECORD: dict[str, Any] = {

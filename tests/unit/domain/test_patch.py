@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain import errors, patch, pointers, values
+from service.domain import errors
+from service.domain.documents import patch, pointers, values
 
 TEXTS = st.text(st.characters(exclude_categories=['Cs'],
                               exclude_characters='\0'), max_size=4)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain import pointers
+from service.domain.documents import pointers
 
 DOCUMENT = {'a': [{'b/c': {}}, 1], 'm~n': {'x': []}, 'scalar': 'text'}
 

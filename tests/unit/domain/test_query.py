@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import query
+from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.types import Choice, Property, ResourceType
 from service.domain.errors import Invalid
-from service.domain.query import Filter, Query, SortKey, Tags
-from service.domain.types import Choice, Property, ResourceType
-from service.domain.version import FIRST, Version
+from service.domain.query import list_query
+from service.domain.query.list_query import Filter, Query, SortKey, Tags
 
 ID = '5e6f1c1e-6a4b-4b7e-9a43-8f5b6f6d4c11'
 LATER = Version(1, 2)
@@ -44,7 +44,7 @@ CLOUD = ResourceType('rack', 'racks', scope='cloud', properties={
 
 def parse(*parameters: tuple[str, str], shape: Any = SHAPE,
           **words: Any) -> Query:
-    return query.parse(shape, parameters, 1000, **words)
+    return list_query.parse(shape, parameters, 1000, **words)
 
 
 def refused(*parameters: tuple[str, str], **words: Any) -> dict[str, str]:
@@ -183,14 +183,14 @@ def test_a_column_the_caller_may_not_read_is_as_if_not_there() -> None:
     assert [*refused(('fields', 'name'), hidden=hidden)] == ['fields']
     assert columns(parse(('sort', 'rack_id'), hidden=hidden)) == [
         'rack_id', 'id']
-    assert ('rack_id',) in query.allowed(SHAPE, hidden).sorts
+    assert ('rack_id',) in list_query.allowed(SHAPE, hidden).sorts
 
 
 def test_cloud_types_have_no_projects() -> None:
     for name in ('project_id', 'all_projects'):
         assert name in refused((name, 'true'), shape=CLOUD)
     assert [*refused(('fields', 'project_id'), shape=CLOUD)] == ['fields']
-    assert 'project_id' not in query.allowed(CLOUD).filters
+    assert 'project_id' not in list_query.allowed(CLOUD).filters
 
 
 # Order
@@ -298,7 +298,7 @@ def test_a_limit_that_is_no_integer_from_1_on_is_told(text: str) -> None:
 def test_every_marker_that_names_nothing_gets_one_error() -> None:
     """D21."""
     assert parse(('marker', ID)).marker == ID
-    unknown = query.unknown_marker().violations[0]
+    unknown = list_query.unknown_marker().violations[0]
     for text in ('', 'x', ID.upper(), ID + ' ', '1' * 36):
         assert refused(('marker', text)) == {'marker': unknown.detail}
 
@@ -340,9 +340,9 @@ def test_tags_are_gathered_by_what_they_ask() -> None:
 
 def test_groups_of_tags_are_no_more_than_a_database_bears() -> None:
     """R10: each is a look-up of its own; the same one again is none."""
-    names = [('tags-any', f'a{n}') for n in range(query.MAX_GROUPS - 1)]
+    names = [('tags-any', f'a{n}') for n in range(list_query.MAX_GROUPS - 1)]
     whole = [*names, ('not-tags', 'b'), *names]
-    assert len(parse(*whole).tags.any) == query.MAX_GROUPS - 1
+    assert len(parse(*whole).tags.any) == list_query.MAX_GROUPS - 1
     with pytest.raises(Invalid) as caught:
         parse(*whole, ('not-tags', 'c'))
     assert str(caught.value) == (
@@ -399,8 +399,9 @@ def test_an_odd_name_comes_back_in_a_form_that_can_be_sent() -> None:
             assert '\0' not in ''.join(said).encode().decode()
 
 
-names = st.sampled_from((*query.PARAMETERS, *query.allowed(SHAPE).filters,
-                         'nope')) | st.text(max_size=3)
+names = st.sampled_from((
+    *list_query.PARAMETERS, *list_query.allowed(SHAPE).filters, 'nope')
+) | st.text(max_size=3)
 texts = st.text(max_size=12) | st.sampled_from(
     ('in:1,2', '1', 'true', ID, 'name:desc', 'gte:null', 'null'))
 
@@ -423,7 +424,7 @@ def test_any_parameters_are_a_query_or_invalid(
 # What is on offer
 
 def test_a_type_tells_its_filters_and_orders() -> None:
-    assert query.allowed(NEWER) == query.Allowed(
+    assert list_query.allowed(NEWER) == list_query.Allowed(
         filters=('name', 'status', 'size', 'slot', 'ratio', 'enabled',
                  'finished_at', 'rack_id', 'bmc', 'rating', 'id',
                  'project_id', 'created_at', 'updated_at'),
@@ -479,7 +480,7 @@ def test_a_reference_the_caller_may_not_read_is_not_told_of() -> None:
 
 def test_every_order_on_offer_is_accepted() -> None:
     for shape in (SHAPE, NEWER, CLOUD):
-        for order in query.allowed(shape).sorts:
+        for order in list_query.allowed(shape).sorts:
             for length in range(1, len(order) + 1):
                 found = parse(('sort', ','.join(order[:length])),
                               shape=shape)

@@ -4,9 +4,10 @@
 import pytest
 import sqlalchemy as sa
 
-from service.domain import errors, query
+from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.seen import Seen, stamp
+from service.domain.query import list_query
+from service.domain.records.preconditions import Seen, stamp
 from tests.unit import stored
 from tests.unit.stored import ANYHOW
 
@@ -41,7 +42,7 @@ def replace(desks, id=ID, caller=stored.MEMBER, seen=ANYHOW, dry_run=False,
 
 def page(desks, caller=stored.MEMBER, **asked):
     return desks.records.list(desks.type('desk'), caller,
-                              query.Query(**asked))
+                              list_query.Query(**asked))
 
 
 def named(found):
@@ -230,7 +231,7 @@ def names_of_pages(desks, **asked):
         marker = found.records[-1]['id']
 
 
-BY_NAME = (query.SortKey('name', False), query.SortKey('id', False))
+BY_NAME = (list_query.SortKey('name', False), list_query.SortKey('id', False))
 
 
 def test_pages_hold_each_record_once_and_know_the_page_before(desks):

@@ -4,7 +4,7 @@
 import pytest
 
 from service.domain.errors import Stale
-from service.domain.seen import Seen, stamp
+from service.domain.records.preconditions import Seen, stamp
 from tests.unit.stored import ANYHOW
 
 RECORD = {'id': '1', 'generation': 3,

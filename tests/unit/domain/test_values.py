@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain import instants, types, values
+from service.domain.catalogue import types
+from service.domain.documents import timestamps, values
 
 FORM = re.compile(r'[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z', re.ASCII)
 
@@ -61,7 +62,7 @@ HOST = declared(
 ])
 def test_a_moment_has_one_text_however_it_is_sent(text, moment):
     """TIME-2"""
-    assert instants.read(text) == moment
+    assert timestamps.read(text) == moment
 
 
 @pytest.mark.parametrize(('text', 'reason'), [
@@ -106,22 +107,23 @@ def test_a_moment_has_one_text_however_it_is_sent(text, moment):
 ])
 def test_what_is_no_moment_is_refused_with_the_reason(text, reason):
     with pytest.raises(ValueError, match=reason):
-        instants.read(text)
+        timestamps.read(text)
 
 
 @settings(deadline=None)
 @given(MOMENTS)
 def test_a_moment_is_the_same_after_any_offset(moment):
-    text = instants.read(moment.isoformat())
+    text = timestamps.read(moment.isoformat())
     assert FORM.fullmatch(text)
     assert datetime.fromisoformat(text) == moment
-    assert instants.read(text) == text
+    assert timestamps.read(text) == text
 
 
 @settings(deadline=None)
 @given(MOMENTS, MOMENTS)
 def test_texts_sort_as_their_moments_do(one, other):
-    texts = instants.read(one.isoformat()), instants.read(other.isoformat())
+    texts = (timestamps.read(one.isoformat()),
+             timestamps.read(other.isoformat()))
     assert (texts[0] < texts[1]) == (one < other)
     assert (texts[0] == texts[1]) == (one == other)
 
@@ -131,7 +133,7 @@ def test_texts_sort_as_their_moments_do(one, other):
     r'[0-9]{1,5}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9:.,]{0,12}[Zz+-]?[0-9:]{0,5}')))
 def test_any_text_is_a_moment_or_a_reason(text):
     try:
-        moment = instants.read(text)
+        moment = timestamps.read(text)
     except ValueError as exc:
         assert str(exc).startswith(('is ', 'has ', 'names '))
     else:
@@ -144,13 +146,13 @@ def test_any_text_is_a_moment_or_a_reason(text):
 ])
 def test_a_reply_shows_a_fraction_only_where_there_is_one(stored, reply):
     """TIME-1"""
-    assert instants.shown(stored) == reply
-    assert instants.read(reply) == stored
+    assert timestamps.shown(stored) == reply
+    assert timestamps.read(reply) == stored
 
 
 def test_now_is_a_moment_in_its_one_form():
     before = datetime.now(UTC)
-    text = instants.now()
+    text = timestamps.now()
     assert FORM.fullmatch(text)
     assert before <= datetime.fromisoformat(text) <= datetime.now(UTC)
 

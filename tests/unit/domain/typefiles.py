@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from service.domain import declare
-from service.domain.types import Catalogue, Property, ResourceType
+from service.domain.catalogue.types import Catalogue, Property, ResourceType
+from service.domain.typefiles import type_files
 
 
 def parsed(**files: str) -> Catalogue:
-    return declare.parse({f'{name}.yaml': text
+    return type_files.parse({f'{name}.yaml': text
                           for name, text in files.items()})
 
 
@@ -20,7 +20,7 @@ def mistakes(**files: str) -> list[str]:
     """What is wrong in the files, by name without the ending."""
     try:
         parsed(**files)
-    except declare.DeclarationError as exc:
+    except type_files.DeclarationError as exc:
         return list(exc.mistakes)
     return []
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-from service import options
-from service.process import environ
+from service.config import options
+from service.process.http import environ
+from service.process.http.connection import Connection
+from service.process.http.server_state import Shared
 from service.process.limits import Limits
-from service.process.protocol import Connection
-from service.process.shared import Shared
 
 
 class ScriptedWire:

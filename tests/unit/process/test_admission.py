@@ -11,10 +11,10 @@ import eventlet
 import pytest
 from greenlet import getcurrent
 
-from service.process.admission import Admission
 from service.process.counters import Counters, LagProbe
 from service.process.refusals import Refused
-from service.process.shares import COMPANY, FEWEST
+from service.process.scheduling.admission import Admission
+from service.process.scheduling.concurrency_shares import COMPANY, FEWEST
 from tests.unit.process.scripted import limits
 
 

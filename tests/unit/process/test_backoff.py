@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from service.process.backoff import DELAYS, STEADY, Backoff
+from service.process.supervisor.backoff import DELAYS, STEADY, Backoff
 
 
 def test_the_first_death_costs_no_time_and_the_next_ever_more() -> None:

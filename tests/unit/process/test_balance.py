@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from service.process.balance import Balance
+from service.process.listening.connection_balance import Balance
 
 
 def test_the_one_with_more_lets_the_other_go_first() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from service.process import body as room
-from service.process.body import BodyError, ChunkedBody, FixedBody
-from service.process.incoming import Incoming
-from service.process.wire import Late
+from service.process.http import body as room
+from service.process.http.body import BodyError, ChunkedBody, FixedBody
+from service.process.http.read_buffer import Incoming
+from service.process.http.wire import Late
 from tests.unit.process.scripted import ScriptedWire, limits
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from service.errors import StartError
-from service.process import daemon
+from service.process.supervisor import daemon
 
 #: Holds a pid file until its stdin ends.
 HOLD = """
 import sys
-from service.process.daemon import PidFile
+from service.process.supervisor.daemon import PidFile
 with PidFile(sys.argv[1]):
     print('held', flush=True)
     sys.stdin.read()

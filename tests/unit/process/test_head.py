@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.process.head import Head, HeadParser, stray
+from service.process.http.head_parser import Head, HeadParser, stray
 from service.process.refusals import Refused
 from tests.unit.process.scripted import limits
 

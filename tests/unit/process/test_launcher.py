@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from service.process.crew import how
+from service.process.supervisor.worker_pool import how
 
 SCRIPT = """
 import sys

@@ -7,7 +7,7 @@ import dataclasses
 
 from oslo_config import cfg
 
-from service import options
+from service.config import options
 from service.process.limits import Limits
 from tests.unit.process.scripted import limits
 

@@ -8,15 +8,15 @@ import socket
 
 import pytest
 
-from service.process import notify
+from service.process.supervisor import systemd
 
 
 def test_nothing_is_sent_where_no_supervisor_listens(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('NOTIFY_SOCKET', raising=False)
-    notify.send('READY=1')
+    systemd.send('READY=1')
     monkeypatch.setenv('NOTIFY_SOCKET', '/nosuch/socket')
-    notify.send('READY=1')
+    systemd.send('READY=1')
 
 
 def test_facts_are_lines_of_one_datagram(
@@ -25,8 +25,8 @@ def test_facts_are_lines_of_one_datagram(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(f'\0{name}')
         monkeypatch.setenv('NOTIFY_SOCKET', f'@{name}')
-        notify.send('READY=1', 'STATUS=well')
-        notify.reloading()
+        systemd.send('READY=1', 'STATUS=well')
+        systemd.reloading()
         assert supervisor.recv(100) == b'READY=1\nSTATUS=well'
         first, second = supervisor.recv(100).decode().splitlines()
     assert first == 'RELOADING=1'
@@ -44,4 +44,4 @@ def test_the_watchdog_is_fed_twice_a_period(
         seconds: float) -> None:
     monkeypatch.setenv('WATCHDOG_PID', str(pid))
     monkeypatch.setenv('WATCHDOG_USEC', period)
-    assert notify.watchdog() == seconds
+    assert systemd.watchdog() == seconds

@@ -12,8 +12,8 @@ from eventlet import hubs
 from eventlet.hubs import epolls
 from greenlet import getcurrent
 
-from service.process import hub
-from service.process.precedence import MAX_FLOWS, Precedence
+from service.process.scheduling import hub
+from service.process.scheduling.poll_order import MAX_FLOWS, Precedence
 
 
 class Waiting:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service import flows
-from service.process.protocol import Connection
-from service.process.shared import Shared
-from service.process.wire import Gone, Late
+from service.hosting import caller_hint
+from service.process.http.connection import Connection
+from service.process.http.server_state import Shared
+from service.process.http.wire import Gone, Late
 from tests.unit.process.scripted import (
     TEMPLATE,
     ScriptedWire,
@@ -220,7 +220,7 @@ def test_between_requests_a_connection_waits_in_nobodys_name() -> None:
     """R12: behind a proxy the next one on it may be anybody's. The body of
     one is waited for in its project's name."""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
-        flows.note(environ, environ['HTTP_X_PROJECT_ID'])
+        caller_hint.note(environ, environ['HTTP_X_PROJECT_ID'])
         environ['wsgi.input'].read()
         start('200 OK', [('Content-Length', '2')])
         return [b'ok']

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from api import errors as asked
-from api import explanations, faults, replies
+from api.request import errors as asked
+from api.response import error_help, faults, replies
 from service.domain import errors as domain
 from service.process import refusals
 from service.process.refusals import REASONS, Refused
@@ -64,7 +64,7 @@ def test_each_is_complete(reason: str) -> None:
 @pytest.mark.parametrize('reason', REASONS)
 def test_each_is_explained_where_its_link_leads(reason: str) -> None:
     """ERR-5: with the same status and title."""
-    known: Any = explanations.CODES[REASONS[reason].code]
+    known: Any = error_help.CODES[REASONS[reason].code]
     assert (known.status, known.title) == (
         REASONS[reason].status, REASONS[reason].title)
 

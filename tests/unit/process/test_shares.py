@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from service.process.shares import COMPANY, FEWEST, Shares
+from service.process.scheduling.concurrency_shares import (
+    COMPANY,
+    FEWEST,
+    Shares,
+)
 
 
 class Together:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import signal
 
-from service.process.signals import Signals
+from service.process.supervisor.signals import Signals
 
 
 def test_a_storm_of_one_signal_is_one_call() -> None:

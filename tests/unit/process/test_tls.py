@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from service import config
+from service.config import files as config_files
 from service.errors import StartError
-from service.process import tls
+from service.process.listening import tls_context
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> cfg.ConfigOpts:
-    return config.load(['--config-dir', str(tmp_path)])
+    return config_files.load(['--config-dir', str(tmp_path)])
 
 
 def key(directory: Path, name: str, *words: str) -> Path:
@@ -30,12 +30,12 @@ def key(directory: Path, name: str, *words: str) -> Path:
 
 
 def test_no_certificate_is_no_tls(conf: cfg.ConfigOpts) -> None:
-    assert tls.context(conf) is None
+    assert tls_context.context(conf) is None
 
 
 def test_tls_1_2_is_the_least(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
-    context = tls.context(conf)
+    context = tls_context.context(conf)
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == ssl.CERT_NONE
@@ -46,7 +46,7 @@ def test_an_authority_makes_client_certificates_obligatory(
     path = str(key(tmp_path, 'a.pem'))
     conf.set_override('cert_file', path, 'ssl')
     conf.set_override('ca_file', path, 'ssl')
-    context = tls.context(conf)
+    context = tls_context.context(conf)
     assert context is not None
     assert context.verify_mode == ssl.CERT_REQUIRED
 
@@ -57,7 +57,7 @@ def test_a_key_without_a_certificate_does_not_serve_in_clear(
     conf.set_override(option, '/some.pem', 'ssl')
     with pytest.raises(StartError, match=rf'\[ssl\] {option} = /some.pem: '
                                          'without cert_file'):
-        tls.context(conf)
+        tls_context.context(conf)
 
 
 @pytest.mark.parametrize('option', ['cert_file', 'key_file', 'ca_file'])
@@ -69,7 +69,7 @@ def test_a_file_that_is_missing_is_named(
     conf.set_override(option, '/nosuch.pem', 'ssl')
     with pytest.raises(StartError, match=rf'\[ssl\] {option} = /nosuch.pem: '
                                          'No such file'):
-        tls.context(conf)
+        tls_context.context(conf)
 
 
 def test_a_key_of_another_certificate_is_refused(
@@ -77,7 +77,7 @@ def test_a_key_of_another_certificate_is_refused(
     conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
     conf.set_override('key_file', str(key(tmp_path, 'b.pem')), 'ssl')
     with pytest.raises(StartError, match='private key that belongs to it'):
-        tls.context(conf)
+        tls_context.context(conf)
 
 
 def test_a_file_that_is_no_certificate_is_refused(
@@ -86,11 +86,11 @@ def test_a_file_that_is_no_certificate_is_refused(
     junk.write_text('junk')
     conf.set_override('cert_file', str(junk), 'ssl')
     with pytest.raises(StartError, match='no PEM certificate'):
-        tls.context(conf)
+        tls_context.context(conf)
     conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
     conf.set_override('ca_file', str(junk), 'ssl')
     with pytest.raises(StartError, match=r'\[ssl\] ca_file = .*junk.pem'):
-        tls.context(conf)
+        tls_context.context(conf)
 
 
 def test_a_locked_key_is_refused_and_nobody_is_asked(
@@ -98,4 +98,4 @@ def test_a_locked_key_is_refused_and_nobody_is_asked(
     path = key(tmp_path, 'a.pem', '-passout', 'pass:secret')
     conf.set_override('cert_file', str(path), 'ssl')
     with pytest.raises(StartError, match='locked with a passphrase'):
-        tls.context(conf)
+        tls_context.context(conf)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service import flows
-from service.process.turns import STRANGERS, Known, Line
+from service.hosting import caller_hint
+from service.process.scheduling.round_robin import STRANGERS, Known, Line
 
 
 @dataclass(eq=False)
@@ -135,9 +135,9 @@ def test_who_is_known_and_of_no_project_is_no_stranger() -> None:
     """R12: an administrator of the system does not wait for those who try
     tokens."""
     told: list[str] = []
-    flows.note({flows.NOTE: told.append}, None)
-    flows.note({flows.NOTE: told.append}, 'alpha')
-    assert told == [flows.NO_PROJECT, 'alpha']
+    caller_hint.note({caller_hint.NOTE: told.append}, None)
+    caller_hint.note({caller_hint.NOTE: told.append}, 'alpha')
+    assert told == [caller_hint.NO_PROJECT, 'alpha']
     assert STRANGERS not in told
 
 

@@ -7,8 +7,8 @@ import contextlib
 import pytest
 import sqlalchemy as sa
 
-from service.domain import query
-from service.storage import neighbours
+from service.domain.query import list_query
+from service.storage.rows import related
 from tests.unit import stored
 
 ROOM = '''
@@ -69,7 +69,7 @@ def made_at_once(world, name, numbers):
 def test_a_list_costs_what_one_record_does(world):
     made_at_once(world, 'first', [0])
     alone = made_at_once(world, 'a', [0])
-    assert made_at_once(world, 'b', range(neighbours.AT_ONCE)) == alone
+    assert made_at_once(world, 'b', range(related.AT_ONCE)) == alone
 
 
 def test_a_long_list_is_looked_at_in_parts(world):
@@ -77,19 +77,19 @@ def test_a_long_list_is_looked_at_in_parts(world):
     """
     made_at_once(world, 'first', [0])
     alone = made_at_once(world, 'a', [0])
-    most = made_at_once(world, 'b', range(3 * neighbours.AT_ONCE))
+    most = made_at_once(world, 'b', range(3 * related.AT_ONCE))
     assert most == alone + 2 * 3
 
 
 @pytest.mark.parametrize('asked', [
     {}, {'with_count': True},
-    {'tags': query.Tags(all=('a',), not_any=('c',))}])
+    {'tags': list_query.Tags(all=('a',), not_any=('c',))}])
 def test_a_page_costs_the_same_however_long_it_is(world, asked):
     made_at_once(world, 'a', range(1000))
     with heard(world.engine) as said:
         lengths = [len(world.records.list(
             world.type('stay'), stored.MEMBER,
-            query.Query(limit=limit, **asked)).records)
+            list_query.Query(limit=limit, **asked)).records)
             for limit in (1, 1000)]
     assert lengths == [1, 1000]
     assert len(said) == 2 * (1 + ('with_count' in asked))

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from service.storage import dumpfile
-from service.storage.dumpfile import Broken, Header, Reading
+from service.storage.maintenance import dump_file
+from service.storage.maintenance.dump_file import Broken, Header, Reading
 
 HEADER = Header('d', '2026', '1', 'x', {}, 7, {'r_a': 3})
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dumpfile, 'MAX_LINE', 200)
+    monkeypatch.setattr(dump_file, 'MAX_LINE', 200)
 
 
 def written(*texts: str) -> list[bytes]:
-    return list(dumpfile.lines(HEADER, [
+    return list(dump_file.lines(HEADER, [
         ('r_a', {'text': one}) for one in texts]))
 
 

@@ -10,9 +10,9 @@ import pytest
 from oslo_db import exception as db_exception
 
 from service.domain.errors import Unavailable
-from service.domain.store import Raced
+from service.domain.records.store import Raced
 from service.errors import StartError
-from service.storage import engine
+from service.storage.database import engine
 from tests.unit import stored
 
 ROOT = Path(__file__).parents[3]
@@ -99,10 +99,10 @@ def test_threads_count_each_other(connected, transactions):
 WRITER = '''
 import sys
 from tests.unit.storage.test_engine import count
-from service import config
-from service.storage import engine
+from service.config import files
+from service.storage.database import engine
 made = engine.Transactions(engine.connect(
-    config.load(['--config-dir', sys.argv[1]])))
+    files.load(['--config-dir', sys.argv[1]])))
 sys.stdin.readline()
 for _ in range(40):
     made.write(count)

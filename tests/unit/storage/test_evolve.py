@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.errors import StartError
-from service.storage import applied, evolve
+from service.storage.schema import applied_types, plan
 from tests.unit import stored
 
 DESK = '''
@@ -35,7 +35,7 @@ def engine(tmp_path):
 
 
 def planned(engine, **files):
-    return evolve.planned(engine, stored.catalogue(**files))
+    return plan.planned(engine, stored.catalogue(**files))
 
 
 def with_a_record(engine):
@@ -88,7 +88,8 @@ def test_a_start_makes_the_indexes_that_a_later_release_wants(engine):
     stored.brought_up(engine, types)
     assert indexes(engine) == before
     with engine.connect() as connection:
-        assert applied.current(connection).catalogue.digest == types.digest
+        assert (applied_types.current(connection).catalogue.digest
+                == types.digest)
 
 
 def test_a_start_serves_the_same_types_though_a_hand_was_at_the_tables(
@@ -198,11 +199,12 @@ def test_a_start_that_finds_nothing_does_without_alembic(engine):
     """PERF: it takes a tenth of a second to import."""
     script = '''
 import sys
-from service.storage import engine, starting
+from service.storage.database import engine
+from service.storage.schema import startup
 from tests.unit import stored
 import pathlib
 path = pathlib.Path(sys.argv[1])
-starting.in_force(stored.connected(path), stored.catalogue(desk=sys.argv[2]))
+startup.in_force(stored.connected(path), stored.catalogue(desk=sys.argv[2]))
 print('alembic.operations' in sys.modules)
 '''
     told = [subprocess.run(

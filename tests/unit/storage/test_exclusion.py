@@ -4,7 +4,8 @@
 import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from service.storage import exclusion, tables
+from service.storage.tables import declared as declared_tables
+from service.storage.tables import exclusion
 from tests.unit import stored
 
 STAY = '''
@@ -23,7 +24,8 @@ exclusive: %s
 def statements(rule, scope='project', dialect=None):
     types = stored.catalogue(stay=STAY % rule + f'scope: {scope}\n')
     declared = types.types['stay']
-    return exclusion.statements(declared, tables.build(types).of(declared),
+    return exclusion.statements(declared,
+                                declared_tables.build(types).of(declared),
                                 dialect or postgresql.dialect())
 
 

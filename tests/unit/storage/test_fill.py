@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.storage import fill
-from service.storage.fill import Fill
+from service.storage.schema import backfill
+from service.storage.schema.backfill import Fill
 
 BOXES = sa.Table('r_boxes', sa.MetaData(),
                  sa.Column('id', sa.String(36), primary_key=True),
@@ -62,13 +62,13 @@ def steps(connection: sa.Connection, count: int) -> int:
 
 def test_twice_as_many_records_take_twice_as_long(connection, monkeypatch):
     """D09: writers are shut out meanwhile."""
-    monkeypatch.setattr(fill, 'BATCH', 10)
+    monkeypatch.setattr(backfill, 'BATCH', 10)
     assert steps(connection, 4000) < 2.5 * steps(connection, 2000)
 
 
 def test_who_was_interrupted_fills_what_is_left(connection, monkeypatch):
     """Wherever it is: what comes before the place it came to, too."""
-    monkeypatch.setattr(fill, 'BATCH', 10)
+    monkeypatch.setattr(backfill, 'BATCH', 10)
     holding(connection, 35)
     middle = connection.scalars(sa.select(BOXES.c.id).order_by(
         BOXES.c.id).offset(12).limit(15)).all()

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.dialects.mysql import mariadb
 
-from service.domain import indexes, query
-from service.domain.types import Catalogue, Property, ResourceType
-from service.domain.version import FIRST
-from service.storage import lists, orders, tables
+from service.domain.catalogue import indexes
+from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.types import Catalogue, Property, ResourceType
+from service.domain.query import list_query
+from service.storage.lists import order_by, statements
+from service.storage.tables import declared as declared_tables
 
 HOST = ResourceType(
     'host', 'hosts', unique=(('name',), ('serial',)),
@@ -25,9 +27,9 @@ HOST = ResourceType(
         Property('label', 'string'),
     )})
 SHAPE = HOST.at(FIRST)
-TABLES = tables.build(Catalogue({'host': HOST}))
-SOURCE = lists.source(TABLES.of(HOST), TABLES.core.tags, 'sqlite')
-THIN = lists.source(SOURCE.table, SOURCE.tags, 'mysql')
+TABLES = declared_tables.build(Catalogue({'host': HOST}))
+SOURCE = statements.source(TABLES.of(HOST), TABLES.core.tags, 'sqlite')
+THIN = statements.source(SOURCE.table, SOURCE.tags, 'mysql')
 MARKER = {'id': 'i', 'name': 'n', 'serial': 's', 'size': 3, 'label': 'l'}
 DIALECTS = {'sqlite': sqlite.dialect(), 'postgresql': postgresql.dialect(),
             'mysql': mysql.dialect(), 'mariadb': mariadb.MariaDBDialect()}
@@ -35,9 +37,9 @@ DIALECTS = {'sqlite': sqlite.dialect(), 'postgresql': postgresql.dialect(),
 
 def select(*parameters: tuple[str, str], project: str | None = 'p',
            marker: Any = None, backwards: bool = False,
-           source: lists.Source = SOURCE) -> sa.Select[Any]:
-    found = query.parse(SHAPE, parameters, 1000)
-    return lists.select(source, found, project, marker, backwards)
+           source: statements.Source = SOURCE) -> sa.Select[Any]:
+    found = list_query.parse(SHAPE, parameters, 1000)
+    return statements.select(source, found, project, marker, backwards)
 
 
 def text(statement: sa.Select[Any], dialect: str = 'sqlite') -> str:
@@ -157,7 +159,7 @@ def test_a_page_asks_for_one_row_more_than_its_limit() -> None:
 def test_mariadb_brings_ids_together_and_then_looks_rows_up(
         dialect: str) -> None:
     """Whole rows took twice a first page's time, their texts to and fro."""
-    assert lists.source(*SOURCE[:2], dialect) == THIN
+    assert statements.source(*SOURCE[:2], dialect) == THIN
     sort = ('sort', 'serial:desc')
     found = text(select(sort, marker=MARKER, source=THIN), dialect)
     arm = 'SELECT id AS id, serial AS serial FROM r_hosts '
@@ -177,13 +179,13 @@ def test_a_cloud_type_has_no_owner_to_look_for() -> None:
     rack = ResourceType('rack', 'racks', scope='cloud', unique=(('name',),),
                         properties={'name': Property(
                             'name', 'string', required=True)})
-    made = tables.build(Catalogue({'rack': rack}))
-    found = query.parse(rack.at(FIRST), [('sort', 'name')], 10)
-    source = lists.source(made.of(rack), made.core.tags, 'sqlite')
-    statement = lists.select(source, found, 'p', None)
+    made = declared_tables.build(Catalogue({'rack': rack}))
+    found = list_query.parse(rack.at(FIRST), [('sort', 'name')], 10)
+    source = statements.source(made.of(rack), made.core.tags, 'sqlite')
+    statement = statements.select(source, found, 'p', None)
     assert 'project_id' not in text(statement)
     assert order(statement) == 'r_racks.name ASC'
-    count = lists.count(source, found, 'p')
+    count = statements.count(source, found, 'p')
     assert text(count) == 'SELECT count(*) AS count_1 FROM r_racks'
 
 
@@ -193,7 +195,7 @@ def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
     assert indexes.needed(HOST) == (
         ('created_at',), ('updated_at',), ('size', 'label'), ('serial',),
         ('label',))
-    assert orders.nulls_first(HOST, ('size', 'name', 'created_at')) == {
+    assert order_by.nulls_first(HOST, ('size', 'name', 'created_at')) == {
         'size': 'NULLS FIRST'}
 
 

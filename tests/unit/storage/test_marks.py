@@ -3,7 +3,7 @@
 
 import pytest
 
-from service.domain.store import Revision
+from service.domain.records.store import Revision
 from tests.unit import stored
 
 

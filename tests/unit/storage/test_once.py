@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.domain import instants, once
-from service.domain.once import Once
-from service.domain.store import Kept
-from service.domain.types import Catalogue
-from service.storage import tables
-from service.storage.rows import Rows
+from service.domain.catalogue.types import Catalogue
+from service.domain.documents import timestamps
+from service.domain.records import idempotency
+from service.domain.records.idempotency import Once
+from service.domain.records.store import Kept
+from service.storage.rows.record_rows import Rows
 from service.storage.store import Store
+from service.storage.tables import declared as declared_tables
 
 NOW = '2026-01-02T12:00:00.000000Z'
 
@@ -24,7 +25,7 @@ NOW = '2026-01-02T12:00:00.000000Z'
 @pytest.fixture
 def store(tmp_path: Path):
     engine = sa.create_engine(f'sqlite:///{tmp_path}/kept.sqlite')
-    built = tables.build(Catalogue({}))
+    built = declared_tables.build(Catalogue({}))
     built.metadata.create_all(engine)
     opened = Store(engine, built, 1)
     yield opened
@@ -32,7 +33,7 @@ def store(tmp_path: Path):
 
 
 def before(**ago: float) -> str:
-    return instants.read((datetime.fromisoformat(NOW)
+    return timestamps.read((datetime.fromisoformat(NOW)
                     - timedelta(**ago)).isoformat())
 
 
@@ -83,7 +84,7 @@ def test_what_is_forgotten_goes_with_the_next_request(store):
 
 def test_but_only_so_much_of_it_at_once_and_the_oldest_first(store):
     old = [kept(f'{age}', before(hours=24, seconds=age))
-           for age in range(once.PURGED + 50)]
+           for age in range(idempotency.PURGED + 50)]
     fill(store, *old)
     store.write(claim('new'))
     assert scopes(store) == {'new', *(f'{age}' for age in range(50))}

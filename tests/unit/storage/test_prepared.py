@@ -8,21 +8,22 @@ from typing import Any
 
 import pytest
 
-from service.storage import prepared
-from tests.unit.storage.test_lists import MARKER, SHAPE, SOURCE, query
+from service.domain.query import list_query
+from service.storage.lists import statement_cache
+from tests.unit.storage.test_lists import MARKER, SHAPE, SOURCE
 
 
 @pytest.fixture
-def forms() -> prepared.Forms:
+def forms() -> statement_cache.Forms:
     return {}
 
 
-def asked(forms: prepared.Forms, *parameters: tuple[str, str],
+def asked(forms: statement_cache.Forms, *parameters: tuple[str, str],
           owner: str | None = 'p', marker: Any = None,
           backwards: bool = False) -> tuple[Any, Any]:
-    return prepared.select(
+    return statement_cache.select(
         forms, SOURCE,
-        query.parse(SHAPE, parameters, 1000), owner, marker, backwards)
+        list_query.parse(SHAPE, parameters, 1000), owner, marker, backwards)
 
 
 def test_other_values_are_the_same_statement(forms):
@@ -61,7 +62,7 @@ def test_forms_of_which_there_is_no_end_are_not_kept(forms, parameter):
 
 
 def test_no_client_can_fill_the_memory_with_forms(forms, monkeypatch):
-    monkeypatch.setattr(prepared, 'MAX_FORMS', 10)
+    monkeypatch.setattr(statement_cache, 'MAX_FORMS', 10)
     for limit in range(1, 100):
         asked(forms, ('limit', str(limit)))
         assert len(forms) <= 10

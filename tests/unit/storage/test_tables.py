@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 
-from service.storage import tables
+from service.storage.tables import declared as declared_tables
 from tests.unit import stored
 
 RACK = '''
@@ -85,7 +85,7 @@ def test_what_is_second_in_a_tuple_is_found_by_an_index_of_its_own(inspector):
     declared = stored.catalogue(rack=RACK, host=HOST.replace(
         'indexes: [[status], [rack_id, name]]',
         'indexes: [[rack_id, name, size], [status, rack_id]]'))
-    table = tables.build(declared).of(declared.types['host'])
+    table = declared_tables.build(declared).of(declared.types['host'])
     led = [one.columns.keys()[:2] for one in table.indexes]
     assert led.count(['project_id', 'size']) == 1
     assert ['project_id', 'name'] not in led
@@ -126,10 +126,10 @@ properties: {{{first}: {{type: string}}, {second}: {{type: string}}}}
 unique: [[{first}], [{second}]]
 indexes: [[{first}], [{second}]]
 ''')
-    table = tables.build(declared).of(declared.types['long'])
+    table = declared_tables.build(declared).of(declared.types['long'])
     names = [str(one.name) for one in (*table.indexes, *table.constraints)
              if one.name]
-    assert max(map(len, names)) <= tables.NAME_LENGTH
+    assert max(map(len, names)) <= declared_tables.NAME_LENGTH
     assert len(set(names)) == len(names)
 
 
@@ -149,7 +149,7 @@ indexes: [[{first}], [{second}]]
     ids=['postgresql', 'mysql', 'mariadb'])
 def test_each_database_is_told_in_its_own_words(dialect, words):
     declared = stored.catalogue(rack=RACK, host=HOST)
-    table = tables.build(declared).of(declared.types['host'])
+    table = declared_tables.build(declared).of(declared.types['host'])
     said = str(CreateTable(table).compile(dialect=dialect))
     for one in words:
         assert one in said
@@ -157,14 +157,14 @@ def test_each_database_is_told_in_its_own_words(dialect, words):
 
 def test_mysql_hears_nothing_of_deferring():
     declared = stored.catalogue(rack=RACK, host=HOST)
-    table = tables.build(declared).of(declared.types['host'])
+    table = declared_tables.build(declared).of(declared.types['host'])
     assert 'DEFERRABLE' not in str(
         CreateTable(table).compile(dialect=mysql.dialect()))
 
 
 def test_the_statement_of_one_record_is_made_once():
     declared = stored.catalogue(rack=RACK, host=HOST)
-    built = tables.build(declared)
+    built = declared_tables.build(declared)
     host, rack = (declared.types[one] for one in ('host', 'rack'))
     assert built.fetch(host, owned=True) is built.fetch(host, owned=True)
     assert 'project_id =' in str(built.fetch(host, owned=True))

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from service.domain.errors import QuotaExceeded
-from service.domain.limits import UNLIMITED
-from service.domain.store import Used
+from service.domain.records.limits import UNLIMITED
+from service.domain.records.store import Used
 from tests.unit import stored
 
 DESK = ('{name: desk, plural: desks, quota: 2, '

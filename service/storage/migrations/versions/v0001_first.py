@@ -7,8 +7,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 
-from service.storage import columns
 from service.storage.migrations import steps
+from service.storage.tables import columns
 
 revision = '0001'
 down_revision = None

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from service.storage import columns
 from service.storage.migrations import steps
+from service.storage.tables import columns
 
 revision = '0002'
 down_revision = '0001'

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API describing itself to programs."""
+
+from __future__ import annotations
+
+import webob
+
+from api.openapi.document import OpenAPI
+from api.request.call import Call
+from api.response import replies
+
+
+class Docs:
+    """Answers from the table it stands in, given once that is made."""
+
+    openapi_of: OpenAPI
+
+    def openapi(self, call: Call) -> webob.Response:
+        """The version asked for, as this caller may use it."""
+        return replies.document(200, self.openapi_of.document(
+            call.version, call.mount, call.caller.roles))

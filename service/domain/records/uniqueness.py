@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only one record may have: unique values, and periods.
+
+Looked at inside the write's transaction, for all of its records at once. A
+rival may be stored already, or stand in the same request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from service.domain import errors
+from service.domain.caller import Caller, meets
+from service.domain.catalogue.types import Exclusive, ResourceType, Shape
+from service.domain.records.store import Placed, Record, Rows
+
+
+class _Rival(NamedTuple):
+    """A record that is to be, and whom it gets in the way of."""
+
+    placed: Placed
+    other: str
+
+
+def check(rows: Rows, shape: Shape, caller: Caller,
+          placed: Sequence[Placed], among: Collection[str]) -> None:
+    """Refuse values or a period that another record holds.
+
+    ``among`` are the columns that are new. Properties are named as the
+    caller's version names them, and the rival by its id where the caller may
+    know of it (D26). SECURITY: what the caller may not read is not named,
+    and nobody who has it.
+    """
+    declared = shape.declared
+    hidden = shape.hidden(caller.roles)
+    for names in declared.unique:
+        for one, other in _twins(rows, declared, names, placed, among):
+            raise errors.NotUnique(
+                type=declared.name,
+                properties=_listed(shape, names, hidden) or 'values',
+                rival=_told(one, other, caller, _touched(names, hidden)),
+                pointer=_place(shape, names, one.pointer))
+    for rule in declared.exclusive:
+        for one, other in _overlaps(rows, declared, rule, placed, among):
+            same = _listed(shape, rule.over, hidden)
+            raise errors.Overlapping(
+                type=declared.name,
+                period=_listed(shape, rule.period, hidden) or 'this one',
+                over=f' for the same {same}' if same else '',
+                rival=_told(one, other, caller,
+                            _touched(rule.columns, hidden)),
+                pointer=one.pointer)
+
+
+def _twins(rows: Rows, declared: ResourceType, names: tuple[str, ...],
+           placed: Sequence[Placed],
+           among: Collection[str]) -> Iterator[_Rival]:
+    """Records with the same values; null is like nothing else."""
+    if not _touched(names, among):
+        return
+    first: dict[tuple[object, ...], Placed] = {}
+    for one in placed:
+        if any(one.record[name] is None for name in names):
+            continue
+        key = declared.key(names, one.record)
+        if key in first:
+            yield _Rival(one, _beside(first[key]))
+        first[key] = one
+    found = {declared.key(names, other): other['id'] for other in rows.twins(
+        declared, names, _records(first.values()))}
+    yield from (_Rival(one, found[key]) for key, one in first.items()
+                if key in found)
+
+
+def _overlaps(rows: Rows, declared: ResourceType, rule: Exclusive,
+              placed: Sequence[Placed],
+              among: Collection[str]) -> Iterator[_Rival]:
+    """Records whose periods overlap, if both are bound by the rule."""
+    if not _touched(rule.columns, among):
+        return
+    bound = [one for one in placed if rule.binds(one.record)]
+    yield from _overlaps_within(declared, rule, bound)
+    other = rows.overlapping(declared, rule, _records(bound))
+    if other is not None:
+        yield from (_Rival(one, other['id']) for one in bound
+                    if declared.key(rule.over, one.record)
+                    == declared.key(rule.over, other)
+                    and rule.overlap(one.record, other))
+
+
+def _overlaps_within(declared: ResourceType, rule: Exclusive,
+                     bound: Iterable[Placed]) -> Iterator[_Rival]:
+    """In the order of their starts, who overlaps anybody overlaps the next.
+    """
+    rivals: dict[tuple[object, ...], list[Placed]] = {}
+    for one in bound:
+        rivals.setdefault(declared.key(rule.over, one.record), []).append(one)
+    for some in rivals.values():
+        some.sort(key=lambda one: one.record[rule.period[0]] or '')
+        yield from (_Rival(one, _beside(before))
+                    for before, one in pairwise(some)
+                    if rule.overlap(before.record, one.record))
+
+
+def _records(placed: Iterable[Placed]) -> list[Record]:
+    return [one.record for one in placed]
+
+
+def _beside(placed: Placed) -> str:
+    return f'{placed.pointer} in this request'
+
+
+def _told(one: Placed, other: str, caller: Caller, secret: bool) -> str:
+    """Who is in the way: of the same project, or of none, as ``one`` is."""
+    known = not secret and meets(caller.owner, one.record)
+    return f': {other}' if known else ''
+
+
+def _touched(names: Iterable[str], among: Collection[str]) -> bool:
+    return any(name in among for name in names)
+
+
+def _listed(shape: Shape, names: Iterable[str],
+            hidden: Collection[str]) -> str:
+    return ' and '.join(shape.name_of(one) or one for one in names
+                        if one not in hidden)
+
+
+def _place(shape: Shape, names: Sequence[str], pointer: str) -> str:
+    """The property, where there is only one to blame; else the record."""
+    name = shape.name_of(names[0]) if len(names) == 1 else None
+    return f'{pointer}/{name}' if name else pointer

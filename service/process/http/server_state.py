@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all connections of one server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from time import time
+from typing import TYPE_CHECKING, Any
+
+from service.process.counters import Counters
+from service.process.limits import Limits
+from service.process.scheduling.admission import Admission
+from service.process.scheduling.round_robin import Known
+
+if TYPE_CHECKING:
+    from service.process.http.connection import Connection
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]],
+                           Iterable[bytes]]
+
+
+class Shared:
+    """``app`` answers the requests that begin from now on.
+
+    ``idle`` holds the connections that wait for a request, the longest
+    waiting first. Once ``draining``, every reply is its connection's last.
+    """
+
+    __slots__ = ('app', 'limits', 'counters', 'admission', 'known', 'idle',
+                 'draining', '_second', '_date')
+
+    def __init__(self, app: WSGIApplication, limits: Limits) -> None:
+        self.app = app
+        self.limits = limits
+        self.counters = Counters()
+        self.admission = Admission(limits, self.counters)
+        self.known = Known(limits.auth_strategy)
+        self.idle: dict[Connection, None] = {}
+        self.draining = False
+        self._second = 0
+        self._date = b''
+
+    def date(self) -> bytes:
+        """The Date header, written anew once a second."""
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._date = b'Date: %s\r\n' % formatdate(
+                second, usegmt=True).encode('ascii')
+        return self._date

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A wire with TLS on it.
+
+The records go through memory, so that an ``ssl.SSLContext`` serves as it is,
+made before or after monkey patching, and only ``wire`` waits on sockets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+
+from service.process.http.wire import Gone, Wire
+
+#: The most that one TLS record holds, and a little for its frame.
+RECORD = 16 * 1024 + 512
+
+
+class TlsWire(Wire):
+
+    __slots__ = ('_tls', '_incoming', '_outgoing')
+
+    scheme = 'https'
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        super().__init__(sock)
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing,
+                                     server_side=True)
+
+    def handshake(self, deadline: float) -> None:
+        """Agree on keys; Gone where the client's side of it fails."""
+        while True:
+            try:
+                self._tls.do_handshake()
+                return self._flush(deadline)
+            except ssl.SSLWantReadError:
+                self._flush(deadline)
+                self._fill(deadline)
+            except ssl.SSLError as exc:
+                self._flush(deadline)
+                raise Gone(f'TLS handshake failed: {exc.reason}') from exc
+
+    def wait(self, deadline: float) -> None:
+        """Return at once where a decrypted rest is still to be read."""
+        if not self._tls.pending() and not self._incoming.pending:
+            super().wait(deadline)
+
+    def recv(self, size: int, deadline: float) -> bytes:
+        while True:
+            try:
+                return self._tls.read(size)
+            except ssl.SSLWantReadError:
+                self._flush(deadline)
+                if not self._fill(deadline):
+                    return b''
+            except ssl.SSLError:
+                return b''
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Encrypt and send a piece at a time, so that memory stays small."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                sent = self._tls.write(rest[:RECORD])
+            except ssl.SSLError as exc:
+                raise Gone('the TLS connection has ended') from exc
+            rest = rest[sent:]
+            self._flush(deadline)
+
+    def has_input(self) -> bool:
+        return bool(self._tls.pending()) or super().has_input()
+
+    def finish_sending(self) -> None:
+        with contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()
+        alert = self._outgoing.read()
+        if alert:
+            self._say_goodbye(alert)
+        super().finish_sending()
+
+    def _say_goodbye(self, alert: bytes) -> None:
+        """Send close_notify if the kernel takes it without a wait."""
+        try:
+            self._try_send(alert)
+        except Gone:
+            return
+
+    def _fill(self, deadline: float) -> bool:
+        data = super().recv(RECORD, deadline)
+        if not data:
+            self._incoming.write_eof()
+            return False
+        self._incoming.write(data)
+        return True
+
+    def _flush(self, deadline: float) -> None:
+        data = self._outgoing.read()
+        if data:
+            super().send(data, deadline)
