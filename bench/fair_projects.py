@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.serve import pinned
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness.daemon import Daemon, config_dir
 
 TARGET = 2.0
 

@@ -9,47 +9,42 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional import databases
-from tests.functional.harness import Daemon, config_dir
-from tests.functional.inprocess import Application
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import Daemon, config_dir
+from tests.functional.harness.in_process import Application
 
 HERE = Path(__file__).parent
 
-#: Rooms and files of which a run on one database tells all there is to know;
-#: some bring each database themselves.
+#: Folders and files that need no run on each database: they meet no database,
+#: or bring each database themselves.
 ONCE = frozenset({
-    'clients', 'faults', 'http', 'keystone', 'process', 'storage',
-    'test_audit.py', 'test_backup.py', 'test_bad_input.py',
-    'test_check.py', 'test_conformance_rows.py', 'test_conformance_walks.py',
-    'test_cors.py',
-    'test_databases.py', 'test_evolved_types.py', 'test_generations.py',
-    'test_golden.py', 'test_hostile_bodies.py', 'test_hostile_requests.py',
-    'test_identity_start.py', 'test_linearizable.py', 'test_log_records.py',
-    'test_lost_database.py', 'test_machine.py', 'test_matrix.py',
-    'test_not_writable.py', 'test_openapi.py', 'test_own_routes.py',
-    'test_peer_run.py', 'test_policy_reload.py', 'test_policy_soon.py',
-    'test_policy_tools.py', 'test_probes.py', 'test_quota_races.py',
-    'test_readme.py',
-    'test_redirects.py', 'test_reliability_rows.py',
-    'test_replaced_worker.py', 'test_rollout.py', 'test_secrets.py',
-    'test_sqlite_writers.py', 'test_unified_limits.py'})
+    'clients', 'contract', 'faults', 'http', 'keystone', 'operating',
+    'process', 'storage', 'types_in_use',
+    'access/test_identity_start.py', 'access/test_matrix.py',
+    'access/test_not_writable.py', 'access/test_policy_changes.py',
+    'access/test_policy_reload.py', 'access/test_policy_tools.py',
+    'attacks/test_bad_input.py', 'attacks/test_hostile_bodies.py',
+    'attacks/test_hostile_requests.py', 'attacks/test_secrets.py',
+    'concurrency/test_linearizable.py', 'concurrency/test_quota_races.py',
+    'concurrency/test_sqlite_writers.py', 'records/test_unified_limits.py'})
 
-
-#: Races, kills and failing servers: minutes each, in an environment of their
-#: own.
+#: Folders and files with races, kills and failing servers. They take minutes
+#: and run in an environment of their own.
 FAULTS = frozenset({
-    'test_linearizable.py', 'test_quota_races.py', 'test_rollout.py',
-    'test_schema_faults.py'})
+    'faults', 'concurrency/test_linearizable.py',
+    'concurrency/test_quota_races.py', 'storage/schema/test_faults.py',
+    'types_in_use/test_rollout.py'})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.path.is_relative_to(HERE):
             continue
-        room = item.path.relative_to(HERE).parts[0]
-        if room in ONCE:
+        path = item.path.relative_to(HERE)
+        names = {path.parts[0], path.as_posix()}
+        if names & ONCE:
             item.add_marker(pytest.mark.once)
-        if room == 'faults' or item.path.name in FAULTS:
+        if names & FAULTS:
             item.add_marker(pytest.mark.faults)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from keystoneauth1 import adapter, discover, exceptions, noauth, session
 
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
 
 
 @pytest.fixture

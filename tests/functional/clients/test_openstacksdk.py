@@ -13,7 +13,7 @@ from openstack import exceptions, proxy, resource, service_description
 from openstack import warnings as told
 from openstack.common import tag
 
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
 
 # The SDK warns of itself: of its own old method and of its metrics library.
 pytestmark = [pytest.mark.filterwarnings(f'ignore::{one.__module__}.'

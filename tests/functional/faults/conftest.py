@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.databases import written
 from tests.functional.faults.cutting import Cutting
 from tests.functional.faults.own import KINDS, Own
-from tests.functional.harness import Daemon, config_dir, prepare
+from tests.functional.harness.daemon import Daemon, config_dir, prepare
+from tests.functional.harness.databases import written
 
 
 @pytest.fixture(scope='session', params=list(KINDS))

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 
-from tests.functional.harness import PATIENCE
+from tests.functional.harness.daemon import PATIENCE
 
 
 class _Pair:

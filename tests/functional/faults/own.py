@@ -23,8 +23,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.functional import databases
-from tests.functional.harness import PATIENCE, alive, children, free_port
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import (
+    PATIENCE,
+    alive,
+    children,
+    free_port,
+)
 
 
 class Own:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import post
 from tests.functional.faults.test_slow import LOCK
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
 
 #: What ends each session that waits for a table of the database ``:name``.
 WAITING = {

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.databases import written
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable, names, post
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
+from tests.functional.harness.databases import written
 
 #: What lets sessions that begin from now on read alone, and write again.
 READING = {

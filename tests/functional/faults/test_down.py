@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.functional.faults.own import Own, until
-from tests.functional.harness import Daemon, Reply, Server
+from tests.functional.harness.daemon import Daemon, Reply, Server
 
 #: How long a server is away, in seconds: half of what is waited for it.
 AWAY = 5.0

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.databases import written
 from tests.functional.faults import writing
 from tests.functional.faults.own import KINDS, until
-from tests.functional.harness import config_dir, database
+from tests.functional.harness.daemon import config_dir, database
+from tests.functional.harness.databases import written
 
 KILLS = 25
 

@@ -18,14 +18,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.databases import written
-from tests.functional.directories import config_dir
+from tests.functional.concurrency.test_linearizable import (
+    NOTE,
+    RECORDS,
+    Client,
+)
 from tests.functional.faults.cutting import Cutting
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable
-from tests.functional.harness import Daemon, Reply
-from tests.functional.linearizable import linearizable
-from tests.functional.test_linearizable import NOTE, RECORDS, Client
+from tests.functional.harness.daemon import Daemon, Reply
+from tests.functional.harness.databases import written
+from tests.functional.harness.directories import config_dir
+from tests.functional.harness.linearizability import linearizable
 
 WORKERS, WRITERS, CLIENTS = 2, 4, 3
 #: How many writes are acknowledged between a start and the next end.

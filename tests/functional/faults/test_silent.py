@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.databases import written
 from tests.functional.faults.own import Own
 from tests.functional.faults.test_down import is_unavailable, post
-from tests.functional.harness import Daemon, Gunicorn, Reply, configure
+from tests.functional.harness.daemon import Daemon, Gunicorn, Reply, configure
+from tests.functional.harness.databases import written
 
 #: What a statement may take, and what else it takes to give a silent server
 #: up, in seconds: five for its answer, five for each of two new connections

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable, names, post
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
 
 #: A table for oneself, by the dialect's name.
 LOCK = {'postgresql': 'LOCK TABLE r_racks IN ACCESS EXCLUSIVE MODE',

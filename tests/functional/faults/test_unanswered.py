@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable, names, post
 from tests.functional.faults.test_slow import waiting
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
 
 NOT_KNOWN = 'it is not known whether the write was stored'
 

@@ -17,12 +17,12 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.databases import written
 from tests.functional.faults.own import KINDS, until
 from tests.functional.faults.test_down import post
 from tests.functional.faults.test_slow import held
-from tests.functional.harness import PATIENCE, Daemon, config_dir
-from tests.functional.wires import Wire, asked
+from tests.functional.harness.connections import Wire, asked
+from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
+from tests.functional.harness.databases import written
 
 WRITERS = 30
 

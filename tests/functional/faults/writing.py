@@ -8,7 +8,7 @@ import os
 import threading
 from pathlib import Path
 
-from tests.functional.inprocess import Application
+from tests.functional.harness.in_process import Application
 
 THREADS = 3
 

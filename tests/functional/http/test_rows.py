@@ -30,7 +30,7 @@ def named(file: pathlib.Path) -> Iterator[str]:
 
 def test_no_row_is_without_a_test() -> None:
     """H22 has a run of its own: the peer's tests, in tox -e peer-eventlet."""
-    files = [*HERE.glob('test_*.py'), *UNIT.glob('test_*.py')]
+    files = [*HERE.rglob('test_*.py'), *UNIT.rglob('test_*.py')]
     found = {row for file in files for row in named(file)}
     assert sorted(ROWS - found) == []
     assert PEER.exists()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.keystone.identity import PASSWORD, Keystone
 
 HERE = Path(__file__).parent

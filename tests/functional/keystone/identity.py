@@ -21,7 +21,7 @@ from typing import Any
 from keystoneauth1 import adapter, session
 from keystoneauth1.identity import v3
 
-from tests.functional.harness import PATIENCE, Server, free_port
+from tests.functional.harness.daemon import PATIENCE, Server, free_port
 
 PASSWORD = 'an-8-sacks-long-secret'
 

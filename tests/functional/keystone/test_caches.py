@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from tests.functional.harness import Daemon, config_dir, free_port
+from tests.functional.harness.daemon import Daemon, config_dir, free_port
 
 
 @contextlib.contextmanager

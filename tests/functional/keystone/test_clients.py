@@ -10,7 +10,7 @@ import pytest
 from keystoneauth1 import adapter, exceptions
 from openstack import warnings as told
 
-from tests.functional.harness import Daemon
+from tests.functional.harness.daemon import Daemon
 from tests.functional.keystone.conftest import Cloud
 from tests.functional.keystone.identity import PASSWORD
 

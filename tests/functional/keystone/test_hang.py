@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.functional.harness import Daemon, Reply, config_dir
+from tests.functional.harness.daemon import Daemon, Reply, config_dir
 from tests.functional.keystone.test_outage import ask, is_told_to_come_back
 
 #: As many as a worker carries out at once.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.functional.policy_matrix import Matrix
+from tests.functional.harness.policy_matrix import Matrix
 
 #: Persona of the matrix -> the token that Keystone gives such a one. It gives
 #: no role without a project, a domain or the system, so none is no_project's.

@@ -12,7 +12,7 @@ import pytest
 from keystoneauth1 import adapter, session
 from keystoneauth1.token_endpoint import Token
 
-from tests.functional.harness import Daemon, Reply, config_dir
+from tests.functional.harness.daemon import Daemon, Reply, config_dir
 from tests.functional.keystone.identity import PASSWORD
 
 

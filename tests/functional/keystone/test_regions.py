@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.keystone.conftest import Cloud
 from tests.functional.keystone.test_outage import is_told_to_come_back
 from tests.functional.keystone.test_tokens import ask, credential, host

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from api.routing.router import OPEN
-from tests.functional.harness import Daemon, Reply, config_dir
+from tests.functional.harness.daemon import Daemon, Reply, config_dir
+from tests.functional.harness.policy_matrix import routes
 from tests.functional.keystone.conftest import Cloud
-from tests.functional.policy_matrix import routes
 
 #: Persona -> what it gets for: list hosts, list racks, make a host.
 MAY = {

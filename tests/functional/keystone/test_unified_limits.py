@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.keystone.conftest import Cloud
 from tests.functional.keystone.identity import PASSWORD
 

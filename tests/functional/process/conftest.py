@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import ROOT, Daemon, config_dir
+from tests.functional.harness.daemon import ROOT, Daemon, config_dir
 from tests.functional.process import apps
 
 Served = Callable[..., Daemon]

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from types import TracebackType
 
-from tests.functional.harness import PATIENCE, Server
+from tests.functional.harness.daemon import PATIENCE, Server
 
 
 class Load:

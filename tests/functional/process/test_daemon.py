@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import PATIENCE, Daemon, children
+from tests.functional.harness.daemon import PATIENCE, Daemon, children
 from tests.functional.process.conftest import Served
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.http import wire
 
 HOST = b'Host: 127.0.0.1\r\n'

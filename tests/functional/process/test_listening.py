@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import PATIENCE, Daemon, configure
+from tests.functional.harness.daemon import PATIENCE, Daemon, configure
 from tests.functional.process.conftest import Served
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'

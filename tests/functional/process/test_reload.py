@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import (
+from tests.functional.harness.daemon import (
     ROOT,
     Daemon,
     config_dir,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import Daemon, configure
+from tests.functional.harness.daemon import Daemon, configure
 from tests.functional.process import apps
 from tests.functional.process.conftest import Served
 from tests.functional.process.load import Load

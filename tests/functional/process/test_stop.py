@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import PATIENCE, Daemon
+from tests.functional.harness.daemon import PATIENCE, Daemon
 from tests.functional.process import apps
 from tests.functional.process.conftest import Served
 from tests.functional.process.load import Load

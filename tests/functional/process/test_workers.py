@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.functional.harness import ROOT
+from tests.functional.harness.daemon import ROOT
 from tests.functional.process import apps
 from tests.functional.process.conftest import Served
 from tests.functional.process.load import Load

@@ -8,7 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.functional.harness import ROOT, Gunicorn, config_dir, configure
+from tests.functional.harness.daemon import (
+    ROOT,
+    Gunicorn,
+    config_dir,
+    configure,
+)
 from tests.functional.process import apps
 from tests.functional.process.load import Load
 

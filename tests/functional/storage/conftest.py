@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from service.storage.database import engine
-from tests.functional import databases
-from tests.functional.storage.schemas import Schema
+from tests.functional.harness import databases
+from tests.functional.storage.schema.schemas import Schema
 from tests.unit import stored
 
 

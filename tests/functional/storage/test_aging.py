@@ -19,7 +19,7 @@ from service.commands import manage
 from service.domain.documents import timestamps
 from service.storage.maintenance import purge
 from service.storage.maintenance.purge import Keep
-from tests.functional import harness
+from tests.functional.harness import daemon
 from tests.functional.storage import racing
 from tests.functional.storage.racing import World
 
@@ -232,7 +232,7 @@ def old(world: World) -> World:
 
 
 def configure(world: World, **options: int) -> None:
-    harness.configure(world.directory, {'history': options})
+    daemon.configure(world.directory, {'history': options})
 
 
 def test_revisions_are_kept_for_ever_unless_told_otherwise(old, capsys):
@@ -267,12 +267,12 @@ def test_purge_removes_all_that_is_old_enough(old, capsys):
 
 
 def test_a_database_that_cannot_be_asked_is_named(tmp_path, capsys):
-    directory = harness.config_dir(tmp_path, conf={'database': {
+    directory = daemon.config_dir(tmp_path, conf={'database': {
         'connection': f'sqlite:///{tmp_path}/none.sqlite'}})
     assert manage.main(['--config-dir', str(directory), 'purge']) == 2
     assert 'none.sqlite: there is no such file' in capsys.readouterr().err
     assert not (tmp_path / 'none.sqlite').exists()
     (tmp_path / 'none.sqlite').touch()
-    harness.configure(directory, {'history': {'keep_days': 1}})
+    daemon.configure(directory, {'history': {'keep_days': 1}})
     assert manage.main(['--config-dir', str(directory), 'purge']) == 2
     assert 'cannot be used' in capsys.readouterr().err

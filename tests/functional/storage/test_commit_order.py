@@ -25,8 +25,8 @@ import sqlalchemy as sa
 from service.domain import errors
 from service.failpoints import ENVIRONMENT
 from service.storage.rows.revisions import History
-from tests.functional import databases
-from tests.functional.harness import Daemon, config_dir
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.storage import racing
 from tests.functional.storage.racing import World
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.functional import databases
+from tests.functional.harness import databases
 from tests.functional.storage import racing
 from tests.functional.storage.racing import World
 

@@ -15,9 +15,9 @@ from oslo_db import exception as db_exception
 from service.commands import schema
 from service.config import files as config_files
 from service.storage.tables import exclusion
-from tests.functional import databases
-from tests.functional.harness import config_dir
-from tests.functional.inprocess import Application
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import config_dir
+from tests.functional.harness.in_process import Application
 from tests.functional.storage import racing
 from tests.functional.storage.racing import World
 

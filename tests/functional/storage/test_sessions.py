@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from service.storage.database import engine, servers
-from tests.functional import databases
+from tests.functional.harness import databases
 from tests.unit import stored
 
 ID = {'postgresql': 'SELECT pg_backend_pid()', 'mysql': 'SELECT '

@@ -23,7 +23,7 @@ from service.storage.rows.record_rows import Rows
 from service.storage.schema import applied_types
 from service.storage.store import Store
 from service.storage.tables import declared as declared_tables
-from tests.functional.harness import config_dir
+from tests.functional.harness.daemon import config_dir
 
 TWINS = 20
 LONG_AGO = '2020-01-01T00:00:00.000000Z'

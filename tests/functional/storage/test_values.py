@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional import databases
-from tests.functional.harness import Reply, config_dir
-from tests.functional.inprocess import Application
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import Reply, config_dir
+from tests.functional.harness.in_process import Application
 
 TYPE = '''
 name: thing

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What two requests may rely on about each other (C03, C04, C12)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.harness.daemon import Daemon, config_dir
+from tests.functional.harness.in_process import Application
+
+ID = '7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
+HOST = f'/v1/hosts/{ID}'
+MADE = {'host': {'name': 'a', 'serial': 'CZ-1001'}}
+NEWER = {'OpenStack-API-Version': 'pileus 1.1'}
+
+
+# Entity tags
+
+@pytest.fixture
+def etag(application: Application) -> str:
+    made = application.request('PUT', HOST, MADE)
+    assert made.status == 201
+    return made.headers['ETag']
+
+
+CONDITIONS = {
+    'the tag': ('{etag}', 200), 'a list with it': ('"x", {etag}', 200),
+    'a list that begins with it': ('{etag},"x"', 200),
+    'a list with gaps': (' , {etag} ,', 200), 'any': ('*', 200),
+    'its weak twin': ('W/{etag}', 412), 'another': ('"x"', 412),
+    'another generation': ('"9{etag[1:]}', 412), 'none at all': ('""', 412),
+    'the tag without quotes': ('{bare}', 400),
+    'half a quote': ('"{bare}', 400), 'two asterisks': ('**', 400),
+    'an asterisk among tags': ('*, {etag}', 400),
+    'single quotes': ("'{bare}'", 400), 'nothing': ('', 400)}
+
+
+@pytest.mark.parametrize('case', CONDITIONS)
+@pytest.mark.parametrize('method', ['PUT', 'PATCH', 'DELETE'])
+def test_a_write_happens_only_in_the_state_that_was_seen(
+        application, etag, method, case):
+    """C03, ETAG-3: strong comparison, and a header that is none is told."""
+    said, status = CONDITIONS[case]
+    said = said.replace('{etag[1:]}', etag[2:]).replace(
+        '{etag}', etag).replace('{bare}', etag.strip('"'))
+    before = application.request('GET', HOST).body
+    body = {'PUT': {'host': {**MADE['host'], 'status': 'active'}},
+            'PATCH': {'host': {'status': 'active'}}}.get(method)
+    reply = application.request(method, HOST, body, {'If-Match': said})
+    assert reply.status == (204 if (method, status) == ('DELETE', 200)
+                            else status), reply.body
+    if status != 200:
+        assert application.request('GET', HOST).body == before
+
+
+@pytest.mark.parametrize(('said', 'status'), [
+    ('{etag}', 304), ('W/{etag}', 304), ('"x", {etag}', 304), ('*', 304),
+    ('"x"', 200), ('x', 400)])
+def test_a_read_is_spared_where_nothing_changed(application, etag, said,
+                                                status):
+    """C03: weak comparison; a 304 has no body and the headers of the 200."""
+    reply = application.request('GET', HOST, None, {
+        'If-None-Match': said.replace('{etag}', etag)})
+    assert reply.status == status
+    if status == 304:
+        assert reply.body == b''
+        assert reply.headers['ETag'] == etag
+        assert 'Content-Type' not in reply.headers
+
+
+def test_each_representation_has_a_tag_of_its_own(application, etag):
+    """C03, ETAG-2: by version, fields and what the caller may read."""
+    tags = [application.request('GET', HOST + query, None, headers
+                                ).headers['ETag']
+            for query, headers in (('', {}), ('', NEWER), ('?fields=id', {}),
+                                   ('?fields=id,name', {}))]
+    assert len(set(tags)) == len(tags)
+    assert tags[0] == etag
+
+
+def test_a_tag_of_any_representation_names_the_state(application, etag):
+    """C03: who read at 1.1 may write at 1.0, once."""
+    newer = application.request('GET', HOST, None, NEWER).headers['ETag']
+    for status in (200, 412):
+        reply = application.request('PATCH', HOST, {
+            'host': {'status': 'active' if status == 200 else 'retired'}},
+            {'If-Match': newer})
+        assert reply.status == status
+
+
+def test_a_record_made_anew_under_an_id_has_another_tag(application, etag):
+    """C03: its generation begins again, its tags do not."""
+    assert application.request('DELETE', HOST).status == 204
+    made = application.request('PUT', HOST, MADE)
+    assert made.json['host']['generation'] == 1
+    assert made.headers['ETag'] != etag
+    assert application.request('DELETE', HOST, None,
+                               {'If-Match': etag}).status == 412
+
+
+@pytest.fixture
+def two_workers(tmp_path: Path) -> Iterator[Daemon]:
+    directory = config_dir(tmp_path, None, {'api': {'workers': 2}})
+    with Daemon(directory) as running:
+        yield running
+
+
+def test_a_tag_is_the_same_in_every_worker_and_after_a_restart(two_workers):
+    """C03, ETAG-1: it comes from what is stored alone."""
+    etag = two_workers.request('PUT', HOST, MADE).headers['ETag']
+    def seen() -> set[str]:
+        return {two_workers.request('GET', HOST).headers['ETag']
+                for _ in range(20)}
+    assert seen() == {etag}
+    two_workers.stop()
+    two_workers.start()
+    assert seen() == {etag}
+
+
+# The same id at once
+
+def test_of_twenty_who_create_under_one_id_one_does(two_workers):
+    """C04, METH-5: the others are told that it is there."""
+    def create(number: int) -> int:
+        return two_workers.request('PUT', HOST, {'host': {
+            'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}},
+            {'If-None-Match': '*'}).status
+    with ThreadPoolExecutor(20) as clients:
+        told = Counter(clients.map(create, range(20)))
+    assert told == {201: 1, 412: 19}
+    found = two_workers.request('GET', '/v1/hosts').json['hosts']
+    assert [one['id'] for one in found] == [ID]
+    assert found[0]['generation'] == 1
+
+
+# All or nothing
+
+def hosts(*odd: dict[str, Any]) -> dict[str, Any]:
+    """Forty hosts to be made, the odd ones in their midst."""
+    made = [{'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}
+            for number in range(40)]
+    return {'hosts': [*made[:20], *odd, *made[20:]]}
+
+
+def host(**members: Any) -> dict[str, Any]:
+    return {'name': 'odd', 'serial': 'CZ-0001', **members}
+
+
+BULKS = {
+    'a value': (hosts(host(memory_mb=0)), 400, ['/hosts/20/memory_mb']),
+    'two values': (hosts(host(memory_mb=0), host(bogus=1)), 400,
+                   ['/hosts/20/memory_mb', '/hosts/21/bogus']),
+    'no record': (hosts(host(), [], host(name='x', serial='CZ-0002')),
+                  400, ['/hosts/21']),
+    'a reference': (hosts(host(rack_id=ID)), 400, ['/hosts/20/rack_id']),
+    'one of its own': (hosts(host(serial='CZ-1003')), 409,
+                       ['/hosts/20/serial']),
+    'one that is there': (hosts(host(serial='CZ-9999')), 409,
+                          ['/hosts/20/serial']),
+}
+
+
+@pytest.mark.parametrize('case', BULKS)
+def test_a_bulk_that_fails_in_its_midst_makes_nothing(application, case):
+    """C12: and names the item."""
+    there = application.request('POST', '/v1/hosts', {'host': {
+        'name': 'there', 'serial': 'CZ-9999'}})
+    assert there.status == 201
+    body, status, pointers = BULKS[case]
+    reply = application.request('POST', '/v1/hosts', body)
+    assert reply.status == status, reply.body
+    assert [one.get('source', {}).get('pointer')
+            for one in reply.json['errors']] == pointers
+    left = application.request('GET', '/v1/hosts').json['hosts']
+    assert [one['name'] for one in left] == ['there']
+
+
+def test_a_bulk_over_the_quota_makes_nothing(tmp_path):
+    """C12, CODE-7: not even those that would still have fitted."""
+    served = Application(config_dir(tmp_path, {'desk': '''
+name: desk
+plural: desks
+properties:
+  name: {type: string}
+quota: 3
+'''}))
+    sent = {'desks': [{'name': str(number)} for number in range(4)]}
+    assert served.request('POST', '/v1/desks', sent).status == 403
+    assert served.request('GET', '/v1/desks').json['desks'] == []
+    assert served.request('POST', '/v1/desks',
+                          {'desks': sent['desks'][:3]}).status == 201
+
+
+def test_a_dry_run_makes_nothing_and_says_what_would_be(application):
+    """C12: the reply of the real one, but for its status."""
+    reply = application.request('POST', '/v1/hosts?dry_run=true', hosts())
+    assert (reply.status, len(reply.json['hosts'])) == (200, 40)
+    assert application.request('GET', '/v1/hosts').json['hosts'] == []
+
+
+@pytest.mark.parametrize(('version', 'name'), [('1.0', 'plate'),
+                                               ('1.1', 'label')])
+def test_a_conflict_is_told_by_the_names_of_the_version(tmp_path, version,
+                                                        name):
+    """INT-2, C12: an older client never meets the newer name."""
+    served = Application(config_dir(tmp_path, {'car': '''
+name: car
+plural: cars
+properties:
+  label: {type: string, since: "1.1", renamed_from: plate}
+unique: [[label]]
+'''}))
+    for status in (201, 409):
+        reply = served.request('POST', '/v1/cars', {'cars': [{name: 'x'}]},
+                               {'OpenStack-API-Version': f'pileus {version}'})
+        assert reply.status == status
+    (told,) = reply.json['errors']
+    assert told['detail'].startswith(f'Another car has the same {name}: ')
+    assert told['source'] == {'pointer': f'/cars/0/{name}'}

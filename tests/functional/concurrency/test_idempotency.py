@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C04: a create that is sent again, or twenty times at once, is done once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.storage.tables import columns
+from tests.functional.harness.daemon import Daemon, Reply, config_dir, database
+from tests.functional.harness.in_process import Application
+
+TWINS = 20
+BODY = {'hosts': [{'name': f'node-{number}', 'serial': f'AAA-000{number}'}
+                  for number in range(3)]}
+Ask = Callable[..., Reply]
+
+KEYS = sa.table('pileus_keys', sa.column('at', columns.Instant()))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return config_dir(tmp_path, conf={'api': {'workers': 2}})
+
+
+@pytest.fixture(params=['in process', 'two workers'])
+def ask(request: pytest.FixtureRequest, directory: Path) -> Iterator[Ask]:
+    if request.param == 'in process':
+        yield Application(directory).request
+        return
+    with Daemon(directory) as daemon:
+        yield daemon.request
+
+
+def sent(key: str = 'k1') -> dict[str, str]:
+    return {'Idempotency-Key': key, 'Content-Type': 'application/json'}
+
+
+def count(ask: Ask) -> int:
+    return ask('GET', '/v1/hosts?limit=1&with_count=true').json['count']
+
+
+def at_once(work: Callable[[int], Any]) -> list[Any]:
+    with ThreadPoolExecutor(TWINS) as threads:
+        return list(threads.map(work, range(TWINS)))
+
+
+def test_twenty_twins_make_one_lot_and_get_one_answer(ask):
+    replies = at_once(lambda _: ask('POST', '/v1/hosts', BODY, sent()))
+    assert [one.status for one in replies] == [201] * TWINS
+    assert len({one.body for one in replies}) == 1
+    assert len({one.headers['x-openstack-request-id']
+                for one in replies}) == TWINS
+    assert count(ask) == 3
+
+
+def test_of_twenty_bodies_under_one_key_one_is_carried_out(ask):
+    def post(number: int) -> Reply:
+        return ask('POST', '/v1/hosts', {'host': {
+            'name': f'node-{number}', 'serial': f'AAA-{number:04}'}}, sent())
+    replies = at_once(post)
+    assert sorted(one.status for one in replies) == [201] + [422] * (TWINS - 1)
+    assert count(ask) == 1
+
+
+def test_twenty_keys_are_twenty_requests(ask):
+    def post(number: int) -> Reply:
+        return ask('POST', '/v1/hosts', {'host': {
+            'name': f'node-{number}', 'serial': f'AAA-{number:04}'}},
+            sent(f'k{number}'))
+    assert {one.status for one in at_once(post)} == {201}
+    assert count(ask) == TWINS
+
+
+def test_who_was_cut_off_asks_again_and_gets_one_lot(directory):
+    body = json.dumps(BODY).encode()
+    head = (f'POST /v1/hosts HTTP/1.1\r\nHost: 127.0.0.1\r\n'
+            f'Content-Type: application/json\r\nIdempotency-Key: k1\r\n'
+            f'Content-Length: {len(body)}\r\n\r\n').encode()
+    with Daemon(directory) as daemon:
+        for _ in range(5):
+            with daemon.connect() as line:
+                line.sendall(head + body)
+        reply = daemon.request('POST', '/v1/hosts', BODY, sent())
+        assert reply.status == 201
+        assert count(daemon.request) == 3
+        shown = daemon.request('GET', '/v1/hosts?sort=created_at').json
+    assert {one['id'] for one in reply.json['hosts']} == {
+        one['id'] for one in shown['hosts']}
+
+
+def test_after_a_day_the_key_is_free_again(directory):
+    ask = Application(directory).request
+    assert ask('POST', '/v1/hosts', BODY, sent()).status == 201
+    other = {'host': {'name': 'node-9', 'serial': 'AAA-0009'}}
+    assert ask('POST', '/v1/hosts', other, sent()).status == 422
+    with database(directory).begin() as connection:
+        connection.execute(sa.update(KEYS).values(
+            at='2020-01-01T00:00:00.000000Z'))
+    assert ask('POST', '/v1/hosts', other, sent()).status == 201
+    assert count(ask) == 4
+
+
+def test_a_key_is_kept_across_a_restart(directory):
+    first = Application(directory).request('POST', '/v1/hosts', BODY, sent())
+    again = Application(directory).request('POST', '/v1/hosts', BODY, sent())
+    assert first.status == again.status == 201
+    assert first.body == again.body

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thirty-two clients count on one record over HTTP, and every count stays."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
+
+COUNTER = '/v1/counters/7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
+TYPE = '''
+name: counter
+plural: counters
+properties:
+  value: {type: integer, default: 0}
+'''
+CLIENTS, COUNTS = 32, 4
+
+
+@pytest.fixture(scope='module')
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    directory = config_dir(tmp_path_factory.mktemp('counting'),
+                           {'counter': TYPE},
+                           {'api': {'workers': 2, 'require_if_match': True}})
+    with Daemon(directory) as running:
+        made = running.request('PUT', COUNTER, {'counter': {}},
+                               {'If-None-Match': '*'})
+        assert made.status == 201
+        yield running
+
+
+class Client:
+    """One connection, kept open."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._wire = http.client.HTTPConnection(daemon.host, daemon.port,
+                                                timeout=PATIENCE)
+
+    def ask(self, method: str, body: object = None, **headers: str) -> Any:
+        sent = {name.replace('_', '-'): value
+                for name, value in headers.items()}
+        self._wire.request(method, COUNTER, body and json.dumps(body), {
+            'Content-Type': 'application/json', **sent} if body else sent)
+        reply = self._wire.getresponse()
+        document = json.loads(reply.read())
+        return reply.status, reply.headers['ETag'], document
+
+    def count(self) -> int:
+        """Add one, however often another was quicker; how often it was."""
+        lost = 0
+        while True:
+            _, etag, document = self.ask('GET')
+            value = document['counter']['value'] + 1
+            status, _, told = self.ask(
+                'PATCH', {'counter': {'value': value}}, If_Match=etag)
+            if status == 200:
+                return lost
+            assert status == 412, told
+            lost += 1
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+def test_no_count_is_lost(counting):
+    """C01: what was acknowledged is what is stored; the others are told."""
+    def client(number: int) -> int:
+        one = Client(counting)
+        try:
+            return sum(one.count() for _ in range(COUNTS))
+        finally:
+            one.close()
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        lost = sum(clients.map(client, range(CLIENTS)))
+    told = counting.request('GET', COUNTER).json['counter']
+    assert told['value'] == CLIENTS * COUNTS
+    assert told['generation'] == CLIENTS * COUNTS + 1
+    assert lost > 0, 'nobody ever met another: the test proves nothing'
+
+
+@pytest.mark.parametrize(('method', 'body'), [
+    ('PUT', {'counter': {'value': 1}}), ('PATCH', {'counter': {'value': 1}}),
+    ('DELETE', None)])
+def test_who_does_not_say_what_it_saw_is_told_to(counting, method, body):
+    """C01, ETAG-4: 428 where the operator wants no blind write."""
+    before = counting.request('GET', COUNTER).body
+    assert counting.request(method, COUNTER, body).status == 428
+    assert counting.request('GET', COUNTER).body == before

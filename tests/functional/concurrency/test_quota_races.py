@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sixty-four clients make and delete at once, and workers are killed.
+
+Reliability C06. A project never has more than it may, and what it is said to
+have is what it has, at any moment that one look at the tables sees; the API
+says so too, whenever the clients rest; and what a client was told was made or
+deleted is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import (
+    PATIENCE,
+    ROOT,
+    SHIPPED,
+    Daemon,
+    config_dir,
+)
+
+CLIENTS, LIMIT, WORKERS = 64, 20, 4
+ROUNDS, ANSWERS = 3, 200
+
+DESK = f'''
+name: desk
+plural: desks
+quota: {LIMIT}
+properties:
+  place: {{type: string}}
+'''
+#: Goes with the desk it stands on.
+LAMP = '''
+name: lamp
+plural: lamps
+properties:
+  desk_id: {references: desk, on_delete: cascade}
+'''
+DOWN = (OSError, http.client.HTTPException)
+
+
+class Race:
+    """A round of so many answers. In the midst of it the ``victim``, if there
+    is one, is gone from one moment to the next."""
+
+    def __init__(self, daemon: Daemon, victim: int | None) -> None:
+        self.daemon = daemon
+        self._victim = victim
+        self._answers = count(1)
+        self._over = threading.Event()
+
+    @property
+    def over(self) -> bool:
+        return self._over.is_set()
+
+    def answered(self) -> None:
+        number = next(self._answers)
+        if number == ANSWERS // 2 and self._victim is not None:
+            os.kill(self._victim, signal.SIGKILL)
+            self._victim = None
+        if number >= ANSWERS:
+            self._over.set()
+
+    def run(self, clients: list[Client], watch: Watch) -> None:
+        """Until it is over and nobody asks any more."""
+        threads = [threading.Thread(target=one.run, args=(self,))
+                   for one in clients]
+        for one in threads:
+            one.start()
+        end = threading.Timer(4 * PATIENCE, self._over.set)
+        end.start()
+        while not self.over:
+            watch.look()
+        end.cancel()
+        for one in threads:
+            one.join()
+        assert next(self._answers) > ANSWERS, 'no answers any more'
+        assert self._victim is None, 'nobody was killed'
+
+
+class Client:
+    """Makes and deletes desks for as long as a race goes.
+
+    ``there`` are ids that it was told of, ``gone`` those it was told are
+    deleted; of the rest of its requests nobody knows what became.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._random = random.Random(number)
+        self.there: set[str] = set()
+        self.gone: set[str] = set()
+        self.statuses: set[int] = set()
+
+    def run(self, race: Race) -> None:
+        self._race, daemon = race, race.daemon
+        while not self._race.over:
+            wire = http.client.HTTPConnection(daemon.host, daemon.port,
+                                              timeout=PATIENCE)
+            with contextlib.suppress(*DOWN), contextlib.closing(wire):
+                while not self._race.over:
+                    self._step(wire)
+
+    def _step(self, wire: http.client.HTTPConnection) -> None:
+        if self.there and self._random.random() < 0.5:
+            id = self.there.pop()
+            if self._ask(wire, 'DELETE', f'/v1/desks/{id}')[0] == 204:
+                self.gone.add(id)
+            return
+        status, told = self._ask(wire, 'POST', '/v1/desks', {'desk': {}})
+        if status != 201:
+            return
+        id = told['desk']['id']
+        self.there.add(id)
+        self._ask(wire, 'POST', '/v1/lamps', {'lamp': {'desk_id': id}})
+
+    def _ask(self, wire: http.client.HTTPConnection, method: str, path: str,
+             body: object = None) -> tuple[int, Any]:
+        wire.request(method, path, body and json.dumps(body),
+                     {'Content-Type': 'application/json'} if body else {})
+        reply = wire.getresponse()
+        read = reply.read()
+        self.statuses.add(reply.status)
+        self._race.answered()
+        return reply.status, json.loads(read) if read else None
+
+
+#: Both numbers of each type as of one moment.
+LOOK = sa.text('SELECT ' + ', '.join(
+    f'(SELECT COUNT(*) FROM r_{type}s), (SELECT used FROM pileus_usage '
+    f"WHERE project_id = 'demo' AND type = '{type}')"
+    for type in ('desk', 'lamp')))
+
+
+class Watch:
+    """The tables, seen over a connection of the test's own: the ``most``
+    desks there were, and what was not counted as it was, at any look."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._engine = sa.create_engine(url, isolation_level='AUTOCOMMIT')
+        self.most = 0
+        self.miscounts: list[Any] = []
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def look(self) -> Mapping[str, int]:
+        """How many there are of each type."""
+        with self._engine.connect() as connection:
+            desks, desk, lamps, lamp = connection.execute(LOOK).one()
+        self.most = max(self.most, desks)
+        if (desks, lamps) != (desk, lamp):
+            self.miscounts.append((desks, desk, lamps, lamp))
+        return {'desks': desks, 'lamps': lamps}
+
+    def ids(self) -> set[str]:
+        with self._engine.connect() as connection:
+            return {str(one) for one in connection.scalars(
+                sa.text('SELECT id FROM r_desks'))}
+
+
+def hold_to(daemon: Daemon, watch: Watch, kill: bool) -> None:
+    """Race, and raise AssertionError where a promise was not kept."""
+    clients = [Client(number) for number in range(CLIENTS)]
+    killed: set[int] = set()
+    for _ in range(ROUNDS):
+        victim = min(serving(daemon)) if kill else None
+        Race(daemon, victim).run(clients, watch)
+        killed.update({victim} - {None})
+        assert watch.most <= LIMIT
+        assert watch.miscounts == []
+        agree(daemon, watch)
+        there = watch.ids()
+        assert set().union(*(one.there for one in clients)) <= there
+        assert there.isdisjoint(set().union(*(one.gone for one in clients)))
+    assert killed.isdisjoint(serving(daemon))
+    assert len(killed) == (ROUNDS if kill else 0)
+    statuses = set().union(*(one.statuses for one in clients))
+    assert {201, 403} <= statuses <= {201, 204, 400, 403, 404, 503}
+
+
+def serving(daemon: Daemon) -> set[int]:
+    """The workers that answer, as soon as all of them do."""
+    seen: set[int] = set()
+    until = time.monotonic() + PATIENCE
+    while len(seen) < WORKERS:
+        assert time.monotonic() < until, f'of {WORKERS} only {seen} answer'
+        told = daemon.request('GET', '/metrics').body.decode()
+        seen.add(int(re.findall(r'worker="(\d+)"', told)[0]))
+    return seen
+
+
+def agree(daemon: Daemon, watch: Watch) -> None:
+    """The API says what is there, once nothing moves: what a worker died of
+    may be on its way yet."""
+    before = None
+    while before != (before := watch.look()):
+        quota = daemon.request('GET', '/v1/quotas/demo').json['quota']
+        told = {type: quota[type]['used'] for type in before}
+        listed = {type: len(daemon.request('GET', f'/v1/{type}').json[type])
+                  for type in before}
+    assert told == listed == before
+
+
+def fill(daemon: Daemon) -> int:
+    """Make desks until there is no more room; how many there are."""
+    while daemon.request('POST', '/v1/desks', {'desk': {}}).status == 201:
+        pass
+    return daemon.request('GET', '/v1/quotas/demo').json['quota']['desks'][
+        'used']
+
+
+@contextlib.contextmanager
+def racing(tmp_path: Path, kind: str, paste: str | None = None
+           ) -> Iterator[tuple[Daemon, Watch]]:
+    """A daemon with four workers on a database of one kind."""
+    url = (sa.make_url(f'sqlite:///{tmp_path}/state/pileus.sqlite')
+           if kind == 'sqlite' else databases.created(kind))
+    conf = {'api': {'workers': WORKERS, 'queue_timeout': 3},
+            'database': {'connection': databases.written(url)}}
+    (tmp_path / 'state').mkdir()
+    directory = config_dir(tmp_path, {'desk': DESK, 'lamp': LAMP}, conf,
+                           paste)
+    watch = Watch(url)
+    with contextlib.closing(watch), \
+            Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as running:
+        # Both are counted before the race, or there is nothing to look at.
+        made = running.request('POST', '/v1/desks', {'desk': {}}).json
+        running.request('POST', '/v1/lamps', {
+            'lamp': {'desk_id': made['desk']['id']}})
+        yield running, watch
+
+
+@pytest.mark.parametrize('kind', ['sqlite', 'postgresql', 'mysql'])
+def test_a_quota_holds_whatever_happens(tmp_path, kind):
+    """C06: exact under a race, and when workers die in the middle of it."""
+    with racing(tmp_path, kind) as (daemon, watch):
+        hold_to(daemon, watch, kill=True)
+        assert fill(daemon) == LIMIT == watch.look()['desks']
+
+
+@pytest.mark.parametrize('kind', ['postgresql', 'mysql'])
+def test_a_look_before_the_deed_would_not_hold(tmp_path, kind):
+    """C06: or the test above would say nothing. SQLite has one writer at a
+    time, from its first look to its last deed: there it would hold."""
+    paste = (SHIPPED / 'api-paste.ini').read_text().replace(
+        '= api.app:factory',
+        '= tests.functional.controllers.count_first:factory')
+    assert 'count_first' in paste
+    with racing(tmp_path, kind, paste) as (daemon, watch), \
+            pytest.raises(AssertionError, match=f'<= {LIMIT}'):
+        hold_to(daemon, watch, kill=False)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many writers and SQLite's one turn to write (D06).
+
+A writer that waits for the file inside SQLite stops all else its worker does;
+two of one worker would wait for each other for good. The database is the
+file, whatever the environment is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.functional.harness.connections import Wire, asked, to_each
+from tests.functional.harness.daemon import Daemon, config_dir, database
+
+WORKERS, WRITERS, WRITES, READS = 2, 8, 20, 20
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    (tmp_path / 'state').mkdir()
+    with Daemon(config_dir(tmp_path, None, {
+            'api': {'workers': WORKERS}, 'database': {
+                'connection': f'sqlite:///{tmp_path}/state/pileus.sqlite'}})
+                ) as running:
+        yield running
+
+
+@pytest.fixture
+def wires(daemon: Daemon) -> Iterator[dict[str, list[Wire]]]:
+    """Connections to each worker: one to read on, its share to write on."""
+    with to_each(daemon, WORKERS, WRITERS // WORKERS + 1) as found:
+        yield found
+
+
+def write(wire: Wire, name: str) -> int:
+    return asked(wire, 'POST', '/v1/racks', {'rack': {'name': name}})[0]
+
+
+def test_every_writer_has_its_turn(daemon, wires):
+    """D06: of eight in two workers, each with a connection of its own."""
+    writers = [one for _, *share in wires.values() for one in share]
+
+    def run(number: int) -> list[int]:
+        return [write(writers[number], f'{number}-{turn}')
+                for turn in range(WRITES)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        told = [one for each in pool.map(run, range(WRITERS)) for one in each]
+    assert told == [201] * WRITERS * WRITES
+    with database(daemon.directory).connect() as connection:
+        assert connection.scalar(sa.text(
+            'SELECT COUNT(*) FROM r_racks')) == WRITERS * WRITES
+    assert 'database is locked' not in daemon.output
+
+
+def test_who_waits_for_a_turn_keeps_nobody_waiting(daemon, wires):
+    """D06: somebody else writes; readers of the same workers are answered,
+    and so are the writers when it is their turn."""
+    writers = [one for _, *share in wires.values() for one in share]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        with database(daemon.directory).connect() as other:
+            other.exec_driver_sql('BEGIN IMMEDIATE')
+            waiting = [pool.submit(write, one, f'{number}')
+                       for number, one in enumerate(writers)]
+            read = [asked(reader, 'GET', '/v1/racks')[0]
+                    for reader, *_ in wires.values() for _ in range(READS)]
+            assert not any(one.done() for one in waiting)
+            other.exec_driver_sql('ROLLBACK')
+        assert [one.result() for one in waiting] == [201] * WRITERS
+    assert read == [200] * READS * WORKERS
+    assert 'database is locked' not in daemon.output

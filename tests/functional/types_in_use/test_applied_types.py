@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types in the database and types in files: which a service starts with, and
+how one that runs comes to newer ones (D24, D25)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import service
+from service.commands import schema
+from service.config import files as config_files
+from service.domain.typefiles import type_files
+from service.errors import StartError
+from service.storage import migrations
+from service.storage.schema import applied_types
+from tests.functional.harness import databases
+from tests.functional.harness.daemon import (
+    PATIENCE,
+    Daemon,
+    Gunicorn,
+    config_dir,
+    database,
+)
+from tests.functional.harness.in_process import Application
+
+BOOK = '''
+name: book
+plural: books
+properties:
+  title: {type: string}
+  shelf: {type: string}
+required: [title]
+'''
+PAGES = BOOK.replace('required', '''\
+  pages: {type: integer, default: 100, since: "1.1"}
+required''')
+DROPPED = BOOK.replace('shelf: {type: string}', 'shelf: {dropped: true}')
+LATEST = {'OpenStack-API-Version': 'pileus latest'}
+SERVERS = pytest.mark.parametrize('directory', [*databases.SERVERS],
+                                  indirect=True)
+
+
+@pytest.fixture(params=['sqlite', *databases.SERVERS])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A config directory with one type, on each database."""
+    chosen = {} if request.param == 'sqlite' else {'database': {
+        'connection': databases.written(databases.created(request.param))}}
+    return config_dir(tmp_path, {'book': BOOK}, chosen)
+
+
+@pytest.fixture
+def served(directory: Path) -> Application:
+    return Application(directory)
+
+
+@pytest.fixture
+def beside(directory: Path, served: Application) -> Iterator[sa.Engine]:
+    """The database, for who changes it while it is served."""
+    made = database(directory)
+    yield made
+    made.dispose()
+
+
+def say(directory: Path, text: str) -> None:
+    (directory / 'resources.d' / 'book.yaml').write_text(text)
+
+
+def load(directory: Path) -> Any:
+    return config_files.load(['--config-dir', str(directory)])
+
+
+def apply(directory: Path, text: str) -> int:
+    say(directory, text)
+    return schema.apply_configured(load(directory)).generation
+
+
+def refused(directory: Path) -> list[str]:
+    """The lines of a start that is refused."""
+    with pytest.raises(StartError) as caught:
+        service.open(load(directory))
+    return str(caught.value).splitlines()
+
+
+def made(served: Application, **values: object) -> Any:
+    """A write, at the newest version that whoever answers knows."""
+    return served.request('POST', '/v1/books', {
+        'book': {'title': 'a', **values}}, LATEST)
+
+
+def begun(beside: sa.Engine, text: str) -> int:
+    """An apply that is under way."""
+    with beside.begin() as connection:
+        return applied_types.begin(connection,
+                                   type_files.parse({'book.yaml': text}))
+
+
+def ended(beside: sa.Engine, number: int) -> None:
+    with beside.begin() as connection:
+        applied_types.publish(connection, number)
+
+
+# A start
+
+@SERVERS
+def test_a_server_is_not_changed_by_a_start(directory):
+    told = refused(directory)
+    assert told[0].endswith(
+        f'must be of {migrations.HEAD}: run pileus-manage schema apply')
+    apply(directory, BOOK)
+    service.open(load(directory)).close()
+
+
+@SERVERS
+def test_a_start_with_types_that_were_never_applied_lists_the_steps(
+        directory):
+    apply(directory, BOOK)
+    say(directory, PAGES)
+    assert refused(directory) == [
+        '[api] types_dir: the types are not those of the database; run '
+        'pileus-manage schema apply, which does this:',
+        'book.pages: is new (online)']
+
+
+def test_a_start_never_takes_anything_away(directory):
+    """Not on SQLite either."""
+    apply(directory, BOOK)
+    say(directory, DROPPED)
+    assert ('book.shelf: is dropped, with its values (destructive)'
+            in refused(directory))
+    say(directory, BOOK)
+    assert Application(directory).request('GET', '/v1/books').status == 200
+
+
+def test_a_start_says_of_what_is_refused_what_to_do(directory):
+    """As an apply would: it is not sent to one that does nothing."""
+    apply(directory, BOOK)
+    book = directory / 'resources.d' / 'book.yaml'
+    book.rename(book.with_name('desk.yaml'))
+    book.with_name('desk.yaml').write_text(
+        BOOK.replace('name: book\nplural: books', 'name: desk\nplural: desks'))
+    first, *lines = refused(directory)
+    assert first.endswith('; mend what is refused, then run pileus-manage '
+                          'schema apply, which does this:')
+    assert lines[-1] == (
+        'refused: book: is dropped, with its 0 records: declare it, or let a '
+        'file say "{name: book, plural: books, dropped: true}" if its records '
+        'may go')
+
+
+def test_and_of_records_that_break_a_rule_how_they_may_stay(
+        directory, served):
+    made(served, shelf='left')
+    say(directory, BOOK.replace('shelf: {', 'shelf: {enum: [right], '))
+    *_, broken, help_ = refused(directory)
+    assert broken.startswith('refused: book.shelf: ')
+    assert '1 records break it' in broken
+    assert help_ == '--keep-broken lets them stay as they are'
+
+
+@pytest.mark.parametrize('directory', ['sqlite'], indirect=True)
+def test_sqlite_takes_at_a_start_what_only_adds(directory, served):
+    say(directory, PAGES)
+    again = Application(directory)
+    assert again.request('GET', '/v1/types').json['generation'] == 2
+    assert made(again).json['book']['pages'] == 100
+
+
+def test_files_that_say_the_same_are_no_new_generation(directory, served):
+    say(directory, f'# The books.\n{BOOK}')
+    again = Application(directory)
+    assert again.request('GET', '/v1/types').json['generation'] == 1
+
+
+@SERVERS
+def test_older_files_are_served_as_the_database_has_them(directory, caplog):
+    """A worker that starts again in the midst of a roll-out."""
+    apply(directory, BOOK)
+    apply(directory, PAGES)
+    say(directory, BOOK)
+    served = Application(directory)
+    assert made(served).json['book']['pages'] == 100
+    assert ('the files are those of generation 1, and the database is at 2'
+            in caplog.text)
+
+
+@SERVERS
+def test_a_start_while_types_are_applied_is_refused(directory, beside):
+    begun(beside, PAGES)
+    assert 'resource types are being applied' in refused(directory)[0]
+    say(directory, PAGES)
+    assert 'resource types are being applied' in refused(directory)[0]
+
+
+# A service that runs
+
+def test_the_first_write_after_an_apply_is_of_the_new_types(directory,
+                                                            served):
+    assert apply(directory, PAGES) == 2
+    assert made(served).json['book']['pages'] == 100
+    assert served.request('GET', '/v1/types').json['generation'] == 2
+
+
+def test_a_read_of_a_column_that_is_gone_is_of_the_new_types(directory,
+                                                             served):
+    made(served, shelf='left')
+    apply(directory, DROPPED)
+    [book] = served.request('GET', '/v1/books').json['books']
+    assert 'shelf' not in book
+
+
+def test_discovery_tells_the_new_version_by_and_by(directory, served):
+    apply(directory, PAGES)
+    until = time.monotonic() + PATIENCE
+    told = ''
+    while told != '1.1' and time.monotonic() < until:
+        told = served.request('GET', '/').json['versions'][0]['max_version']
+    assert told == '1.1'
+
+
+def test_while_types_are_applied_reads_go_on_and_writes_are_refused(
+        served, beside):
+    book = made(served).json['book']
+    path = f'/v1/books/{book["id"]}'
+    number = begun(beside, PAGES)
+    told = made(served)
+    assert (told.status, told.json['errors'][0]['code'],
+            told.headers['Retry-After']) == (503, 'pileus.types-changing',
+                                             '1')
+    for method in ('PUT', 'PATCH'):
+        body = {'book': {'title': 'another'}}
+        assert served.request(method, path, body).status == 503
+    assert served.request('DELETE', path).status == 503
+    assert served.request('PUT', f'{path}/tags/red').status == 503
+    assert served.request('PUT', '/v1/quotas/demo', {
+        'quota': {'books': 3}}).status == 503
+    assert served.request('GET', path).json['book'] == book
+    same = {'book': {'title': 'a'}}
+    assert served.request('PATCH', path, same).status == 200
+    with beside.begin() as connection:
+        connection.exec_driver_sql(
+            'ALTER TABLE r_books ADD COLUMN pages BIGINT DEFAULT 100 NOT '
+            'NULL')
+    ended(beside, number)
+    assert made(served).json['book']['pages'] == 100
+
+
+def test_types_of_a_newer_release_leave_the_old_ones_readable(
+        served, beside, caplog):
+    made(served)
+    with beside.begin() as connection:
+        number = applied_types.begin(
+            connection, type_files.parse({'book.yaml': BOOK}))
+        connection.execute(sa.text(
+            'UPDATE pileus_catalogues SET files = :files '
+            'WHERE generation = :number'), {
+                'files': '{"book.yaml":"name: book\\nplural: books\\n'
+                         'flavour: sweet"}', 'number': number})
+        applied_types.publish(connection, number)
+    for _ in range(3):
+        assert made(served).status == 503
+        assert served.request('GET', '/v1/books').status == 200
+    assert caplog.text.count('Newer resource types cannot be loaded') == 1
+    assert 'flavour' in caplog.text
+
+
+@pytest.mark.parametrize('directory', ['sqlite', 'postgresql'],
+                         indirect=True)
+def test_a_reload_with_types_that_were_not_applied_keeps_the_old(directory):
+    """S04: and the log has the plan."""
+    with Daemon(directory) as daemon:
+        say(directory, DROPPED)
+        daemon.reload()
+        reply = daemon.request('POST', '/v1/books', {
+            'book': {'title': 'a', 'shelf': 'left'}})
+    assert reply.status == 201
+    assert 'reload refused, everything stays as it was' in daemon.output
+    assert ('book.shelf: is dropped, with its values (destructive)'
+            in daemon.output)
+    assert 'schema apply, which does this: book' in daemon.output
+
+
+@pytest.mark.parametrize('directory', ['sqlite'], indirect=True)
+def test_threads_of_another_server_take_new_types_as_well(directory):
+    with Gunicorn(directory) as server:
+        assert server.request('GET', '/v1/types').json['generation'] == 1
+        apply(directory, PAGES)
+        reply = server.request('POST', '/v1/books', {
+            'book': {'title': 'a'}}, LATEST)
+    assert (reply.status, reply.json['book']['pages']) == (201, 100)

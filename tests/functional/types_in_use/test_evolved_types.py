@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A type gets properties while its records are in use, also deleted ones."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.functional.harness.daemon import Daemon, config_dir
+from tests.functional.harness.in_process import Application
+
+BEFORE = '''
+name: book
+plural: books
+properties:
+  title: {type: string}
+required: [title]
+indexes: [[title]]
+'''
+AFTER = '''
+name: book
+plural: books
+properties:
+  title: {type: string}
+  pages: {type: integer, default: 100}
+  shelf: {type: string, since: "1.1"}
+  kind: {type: string, since: "1.1", default: new, backfill: old}
+required: [title]
+indexes: [[title], [pages, title], [shelf, title], [kind, title]]
+'''
+LATEST = {'OpenStack-API-Version': 'pileus latest'}
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> tuple[Application, list[str]]:
+    """Three books of before, the second deleted; the types of after."""
+    directory = config_dir(tmp_path, {'book': BEFORE})
+    served = Application(directory)
+    made = [served.request('POST', '/v1/books', {'book': {
+        'title': title}}).json['book']['id'] for title in 'abc']
+    assert served.request('DELETE', f'/v1/books/{made[1]}').status == 204
+    (directory / 'resources.d' / 'book.yaml').write_text(AFTER)
+    return Application(directory), made
+
+
+@pytest.mark.parametrize('name', ['pages', 'shelf', 'kind'])
+@pytest.mark.parametrize(('direction', 'after'), [('asc', ['c']),
+                                                  ('desc', ['a'])])
+def test_a_page_starts_after_what_was_deleted_before(books, name, direction,
+                                                     after):
+    """D21: the deleted record is where a record of its time would be."""
+    served, made = books
+    reply = served.request(
+        'GET', f'/v1/books?sort={name}:{direction}&marker={made[1]}', None,
+        LATEST)
+    assert reply.status == 200
+    assert [one['title'] for one in reply.json['books']] == after
+
+
+def test_a_reload_fails_no_write(tmp_path: Path):
+    """S03: the old workers write beside the new ones meanwhile."""
+    directory = config_dir(tmp_path, {'book': BEFORE},
+                           {'api': {'workers': 2}})
+    with Daemon(directory) as daemon, ThreadPoolExecutor(3) as pool:
+        reloaded = threading.Event()
+
+        def write(number: int) -> list[int]:
+            told = []
+            while not (reloaded.is_set() and told):
+                told.append(daemon.request('POST', '/v1/books', {
+                    'book': {'title': f'b{number}'}}).status)
+            return told
+        writers = [pool.submit(write, number) for number in range(3)]
+        (directory / 'resources.d' / 'book.yaml').write_text(AFTER)
+        daemon.reload()
+        reloaded.set()
+        told = [status for one in writers for status in one.result()]
+        reply = daemon.request('GET', '/v1/books?with_count=true&limit=1',
+                               None, LATEST)
+    assert set(told) == {201}
+    assert reply.json['count'] == len(told)
+    assert reply.json['books'][0]['pages'] == 100

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A type's own controller: its paths and actions are routes as any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import StartError
+from tests.functional.harness.daemon import config_dir
+from tests.functional.harness.in_process import Application
+
+LAMP = '''
+name: lamp
+plural: lamps
+controller: tests.functional.controllers.lamps:Lamps
+properties: {watts: {type: integer, default: 40}}
+'''
+
+NEW = {'OpenStack-API-Version': 'pileus 1.3'}
+
+
+@pytest.fixture
+def lamps(tmp_path: Path) -> Application:
+    return Application(config_dir(tmp_path, types={'lamp': LAMP}))
+
+
+@pytest.fixture
+def lamp(lamps: Application) -> str:
+    made = lamps.request('POST', '/v1/lamps', {'lamp': {}})
+    return f'/v1/lamps/{made.json["lamp"]["id"]}'
+
+
+def test_a_path_of_its_own_is_answered_by_its_method(lamps, lamp):
+    reply = lamps.request('GET', f'{lamp}/light?unit=lm', headers=NEW)
+    assert (reply.status, reply.json) == (
+        200, {'light': {'unit': 'lm', 'value': 3200}})
+
+
+def test_another_projects_record_is_not_there_for_it_either(lamps, lamp):
+    reply = lamps.request('GET', f'{lamp}/light', headers={
+        **NEW, 'X-Project-Id': 'other', 'X-Roles': 'member'})
+    assert (reply.status, reply.json['errors'][0]['code']) == (
+        404, 'pileus.not-found')
+
+
+def test_its_version_is_the_newest_of_the_service(lamps, lamp):
+    versions = lamps.request('GET', '/').json['versions']
+    assert versions[0]['max_version'] == '1.3'
+    assert lamps.request('GET', f'{lamp}/light').status == 404
+
+
+def test_other_parameters_and_methods_are_refused(lamps, lamp):
+    assert lamps.request('GET', f'{lamp}/light?watt=1',
+                         headers=NEW).status == 400
+    refused = lamps.request('PUT', f'{lamp}/light', {}, headers=NEW)
+    assert (refused.status, refused.headers['Allow']) == (
+        405, 'GET, HEAD, OPTIONS')
+
+
+def test_who_may_not_change_the_record_may_not_use_the_path(lamps, lamp):
+    """Without a check of its own, a path has the rule of patch."""
+    reply = lamps.request('GET', f'{lamp}/light', headers={
+        **NEW, 'X-Roles': 'reader'})
+    assert reply.status == 403
+    assert 'pileus:lamps:light' in reply.json['error']['message']
+
+
+def test_an_action_has_the_rule_that_stands_beside_it(lamps, lamp):
+    def replaced(roles: str) -> int:
+        return lamps.request('POST', f'{lamp}/action', {'replace_bulb': {}},
+                             headers={'X-Roles': roles}).status
+
+    assert [replaced('member'), replaced('member,janitor')] == [403, 200]
+    assert lamps.request('GET', lamp).json['lamp']['watts'] == 60
+
+
+def test_both_stand_in_the_openapi_document(lamps):
+    document = lamps.request('GET', '/v1/docs/openapi', headers=NEW).json
+    light = document['paths']['/lamps/{id}/light']['get']
+    assert light['x-policy-rule'] == 'pileus:lamps:light'
+    assert [one['name'] for one in light['parameters']
+            if one['in'] == 'query'] == ['unit']
+
+
+def test_what_every_type_has_is_not_answered_otherwise(tmp_path):
+    shadowing = LAMP.replace(':Lamps', ':Shadow')
+    with pytest.raises(StartError, match='revisions is what every type has'):
+        Application(config_dir(tmp_path, types={'lamp': shadowing}))
+
+
+def test_its_own_action_stands_beside_what_every_type_has(lamps, lamp):
+    assert lamps.request('POST', f'{lamp}/action', {'replace_bulb': {}},
+                         headers={'X-Roles': 'janitor,member'}).status == 200
+    numbers = [one['number'] for one in lamps.request(
+        'GET', f'{lamp}/revisions').json['revisions']]
+    back = lamps.request('POST', f'{lamp}/action', {
+        'revert': {'revision': numbers[-1]}})
+    assert (back.status, back.json['lamp']['watts']) == (200, 40)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one catalogue says otherwise than another."""
+
+import pytest
+
+from service.domain.evolution import changes as type_changes
+from tests.unit.domain.declared import box, parsed, text
+
+
+def changes(old, new):
+    return [(one.place, one.what) for one in type_changes.changes(
+        old and parsed(**old), parsed(**new))]
+
+
+def between(old, new):
+    """The changes between two of a property's words."""
+    return type_changes.changes(parsed(box=box({'it': old})),
+                             parsed(box=box({'it': new})))
+
+
+def checks(old, new):
+    return [dict(one.check) for one in between(old, new) if one.check]
+
+
+def test_the_same_in_other_words_is_no_change():
+    assert changes({'box': box({'it': {'type': 'string'}})},
+                   {'other_file': box({'it': {'type': 'string',
+                                              'maxLength': 255}})}) == []
+
+
+def test_without_anything_before_every_type_is_new():
+    assert changes(None, {'box': box()}) == [('box', 'is new')]
+
+
+def test_types_come_and_go():
+    shelf = text({'name': 'shelf', 'plural': 'shelves'})
+    gone = text({'name': 'shelf', 'dropped': True})
+    assert changes({'shelf': shelf}, {'box': box(), 'shelf': gone}) == [
+        ('shelf', 'is dropped'), ('box', 'is new')]
+
+
+def test_a_tombstone_may_stay_or_go():
+    gone = text({'name': 'shelf', 'dropped': True})
+    with_it = {'box': box({'it': {'dropped': True}}), 'shelf': gone}
+    assert changes(with_it, {'box': box()}) == []
+    assert changes({'box': box()}, with_it) == []
+
+
+@pytest.mark.parametrize(('old', 'new', 'told'), [
+    ({}, {'description': 'A thing.'},
+     ('box.description', 'description turns from "" to "A thing."')),
+    ({}, {'quota': 3}, ('box.quota', 'quota turns from absent to 3')),
+    ({'since': '1.1'}, {'since': '1.2'},
+     ('box.since', 'since turns from "1.1" to "1.2"')),
+    ({}, {'policy': {'list': '@'}},
+     ('box.policy', 'policy turns from {} to {"list": "@"}')),
+    ({'indexes': [['it']]}, {'indexes': []},
+     ('box.indexes', 'indexes turns from [["it"]] to []')),
+])
+def test_each_word_of_a_type_is_told(old, new, told):
+    properties = {'it': {'type': 'string', 'since': '1.2'}}
+    assert told in changes({'box': box(properties, **old)},
+                           {'box': box(properties, **new)})
+
+
+@pytest.mark.parametrize(('words', 'told'), [
+    ({'default': 'x'}, 'default turns from absent to "x"'),
+    ({'default': ''}, 'default turns from absent to ""'),
+    ({'immutable': True}, 'immutable turns from false to true'),
+    ({'read_roles': ['ops']}, 'read_roles turns from [] to ["ops"]'),
+    ({'backfill': 'x'}, 'backfill turns from absent to "x"'),
+    ({'until': '1.9'}, 'until turns from absent to "1.9"'),
+    ({'minLength': 1}, 'minLength turns from absent to 1'),
+    ({'maxLength': 9}, 'maxLength turns from 255 to 9'),
+    ({'enum': ['a']},
+     'enum turns from [] to [{"const": "a", "since": "1.0"}]'),
+])
+def test_each_word_of_a_property_is_told(words, told):
+    found = between({'type': 'string'}, {'type': 'string', **words})
+    assert [(one.place, one.what) for one in found] == [('box.it', told)]
+
+
+def test_a_renamed_property_is_the_one_it_was():
+    old = {'box': box({'it': {'type': 'integer'}})}
+    new = {'box': box({'that': {'type': 'integer', 'since': '1.1',
+                                'minimum': 1, 'renamed_from': 'it'}})}
+    assert changes(old, new) == [
+        ('box.that', 'was it'),
+        ('box.that', 'since turns from "1.0" to "1.1"'),
+        ('box.that', 'renamed_from turns from absent to "it"'),
+        ('box.that', 'minimum turns from absent to 1')]
+
+
+@pytest.mark.parametrize(('old', 'new', 'bad', 'good'), [
+    ({'type': 'integer'}, {'type': 'integer', 'minimum': 3}, 2, 3),
+    ({'type': 'string'}, {'type': 'string', 'maxLength': 2}, 'abc', '😀😀'),
+    ({'type': 'string'}, {'type': 'string', 'pattern': '^a$'}, 'a\n', 'a'),
+    ({'type': 'string'}, {'type': 'string', 'format': 'uuid'}, 'x',
+     '2f5ae96c-b558-4c7b-a590-a501ae1c3f6c'),
+    ({'type': 'string'}, {'type': 'string', 'format': 'date-time'},
+     '2026-01-01T00:00:00+01:00', '2026-01-01T00:00:00.000000Z'),
+    ({'type': 'string'}, {'type': 'string', 'enum': ['a']}, 'b', 'a'),
+    ({'type': 'string', 'enum': ['a', 'b']},
+     {'type': 'string', 'enum': [{'const': 'a', 'until': '1.2'}, 'c']}, 'b',
+     'a'),
+    ({'type': 'array'}, {'type': 'array', 'uniqueItems': True}, [1, 1], [1]),
+    ({'type': 'object'}, {'type': 'object', 'properties': {
+        'a': {'type': 'string'}}, 'required': ['a']}, {'a': 1}, {'a': ''}),
+    ({'type': 'object'}, {'type': 'array'}, {}, []),
+])
+def test_stored_values_are_held_to_what_takes_less(old, new, bad, good):
+    found = [type_changes.validator(one) for one in checks(old, new)]
+    assert found
+    assert not all(meets(bad) for meets in found)
+    assert all(meets(good) for meets in found)
+
+
+@pytest.mark.parametrize(('old', 'new'), [
+    ({'type': 'integer', 'minimum': 3}, {'type': 'integer', 'minimum': 2}),
+    ({'type': 'integer', 'minimum': 3}, {'type': 'integer'}),
+    ({'type': 'string', 'maxLength': 2}, {'type': 'string'}),
+    ({'type': 'string', 'enum': ['a']}, {'type': 'string'}),
+    ({'type': 'string', 'enum': ['a']},
+     {'type': 'string', 'enum': ['a', 'b']}),
+    ({'type': 'string'}, {'type': 'string', 'description': 'x'}),
+])
+def test_what_takes_as_much_as_before_looks_at_no_record(old, new):
+    assert between(old, new)
+    assert checks(old, new) == []

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which changes of type files break a client of a version there is."""
+
+from pathlib import Path
+
+import pytest
+
+from service.domain.evolution import compatibility
+from service.domain.typefiles import type_files
+from tests.unit.domain.declared import box, parsed, text
+
+SHIPPED = Path(__file__).parents[4] / 'etc/pileus/resources.d'
+TEXT = {'type': 'string'}
+WHEN = {'type': 'string', 'format': 'date-time'}
+NUMBER = {'type': 'integer'}
+LATER = {'type': 'integer', 'since': '1.5'}
+
+
+def breaks(old, new):
+    """The breaches between two texts of box.yaml, without the file."""
+    found = compatibility.breaches(parsed(box=old), parsed(box=new))
+    assert all(one.file == 'box.yaml' for one in found)
+    return [str(one).removeprefix('box.yaml: ') for one in found]
+
+
+def turns(old, new, required=(), was=()):
+    """What breaks when the words of the property ``it`` change."""
+    found = breaks(box({'it': old}, required=list(was)),
+                   box({'it': new}, required=list(required)))
+    start = 'properties.it: 1.0: '
+    assert all(one.startswith(start) for one in found), found
+    return [one.removeprefix(start) for one in found]
+
+
+def test_the_same_files_break_nobody():
+    catalogue = type_files.read(SHIPPED)
+    assert compatibility.breaches(catalogue, type_files.read(SHIPPED)) == []
+
+
+def test_what_comes_at_a_new_version_breaks_nobody():
+    old = box({'a': TEXT, 'b': {'type': 'string', 'enum': ['x']}})
+    new = box({
+        'a2': {**TEXT, 'since': '1.1', 'renamed_from': 'a'},
+        'b': {'type': 'string', 'enum': ['x', {'const': 'y',
+                                               'since': '1.1'}]},
+        'c': {**TEXT, 'since': '1.2'},
+        'd': {**TEXT, 'since': '1.2', 'default': 'z'}}, required=['d'])
+    assert breaks(old, new) == []
+
+
+def test_what_ends_at_a_new_version_breaks_nobody():
+    assert breaks(box({'a': TEXT}), box({'a': {**TEXT, 'until': '1.1'}})) == []
+
+
+def test_what_ends_at_an_existing_version_breaks_its_clients_only():
+    old = box({'a': TEXT, 'b': {**TEXT, 'since': '1.3'}})
+    new = box({'a': {**TEXT, 'until': '1.2'}, 'b': {**TEXT,
+                                                    'since': '1.3'}})
+    assert breaks(old, new) == ['properties.a: 1.2: is gone']
+
+
+@pytest.mark.parametrize('since, found', [
+    ('1.0', ['properties.c: 1.0: is new to clients of this version; declare '
+             'it with a since above the present maximum']),
+    ('1.3', ['properties.c: 1.3: is new to clients of this version; declare '
+             'it with a since above the present maximum']),
+    ('1.4', []),
+])
+def test_a_property_is_new_only_above_the_maximum(since, found):
+    """A PUT by a client that does not know it would empty it."""
+    old = {'a': TEXT, 'b': {**TEXT, 'since': '1.3'}}
+    new = {**old, 'c': {**TEXT, 'since': since}}
+    assert breaks(box(old), box(new)) == found
+
+
+def test_a_type_may_be_new_at_any_version_and_not_go():
+    rack = text({'name': 'rack', 'plural': 'racks'})
+    one, both = parsed(box=box()), parsed(box=box(), rack=rack)
+    assert compatibility.breaches(one, both) == []
+    assert list(map(str, compatibility.breaches(both, one))) == [
+        'rack.yaml: name: 1.0: the type "rack" is gone']
+    dropped = parsed(box=box(), rack=text({'name': 'rack', 'dropped': True}))
+    assert list(map(str, compatibility.breaches(both, dropped))) == [
+        'rack.yaml: name: 1.0: the type "rack" is gone']
+
+
+def test_a_type_that_comes_later_now_is_gone_below():
+    old = box({'a': {**TEXT}, 'b': LATER})
+    assert breaks(old, box({'a': TEXT, 'b': LATER}, since='1.2')) == [
+        'name: 1.0: the type "box" is gone']
+
+
+def test_a_type_that_has_ended_is_no_version_any_more():
+    old = box({'a': TEXT}, until='1.2')
+    assert breaks(old, old) == []
+    assert breaks(old, box({'a': NUMBER}, until='1.2')) == [
+        'properties.a: 1.0: type turns from "string" to "integer"']
+
+
+def test_the_maximum_does_not_fall():
+    old, new = parsed(box=box({'a': TEXT, 'b': LATER})), parsed(box=box(
+        {'a': TEXT}))
+    assert list(map(str, compatibility.breaches(old, new))) == [
+        'all files: maximum version: 1.5: falls to 1.0: requests for 1.5 '
+        'are refused',
+        'box.yaml: properties.b: 1.5: is gone']
+
+
+def test_the_first_version_that_is_hurt_is_named_once():
+    old = {'a': {'type': 'integer', 'since': '1.2'}, 'b': LATER}
+    new = {'a': {'type': 'string', 'since': '1.2'}, 'b': LATER}
+    assert breaks(box(old), box(new)) == [
+        'properties.a: 1.2: type turns from "integer" to "string"']
+
+
+def test_a_property_goes_by_the_name_its_clients_know():
+    old = {'a': {**TEXT, 'since': '1.2', 'renamed_from': 'b'}}
+    new = {'a': {**NUMBER, 'since': '1.2', 'renamed_from': 'b'}}
+    assert breaks(box(old), box(new)) == [
+        'properties.a: 1.2: type turns from "string" to "integer"',
+        'properties.b: 1.0: type turns from "string" to "integer"']
+
+
+# Words of values
+
+@pytest.mark.parametrize('word, kind, narrow, wide', [
+    ('maxLength', 'string', 5, 6), ('minLength', 'string', 6, 5),
+    ('maximum', 'integer', 5, 6), ('minimum', 'integer', 6, 5),
+    ('exclusiveMaximum', 'number', 5, 6),
+    ('exclusiveMinimum', 'number', 6, 5),
+    ('maxItems', 'array', 5, 6), ('minItems', 'array', 6, 5),
+    ('uniqueItems', 'array', True, False),
+])
+def test_a_narrower_bound_breaks_and_a_wider_does_not(word, kind, narrow,
+                                                      wide):
+    old, new = {'type': kind, word: wide}, {'type': kind, word: narrow}
+    assert len(turns(old, new)) == 1
+    assert turns(old, new)[0].startswith(f'{word} turns from ')
+    assert turns(new, old) == []
+    assert turns(new, new) == []
+
+
+@pytest.mark.parametrize('word, kind, value, other', [
+    ('pattern', 'string', '^a', '^b'), ('format', 'string', 'uri', 'email'),
+    ('multipleOf', 'integer', 2, 3),
+])
+def test_another_rule_breaks_and_none_does_not(word, kind, value, other):
+    with_it = {'type': kind, word: value}
+    assert turns({'type': kind}, with_it)[0].startswith(
+        f'{word} turns from absent to ')
+    assert len(turns(with_it, {'type': kind, word: other})) == 1
+    assert turns(with_it, {'type': kind}) == []
+
+
+def test_a_length_that_was_the_default_is_no_change():
+    assert turns(TEXT, {**TEXT, 'maxLength': 255}) == []
+    assert turns(TEXT, {**TEXT, 'maxLength': 254}) == [
+        'maxLength turns from 255 to 254']
+
+
+def test_enum_values_neither_come_nor_go_unversioned():
+    one = {'type': 'string', 'enum': ['a', 'b']}
+    two = {'type': 'string', 'enum': ['b', 'c']}
+    assert turns(one, two) == ['enum value "a" is gone',
+                               'enum value "c" is new']
+    assert turns(one, {'type': 'string', 'enum': ['b', 'a']}) == []
+    assert turns(TEXT, one) == ['enum is new: other values are refused']
+    assert turns(one, TEXT) == ['enum is gone: any value may come back']
+
+
+def test_what_is_inside_an_object_or_array_counts():
+    def items(**words):
+        return {'type': 'array', 'items': words}
+
+    def members(**properties):
+        return {'type': 'object', 'properties': properties}
+
+    assert turns(items(type='string'), items(type='integer')) == [
+        'items: type turns from "string" to "integer"']
+    assert turns(members(a=TEXT), members(b=TEXT)) == [
+        'properties: "a" is gone', 'properties: "b" is new']
+    assert turns(members(a=TEXT),
+                 members(a={**TEXT, 'const': 'x'})) == [
+        'properties.a: const turns from absent to "x"']
+    assert turns(members(a=TEXT), {**members(a=TEXT),
+                                   'required': ['a']}) == [
+        'required turns from absent to ["a"]']
+    assert turns(members(a=TEXT), {**members(a=TEXT),
+                                   'additionalProperties': False}) == [
+        'additionalProperties turns to false']
+    assert turns({**members(a=TEXT), 'additionalProperties': False},
+                 members(a=TEXT)) == []
+    assert turns({'type': 'object'},
+                 {'type': 'object', 'additionalProperties': NUMBER}) == [
+        'additionalProperties: type turns from absent to "integer"']
+
+
+def test_a_list_of_required_members_in_another_order_is_the_same():
+    def members(*required):
+        return {'type': 'object', 'properties': {'a': TEXT, 'b': TEXT},
+                'required': list(required)}
+    assert turns(members('a', 'b'), members('b', 'a')) == []
+
+
+# Words about the property
+
+@pytest.mark.parametrize('old, was, new, required, found', [
+    (TEXT, [], TEXT, ['it'], ['is required now', 'null is refused now']),
+    (TEXT, ['it'], TEXT, [], ['may be null in replies now']),
+    (TEXT, [], {**TEXT, 'default': 'x'}, [], ['null is refused now']),
+    (TEXT, ['it'], {**TEXT, 'default': 'x'}, [], []),
+    (TEXT, ['it'], {**TEXT, 'default': 'x'}, ['it'], []),
+    ({**TEXT, 'default': 'x'}, [], TEXT, ['it'], ['is required now']),
+    ({**TEXT, 'default': 'x'}, [], {**TEXT, 'default': 'y'}, [],
+     ['default turns from "x" to "y"']),
+    (TEXT, [], {**TEXT, 'immutable': True}, [], ['is immutable now']),
+    ({**TEXT, 'immutable': True}, [], TEXT, [], []),
+    (TEXT, [], {**TEXT, 'read_roles': ['a']}, [],
+     ['read_roles turns from everybody to a']),
+    ({**TEXT, 'write_roles': ['a', 'b']}, [], {**TEXT, 'write_roles': ['a']},
+     [], ['write_roles turns from a, b to a']),
+    ({**TEXT, 'write_roles': ['a']}, [], {**TEXT, 'write_roles': ['a', 'b']},
+     [], []),
+    ({**TEXT, 'write_roles': ['a']}, [], TEXT, [], []),
+    ({'references': 'box'}, [], TEXT, [],
+     ['references turns from box to absent']),
+    ({'references': 'box'}, [],
+     {'references': 'box', 'on_delete': 'cascade'}, [],
+     ['on_delete turns from restrict to cascade']),
+    (TEXT, [], {**TEXT, 'description': 'New.'}, [], []),
+])
+def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
+                                               found):
+    assert sorted(turns(old, new, required, was)) == sorted(found)
+
+
+# Words about the type
+
+@pytest.mark.parametrize('old, new, found', [
+    ({}, {'plural': 'crates'}, ['plural: 1.0: turns from boxes to crates']),
+    ({}, {'scope': 'cloud'}, ['scope: 1.0: turns from project to cloud']),
+    ({'controller': 'a:B'}, {}, ['controller: 1.0: a:B is gone, with the '
+                                 'actions it brought']),
+    ({}, {'controller': 'a:B'}, []),
+    ({}, {'quota': 1, 'policy': {'create': '!'}, 'description': 'x'}, []),
+    ({}, {'unique': [['a', 'b']]}, [
+        'unique: 1.0: [a, b] is new: records that were taken are refused']),
+    ({'unique': [['a']]}, {'unique': [['a', 'b']], 'indexes': [['a']]}, []),
+    ({'unique': [['a']]}, {'indexes': [['a']]}, []),
+    ({'unique': [['a']]}, {}, [
+        'indexes: 1.0: lists cannot be filtered by a any more',
+        'indexes: 1.0: lists cannot be sorted by a any more']),
+    ({'indexes': [['a', 'b']]}, {'indexes': [['b', 'a']]}, [
+        'indexes: 1.0: lists cannot be sorted by a, b any more']),
+    ({'indexes': [['a']]}, {'indexes': [['a', 'b']]}, []),
+    ({}, {'exclusive': [{'period': ['s', 'e']}]}, [
+        'exclusive: 1.0: [s, e] is new: periods that were taken are '
+        'refused']),
+    ({'exclusive': [{'period': ['s', 'e'], 'over': ['a']}]},
+     {'exclusive': [{'period': ['s', 'e']}]}, [
+        'exclusive: 1.0: [s, e] is new: periods that were taken are '
+        'refused']),
+    ({'exclusive': [{'period': ['s', 'e']}]},
+     {'exclusive': [{'period': ['s', 'e'], 'over': ['a']}]}, []),
+    ({'exclusive': [{'period': ['s', 'e']}]}, {}, []),
+    ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x', 'y']}}},
+     {'exclusive': {'period': ['s', 'e'], 'when': {
+         'a': ['x'], 'b': ['z']}}}, []),
+    ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x']}}},
+     {'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x', 'y']}}}, [
+        'exclusive: 1.0: [s, e] is new: periods that were taken are '
+        'refused']),
+    ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x']}}},
+     {'exclusive': {'period': ['s', 'e']}}, [
+        'exclusive: 1.0: [s, e] is new: periods that were taken are '
+        'refused']),
+])
+def test_a_collection_takes_and_offers_what_it_did(old, new, found):
+    properties = {'a': TEXT, 'b': TEXT, 's': WHEN, 'e': WHEN}
+    assert breaks(box(properties, **old), box(properties, **new)) == found
+
+
+def test_a_rename_is_no_change_of_keys():
+    old = {'a': TEXT, 's': WHEN, 'e': WHEN, 'v': LATER}
+    new = {'a2': {**TEXT, 'since': '1.6', 'renamed_from': 'a'},
+           's2': {**WHEN, 'since': '1.6', 'renamed_from': 's'},
+           'e': WHEN, 'v': LATER}
+    assert breaks(
+        box(old, unique=[['a']], indexes=[['a', 's']],
+            exclusive=[{'period': ['s', 'e'], 'over': ['a'],
+                        'when': {'a': ['x']}}]),
+        box(new, unique=[['a2']], indexes=[['a2', 's2']],
+            exclusive=[{'period': ['s2', 'e'], 'over': ['a2'],
+                        'when': {'a2': ['x']}}])) == []
+
+
+def test_a_unique_of_what_old_clients_leave_null_breaks_none_of_them():
+    old, new = {'a': TEXT}, {'a': TEXT, 'b': {**TEXT, 'since': '1.1'}}
+    assert breaks(box(old), box(new, unique=[['a', 'b']])) == []
+    new['b']['default'] = 'x'
+    assert breaks(box(old), box(new, unique=[['a', 'b']])) == [
+        'unique: 1.0: [a, b] is new: records that were taken are refused']
+
+
+VARIANTS = [
+    TEXT, NUMBER, {'type': 'array', 'items': {'type': 'array', 'items': {}}},
+    {'type': 'object', 'properties': {'a': {'type': 'object'}}},
+    {'type': 'object', 'additionalProperties': {'type': 'array'}},
+    {'type': 'object', 'additionalProperties': False},
+    {'references': 'box'}, {'dropped': True}, {**TEXT, 'enum': ['a']},
+]
+
+
+@pytest.mark.parametrize('old', VARIANTS)
+@pytest.mark.parametrize('new', VARIANTS)
+def test_only_the_same_breaks_nobody(old, new):
+    """Also an answer for each pair, however deep its words nest."""
+    widened = [(VARIANTS[3], VARIANTS[3]), (VARIANTS[5], VARIANTS[4])]
+    found = breaks(box({'it': old}), box({'it': new}))
+    assert bool(found) is (old != new and (old, new) not in widened)

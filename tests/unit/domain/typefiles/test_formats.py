@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Formats and patterns: what is declared is really checked, in time."""
+
+import time
+
+import jsonschema_rs
+import pytest
+
+from service.domain.typefiles import vocabulary
+from tests.unit.domain.declared import prop, wrong
+
+#: Format: a text that is one, a text that is none.
+EXAMPLES = {
+    'date': ('2026-02-28', '2026-02-30'),
+    'time': ('12:00:00Z', '25:00:00Z'),
+    'date-time': ('2026-01-01T00:00:00Z', '2026-01-01'),
+    'duration': ('P1DT2H', '1 day'),
+    'email': ('a@example.org', 'a at example.org'),
+    'idn-email': ('ä@example.org', 'ä'),
+    'hostname': ('a-1.example.org', '-a'),
+    'idn-hostname': ('ä.example.org', '-ä'),
+    'ipv4': ('192.0.2.1', '192.0.2.256'),
+    'ipv6': ('2001:db8::1', '2001:db8:::1'),
+    'uri': ('https://example.org/a', '/a'),
+    'uri-reference': ('/a', '\\a'),
+    'iri': ('https://example.org/ä', '/ä'),
+    'iri-reference': ('/ä', '\\ä'),
+    'uri-template': ('/hosts/{id}', '/hosts/{id'),
+    'uuid': ('2eb8aa08-aa98-11ea-b4aa-73b441d16380', '2eb8aa08'),
+    'json-pointer': ('/a/0', 'a/0'),
+    'relative-json-pointer': ('1/a', '/a'),
+    'regex': ('^a+$', '(a'),
+}
+
+
+def test_every_known_format_has_examples():
+    assert set(EXAMPLES) == set(vocabulary.FORMATS)
+
+
+@pytest.mark.parametrize('name', EXAMPLES)
+def test_a_known_format_is_really_checked(name):
+    good, bad = EXAMPLES[name]
+    assert wrong(type='string', format=name, default=good) == []
+    assert len(wrong(type='string', format=name, default=bad)) == 1
+
+
+@pytest.mark.parametrize('name', sorted(set(EXAMPLES) - {'date-time'}))
+def test_a_known_format_is_checked_in_bodies(name):
+    """With the words as they are handed on, and the validator of bodies."""
+    validator = jsonschema_rs.validator_for(
+        dict(prop(type='string', format=name).words),
+        validate_formats=True, ignore_unknown_formats=False,
+        pattern_options=vocabulary.REGEX)
+    good, bad = EXAMPLES[name]
+    assert validator.is_valid(good) and not validator.is_valid(bad)
+
+
+def test_jsonschema_rs_knows_no_format_that_words_leaves_out():
+    """A newer jsonschema-rs with more formats should be noticed."""
+    for name in ('password', 'byte', 'int32', 'int64', 'float', 'double',
+                 'binary', 'mac', 'semver', 'color', 'decimal', 'ip',
+                 'url', 'domain', 'timestamp', 'uuid4'):
+        with pytest.raises(jsonschema_rs.ValidationError):
+            jsonschema_rs.validator_for(
+                {'format': name}, validate_formats=True,
+                ignore_unknown_formats=False)
+
+
+@pytest.mark.parametrize('pattern', [
+    '(', '[a', '*a', '(?=a)b', '(?!a)b', '(?<=a)b', r'(a)\1', r'(?<n>a)\k<n>',
+    r'\x', 'a{1000}{1000}{1000}', r'\p{Nope}',
+])
+def test_a_pattern_that_cannot_run_in_linear_time_is_a_mistake(pattern):
+    found = wrong(type='string', pattern=pattern)
+    assert len(found) == 1
+    assert found[0].startswith('pattern: ')
+    assert 'does not compile' in found[0]
+
+
+def test_a_pattern_inside_is_compiled_too():
+    found = wrong(type='array', items={'type': 'string', 'pattern': '('},
+                  minItems=1)
+    assert [one.split(':')[0] for one in found] == ['items.pattern']
+
+
+def test_a_pattern_that_hangs_backtracking_engines_does_not():
+    assert prop(type='string', pattern='^(a+)+$').words['pattern']
+    began = time.process_time()
+    assert len(wrong(type='string', pattern='^(a+)+$',
+                     default='a' * 200 + '!')) == 1
+    assert time.process_time() - began < 1
+
+
+def test_a_pattern_matches_anywhere_unless_it_says_otherwise():
+    """As JSON Schema has it: who means the whole text writes ^ and $."""
+    assert wrong(type='string', pattern='b', default='abc') == []
+    assert len(wrong(type='string', pattern='^b$', default='abc')) == 1
+    assert len(wrong(type='string', pattern='^b$', default='b\n')) == 1

@@ -1,0 +1,434 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold between the words of one type file."""
+
+import pytest
+
+from tests.unit.domain.declared import wrong, wrong_type
+
+TEXT = {'type': 'string'}
+WHEN = {'type': 'string', 'format': 'date-time'}
+
+
+# Bounds and values of one property
+
+@pytest.mark.parametrize('given, mistake', [
+    ({'type': 'string', 'minLength': 3, 'maxLength': 2},
+     'minLength: 3 is above maxLength 2'),
+    ({'type': 'string', 'minLength': 256},
+     'minLength: 256 is above maxLength 255'),
+    ({'type': 'array', 'minItems': 2, 'maxItems': 1},
+     'minItems: 2 is above maxItems 1'),
+    ({'type': 'integer', 'minimum': 2, 'maximum': 1},
+     'minimum: 2 is above maximum 1'),
+    ({'type': 'number', 'minimum': 1, 'exclusiveMaximum': 1},
+     'minimum: 1 is not below exclusiveMaximum 1'),
+    ({'type': 'number', 'exclusiveMinimum': 1, 'maximum': 1},
+     'exclusiveMinimum: 1 is not below maximum 1'),
+    ({'type': 'number', 'exclusiveMinimum': 1, 'exclusiveMaximum': 1},
+     'exclusiveMinimum: 1 is not below exclusiveMaximum 1'),
+    ({'type': 'integer', 'minimum': 1.5},
+     'minimum: must be a whole number written without a point or exponent, '
+     'not 1.5'),
+    ({'type': 'integer', 'maximum': 1e30},
+     'maximum: must be a whole number written without a point or exponent, '
+     'not 1e+30'),
+    ({'type': 'array', 'items': {'type': 'integer', 'minimum': 2,
+                                 'maximum': 1}},
+     'items.minimum: 2 is above maximum 1'),
+    ({'type': 'object', 'properties': {'a': {}}, 'required': ['a', 'b']},
+     'required: "b" is not in the properties beside it'),
+    ({'type': 'object', 'additionalProperties': {
+        'type': 'string', 'enum': ['a', 1]}},
+     'additionalProperties.enum[1]: 1 is not of type "string"'),
+    ({'type': 'object', 'properties': {'a': {
+        'type': 'string', 'maxLength': 1, 'const': 'ab'}}},
+     'properties.a.const: "ab" is longer than 1 character'),
+    ({'type': 'string', 'enum': ['a'], 'const': 'a'},
+     'has both "enum" and "const"; one is enough'),
+    ({**WHEN, 'maxLength': 30}, 'maxLength: is not for the format date-time'),
+    ({**WHEN, 'pattern': '^2'}, 'pattern: is not for the format date-time'),
+])
+def test_words_no_value_could_meet_are_a_mistake(given, mistake):
+    assert wrong(**given) == [mistake]
+
+
+@pytest.mark.parametrize('given', [
+    {'type': 'string', 'minLength': 255},
+    {'type': 'string', 'minLength': 2, 'maxLength': 2},
+    {'type': 'string', 'maxLength': 65535},
+    {'type': 'integer', 'minimum': 1, 'maximum': 1},
+    {'type': 'integer', 'minimum': -2 ** 63, 'maximum': 2 ** 63 - 1},
+    {'type': 'number', 'minimum': 0.5, 'exclusiveMaximum': 1e300},
+    {'type': 'array', 'minItems': 0, 'maxItems': 0, 'uniqueItems': True},
+    {'type': 'string', 'const': 'a'},
+    {'type': 'boolean', 'default': False, 'immutable': True},
+    WHEN,
+])
+def test_words_that_a_value_can_meet_are_taken(given):
+    assert wrong(**given) == []
+
+
+@pytest.mark.parametrize('word', ['default', 'backfill'])
+@pytest.mark.parametrize('given, value, why', [
+    (TEXT, 5, '5 is not of type "string"'),
+    (TEXT, 'a' * 256, None),
+    ({'type': 'integer'}, 1.5, '1.5 is not of type "integer"'),
+    ({'type': 'integer'}, True, 'true is not of type "integer"'),
+    ({'type': 'integer', 'minimum': 2}, 1, '1 is less than the minimum of 2'),
+    ({'type': 'string', 'format': 'uuid'}, 'x', '"x" is not a "uuid"'),
+    ({'type': 'array', 'items': {'type': 'integer'}}, ['a'],
+     '"a" is not of type "integer"'),
+    ({'type': 'string', 'enum': ['a', 'b']}, 'c', '"c" is not in the enum'),
+    ({'type': 'string', 'const': 'a'}, 'c', '"c" is not in the const'),
+    ({'type': 'integer', 'enum': [1]}, True, 'true is not of type "integer"'),
+    (WHEN, '2026-01-01', '"2026-01-01" has no time of day; write it as '
+                         '2026-01-31T12:00:00Z'),
+    (WHEN, 5, '5 is not of type "string"'),
+    ({'references': 'box'}, 'nobody', '"nobody" is not a "uuid"'),
+])
+def test_a_value_of_the_file_meets_its_own_property(word, given, value, why):
+    found = wrong(**given, **{word: value})
+    assert len(found) == 1
+    assert found[0].startswith(f'{word}: ')
+    assert why is None or found == [f'{word}: {why}']
+
+
+def test_enum_values_meet_their_property_and_stand_once():
+    assert wrong(type='integer', enum=[1, 1.0, 2.5, '3', True]) == [
+        'enum[1]: 1 is there twice',
+        'enum[2]: 2.5 is not of type "integer"',
+        'enum[3]: "3" is not of type "integer"',
+        'enum[4]: true is not of type "integer"']
+
+
+def test_true_and_one_are_two_values():
+    assert wrong(type='number', enum=[0, True]) == [
+        'enum[1]: true is not of type "number"']
+
+
+# Versions
+
+def enum(*choices, **more):
+    return wrong(type='string', enum=list(choices), **more)
+
+
+@pytest.mark.parametrize('choices, more, mistakes', [
+    (['a', {'const': 'b', 'since': '1.3'}], {}, []),
+    (['a', {'const': 'b', 'until': '1.3'}], {'default': 'a'}, []),
+    (['a', {'const': 'b', 'since': '1.3'}], {'default': 'b'}, [
+        'default: "b" is not known at 1.0; a default must be known wherever '
+        'the property is']),
+    (['a', {'const': 'b', 'until': '1.3'}], {'default': 'b'}, [
+        'default: "b" is not known at 1.3; a default must be known wherever '
+        'the property is']),
+    (['a', {'const': 'b', 'until': '1.3'}],
+     {'default': 'b', 'until': '1.3'}, []),
+    ([{'const': 'b', 'since': '1.3'}], {}, ['enum: no value is known at '
+                                            '1.0']),
+    ([{'const': 'b', 'until': '1.3'}], {}, ['enum: no value is known at '
+                                            '1.3']),
+    ([{'const': 'b', 'until': '1.3'}, {'const': 'c', 'since': '1.3'}], {},
+     []),
+    (['a', {'const': 'b', 'since': '1.3', 'until': '1.3'}], {}, [
+        'enum[1]: until 1.3 must be above since 1.3']),
+    (['a', {'const': 'b', 'since': '1.1'}], {'since': '1.2'}, [
+        'enum[1]: since 1.1 is below the property\'s own, 1.2']),
+    (['a', {'const': 'b', 'since': '1.1'}],
+     {'since': '1.2', 'renamed_from': 'old'}, []),
+    (['a', {'const': 'b', 'since': '1.3'}], {'backfill': 'b'}, []),
+])
+def test_an_enum_has_a_value_at_every_version(choices, more, mistakes):
+    assert enum(*choices, **more) == mistakes
+
+
+@pytest.mark.parametrize('given, own, mistakes', [
+    ({'since': '1.2'}, {'since': '1.2'}, []),
+    ({}, {'since': '1.2'}, []),
+    ({'since': '1.1'}, {'since': '1.2'}, [
+        "properties.a.since: 1.1 is below the type's own since 1.2"]),
+    ({'since': '1.10'}, {'since': '1.9'}, []),
+    ({'since': '1.2', 'until': '1.2'}, {}, [
+        'properties.a.until: 1.2 must be above since 1.2']),
+    ({'since': '1.9', 'until': '1.10'}, {}, []),
+    ({}, {'since': '1.2', 'until': '1.1'}, [
+        "properties.a.since: 1.2 is not below the type's own until 1.1",
+        'until: 1.1 must be above since 1.2']),
+    ({'since': '1.3'}, {'until': '1.3'}, [
+        "properties.a.since: 1.3 is not below the type's own until 1.3"]),
+])
+def test_versions_stand_in_each_other(given, own, mistakes):
+    assert wrong_type({'a': {**TEXT, **given}}, **own) == mistakes
+
+
+def test_a_rename_needs_a_version_and_a_name_nobody_has():
+    assert wrong_type({
+        'a': {**TEXT, 'renamed_from': 'old'},
+        'b': {**TEXT, 'since': '1.1', 'renamed_from': 'a'},
+        'c': {**TEXT, 'since': '1.1', 'renamed_from': 'c'},
+        'd': {**TEXT, 'since': '1.1', 'renamed_from': 'older'},
+        'e': {**TEXT, 'since': '1.2', 'renamed_from': 'older'},
+        'f': {**TEXT, 'since': '1.1', 'renamed_from': 'gone'},
+        'gone': {'dropped': True},
+        'g': {**TEXT, 'since': '1.1', 'renamed_from': 'free'},
+    }) == [
+        "properties.a.renamed_from: needs a since above the type's own: "
+        'below it clients know the old name',
+        'properties.b.renamed_from: "a" is also the name of a property',
+        'properties.c.renamed_from: "c" is also the name of a property',
+        'properties.d.renamed_from: "older" is the old name of two '
+        'properties',
+        'properties.e.renamed_from: "older" is the old name of two '
+        'properties',
+        'properties.f.renamed_from: "gone" is also the name of a property']
+
+
+@pytest.mark.parametrize('given, mistakes', [
+    ({}, []),
+    ({'since': '1.1'}, ['properties.a: is required since 1.1 only, so it '
+                        'needs a default for clients of versions below']),
+    ({'since': '1.1', 'default': 'x'}, []),
+    ({'since': '1.1', 'backfill': 'x'}, [
+        'properties.a: is required since 1.1 only, so it needs a default '
+        'for clients of versions below']),
+    ({'since': '1.1', 'renamed_from': 'old'}, []),
+    ({'until': '1.1'}, ['properties.a: is required until 1.1, so it needs a '
+                        'default for clients of versions above']),
+    ({'until': '1.1', 'default': 'x'}, []),
+])
+def test_a_required_property_some_versions_lack_needs_a_default(given,
+                                                                mistakes):
+    assert wrong_type({'a': {**TEXT, **given}}, required=['a']) == mistakes
+
+
+# References
+
+@pytest.mark.parametrize('given, required, why', [
+    ({}, ['it'], 'is required'),
+    ({'immutable': True}, [], 'is immutable'),
+    ({'default': '2eb8aa08-aa98-11ea-b4aa-73b441d16380'}, [],
+     'has a default'),
+])
+def test_set_null_needs_a_property_that_may_become_null(given, required, why):
+    assert wrong_type({'it': {'references': 'box', 'on_delete': 'set_null',
+                              **given}}, required=required) == [
+        f'properties.it.on_delete: set_null cannot be: the property {why}; '
+        f'use restrict or cascade']
+    assert wrong_type({'it': {'references': 'box', 'on_delete': 'cascade',
+                              **given}}, required=required) == []
+
+
+# Names in the words of the type
+
+@pytest.mark.parametrize('word', ['required', 'unique', 'indexes'])
+def test_a_word_of_the_type_names_its_properties(word):
+    def names(*given):
+        return list(given) if word == 'required' else [list(given)]
+    place = word if word == 'required' else f'{word}[0]'
+    assert wrong_type({'serial': TEXT, 'old': {'dropped': True}},
+                      **{word: names('serail', 'old')}) == [
+        f'{place}: names "old", which is dropped',
+        f'{place}: names unknown property "serail"; did you mean "serial"?']
+
+
+@pytest.mark.parametrize('word', ['unique', 'indexes'])
+@pytest.mark.parametrize('kind', ['object', 'array'])
+def test_a_key_holds_nothing_that_cannot_be_compared(word, kind):
+    assert wrong_type({'a': {'type': kind}, 'b': TEXT},
+                      **{word: [['b', 'a']]}) == [
+        f'{word}[0]: "a" is of the type {kind}, which cannot be compared']
+
+
+def test_common_properties_cannot_be_declared_into_a_key():
+    """Every index has the project and the id; created_at has its own."""
+    assert wrong_type({'a': TEXT}, indexes=[['created_at']]) == [
+        'indexes[0]: names unknown property "created_at"']
+
+
+def text_of(length):
+    return {'type': 'string', 'maxLength': length}
+
+
+@pytest.mark.parametrize('word, scope, length, size', [
+    ('indexes', 'project', 550, 2600), ('indexes', 'cloud', 614, 2600),
+    ('unique', 'project', 586, 2600), ('unique', 'cloud', 650, 2600),
+])
+def test_a_key_takes_at_most_2600_bytes(word, scope, length, size):
+    """4 a character, 256 for the project, 144 for the id of an index."""
+    assert wrong_type({'a': text_of(length)}, scope=scope,
+                      required=['a'], **{word: [['a']]}) == []
+    found = wrong_type({'a': text_of(length + 1)}, scope=scope,
+                       required=['a'], **{word: [['a']]})
+    assert len(found) == 1
+    assert found[0].startswith(f'{word}[0]: a key may take {size + 4} bytes')
+    assert ('project_id' in found[0]) is (scope == 'project')
+    assert (' id;' in found[0]) is (word == 'indexes')
+
+
+@pytest.mark.parametrize(('lengths', 'names', 'required', 'size'), [
+    ((620, 1), ['a'], [], 2480 + 144),
+    ((1, 620), ['a', 'b'], ['a', 'b'], 2480 + 144),
+    ((620, 1), ['a', 'b'], ['a', 'b'], None)])
+def test_a_unique_with_an_index_beside_it_counts_the_id(lengths, names,
+                                                        required, size):
+    """One that may hold nulls has one to be sorted by, and one of several
+    has one to filter by what comes second; by what comes first it serves."""
+    found = wrong_type(dict(zip('ab', map(text_of, lengths), strict=True)),
+                       scope='cloud', required=required, unique=[names])
+    assert [one.partition(' (')[0] for one in found] == (
+        [f'unique[0]: a key may take {size} bytes'] if size else [])
+
+
+def test_a_key_counts_every_kind():
+    kinds = {'t': WHEN, 'i': {'type': 'integer'}, 'n': {'type': 'number'},
+             'b': {'type': 'boolean'}, 'r': {'references': 'box'}}
+    rest = 2600 - 256 - 144 - 4 * 8 - 144
+    assert rest % 4 == 0
+    names = [*kinds, 's']
+    assert wrong_type({**kinds, 's': text_of(rest // 4)},
+                      indexes=[names]) == []
+    assert len(wrong_type({**kinds, 's': text_of(rest // 4 + 1)},
+                          indexes=[names])) == 1
+
+
+def test_a_row_fits_into_every_database():
+    """MariaDB counts each VARCHAR of a row towards 65535 bytes."""
+    def row(count, length):
+        return wrong_type({f'p{i}': text_of(length) for i in range(count)})
+    assert row(63, 255) == []
+    assert len(row(64, 255)) == 1
+    assert row(15, 1024) == []
+    assert len(row(16, 1024)) == 1
+    assert row(100, 1025) == []
+
+
+def test_a_type_has_at_most_100_properties_and_50_keys():
+    numbers = {f'p{i}': {'type': 'integer'} for i in range(101)}
+    assert wrong_type(numbers) == ['properties: are 101; the most is 100']
+    numbers.pop('p100')
+    keys = [[f'p{i}'] for i in range(50)]
+    assert wrong_type(numbers, indexes=keys) == []
+    assert wrong_type(numbers, indexes=keys, unique=[['p1', 'p2']]) == [
+        'unique, indexes, exclusive and references need 52 keys together; the '
+        'most is 50']
+
+
+def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
+    names = [f'p{i}' for i in range(51)]
+    numbers = {one: {'type': 'integer'} for one in names}
+    tuples = [names[start:start + 13] for start in range(0, 51, 13)]
+    assert wrong_type(numbers, indexes=[*tuples[:3], tuples[3][:-1]]) == []
+    assert wrong_type(numbers, indexes=tuples) == [
+        'unique, indexes, exclusive and references need 51 keys together; the '
+        'most is 50']
+
+
+# Exclusive, quota, policy, tombstones
+
+@pytest.mark.parametrize('given, mistakes', [
+    ({'period': ['a', 'b'], 'over': ['r']}, []),
+    ({'period': ['a', 'b']}, []),
+    ({'period': ['a', 'n'], 'over': ['o']}, [
+        'exclusive[0].over: "o" is of the type object, which cannot be '
+        'compared',
+        'exclusive[0].period: "n" must be of the format date-time']),
+    ({'period': ['a', 'x'], 'over': ['old', 'y']}, [
+        'exclusive[0].over: names "old", which is dropped',
+        'exclusive[0].over: names unknown property "y"',
+        'exclusive[0].period: names unknown property "x"']),
+    ({'period': ['a', 'b'], 'over': ['a']}, [
+        'exclusive[0].over: "a" is in the period']),
+    ({'period': ['a', 'b'], 'when': {
+        's': ['x'], 'f': [True], 'i': [1, 2], 'e': ['on']}}, []),
+    ({'period': ['a', 'b'], 'when': {
+        'a': ['2026-01-01T00:00:00Z'], 'o': ['x'], 'y': [1], 'old': [1],
+        's': ['long'], 'f': [1], 'i': ['1'], 'e': ['on', 'of']}}, [
+        'exclusive[0].when.a: "a" must be text, an integer or a boolean',
+        'exclusive[0].when.e: "of" is not in the enum',
+        'exclusive[0].when.f: 1 is not of type "boolean"',
+        'exclusive[0].when.i: "1" is not of type "integer"',
+        'exclusive[0].when.o: "o" must be text, an integer or a boolean',
+        'exclusive[0].when.s: "long" is longer than 3 characters',
+        'exclusive[0].when: names "old", which is dropped',
+        'exclusive[0].when: names unknown property "y"']),
+    ({'period': ['a', 'b'], 'over': ['t']}, [
+        'exclusive[0]: a key may take 4408 bytes (4 a character) with '
+        'project_id and id; the most is 2600: give the strings a smaller '
+        'maxLength']),
+])
+def test_exclusive_takes_two_moments_and_comparable_properties(given,
+                                                               mistakes):
+    properties = {'a': WHEN, 'b': WHEN, 'n': {'type': 'integer'},
+                  'o': {'type': 'object'}, 'r': {'references': 'box'},
+                  'old': {'dropped': True}, 'f': {'type': 'boolean'},
+                  'i': {'type': 'integer'},
+                  's': {'type': 'string', 'maxLength': 3},
+                  't': {'type': 'string', 'maxLength': 1000},
+                  'e': {'type': 'string', 'enum': ['on', 'off']}}
+    assert wrong_type(properties, exclusive=[given]) == mistakes
+    assert wrong_type(properties, exclusive=given) == [
+        one.replace('exclusive[0]', 'exclusive') for one in mistakes]
+
+
+def test_a_quota_is_for_types_of_project_scope():
+    assert wrong_type(quota=0) == []
+    assert wrong_type(quota=5, scope='cloud') == [
+        'quota: is for scope project; records of scope cloud belong to no '
+        'project']
+
+
+def test_a_policy_names_known_actions_and_says_something():
+    assert wrong_type(policy={'create': 'role:admin', 'list': '@',
+                              'delete': '!', 'create_any': 'role:x'}) == []
+    assert wrong_type(policy={'creat': 'role:admin', 'list': ' ',
+                              'zap': '@'}) == [
+        'policy.list: is empty, which would allow everybody; write "@" if '
+        'that is meant',
+        'policy: unknown action "creat"; did you mean "create"?',
+        'policy: unknown action "zap"; known: list, show, create, replace, '
+        'patch, delete, create_any, list_any, show_tags, update_tags, '
+        'show_metadata, update_metadata, list_revisions, show_revision, '
+        'revert']
+
+
+def test_a_controller_may_bring_actions_of_its_own():
+    assert wrong_type(policy={'retire': 'role:admin'},
+                      controller='site.hosts:Actions') == []
+
+
+def test_a_plural_is_not_the_name():
+    assert wrong_type(plural='box') == [
+        'plural: "box" is also the name; clients tell one record from a '
+        'list by the word']
+
+
+def test_what_is_dropped_keeps_only_its_name():
+    assert wrong_type({'a': {'dropped': True, 'description': 'Gone.'}}) == []
+    assert wrong_type({'a': {'dropped': True, 'type': 'string'}}) == [
+        'properties.a.type: must go: what is dropped keeps only its name, '
+        'description and "dropped: true"']
+    assert wrong_type({'a': TEXT}, dropped=True) == [
+        'properties: must go: what is dropped keeps only its name, '
+        'description and "dropped: true"']
+
+
+def test_dropped_false_says_nothing():
+    assert wrong(type='string', dropped=False) == []
+    assert wrong_type(dropped=False) == []
+
+
+def test_all_mistakes_of_a_property_are_told_though_one_word_is_malformed():
+    assert wrong(type='string', minLength='3', maxLength=2, default='abc',
+                 read_roles='x') == [
+        'default: "abc" is longer than 2 characters',
+        'minLength: must be a whole number from 0 to 2147483647, not "3"',
+        'read_roles: must be a list of role names, not "x"']
+
+
+def test_a_property_that_cannot_be_made_out_is_no_unknown_name():
+    assert wrong_type({'a': {'type': 'text'}, 'b': 'string'},
+                      required=['a', 'b'], unique=[['a']],
+                      indexes=[['b']]) == [
+        'properties.a.type: must be one of string, integer, number, '
+        'boolean, object, array, not "text"',
+        'properties.b: must be a mapping of words such as {type: string}, '
+        'not "string"']

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Type files together: names, references, directories, what comes out."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.types import MISSING, Choice, Exclusive
+from service.domain.typefiles import type_files
+from tests.unit.domain.declared import (
+    box,
+    box_type,
+    mistakes,
+    parsed,
+    prop,
+    text,
+)
+
+SHIPPED = Path(__file__).parents[4] / 'etc/pileus/resources.d'
+TEXT = {'type': 'string'}
+
+
+def typed(name, properties=None, **more):
+    return text({'name': name, 'plural': name + 's',
+                 'properties': properties or {}, **more})
+
+
+# Between files
+
+def test_the_mistake_of_the_design_reads_as_the_design_has_it():
+    assert mistakes(host=typed('host', {'rack_id': {'references': 'rak'}}),
+                    rack=typed('rack')) == [
+        'host.yaml: properties.rack_id: references unknown type "rak"']
+
+
+def test_a_reference_resolves_whatever_the_order_of_files():
+    both = parsed(a=typed('host', {'rack_id': {'references': 'rack'},
+                                   'host_id': {'references': 'host'}}),
+                  b=typed('rack'))
+    assert [(one.declared.name, one.property.name)
+            for one in both.referrers('rack')] == [('host', 'rack_id')]
+
+
+def test_names_and_plurals_are_declared_once():
+    assert mistakes(a=typed('host'), b=typed('host', plural='hosts2'),
+                    c=typed('server', plural='hosts')) == [
+        'b.yaml: name: "host" is already declared in a.yaml',
+        'c.yaml: plural: "hosts" is already declared in a.yaml']
+
+
+def test_a_dropped_type_frees_its_plural_but_not_its_name():
+    dropped = text({'name': 'host', 'plural': 'hosts', 'dropped': True})
+    assert mistakes(a=dropped, b=typed('server', plural='hosts')) == []
+    assert mistakes(a=dropped, b=typed('host', plural='machines')) == [
+        'b.yaml: name: "host" is already declared in a.yaml']
+
+
+def test_a_dropped_type_is_referred_to_by_nobody():
+    assert mistakes(host=typed('host', {'r': {'references': 'rack'}}),
+                    rack=text({'name': 'rack', 'dropped': True})) == [
+        'host.yaml: properties.r: references "rack", which is dropped']
+
+
+def test_a_cloud_type_refers_to_cloud_types_only():
+    def refers(own, other):
+        return mistakes(a=typed('host', {'r': {'references': 'rack'}},
+                                scope=own), b=typed('rack', scope=other))
+    assert refers('project', 'cloud') == []
+    assert refers('project', 'project') == []
+    assert refers('cloud', 'cloud') == []
+    assert refers('cloud', 'project') == [
+        'a.yaml: properties.r: references "rack", whose records belong to '
+        'projects; a type of scope cloud may not']
+
+
+@pytest.mark.parametrize('reference, own, other, what', [
+    ({}, {}, {'since': '1.1'},
+     'is there since 1.0, but "rack", which it references, only since 1.1'),
+    ({'since': '1.1'}, {}, {'since': '1.1'}, None),
+    ({}, {'since': '1.1'}, {'since': '1.1'}, None),
+    ({'since': '1.9'}, {}, {'since': '1.10'},
+     'is there since 1.9, but "rack", which it references, only since 1.10'),
+    ({'since': '1.2', 'renamed_from': 'old'}, {}, {'since': '1.1'},
+     'is there since 1.0, but "rack", which it references, only since 1.1'),
+    ({}, {}, {'until': '1.3'},
+     'references "rack", which ends at 1.3; it needs an until no higher'),
+    ({'until': '1.4'}, {}, {'until': '1.3'},
+     'references "rack", which ends at 1.3; it needs an until no higher'),
+    ({'until': '1.3'}, {}, {'until': '1.3'}, None),
+    ({}, {'until': '1.2'}, {'until': '1.3'}, None),
+])
+def test_who_sees_a_reference_sees_its_target(reference, own, other, what):
+    assert mistakes(
+        a=typed('host', {'r': {'references': 'rack', **reference}}, **own),
+        b=typed('rack', **other)) == (
+        [f'a.yaml: properties.r: {what}'] if what else [])
+
+
+def test_a_type_whose_file_cannot_be_read_is_no_unknown_type():
+    """One mistake in rack.yaml, and none in each file that refers to it."""
+    refers = typed('host', {'r': {'references': 'rack'}})
+    assert mistakes(host=refers, rack='name: rack\nname: rack\n') == [
+        'rack.yaml: line 2: duplicate key "name", first on line 1']
+    assert mistakes(host=refers, rack='') == [
+        'rack.yaml: is empty; it must declare a type']
+    assert mistakes(host=refers, rack='name: Rack\nplural: racks\n') == [
+        'rack.yaml: name: must be a name of small letters, digits and '
+        'underscores, at most 48, beginning with a letter, not "Rack"']
+
+
+def test_all_mistakes_of_all_files_are_told_sorted_and_once():
+    found = mistakes(
+        b=typed('b', {'x': {'type': 'string', 'minLength': -1}},
+                required=['y']),
+        a='[',
+        c=typed('b', {'r': {'references': 'nobody'}}))
+    assert found == sorted(set(found))
+    assert [one.split(':')[0] for one in found] == [
+        'a.yaml', 'b.yaml', 'b.yaml', 'c.yaml', 'c.yaml', 'c.yaml']
+
+
+def test_the_error_says_one_mistake_a_line():
+    with pytest.raises(type_files.DeclarationError) as caught:
+        parsed(a='', b='')
+    assert str(caught.value).splitlines() == list(caught.value.mistakes)
+    assert len(caught.value.mistakes) == 2
+
+
+def test_a_line_cannot_be_forged_by_names_or_values():
+    found = mistakes(**{'a\nb': typed('x', {'p\nq': {'type': 'r\ns'}})})
+    assert len(found) == 2
+    assert not any('\n' in one for one in found)
+
+
+def test_no_file_is_an_empty_catalogue():
+    assert type_files.parse({}).live == ()
+    assert type_files.parse({}).maximum == FIRST
+
+
+# Directories
+
+def test_a_directory_is_read_by_ending(tmp_path):
+    (tmp_path / 'b.yaml').write_text(typed('bee'))
+    (tmp_path / 'a.yaml').write_text(typed('ant'))
+    (tmp_path / '.#a.yaml').write_text('an editor\'s lock')
+    (tmp_path / 'a.yaml~').write_text('a backup')
+    (tmp_path / 'README').write_text('for people')
+    (tmp_path / 'more').mkdir()
+    catalogue = type_files.read(tmp_path)
+    assert list(catalogue.types) == ['ant', 'bee']
+    assert [one.file for one in catalogue.live] == ['a.yaml', 'b.yaml']
+
+
+def test_what_looks_like_a_type_file_is_one_or_a_mistake(tmp_path):
+    (tmp_path / 'a.yml').write_text(typed('ant'))
+    (tmp_path / 'b.yaml').mkdir()
+    (tmp_path / 'c.yaml').write_bytes(b'name: \xff\n')
+    (tmp_path / 'd.yaml').write_bytes(b'#' * (256 * 1024 + 1))
+    (tmp_path / 'e.yaml').symlink_to(tmp_path / 'nowhere')
+    with pytest.raises(type_files.DeclarationError) as caught:
+        type_files.read(tmp_path)
+    assert caught.value.mistakes == (
+        'a.yml: the ending must be .yaml',
+        'b.yaml: is not a file',
+        'c.yaml: is not UTF-8 text: invalid start byte at byte 6',
+        'd.yaml: is larger than 256 KiB',
+        'e.yaml: is not a file')
+
+
+def test_a_character_cut_at_the_limit_is_still_too_large(tmp_path):
+    (tmp_path / 'a.yaml').write_bytes(b'#' * (256 * 1024) + 'ä'.encode())
+    with pytest.raises(type_files.DeclarationError, match='larger than'):
+        type_files.read(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='root reads every file')
+def test_a_file_that_may_not_be_read_is_told(tmp_path):
+    (tmp_path / 'a.yaml').write_text(typed('ant'))
+    (tmp_path / 'a.yaml').chmod(0)
+    with pytest.raises(type_files.DeclarationError) as caught:
+        type_files.read(tmp_path)
+    assert caught.value.mistakes == (
+        'a.yaml: cannot be read: Permission denied',)
+
+
+def test_a_directory_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(type_files.DeclarationError) as caught:
+        type_files.read(tmp_path / 'none')
+    assert caught.value.mistakes == (
+        f'{tmp_path}/none: cannot be read: No such file or directory',)
+
+
+def test_reading_and_parsing_give_the_same(tmp_path):
+    (tmp_path / 'box.yaml').write_text(box({'a': TEXT}))
+    read = type_files.read(tmp_path).types['box']
+    assert dict(read.properties) == dict(box_type({'a': TEXT}).properties)
+
+
+# What comes out
+
+def test_a_type_has_what_its_file_says():
+    made = box_type(
+        {'a': TEXT, 'b': {'type': 'string', 'format': 'date-time'},
+         'c': {'type': 'string', 'format': 'date-time'},
+         'old': {'dropped': True}},
+        description='A box.\n', scope='project', since='1.2', until='2.0',
+        required=['a'], unique=[['a']], indexes=[['b'], ['c', 'a']],
+        exclusive={'period': ['b', 'c'], 'over': ['a'],
+                   'when': {'a': ['x', 'y']}}, quota=7,
+        policy={'create': 'role:admin'}, controller='site.boxes:Boxes')
+    assert (made.name, made.plural, made.path) == ('box', 'boxes', 'boxes')
+    assert made.description == 'A box.'
+    assert (made.since, made.until) == (Version(1, 2), Version(2, 0))
+    assert made.unique == (('a',),)
+    assert made.indexes == (('b',), ('c', 'a'))
+    assert made.exclusive == (Exclusive(
+        ('b', 'c'), ('a',), (('a', ('x', 'y')),)),)
+    assert (made.quota, made.policy) == (7, {'create': 'role:admin'})
+    assert made.controller == 'site.boxes:Boxes'
+    assert [one.name for one in made.live] == ['a', 'b', 'c']
+    assert made.properties['old'].dropped
+    assert (made.file, made.owned, made.dropped) == ('box.yaml', True, False)
+
+
+def test_a_type_is_frozen():
+    made = box_type({'a': TEXT})
+    for frozen in (made.properties, made.policy,
+                   made.properties['a'].words):
+        with pytest.raises(TypeError):
+            frozen['b'] = 1
+
+
+def test_a_tombstone_has_a_name_and_nothing_else():
+    catalogue = parsed(host=text({'name': 'host', 'dropped': True}))
+    assert catalogue.types['host'].dropped
+    assert catalogue.live == ()
+    assert not catalogue.types['host'].known(FIRST)
+
+
+def test_a_property_without_words_is_optional_and_first():
+    one = prop(type='integer')
+    assert (one.kind, dict(one.words)) == ('integer', {'type': 'integer'})
+    assert (one.since, one.until, one.default) == (FIRST, None, MISSING)
+    assert one.nullable and not one.required and not one.immutable
+
+
+def test_a_property_is_as_old_as_its_type_unless_it_says():
+    made = box_type({'a': TEXT, 'b': {**TEXT, 'since': '1.4'}}, since='1.2')
+    assert made.properties['a'].since == Version(1, 2)
+    assert made.properties['b'].since == Version(1, 4)
+    assert [shape.since for shape in made.shapes] == [(1, 2), (1, 4)]
+
+
+def test_a_string_has_a_length_unless_it_is_a_moment():
+    assert prop(type='string').max_length == 255
+    assert prop(type='string').words['maxLength'] == 255
+    assert prop(type='string', maxLength=2048).max_length == 2048
+    assert prop(type='string', format='date-time').max_length is None
+    assert 'maxLength' not in prop(type='string', format='date-time').words
+    assert prop(type='array', items=TEXT).words['items'] == TEXT
+
+
+def test_a_reference_is_the_text_of_an_id():
+    one = prop(references='box', on_delete='cascade')
+    assert (one.kind, one.references, one.on_delete) == ('string', 'box',
+                                                         'cascade')
+    assert (one.format, one.max_length) == ('uuid', 36)
+    assert prop(references='box').on_delete == 'restrict'
+
+
+def test_enum_choices_know_their_versions():
+    one = prop(type='string', since='1.1', enum=[
+        'a', {'const': 'b', 'since': '1.3'}, {'const': 'c', 'until': '1.2'}])
+    assert one.enum == (Choice('a', Version(1, 1)),
+                        Choice('b', Version(1, 3)),
+                        Choice('c', Version(1, 1), Version(1, 2)))
+    assert one.choices(Version(1, 1)) == ('a', 'c')
+    assert one.choices(Version(1, 3)) == ('a', 'b')
+    assert 'enum' not in one.words
+
+
+def test_the_choices_of_a_renamed_property_are_as_old_as_the_type():
+    one = prop(type='string', since='1.2', renamed_from='old', enum=['a'])
+    assert one.choices(FIRST) == ('a',)
+    assert (one.name_at(FIRST), one.name_at(Version(1, 2))) == ('old', 'it')
+
+
+def test_a_const_is_an_enum_of_one():
+    one = prop(type='string', const='a')
+    assert one.choices(FIRST) == ('a',)
+    assert 'const' not in one.words
+
+
+@pytest.mark.parametrize('words, value, stored', [
+    ({'type': 'integer'}, 1.0, 1),
+    ({'type': 'number'}, 1, 1.0),
+    ({'type': 'string', 'format': 'date-time'}, '2026-01-01T01:00:00+01:00',
+     '2026-01-01T00:00:00.000000Z'),
+    ({'type': 'object'}, {'a': 1}, {'a': 1}),
+    ({'type': 'boolean'}, False, False),
+])
+@pytest.mark.parametrize('word', ['default', 'backfill'])
+def test_values_of_the_file_have_their_stored_form(word, words, value,
+                                                   stored):
+    got = getattr(prop(**words, **{word: value}), word)
+    assert got == stored and type(got) is type(stored)
+
+
+def test_a_default_makes_a_property_never_null():
+    assert not prop(type='integer', default=0).nullable
+
+
+def test_roles_are_kept():
+    one = prop(type='string', read_roles=['admin'], write_roles=['a', 'b'])
+    assert (one.read_roles, one.write_roles) == (('admin',), ('a', 'b'))
+
+
+# The shipped types
+
+def test_the_shipped_types_are_read_and_tell_one_story():
+    catalogue = type_files.read(SHIPPED)
+    assert set(catalogue.types) == {'rack', 'host', 'maintenance'}
+    assert catalogue.maximum > FIRST
+    assert [one.declared.name for one in catalogue.referrers('rack')] == [
+        'host']
+    assert [one.declared.name for one in catalogue.referrers('host')] == [
+        'maintenance']
+
+
+def test_the_shipped_host_has_what_the_design_promises():
+    host = type_files.read(SHIPPED).types['host']
+    assert {name for name, one in host.properties.items()
+            if one.required} == {'name', 'serial'}
+    assert host.unique == (('serial',), ('name',))
+    assert {('status',), ('rack_id', 'name')} <= set(host.indexes)
+    assert host.properties['serial'].immutable
+    assert host.properties['bmc_url'].since == Version(1, 1)
+    assert host.properties['bmc_url'].name not in host.at(FIRST).properties
+
+
+def test_every_shipped_type_and_odd_property_is_described():
+    for one in type_files.read(SHIPPED).live:
+        assert one.description.endswith('.')

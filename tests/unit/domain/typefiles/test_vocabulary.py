@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each word of a type file: where it may stand and what it may be."""
+
+import json
+
+import pytest
+
+from service.domain.typefiles import vocabulary
+from tests.unit.domain.declared import box, mistakes, text, wrong, wrong_type
+
+KIND_OF = {'string': {'type': 'string'}, 'integer': {'type': 'integer'},
+           'number': {'type': 'number'}, 'boolean': {'type': 'boolean'},
+           'array': {'type': 'array'}, 'object': {'type': 'object'},
+           'reference': {'references': 'box'}}
+
+BAD_VERSIONS = [1.1, 1, '1', '01.1', '1.01', '0.9', '1.', 'v1.1', '1.2.3',
+                '-1.0', '1.1\n', ' 1.1', 'latest', '', None, ['1.1'],
+                '1.' + '9' * 30]
+BAD_NAMES = ['', 'A', 'aB', '1a', '_a', 'a-b', 'a b', 'ä', 'a\n', 'a' * 49,
+             None, 7, ['a']]
+BAD_FLAGS = ['true', 'yes', 1, 0, None]
+BAD_COUNTS = [-1, 1.5, '1', None, True, 2 ** 31]
+BAD_TEXTS = [1, None, True, ['a']]
+BAD_LISTS = ['a', {'a': 1}, None, [1], ['a', 'a']]
+
+#: Values refused wherever the word stands, by word.
+TYPE_BAD = {
+    'name': BAD_NAMES,
+    'plural': [*BAD_NAMES, 'a_', 'a__b'],
+    'description': BAD_TEXTS,
+    'scope': ['Project', 'domain', None, ''],
+    'since': BAD_VERSIONS,
+    'until': BAD_VERSIONS,
+    'controller': ['a', 'a.b', ':C', 'a:', 'a b:C', 'a:b:C', '../a:C', None],
+    'dropped': BAD_FLAGS,
+    'properties': [[], 'a', None, 1],
+    'required': BAD_LISTS,
+    'unique': [['a'], 'a', [[]], [['a', 'a']], [['a'], ['a']], [[1]], None],
+    'indexes': [['a'], 'a', [[]], [['a', 'a']], [['a'], ['a']], [[1]], None,
+                [[f'p{i}' for i in range(15)]]],
+    'exclusive': [{}, [{}], [{'period': ['a']}], [{'period': ['a', 'a']}],
+                  [{'period': ['a', 'b', 'c']}], [['a', 'b']], None,
+                  [{'period': ['a', 'b'], 'over': 'c'}],
+                  [{'period': ['a', 'b'], 'per': ['c']}],
+                  {'period': ['a', 'b'], 'when': {}},
+                  {'period': ['a', 'b'], 'when': {'c': []}},
+                  {'period': ['a', 'b'], 'when': {'c': 'd'}},
+                  {'period': ['a', 'b'], 'when': {'c': [None]}},
+                  {'period': ['a', 'b'], 'when': ['c']}],
+    'quota': BAD_COUNTS,
+    'policy': ['role:admin', [], None, {'create': None}, {'create': ['a']}],
+}
+NUMERIC_BAD = ['1', None, True, [1]]
+PROPERTY_BAD = {
+    'type': ['text', 'null', ['string'], ['string', 'null'], None, 1, ''],
+    'description': BAD_TEXTS,
+    'enum': ['a', [], None, {'const': 'a'}, [None], [['a']], [{}],
+             [{'const': None}], [{'const': 'a', 'sinse': '1.1'}],
+             [{'const': 'a', 'since': 1.1}], [{'value': 'a'}]],
+    'const': [None, [], {}],
+    'pattern': [1, None, 'a' * 1001],
+    'minLength': BAD_COUNTS,
+    'maxLength': [*BAD_COUNTS, 65536],
+    'format': ['email ', 'int32', 'color', 'password', '', None, 1],
+    'minimum': NUMERIC_BAD, 'maximum': NUMERIC_BAD,
+    'exclusiveMinimum': NUMERIC_BAD, 'exclusiveMaximum': NUMERIC_BAD,
+    'multipleOf': [*NUMERIC_BAD, 0, -1],
+    'items': [True, False, [], ['string'], 'string', None],
+    'minItems': BAD_COUNTS, 'maxItems': BAD_COUNTS,
+    'uniqueItems': BAD_FLAGS,
+    'properties': [[], 'a', None, {'': {}}, {'a' * 256: {}}],
+    'required': BAD_LISTS,
+    'additionalProperties': ['true', None, [], 1],
+    'default': [None],
+    'backfill': [None],
+    'immutable': BAD_FLAGS,
+    'references': BAD_NAMES,
+    'on_delete': ['CASCADE', 'set null', 'no action', None, True],
+    'since': BAD_VERSIONS,
+    'until': BAD_VERSIONS,
+    'renamed_from': BAD_NAMES,
+    'read_roles': ['admin', [], [''], [' '], ['a', 'a'], [1], None],
+    'write_roles': ['admin', [], [''], [' '], ['a', 'a'], [1], None],
+    'dropped': BAD_FLAGS,
+}
+
+
+def pairs(table):
+    return [pytest.param(word, value, id=f'{word}-{json.dumps(value)[:30]}')
+            for word, values in table.items() for value in values]
+
+
+def test_every_word_has_values_it_refuses():
+    assert TYPE_BAD.keys() == vocabulary.TYPE.keys()
+    assert PROPERTY_BAD.keys() == vocabulary.PROPERTY.keys()
+
+
+@pytest.mark.parametrize('word, value', pairs(TYPE_BAD))
+def test_a_type_word_of_the_wrong_form_is_one_mistake(word, value):
+    """Also when other words of the file name what it would have said."""
+    given = {'name': 'box', 'plural': 'boxes', word: value}
+    if word == 'properties':
+        given |= {'required': ['a'], 'indexes': [['b']]}
+    found = mistakes(box=text(given))
+    assert len(found) == 1
+    assert found[0].startswith(f'box.yaml: {word}: must be '), found
+
+
+@pytest.mark.parametrize('word, value', pairs(PROPERTY_BAD))
+def test_a_property_word_of_the_wrong_form_is_one_mistake(word, value):
+    kind = next(name for name in KIND_OF
+                if name in vocabulary.PROPERTY[word].kinds)
+    found = wrong(**{**KIND_OF[kind], word: value})
+    assert len(found) == 1
+    assert found[0].startswith(f'{word}: must be '), found
+
+
+@pytest.mark.parametrize('word', vocabulary.PROPERTY)
+@pytest.mark.parametrize('kind', KIND_OF)
+def test_a_word_stands_only_on_its_kinds(word, kind):
+    """Told as misplaced, and not as malformed, where it does not belong."""
+    wanted = vocabulary.PROPERTY[word].kinds
+    given = {word: {'odd': None}, **KIND_OF[kind]}
+    found = [one for one in wrong(**given) if 'is for' in one]
+    misplaced = kind not in wanted and word not in KIND_OF[kind]
+    assert bool(found) is misplaced, found
+
+
+def test_a_misplaced_word_says_where_it_belongs():
+    assert wrong(type='integer', minLength=3) == [
+        'minLength: is for string, not for integer']
+    assert wrong(references='box', type='string') == [
+        'type: is for string, integer, number, boolean, object, array, not '
+        'for reference']
+
+
+@pytest.mark.parametrize('given, mistake', [
+    ({'defalt': 1}, 'unknown word "defalt"; did you mean "default"?'),
+    ({'min_length': 1}, 'unknown word "min_length"; did you mean '
+                        '"minLength"?'),
+    ({'oneOf': []}, 'unknown word "oneOf"'),
+    ({'$ref': 'http://x'}, '"$ref" is not allowed: nothing is fetched or '
+                           'shared; write the words out'),
+    ({'a\nb': 1}, 'unknown word "a\\nb"'),
+])
+def test_an_unknown_word_is_told_with_the_nearest(given, mistake):
+    assert wrong(type='string', **given) == [mistake]
+
+
+def test_an_unknown_word_of_the_type_is_told():
+    assert wrong_type(scop='cloud') == [
+        'unknown word "scop"; did you mean "scope"?']
+
+
+def test_inside_objects_and_arrays_only_json_schema_words_stand():
+    found = wrong(type='object', additionalProperties={
+        'type': 'array', 'items': {'type': 'string', 'immutable': True}},
+        properties={'a': {'$ref': 'x'}, 'b': {'type': 'integer',
+                                              'maxLength': 2}, 'c': 'text'})
+    assert found == [
+        'additionalProperties.items: unknown word "immutable"',
+        'properties.a: "$ref" is not allowed: nothing is fetched or shared; '
+        'write the words out',
+        'properties.b.maxLength: is for string, not for integer',
+        'properties.c: must be a mapping of words such as {type: string}, '
+        'not "text"']
+
+
+def test_inside_a_word_of_one_kind_needs_the_type_beside_it():
+    assert wrong(type='array', items={'minLength': 1}) == [
+        'items.minLength: needs a "type" beside it (string)']
+
+
+def test_anything_may_be_inside_where_no_word_says_otherwise():
+    assert wrong(type='array', items={}) == []
+    assert wrong(type='array', items={'enum': [1, 'a', None, [2]]}) == []
+    assert wrong(type='object', additionalProperties=False) == []
+
+
+@pytest.mark.parametrize('given, mistake', [
+    ('', 'is empty; it must declare a type'),
+    ('- a', 'must be a mapping of words, not ["a"]'),
+    ('just text', 'must be a mapping of words, not "just text"'),
+])
+def test_a_file_is_a_mapping(given, mistake):
+    assert mistakes(box=given) == [f'box.yaml: {mistake}']
+
+
+def test_name_and_plural_are_needed():
+    assert mistakes(box='scope: cloud') == ['box.yaml: has no "name"',
+                                            'box.yaml: has no "plural"']
+
+
+def test_a_property_is_a_mapping_with_a_type_or_a_reference():
+    assert mistakes(box=box({'a': 'string', 'b': {'minLength': 3}})) == [
+        'box.yaml: properties.a: must be a mapping of words such as {type: '
+        'string}, not "string"',
+        'box.yaml: properties.b: has no "type" (string, integer, number, '
+        'boolean, object, array) and no "references"']
+
+
+@pytest.mark.parametrize('name', sorted(vocabulary.RESERVED))
+def test_a_reserved_name_is_no_property(name):
+    assert wrong_type({name: {'type': 'string'}}) == [
+        f'properties.{name}: the name is reserved']
+    assert wrong_type({'it': {'type': 'string', 'since': '1.1',
+                              'renamed_from': name}}) == [
+        f'properties.it.renamed_from: "{name}" is reserved']
+
+
+def test_the_names_the_design_reserves_are_reserved():
+    common = {'id', 'project_id', 'generation', 'created_at', 'updated_at',
+              'tags', 'metadata', 'links'}
+    parameters = {'limit', 'marker', 'sort', 'sort_key', 'sort_dir',
+                  'fields', 'with_count', 'all_projects', 'dry_run',
+                  'revision', 'tags', 'tags_any', 'not_tags', 'not_tags_any'}
+    collections = {'types', 'test', 'quotas', 'docs', 'metrics', 'errors'}
+    assert common | parameters <= vocabulary.RESERVED
+    assert common | parameters | collections <= vocabulary.RESERVED_PLURALS
+
+
+@pytest.mark.parametrize('plural', sorted(vocabulary.RESERVED_PLURALS))
+def test_a_reserved_plural_is_no_collection(plural):
+    assert wrong_type(plural=plural) == [f'plural: "{plural}" is reserved']
+
+
+def test_no_type_is_called_as_history_calls_limits():
+    assert wrong_type(name='quota') == ['name: "quota" is reserved']
+
+
+@pytest.mark.parametrize('name', [
+    name for name in BAD_NAMES if isinstance(name, str)])
+def test_a_property_has_a_name_of_its_form(name):
+    found = wrong_type({name: {'type': 'string'}})
+    assert len(found) == 1
+    assert 'a property needs a name of small letters' in found[0]
+    assert '\n' not in found[0]
+
+
+@pytest.mark.parametrize('name', ['a', 'a1', 'a_b', 'a__b_', 'a' * 48])
+def test_a_name_of_the_form_is_taken(name):
+    assert wrong_type({name: {'type': 'string'}}) == []
