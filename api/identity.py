@@ -4,22 +4,15 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from oslo_context.context import RequestContext
 
 from api.policy.enforcement import ADMIN, ANY_READER, Policy
-from api.request import errors, urls
-from api.request.microversions import Versions
-from api.response import faults
-from service.config import files as config_files
-from service.domain.caller import PROJECT, Caller, is_project
-from service.domain.catalogue.microversion import FIRST
-from service.domain.documents import values
-from service.domain.errors import Invalid, PileusError, Violation
+from api.request import errors
+from service.domain.caller import Caller
+from service.domain.errors import PileusError
 from service.hosting import caller_hint
 from service.logs.escape import escape
 
@@ -99,92 +92,3 @@ def _printable(id: str | None) -> str | None:
     return None if id is None else escape(id, longest=64)
 
 
-class NoAuth:
-    """Everybody is who they say, an administrator unless they say less.
-
-    SECURITY: only for callers on this machine. Address and Host are checked
-    for each request, so that it holds under any server: a browser led here
-    by a foreign name sends that name as the Host (D8).
-    """
-
-    def __init__(self, app: Callable[..., Any], service_type: str, *,
-                 anywhere: bool) -> None:
-        self._app = app
-        self._versions = Versions(service_type, FIRST)
-        self._anywhere = anywhere
-
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not self._anywhere and not _local(environ):
-            refusal = faults.response(environ, self._versions.service_type,
-                                      errors.NotLocal())
-            environ[faults.OURS] = True
-            refusal.headerlist += self._versions.stamp(None)
-            return refusal(environ, start_response)
-        roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
-        system = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
-        said = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
-        project = _text(said)
-        if said and not is_project(project):
-            refuse(environ, Invalid([Violation(
-                f'X-Project-Id: {values.quoted(project or said)} is no '
-                f'project\'s id; send {PROJECT}, in UTF-8, or nothing for no '
-                f'project', parameter='X-Project-Id')]))
-            return self._app(environ, start_response)
-        enter(environ, project or None,
-              environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER] or None,
-              {role.strip().lower() for role in roles.split(',')} - {''},
-              system)
-        return self._app(environ, start_response)
-
-
-def _text(header: str) -> str | None:
-    """A header's value as UTF-8, as bodies and URLs are; None: it is not."""
-    try:
-        return header.encode('latin-1').decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def noauth(global_conf: Mapping[str, str], **local: str
-           ) -> Callable[[Callable[..., Any]], NoAuth]:
-    """``paste.filter_factory`` of the strategy ``noauth``."""
-    conf = config_files.from_paste(global_conf)
-    return lambda app: NoAuth(app, conf.api.service_type,
-                              anywhere=conf.api.insecure_noauth_bind)
-
-
-def _local(environ: dict[str, Any]) -> bool:
-    """Both ends are this machine. A Unix socket has no address: ''.
-
-    SECURITY: and nobody came by a proxy from elsewhere. What a proxy says is
-    believed against a client, whether it is trusted or not, and never for
-    one.
-    """
-    host = environ.get('HTTP_HOST', '').strip()
-    name = host.rpartition(':')[0] if _has_port(host) else host
-    return (all(_loopback(one or '127.0.0.1') for one in _on_the_way(environ))
-            and (name.strip('[]').lower() in ('localhost', '')
-                 or _loopback(name.strip('[]'))))
-
-
-def _on_the_way(environ: dict[str, Any]) -> Iterator[str]:
-    """Every address the request is known or said to come from."""
-    client = environ.get('REMOTE_ADDR', '')
-    yield client
-    yield environ.get(urls.PEER, client)
-    yield from urls.hops(environ)
-
-
-def _has_port(host: str) -> bool:
-    return ':' in host.rpartition(']')[2]
-
-
-@lru_cache(maxsize=256)
-def _loopback(text: str) -> bool:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    mapped = getattr(address, 'ipv4_mapped', None)
-    return (mapped or address).is_loopback

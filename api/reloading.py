@@ -13,18 +13,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import webob
 
+from api.dispatch import App
 from api.response import faults
 from service.assembly import Service
 from service.domain.errors import Outdated, Unavailable
 from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
-
-if TYPE_CHECKING:
-    from api.app import App
 
 LOG = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from api.policy.enforcement import Policy
 from api.request.json_body import JSON, MERGE, PATCH
 from api.request.microversions import Versions
 from api.routing.extensions import Extension
-from api.routing.router import OPEN, APIRouter, Route
+from api.routing.router import OPEN, APIRouter, Route, RouteMap
 from service.assembly import Service
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.domain.records.revisions import History
@@ -56,7 +56,7 @@ _PARTS = (
 def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
         versions: Versions, extended: Sequence[Extension]) -> APIRouter:
     """The versioned API over the declared types."""
-    methods, docs = Methods(), Docs()
+    route_map = RouteMap(_ruled(routes(opened.catalogue, extended), rules))
     past = History(opened.store)
     records = Records(opened.records, past, rules, conf.api.max_limit,
                       require_if_match=conf.api.require_if_match,
@@ -64,23 +64,21 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
     parts = Parts(opened.records, require_if_match=conf.api.require_if_match)
     revisions = Revisions(past, records, conf.api.max_limit)
     controllers: dict[str, object] = {
-        'versions': Discovery(versions), 'methods': methods,
+        'versions': Discovery(versions), 'methods': Methods(route_map),
         'records': records, 'tags': Tags(parts), 'metadata': Metadata(parts),
         'revisions': revisions,
         'quotas': Quotas(opened.quotas, opened.catalogue.live,
                          require_if_match=conf.api.require_if_match),
-        'types': Types(opened, rules, extended), 'docs': docs}
+        'types': Types(opened, rules, extended),
+        'docs': Docs(OpenAPI(route_map.table, extended,
+                             versions.service_type))}
     own = {one.declared.name: one.controller(records) for one in extended}
     controllers.update({f'{name}.own': one for name, one in own.items()})
     for declared in opened.catalogue.live:
         added = [own[declared.name]] if declared.name in own else []
         controllers[f'{declared.name}.actions'] = Actions(
             declared, rules, revisions, *added)
-    made = APIRouter(_ruled(routes(opened.catalogue, extended), rules),
-                     controllers)
-    methods.router = made
-    docs.openapi_of = OpenAPI(made.table, extended, versions.service_type)
-    return made
+    return APIRouter(route_map, controllers)
 
 
 def routes(catalogue: Catalogue, extended: Sequence[Extension]
@@ -105,12 +103,10 @@ def _ruled(table: Iterable[Route], rules: Policy) -> Iterator[Route]:
 
 def discovery(versions: Versions) -> APIRouter:
     """What stands outside ``/v1``."""
-    methods = Methods()
-    made = APIRouter(
-        [*_with_options([Route('/', 'GET', 'versions', 'show', OPEN)])],
-        {'versions': Discovery(versions), 'methods': methods})
-    methods.router = made
-    return made
+    route_map = RouteMap(
+        _with_options([Route('/', 'GET', 'versions', 'show', OPEN)]))
+    return APIRouter(route_map, {'versions': Discovery(versions),
+                                 'methods': Methods(route_map)})
 
 
 def _service() -> Iterator[Route]:

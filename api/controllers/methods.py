@@ -7,14 +7,15 @@ import webob
 
 from api.request.call import Call
 from api.response import replies
-from api.routing.router import APIRouter
+from api.routing.router import RouteMap
 
 
 class Methods:
-    """Answers from the router that calls it, which is set once it is made."""
+    """The action on OPTIONS, for every path of a RouteMap."""
 
-    router: APIRouter
+    def __init__(self, routes: RouteMap) -> None:
+        self._routes = routes
 
     def options(self, call: Call, **values: str) -> webob.Response:
-        allow = self.router.allowed(call.environ, call.version)
+        allow = self._routes.allowed(call.environ, call.version)
         return replies.empty(204, [('Allow', ', '.join(allow))])

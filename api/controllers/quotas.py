@@ -11,7 +11,7 @@ import orjson
 import webob
 
 from api.policy import enforcement
-from api.request import preconditions, schemas
+from api.request import preconditions, quota_schemas, schemas
 from api.request.call import Call
 from api.response import replies
 from service.domain import caller
@@ -19,19 +19,7 @@ from service.domain.catalogue.types import ResourceType
 from service.domain.documents import values
 from service.domain.errors import Forbidden, Invalid, Violation
 from service.domain.records import quotas
-from service.domain.records.limits import UNLIMITED
 from service.domain.records.quotas import Allowed, Changes
-
-#: A limit as it is sent.
-LIMIT: Mapping[str, Any] = {'type': 'integer', 'minimum': UNLIMITED,
-                            'maximum': 2 ** 63 - 1}
-
-#: As it is sent in a patch: null is what the type file says.
-CHANGE: Mapping[str, Any] = {**LIMIT, 'type': ['integer', 'null']}
-
-#: Project ids are as long as the records' column of them.
-PROJECT: Mapping[str, Any] = {'type': 'string', 'minLength': 1,
-                              'maxLength': caller.MAX_PROJECT}
 
 
 class Quotas:
@@ -58,13 +46,13 @@ class Quotas:
 
     def replace(self, call: Call, project_id: str) -> webob.Response:
         """Set all limits: of what is left out, that of the type file."""
-        sent = self._sent(call, LIMIT)
+        sent = self._sent(call, quota_schemas.LIMIT)
         return self._change(call, project_id, {
             one.name: sent.get(one.plural) for one in self._known(call)})
 
     def patch(self, call: Call, project_id: str) -> webob.Response:
         """Set the limits that are sent; null is that of the type file."""
-        sent = self._sent(call, CHANGE)
+        sent = self._sent(call, quota_schemas.CHANGE)
         return self._change(call, project_id, {
             one.name: sent[one.plural] for one in self._known(call)
             if one.plural in sent})
@@ -87,7 +75,8 @@ class Quotas:
               ) -> Mapping[str, int | None]:
         """The limits of a body by plural; Invalid names every mistake."""
         known = [one.plural for one in self._known(call)]
-        schemas.check(schemas.compiled(body(known, limit)), call.body)
+        schema = quota_schemas.body(known, limit)
+        schemas.check(schemas.compiled(schema), call.body)
         sent: dict[str, int | None] = call.body['quota']
         bad = values.whole(sent, '/quota')
         if bad:
@@ -106,14 +95,6 @@ class Quotas:
                 preconditions.unchanged(call.environ, etag)):
             return replies.empty(304, [('ETag', etag)])
         return replies.document(200, {'quota': document}, [('ETag', etag)])
-
-
-def body(plurals: Iterable[str], limit: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of what sets limits of these collections."""
-    return {'type': 'object', 'required': ['quota'],
-            'additionalProperties': False, 'properties': {'quota': {
-                'type': 'object', 'additionalProperties': False,
-                'properties': dict.fromkeys(plurals, dict(limit))}}}
 
 
 def _project(id: str) -> str:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from api.controllers import quotas
-from api.request import schemas
+from api.request import quota_schemas, schemas
 from service.domain.catalogue.types import Property, Shape
 
 Schema = dict[str, Any]
@@ -121,11 +120,11 @@ def of_quotas(plurals: Iterable[str]) -> dict[str, Schema]:
     return {
         'quota': wrapped('quota', {
             'type': 'object', 'additionalProperties': False,
-            'properties': {'project_id': dict(quotas.PROJECT),
+            'properties': {'project_id': dict(quota_schemas.PROJECT),
                            **dict.fromkeys(known, one)},
             'required': ['project_id', *known]}),
-        'quota_limits': quotas.body(known, quotas.LIMIT),
-        'quota_changes': quotas.body(known, quotas.CHANGE)}
+        'quota_limits': quota_schemas.body(known, quota_schemas.LIMIT),
+        'quota_changes': quota_schemas.body(known, quota_schemas.CHANGE)}
 
 
 def written_by(shape: Shape, hidden: Collection[str]) -> Schema:

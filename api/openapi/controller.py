@@ -11,11 +11,12 @@ from api.response import replies
 
 
 class Docs:
-    """Answers from the table it stands in, given once that is made."""
+    """The action that shows the OpenAPI document."""
 
-    openapi_of: OpenAPI
+    def __init__(self, openapi: OpenAPI) -> None:
+        self._openapi = openapi
 
     def openapi(self, call: Call) -> webob.Response:
         """The version asked for, as this caller may use it."""
-        return replies.document(200, self.openapi_of.document(
+        return replies.document(200, self._openapi.document(
             call.version, call.mount, call.caller.roles))

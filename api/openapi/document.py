@@ -18,11 +18,10 @@ from collections.abc import (
 from http import HTTPStatus
 from typing import Any
 
-from api.controllers import quotas
 from api.controllers.revisions import Revisions
 from api.openapi import components
 from api.openapi.components import ref, wrapped
-from api.request import schemas
+from api.request import quota_schemas, schemas
 from api.request.json_body import JSON_PATCH
 from api.request.microversions import HEADER
 from api.routing import extensions
@@ -235,7 +234,7 @@ def _values(route: Route) -> list[Document]:
 
 _PATH: Mapping[str, Document] = {
     'id': {'type': 'string', 'format': 'uuid'},
-    'project_id': dict(quotas.PROJECT),
+    'project_id': dict(quota_schemas.PROJECT),
     'tag': schemas.TAG, 'key': schemas.METADATA_KEY}
 
 

@@ -51,6 +51,11 @@ class Route:
     tail: bool = False
 
     @property
+    def name(self) -> str:
+        """The key of the Route: method and path."""
+        return f'{self.method} {self.path}'
+
+    @property
     def methods(self) -> list[str]:
         """HEAD wherever GET (METH-1)."""
         return ['GET', 'HEAD'] if self.method == 'GET' else [self.method]
@@ -70,34 +75,29 @@ class Route:
                 and (self.since is None or self.since <= version))
 
 
-class APIRouter:
-    """Binds each Route to the action it names, and finds it again."""
+class RouteMap:
+    """The Routes, and the mapper that finds the Route of a request."""
 
-    def __init__(self, table: Iterable[Route],
-                 controllers: Mapping[str, object]) -> None:
-        """Raises AttributeError where a Route names no action."""
+    def __init__(self, table: Iterable[Route]) -> None:
         self.table = tuple(table)
-        self._bound: dict[str, tuple[Route, Action]] = {}
+        self._named = {route.name: route for route in self.table}
         self._mapper = routes.Mapper(register=False)
         for route in self.table:
-            action = getattr(controllers[route.controller], route.action)
-            name = f'{route.method} {route.path}'
-            self._bound[name] = (route, action)
             self._mapper.connect(
-                name, route.path, controller=route.controller,
+                route.name, route.path, controller=route.controller,
                 action=route.action, requirements=route.spans,
                 conditions={'method': route.methods})
         self._mapper.create_regs([])
 
-    def match(self, environ: dict[str, Any], version: Version
-              ) -> tuple[Route, Action, dict[str, str]]:
-        """The Route of a request, its action, and the path's values.
+    def find(self, environ: dict[str, Any], version: Version
+             ) -> tuple[Route, dict[str, str]]:
+        """Return the Route of a request and the values of its path.
 
         Raises NoSuchPath, also where the version does not know the path yet,
-        and MethodNotAllowed with the methods that would do.
+        and MethodNotAllowed with the methods that the path takes.
         """
         path = _path(environ)
-        found = self._found(environ, path)
+        found = self._match(environ, path)
         if found is None or not found[0].known(version):
             allow = self.allowed(environ, version)
             if allow:
@@ -110,27 +110,57 @@ class APIRouter:
                 version: Version) -> list[str]:
         """The methods a path takes at a version; none: there is no path."""
         path = _path(environ)
-        found = ((method, self._found({'REQUEST_METHOD': method}, path))
-                 for method in METHODS)
-        return [method for method, one in found
-                if one is not None and one[0].known(version)]
+        matches = ((method, self._match({'REQUEST_METHOD': method}, path))
+                   for method in METHODS)
+        return [method for method, match in matches
+                if match is not None and match[0].known(version)]
 
-    def _found(self, environ: dict[str, Any], path: str
-               ) -> tuple[Route, Action, dict[str, str]] | None:
-        """The Route of a path, by the mapper.
+    def _match(self, environ: dict[str, Any], path: str
+               ) -> tuple[Route, dict[str, str]] | None:
+        """Return the Route of a path and its values, or None.
 
-        Its patterns let a line end through after a fixed last word: a path
-        with one is not that path.
+        The mapper's patterns accept a line end after a fixed last word; a
+        path with a line end is another path.
         """
-        found = self._mapper.routematch(path, environ)
-        if found is None:
+        match = self._mapper.routematch(path, environ)
+        if match is None:
             return None
-        values, bound = found
-        route, action = self._bound[bound.name]
+        values, matched = match
+        route = self._named[matched.name]
         if path.endswith('\n') and not route.path.endswith('}'):
             return None
         del values['controller'], values['action']
-        return route, action, values
+        return route, values
+
+
+class APIRouter:
+    """Binds each Route of a RouteMap to the action that the Route names."""
+
+    def __init__(self, routes: RouteMap,
+                 controllers: Mapping[str, object]) -> None:
+        """Raises AttributeError where a Route names no action."""
+        self._routes = routes
+        self._actions: dict[str, Action] = {
+            route.name: getattr(controllers[route.controller], route.action)
+            for route in routes.table}
+
+    @property
+    def table(self) -> tuple[Route, ...]:
+        """Every Route, in the order of the table."""
+        return self._routes.table
+
+    def action(self, route: Route) -> Action:
+        """The controller method that a Route is bound to."""
+        return self._actions[route.name]
+
+    def match(self, environ: dict[str, Any], version: Version
+              ) -> tuple[Route, Action, dict[str, str]]:
+        """Return the Route of a request, its action and its path's values.
+
+        Raises NoSuchPath and MethodNotAllowed as ``RouteMap.find`` does.
+        """
+        route, values = self._routes.find(environ, version)
+        return route, self._actions[route.name], values
 
 
 def nothing(environ: dict[str, Any]) -> errors.NoSuchPath:

@@ -13,6 +13,7 @@ import pytest
 from api.request import errors as asked
 from api.response import faults
 from service.domain import errors
+from service.domain.catalogue.types import QUOTA
 from service.domain.typefiles import vocabulary
 from service.process import refusals
 from service.process.limits import Limits
@@ -78,7 +79,7 @@ def test_every_word_of_a_property_is_documented_once():
     ('Formats', vocabulary.FORMATS),
     ('Actions', vocabulary.ACTIONS),
     ('Reserved names', vocabulary.RESERVED | vocabulary.RESERVED_PLURALS
-     | {vocabulary.QUOTA})])
+     | {QUOTA})])
 def test_every_name_of_a_table_is_documented_once(title, table):
     names = re.findall(r'``([^`]+)``', section('declaring.rst', title))
     assert sorted(names) == sorted(table)

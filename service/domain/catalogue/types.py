@@ -23,6 +23,9 @@ from service.domain.catalogue.microversion import FIRST, Version
 COMMON = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
           'tags', 'metadata', 'links')
 
+#: What history calls the limits of a project, and therefore no type.
+QUOTA = 'quota'
+
 #: No default was declared; ``None`` cannot say so, null is a value.
 MISSING: Any = type('Missing', (), {'__repr__': lambda self: 'MISSING'})()
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.catalogue.types import Catalogue, ResourceType
+from service.domain.catalogue.types import QUOTA, Catalogue, ResourceType
 from service.domain.documents import timestamps
 from service.domain.records import dry_run as dry_runs
 from service.domain.records import limits
 from service.domain.records.limits import Limits
 from service.domain.records.preconditions import Seen
 from service.domain.records.store import Revision, Rows, Store
-from service.domain.typefiles import vocabulary
 
 #: Whose names of projects the ids are that history has for their limits.
 _LIMITS = uuid.UUID('ba0c1f4e-6a57-4f0d-9d43-1c2a7e5b8f60')
@@ -95,7 +94,7 @@ def _revise(rows: Rows, caller: Caller, project_id: str,
     id = str(uuid.uuid5(_LIMITS, project_id))
     deed = 'delete' if not after else 'update' if before else 'create'
     rows.revise([Revision(
-        vocabulary.QUOTA, id, rows.changes(vocabulary.QUOTA, id) + 1, deed,
+        QUOTA, id, rows.changes(QUOTA, id) + 1, deed,
         {'limits': after}, project_id, caller.user_id, caller.request_id,
         caller.global_request_id, timestamps.now())], **{
             f'limit.{type}': 'default' if limit is None else limit

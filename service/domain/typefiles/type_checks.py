@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from service.domain.catalogue import indexes, key_sizes
+from service.domain.catalogue.types import QUOTA
 from service.domain.typefiles import value_checks, vocabulary
 from service.domain.typefiles.build import Draft, periods
 from service.domain.typefiles.mistakes import Mistake, Place, nearest, shown
@@ -37,8 +38,8 @@ def _properties(draft: Draft) -> Iterator[Mistake]:
 
 
 def _names(draft: Draft) -> Iterator[Mistake]:
-    if draft.raw.get('name') == vocabulary.QUOTA:
-        yield Mistake(('name',), f'{shown(vocabulary.QUOTA)} is reserved')
+    if draft.raw.get('name') == QUOTA:
+        yield Mistake(('name',), f'{shown(QUOTA)} is reserved')
     plural = draft.raw.get('plural')
     if plural in vocabulary.RESERVED_PLURALS:
         yield Mistake(('plural',), f'{shown(plural)} is reserved')

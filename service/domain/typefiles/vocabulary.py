@@ -35,9 +35,6 @@ RESERVED = frozenset((*COMMON, *PARAMETERS, *SYSTEM_COLUMNS))
 RESERVED_PLURALS = frozenset((*COMMON, *PARAMETERS, 'types', 'test', 'quotas',
                               'docs', 'metrics', 'errors', 'error', 'count'))
 
-#: What history calls the limits of a project, and therefore no type.
-QUOTA = 'quota'
-
 #: What ``policy`` may override: one rule for each, ``pileus:hosts:create``.
 ACTIONS = ('list', 'show', 'create', 'replace', 'patch', 'delete',
            'create_any', 'list_any', 'show_tags', 'update_tags',

@@ -23,13 +23,14 @@ from service.logs import escape
 from service.process import refusals
 from service.process.http import environ
 from service.process.http.body import Body, BodyError, ChunkedBody, FixedBody
-from service.process.http.head_parser import Head, HeadParser
+from service.process.http.head import Head
+from service.process.http.head_parser import HeadParser
 from service.process.http.read_buffer import SEGMENT, Incoming
 from service.process.http.reply import Reply
 from service.process.http.server_state import Shared, WSGIApplication
 from service.process.http.wire import Gone, Late, Wire
 from service.process.refusals import Refused
-from service.process.scheduling.round_robin import STRANGERS
+from service.process.scheduling.known_projects import STRANGERS
 
 LOG = log.getLogger(__name__)
 

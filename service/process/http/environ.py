@@ -15,7 +15,7 @@ from oslo_log import log
 from service.hosting.offload import RUNNER
 from service.logs import escape
 from service.process.http.body import Body
-from service.process.http.head_parser import Head
+from service.process.http.head import Head
 from service.process.http.wire import native
 
 LOG = log.getLogger(__name__)

@@ -15,6 +15,7 @@ from functools import lru_cache
 import httptools
 
 from service.process.http import target
+from service.process.http.head import Head
 from service.process.limits import Limits
 from service.process.refusals import Refused
 
@@ -41,29 +42,6 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(r'[0-9]{1,18}')
 #: No control character but CR LF, in pairs, and tab has a place in a head.
 _STRAY = re.compile(rb'\r(?=[^\n])|(?<!\r)\n|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]')
-
-
-class Head:
-    """One request head as it was understood.
-
-    ``fields`` has the names of a WSGI environ. ``length`` is the body's, None
-    for chunked; ``lasting`` says the client keeps the connection, ``asked``
-    that it said so in words.
-    """
-
-    __slots__ = ('method', 'target', 'path', 'query', 'modern', 'fields',
-                 'length', 'lasting', 'asked', 'expecting')
-
-    method: str
-    target: str
-    path: str
-    query: str
-    modern: bool
-    fields: dict[str, str]
-    length: int | None
-    lasting: bool
-    asked: bool
-    expecting: bool
 
 
 class HeadParser:

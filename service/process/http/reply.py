@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from service.process.http.body import Body
-from service.process.http.head_parser import Head
+from service.process.http.head import Head
 from service.process.http.server_state import Shared
 from service.process.http.wire import Wire
 from service.process.refusals import Refused

@@ -6,18 +6,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from service.process.counters import Counters
+from service.process.http.wire import Wire
 from service.process.limits import Limits
 from service.process.scheduling.admission import Admission
-from service.process.scheduling.round_robin import Known
-
-if TYPE_CHECKING:
-    from service.process.http.connection import Connection
+from service.process.scheduling.known_projects import Known
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]],
                            Iterable[bytes]]
+
+
+class IdleConnection(Protocol):
+    """A connection that waits for its next request."""
+
+    wire: Wire
+    idle_since: float
 
 
 class Shared:
@@ -36,7 +41,7 @@ class Shared:
         self.counters = Counters()
         self.admission = Admission(limits, self.counters)
         self.known = Known(limits.auth_strategy)
-        self.idle: dict[Connection, None] = {}
+        self.idle: dict[IdleConnection, None] = {}
         self.draining = False
         self._second = 0
         self._date = b''

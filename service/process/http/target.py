@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from service.process.http.head import Head
 from service.process.refusals import Refused
-
-if TYPE_CHECKING:
-    from service.process.http.head_parser import Head
 
 _HOST = re.compile(
     r'(?:\[[0-9A-Fa-f:.]{2,64}\]|[0-9A-Za-z._-]{1,255})(?::[0-9]{1,5})?')

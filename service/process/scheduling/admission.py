@@ -30,7 +30,8 @@ from service.process.limits import Limits
 from service.process.refusals import Refused
 from service.process.scheduling import hub
 from service.process.scheduling.concurrency_shares import Shares
-from service.process.scheduling.round_robin import STRANGERS, Line
+from service.process.scheduling.known_projects import STRANGERS
+from service.process.scheduling.round_robin import Line
 
 #: For how many seconds requests are begun before the hub looks for others.
 SLICE = 0.0005

@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from service.domain.catalogue import indexes
-from service.domain.catalogue.types import ResourceType
 from service.domain.query.list_query import SortKey
 from service.storage.lists import dialects
 
@@ -67,14 +65,6 @@ def keys(table: sa.Table, sort: Iterable[SortKey],
     if any(one <= before for one in _distinct(table, within)):
         return found[:-1]
     return found
-
-
-def nulls_first(declared: ResourceType,
-                names: Iterable[str]) -> dict[str, str]:
-    """The ``postgresql_ops`` of an index on ``names``: nulls as lists have
-    them. What cannot be null keeps the plain order, as lists do."""
-    nullable = indexes.nullable(declared)
-    return {one: 'NULLS FIRST' for one in names if one in nullable}
 
 
 def clause(found: Iterable[Key], settled: Iterable[str] = (),

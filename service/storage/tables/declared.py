@@ -18,7 +18,6 @@ from sqlalchemy.ext.compiler import compiles
 
 from service.domain.catalogue import indexes
 from service.domain.catalogue.types import Catalogue, Property, ResourceType
-from service.storage.lists import order_by
 from service.storage.tables import columns, core
 from service.storage.tables.core import ENGINE, Core
 
@@ -149,7 +148,7 @@ def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
     for names in indexes.needed(declared):
         yield sa.Index(_named('ix', declared, names),
                        *owner(declared), *names, 'id',
-                       postgresql_ops=order_by.nulls_first(declared, names))
+                       postgresql_ops=nulls_first(declared, names))
     if declared.owned:
         yield sa.Index(_named('ix', declared, ('id',)), 'project_id', 'id')
     for names in indexes.across(declared):
@@ -171,3 +170,11 @@ def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:10]
     return f'{name[:NAME_LENGTH - 11]}_{digest}'
+
+
+def nulls_first(declared: ResourceType,
+                names: Iterable[str]) -> dict[str, str]:
+    """The ``postgresql_ops`` of an index on ``names``: nulls as lists have
+    them. What cannot be null keeps the plain order, as lists do."""
+    nullable = indexes.nullable(declared)
+    return {one: 'NULLS FIRST' for one in names if one in nullable}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.process.http.head_parser import Head, HeadParser, stray
+from service.process.http.head import Head
+from service.process.http.head_parser import HeadParser, stray
 from service.process.refusals import Refused
 from tests.unit.process.scripted import limits
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.hosting import caller_hint
-from service.process.scheduling.round_robin import STRANGERS, Known, Line
+from service.process.scheduling.known_projects import STRANGERS, Known
+from service.process.scheduling.round_robin import Line
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from service.domain.catalogue import indexes
 from service.domain.catalogue.microversion import FIRST
 from service.domain.catalogue.types import Catalogue, Property, ResourceType
 from service.domain.query import list_query
-from service.storage.lists import order_by, statements
+from service.storage.lists import statements
 from service.storage.tables import declared as declared_tables
 
 HOST = ResourceType(
@@ -195,7 +195,8 @@ def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
     assert indexes.needed(HOST) == (
         ('created_at',), ('updated_at',), ('size', 'label'), ('serial',),
         ('label',))
-    assert order_by.nulls_first(HOST, ('size', 'name', 'created_at')) == {
+    names = ('size', 'name', 'created_at')
+    assert declared_tables.nulls_first(HOST, names) == {
         'size': 'NULLS FIRST'}
 
 

@@ -8,8 +8,9 @@ import pytest
 from oslo_context.context import get_current
 
 from api import identity
-from api.identity import Identity, NoAuth
+from api.identity import Identity
 from api.middleware import proxy
+from api.middleware.noauth import NoAuth
 from api.policy.enforcement import Policy
 from api.request import urls
 from tests.unit import stored
