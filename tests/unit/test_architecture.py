@@ -133,7 +133,9 @@ def failures(error: type[PileusError] = PileusError) -> Iterator[
             yield from failures(one)
 
 
-@pytest.mark.parametrize('error', set(failures()), ids=lambda one: one.code)
+@pytest.mark.parametrize('error', sorted(set(failures()),
+                                         key=lambda one: one.code),
+                         ids=lambda one: one.code)
 def test_every_error_has_a_code_a_title_and_a_status(error):
     parents = {one.code for one in error.__mro__[1:] if hasattr(one, 'code')}
     assert error.code not in parents
