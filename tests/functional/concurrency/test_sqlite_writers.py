@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many writers and SQLite's one turn to write (D06).
+"""Many writers and SQLite's one turn to write (DB06).
 
 A writer that waits for the file inside SQLite stops all else its worker does;
 two of one worker would wait for each other for good. The database is the
@@ -43,7 +43,7 @@ def write(wire: Wire, name: str) -> int:
 
 
 def test_every_writer_has_its_turn(daemon, wires):
-    """D06: of eight in two workers, each with a connection of its own."""
+    """DB06: of eight in two workers, each with a connection of its own."""
     writers = [one for _, *share in wires.values() for one in share]
 
     def run(number: int) -> list[int]:
@@ -59,7 +59,7 @@ def test_every_writer_has_its_turn(daemon, wires):
 
 
 def test_who_waits_for_a_turn_keeps_nobody_waiting(daemon, wires):
-    """D06: somebody else writes; readers of the same workers are answered,
+    """DB06: somebody else writes; readers of the same workers are answered,
     and so are the writers when it is their turn."""
     writers = [one for _, *share in wires.values() for one in share]
     with ThreadPoolExecutor(WRITERS) as pool:

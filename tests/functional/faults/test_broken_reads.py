@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection breaks while a read is under way (D02)."""
+"""The connection breaks while a read is under way (DB02)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ended(server: Own, url: sa.URL) -> int:
 
 def test_a_read_whose_connection_the_server_ends_is_done_again(
         server, url, configured):
-    """D02: no client hears of it."""
+    """DB02: no client hears of it."""
     with Daemon(configured()) as daemon, ThreadPoolExecutor(1) as clients:
         assert post(daemon, 'r1').status == 201
         with locked(url):

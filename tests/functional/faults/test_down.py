@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database server is not there, comes back, or was restarted (D01, D02).
+"""The database server is not there, comes back, or was restarted (DB01, DB02).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def is_unavailable(reply: Reply) -> bool:
 
 
 def test_a_start_without_its_database_says_so_in_a_line(server, configured):
-    """D01."""
+    """DB01."""
     directory = configured(DEFAULT={'debug': False})
     server.stop()
     daemon = Daemon(directory)
@@ -47,7 +47,7 @@ def test_a_start_without_its_database_says_so_in_a_line(server, configured):
 
 
 def test_a_start_waits_for_its_database_if_told_to(server, configured):
-    """D01."""
+    """DB01."""
     directory = configured({'max_retries': -1, 'retry_interval': 1})
     server.stop()
     daemon = Daemon(directory)
@@ -65,7 +65,7 @@ def test_a_start_waits_for_its_database_if_told_to(server, configured):
 @pytest.mark.parametrize('end', [Own.stop, Own.kill])
 def test_what_is_refused_while_it_is_down_is_not_stored(
         server, url, running, end):
-    """D01: and what is acknowledged is, with no restart of ours, however it
+    """DB01: and what is acknowledged is, with no restart of ours, however it
     went. What was at its commit then is asked for when it is back."""
     replies: dict[str, Reply] = {}
     over = threading.Event()
@@ -103,7 +103,7 @@ def test_what_is_refused_while_it_is_down_is_not_stored(
 
 def test_connections_that_a_restart_broke_are_nobodys_trouble(
         server, url, running):
-    """D02: of the pool's stale connections no client hears."""
+    """DB02: of the pool's stale connections no client hears."""
     assert post(running, 'r1').status == 201
     server.restart()
     assert running.request('GET', '/v1/racks').status == 200
@@ -114,7 +114,7 @@ def test_connections_that_a_restart_broke_are_nobodys_trouble(
 
 def test_a_restart_inside_a_transaction_is_nobodys_trouble(
         server, url, running, failing: Callable[[str], None]):
-    """D02: what the server undid is done again, once."""
+    """DB02: what the server undid is done again, once."""
     failing('before_commit=sleep 3')
     with ThreadPoolExecutor(1) as clients:
         asked = clients.submit(post, running, 'r1')
@@ -132,7 +132,7 @@ def test_a_restart_inside_a_transaction_is_nobodys_trouble(
     ('before_commit', []), ('after_commit_before_reply', ['r1'])])
 def test_a_worker_that_dies_leaves_the_write_whole_or_none_of_it(
         server, url, running, failing, place, stored):
-    """S06, D08."""
+    """S06, DB08."""
     failing(f'{place}=kill')
     with pytest.raises(OSError):
         post(running, 'r1')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who writes is killed again and again (D08): whatever was acknowledged is
+"""Who writes is killed again and again (DB08): whatever was acknowledged is
 there, and every record has all that belongs to it.
 """
 
@@ -37,7 +37,7 @@ def directory(request: pytest.FixtureRequest,
 @pytest.mark.timeout(240)
 def test_what_was_acknowledged_outlives_who_did_it_and_is_whole(
         directory, tmp_path):
-    """D08."""
+    """DB08."""
     notes = tmp_path / 'notes'
     notes.touch()
     # Each is a fork of one process that has read all modules already.

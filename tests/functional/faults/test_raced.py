@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transactions that wait for each other in a ring, or for one that does not
-end (D05): one is undone, and run again as a whole.
+end (DB05): one is undone, and run again as a whole.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that was stopped in its tracks, or whose machine is gone (D03):
+"""A server that was stopped in its tracks, or whose machine is gone (DB03):
 also a WSGI server's threads do not wait for it without end.
 """
 
@@ -44,7 +44,7 @@ def timed(gunicorn: Gunicorn, method: str, number: int) -> tuple[Reply, float]:
 
 def test_no_thread_waits_without_end_for_a_server_that_is_silent(
         server: Own, threaded: Gunicorn):
-    """D03: who needs it is told in time, who needs it not at once; when it
+    """DB03: who needs it is told in time, who needs it not at once; when it
     speaks again all is well, and what was refused is not there."""
     with ThreadPoolExecutor(4) as clients:
         server.pause()

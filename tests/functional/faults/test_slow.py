@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database that is slow, silent or in another's hands (D03, D04): whoever
+"""A database that is slow, silent or in another's hands (DB03, DB04): whoever
 does not need it is served, and nobody waits without end.
 """
 
@@ -60,7 +60,7 @@ def test_who_waits_in_the_database_holds_up_nobody_of_the_worker(
 
 def test_a_table_in_anothers_hands_is_not_waited_for_without_end(
         server, url, running):
-    """D03."""
+    """DB03."""
     with held(url, LOCK[url.get_backend_name()]):
         assert is_unavailable(running.request('GET', '/v1/racks'))
         assert running.request('GET', '/v1/hosts').status == 200
@@ -69,7 +69,7 @@ def test_a_table_in_anothers_hands_is_not_waited_for_without_end(
 
 def test_a_row_in_anothers_hands_is_tried_for_and_then_given_up(
         server, url, running):
-    """D05: a lock that is not to be had in time."""
+    """DB05: a lock that is not to be had in time."""
     with held(url, 'UPDATE pileus_counter SET n = n'):
         assert is_unavailable(post(running, 'r1'))
     assert names(server, url) == []
@@ -78,7 +78,7 @@ def test_a_row_in_anothers_hands_is_tried_for_and_then_given_up(
 
 def test_a_server_that_says_nothing_stops_nobody_who_needs_it_not(
         server, url, running):
-    """D03: its connections stand, and it answers on none of them."""
+    """DB03: its connections stand, and it answers on none of them."""
     assert post(running, 'r1').status == 201
     server.pause()
     with ThreadPoolExecutor(4) as clients:
@@ -95,7 +95,7 @@ def test_a_server_that_says_nothing_stops_nobody_who_needs_it_not(
 
 def test_a_pool_that_is_empty_is_refused_and_full_again(
         configured, failable, failing):
-    """D04: the only connection is in use, and comes back."""
+    """DB04: the only connection is in use, and comes back."""
     with Daemon(configured({'pool_timeout': 1, 'max_pool_size': 1,
                             'max_overflow': 0}), env=failable) as daemon:
         failing('before_commit=sleep 4')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection breaks at a commit, and nobody says what became of it (D02):
+"""The connection breaks at a commit, and nobody says what became of it (DB02):
 the client is told as if nothing had happened, and the write is stored once.
 """
 

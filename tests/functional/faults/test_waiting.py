@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thirty writers wait for a lock that is another's (D06): whoever does not
+"""Thirty writers wait for a lock that is another's (DB06): whoever does not
 need it is answered as if they were not there.
 
 SQLite waits in the worker's only thread, and so does PostgreSQL's driver
@@ -72,7 +72,7 @@ def slowest(wire: Wire) -> float:
 
 
 def test_who_needs_no_lock_is_answered_at_once(daemon: Daemon, url: sa.URL):
-    """D06: whatever holds the worker's thread holds each look up."""
+    """DB06: whatever holds the worker's thread holds each look up."""
     with (ThreadPoolExecutor(WRITERS) as clients,
           closing(Wire(daemon.host, daemon.port, timeout=PATIENCE)) as wire):
         with held(url, TAKEN[url.get_backend_name()]):

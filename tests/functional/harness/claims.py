@@ -17,9 +17,11 @@ import yaml
 
 TESTS = Path(__file__).parents[2]
 
-#: A row of the API contract, such as MV-6; of the reliability plan, as J01.
+#: A row of the API contract, such as MV-6.
 CONTRACT = re.compile(r'\b([A-Z]{2,5}-[0-9]{1,2})\b')
-RELIABILITY = re.compile(r'\b([A-Z][0-9]{2})\b')
+#: A row of the reliability requirements, such as J01 or DB01. D1 to D37 are
+#: design decisions, so the rows about the database begin with DB.
+RELIABILITY = re.compile(r'\b(DB[0-9]{2}|[A-CE-Z][0-9]{2})\b')
 
 
 def made(row: re.Pattern[str]) -> Mapping[str, set[str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQLite file goes, is full, or is another one (D07): nothing is said to
+"""The SQLite file goes, is full, or is another one (DB07): nothing is said to
 be stored that is not, and all is well when it is back.
 """
 
@@ -42,7 +42,7 @@ def unavailable(daemon: Daemon) -> None:
 
 def test_what_is_written_to_a_file_that_is_gone_is_not_stored(daemon,
                                                               tmp_path):
-    """D07: SQLite itself would write on, and all of it be lost."""
+    """DB07: SQLite itself would write on, and all of it be lost."""
     away = (tmp_path / 'state').rename(tmp_path / 'away')
     unavailable(daemon)
     assert not (tmp_path / 'state').exists()
@@ -63,7 +63,7 @@ def test_nor_to_another_file_of_its_name(daemon, tmp_path, content):
 
 
 def test_a_full_disk_stops_writes_and_no_reads(daemon, tmp_path):
-    """D07."""
+    """DB07."""
     (pid,) = daemon.workers()
     largest = max(one.stat().st_size
                   for one in (tmp_path / 'state').iterdir())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client writes is what it reads, whatever database is under it
-(D10): the same value, or the same refusal.
+(DB10): the same value, or the same refusal.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def post(served: Application, name: str, text: str) -> Reply:
 
 @pytest.mark.parametrize(('name', 'text', 'read'), KEPT)
 def test_what_is_written_is_read(served, name, text, read):
-    """D10."""
+    """DB10."""
     made = post(served, name, text)
     assert made.status == 201, made.body
     shown = served.request('GET', f'/v1/things/{made.json["thing"]["id"]}')
@@ -101,14 +101,14 @@ def test_what_is_written_is_read(served, name, text, read):
 
 @pytest.mark.parametrize(('name', 'text'), REFUSED)
 def test_what_is_refused_is_refused_by_none_of_them_alone(served, name, text):
-    """D10."""
+    """DB10."""
     reply = post(served, name, text)
     assert reply.status == 400, reply.body
     assert reply.json['errors'][0]['status'] == 400
 
 
 def test_names_are_one_only_where_every_letter_is(served):
-    """D10, J11."""
+    """DB10, J11."""
     for one in served.request('GET', '/v1/things').json['things']:
         served.request('DELETE', f'/v1/things/{one["id"]}')
     for one in NAMES:

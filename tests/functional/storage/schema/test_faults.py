@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""D09: applies that are killed, that meet each other, that meet who reads or
+"""DB09: applies that are killed, that meet each other, that meet who reads or
 writes. What was stored stays, and the next apply finishes what one began."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The core tables go from every released version to the newest: with what is
-in them, whoever is killed on the way and however many try at once (D09)."""
+in them, whoever is killed on the way and however many try at once (DB09)."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_every_version_has_its_script_and_the_last_is_the_newest():
 
 @pytest.mark.parametrize('begun', [False, True])
 def test_an_upgrade_ends_where_a_new_database_begins(engine, begun):
-    """D09: step by step from nothing, the same tables as made at once."""
+    """DB09: step by step from nothing, the same tables as made at once."""
     migrations.upgrade(engine)
     fresh = layout(engine)
     metadata = sa.MetaData()
@@ -165,7 +165,7 @@ def test_an_upgrade_ends_where_a_new_database_begins(engine, begun):
 
 
 def test_the_first_release_is_brought_up_with_all_it_has(released, directory):
-    """D09: what clients stored is served, tagged and told as before."""
+    """DB09: what clients stored is served, tagged and told as before."""
     assert manage.main(['--config-dir', str(directory), 'db',
                         'upgrade']) == 0
     assert version(released) == migrations.HEAD
@@ -187,7 +187,7 @@ def test_the_first_release_is_brought_up_with_all_it_has(released, directory):
 
 
 def test_the_upgraded_release_has_the_tables_of_a_new_one(released):
-    """D09"""
+    """DB09"""
     migrations.upgrade(released)
     upgraded = layout(released)
     metadata = sa.MetaData()
@@ -199,7 +199,7 @@ def test_the_upgraded_release_has_the_tables_of_a_new_one(released):
 
 def test_whoever_is_killed_on_the_way_is_followed_by_one_who_ends(
         released, directory):
-    """D09: by kill -9 behind every step that the database keeps."""
+    """DB09: by kill -9 behind every step that the database keeps."""
     kills = 0
     for _ in range(30):
         failpoint = 'after_migration_step=kill' if kills < 29 else ''
@@ -223,7 +223,7 @@ def test_whoever_is_killed_on_the_way_is_followed_by_one_who_ends(
 
 def test_of_two_at_once_one_upgrades_and_the_other_finds_it_done(
         released, directory):
-    """D09"""
+    """DB09"""
     runs = [command(directory, 'db', 'upgrade') for _ in range(2)]
     told = sorted(run.communicate(timeout=60)[0] for run in runs)
     assert [run.returncode for run in runs] == [0, 0]
@@ -234,7 +234,7 @@ def test_of_two_at_once_one_upgrades_and_the_other_finds_it_done(
 
 
 def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):
-    """D09: by the command and by the daemon, with nothing done."""
+    """DB09: by the command and by the daemon, with nothing done."""
     migrations.upgrade(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -251,7 +251,7 @@ def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):
 
 
 def test_a_start_says_that_the_core_tables_are_behind(released, directory):
-    """D09: but for SQLite, which brings them up itself."""
+    """DB09: but for SQLite, which brings them up itself."""
     conf = config_files.load(['--config-dir', str(directory)])
     if released.dialect.name == 'sqlite':
         service.open(conf).close()

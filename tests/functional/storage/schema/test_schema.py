@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Applied types become others, on each database: what is kept, what refused.
 
-D09: data preserved; a second plan is empty.
+DB09: data preserved; a second plan is empty.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def named(cases: Sequence[Case]) -> Any:
 
 @named(changes.TAKEN)
 def test_records_are_kept_and_nothing_is_left_to_do(schema, case):
-    """D09: what stood in the old tables stands in the new."""
+    """DB09: what stood in the old tables stands in the new."""
     schema.filled(case)
     found = schema.plan(case.new)
     assert found.refused == found.broken == ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""D09: who changes the schema is alone, and notices when he no longer is; who
+"""DB09: who changes the schema is alone, and notices when he no longer is; who
 is told to end on the way does so in order."""
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_a_url_that_is_none_is_told_without_repeating_it(tmp_path):
 
 
 def test_threads_count_each_other(connected, transactions):
-    """D06."""
+    """DB06."""
     failures = []
 
     def work():
@@ -110,7 +110,7 @@ for _ in range(40):
 
 
 def test_processes_count_each_other(connected, tmp_path):
-    """D06: another process cannot be waited for with a lock of ours."""
+    """DB06: another process cannot be waited for with a lock of ours."""
     writers = [subprocess.Popen(
         [sys.executable, '-c', WRITER, str(tmp_path)], cwd=ROOT,
         stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
@@ -219,7 +219,7 @@ def test_a_bug_in_a_statement_is_no_trouble_of_the_database(transactions):
     ids=['read-only', 'full'])
 def test_a_file_that_takes_no_more_is_still_read(connected, transactions,
                                                  worse, better):
-    """D07."""
+    """DB07."""
     def much(connection):
         count(connection)
         connection.exec_driver_sql('CREATE TABLE much AS SELECT '

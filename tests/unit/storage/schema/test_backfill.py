@@ -61,7 +61,7 @@ def steps(connection: sa.Connection, count: int) -> int:
 
 
 def test_twice_as_many_records_take_twice_as_long(connection, monkeypatch):
-    """D09: writers are shut out meanwhile."""
+    """DB09: writers are shut out meanwhile."""
     monkeypatch.setattr(backfill, 'BATCH', 10)
     assert steps(connection, 4000) < 2.5 * steps(connection, 2000)
 
