@@ -74,12 +74,12 @@ def limits() -> Any:
     from oslo_config import cfg
 
     from service.config import options
-    from service.process.limits import Limits
+    from service.process.limits import ServerLimits
     conf = cfg.ConfigOpts()
     conf.register_opts(options.GROUPS['api'], 'api')
     conf([], project='bench', default_config_files=[], default_config_dirs=[])
     conf.set_override('max_connections', 20000, 'api')
-    return Limits.read(conf)
+    return ServerLimits.read(conf)
 
 
 def ours(sock: Any) -> None:

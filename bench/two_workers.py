@@ -27,7 +27,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from service.process.listening.connection_balance import Balance, Place
+from service.process.listening.connection_balance import (
+    ConnectionBalance,
+    ConnectionCount,
+)
 
 TARGET = 1.7
 UNITS = {'us': 0.001, 'ms': 1.0, 's': 1000.0}
@@ -64,7 +67,7 @@ def serving(mode: str, work: int) -> Iterator[tuple[int, mmap.mmap]]:
     sockets = [first] + [listener(port, True) if own else first
                          for _ in range(workers - 1)]
     counts = mmap.mmap(-1, 8 * workers)
-    balance = Balance(workers)
+    balance = ConnectionBalance(workers)
     places = [None if own or workers == 1 else balance.place(index)
               for index in range(workers)]
     pids = []
@@ -84,7 +87,7 @@ def serving(mode: str, work: int) -> Iterator[tuple[int, mmap.mmap]]:
 
 
 def worker(sock: socket.socket, counts: mmap.mmap, index: int, work: int,
-           place: Place | None) -> None:
+           place: ConnectionCount | None) -> None:
     """Serve until killed."""
     import eventlet
     eventlet.monkey_patch()

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 #: How often the hub is asked to call back, in seconds.
-PROBE = 0.02
+PROBE_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -62,8 +62,8 @@ class LagProbe:
         self._timer.cancel()
 
     def _arm(self) -> None:
-        self._due = monotonic() + PROBE
-        self._timer = self._hub.schedule_call_global(PROBE, self._fire)
+        self._due = monotonic() + PROBE_SECONDS
+        self._timer = self._hub.schedule_call_global(PROBE_SECONDS, self._fire)
 
     def _fire(self) -> None:
         lag = monotonic() - self._due

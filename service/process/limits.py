@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """Each field is the ``[api]`` option of its name; seconds are floats.
 
     ``service_type`` is no limit, but the server's own error documents carry
@@ -42,7 +42,7 @@ class Limits:
     reserved_paths: tuple[str, ...]
 
     @classmethod
-    def read(cls, conf: cfg.ConfigOpts) -> Limits:
+    def read(cls, conf: cfg.ConfigOpts) -> ServerLimits:
         values = {one.name: conf.api[one.name] for one in fields(cls)}
         values['reserved_paths'] = tuple(values['reserved_paths'])
         return cls(**values)

@@ -14,7 +14,7 @@ import uuid
 from typing import NamedTuple
 
 #: The versions document's lowest: what a request without a version means.
-MINIMUM = '1.0'
+MIN_VERSION = '1.0'
 
 
 class Reason(NamedTuple):
@@ -54,7 +54,7 @@ REASONS = {
 }
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server answers this request itself; ``detail`` is for the client.
 
     ``head_read`` says that this may well be a request of HTTP/1, so that the
@@ -77,7 +77,7 @@ def request_id() -> str:
     return f'req-{uuid.uuid4()}'
 
 
-def answer(refused: Refused, service_type: str, request_id: str,
+def render(refused: RequestRefused, service_type: str, request_id: str,
            date: bytes, bodiless: bool = False) -> bytes:
     """The whole response, ready for the wire; the connection closes after."""
     reason = REASONS[refused.reason]
@@ -94,7 +94,7 @@ def answer(refused: Refused, service_type: str, request_id: str,
 
 
 def _version_headers(service_type: str) -> str:
-    return (f'OpenStack-API-Version: {service_type} {MINIMUM}\r\n'
+    return (f'OpenStack-API-Version: {service_type} {MIN_VERSION}\r\n'
             f'Vary: OpenStack-API-Version\r\n')
 
 

@@ -24,7 +24,7 @@ from oslo_config import cfg
 from service.config import options
 from service.process import refusals
 from service.process.http.body import BodyError
-from service.process.limits import Limits
+from service.process.limits import ServerLimits
 from service.process.server.http_server import Server
 
 #: The peer's tests count a deadline as missed at once, our sweep up to a
@@ -37,7 +37,7 @@ SWEEP = 0.75
 refusals.request_id = lambda: 'req-00000000-0000-4000-8000-000000000000'
 
 
-def _limits(**given: Any) -> Limits:
+def _limits(**given: Any) -> ServerLimits:
     conf = cfg.ConfigOpts()
     conf.register_opts(options.GROUPS['api'], 'api')
     conf([], project='peer', default_config_files=[], default_config_dirs=[])
@@ -51,7 +51,7 @@ def _limits(**given: Any) -> Limits:
         changes['header_timeout'] = given['socket_timeout']
         changes['body_grace'] = given['socket_timeout']
         changes['write_timeout'] = given['socket_timeout']
-    return dataclasses.replace(Limits.read(conf), **changes)
+    return dataclasses.replace(ServerLimits.read(conf), **changes)
 
 
 def _adapted(site: Any, extra: dict[str, Any] | None, closing: bool) -> Any:

@@ -16,7 +16,7 @@ from service.domain import errors
 from service.domain.catalogue.types import QUOTA
 from service.domain.typefiles import vocabulary
 from service.process import refusals
-from service.process.limits import Limits
+from service.process.limits import ServerLimits
 
 DOC = Path(__file__).parents[2] / 'doc/source'
 
@@ -89,6 +89,6 @@ def test_every_limit_of_the_server_is_documented_once():
     rowed = [name for title in ('What is sent', 'How long it takes',
                                 'How much at once')
              for name in first_cells('operating-limits.rst', title)]
-    limits = {one.name for one in dataclasses.fields(Limits)}
+    limits = {one.name for one in dataclasses.fields(ServerLimits)}
     assert sorted(rowed) == sorted(limits - {'service_type', 'auth_strategy',
                                              'reserved_paths'})

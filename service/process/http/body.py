@@ -17,10 +17,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from service.process.http.head_parser import body_too_large
-from service.process.http.read_buffer import SEGMENT, Incoming
-from service.process.http.wire import Gone, Late
-from service.process.limits import Limits
-from service.process.refusals import Refused
+from service.process.http.read_buffer import SEGMENT_BYTES, ReadBuffer
+from service.process.http.wire import ClientDisconnected, DeadlineExceeded
+from service.process.limits import ServerLimits
+from service.process.refusals import RequestRefused
 
 #: A size and any extensions, without the blanks that RFC 9112 calls bad.
 _CHUNK = re.compile(
@@ -43,7 +43,7 @@ class BodyError(OSError):
     nothing was sent yet; None where there is nobody to answer.
     """
 
-    def __init__(self, refused: Refused | None) -> None:
+    def __init__(self, refused: RequestRefused | None) -> None:
         super().__init__(str(refused or 'the client has gone'))
         self.refused = refused
 
@@ -56,7 +56,7 @@ class Body(io.RawIOBase):
     that stops is found out as soon as one that drips.
     """
 
-    def __init__(self, incoming: Incoming, limits: Limits,
+    def __init__(self, incoming: ReadBuffer, limits: ServerLimits,
                  invite: Callable[[], None] | None = None) -> None:
         self._incoming = incoming
         self._limits = limits
@@ -86,7 +86,7 @@ class Body(io.RawIOBase):
         return len(data)
 
     def readall(self) -> bytes:
-        return b''.join(iter(lambda: self._read(SEGMENT), b''))
+        return b''.join(iter(lambda: self._read(SEGMENT_BYTES), b''))
 
     def drain(self, most: int) -> bool:
         """Read on for nobody; True if the end came within ``most`` bytes.
@@ -112,12 +112,12 @@ class Body(io.RawIOBase):
             if self._invite is not None:
                 self._send_invitation()
             return self._some(size)
-        except Refused as exc:
+        except RequestRefused as exc:
             self.failure = BodyError(exc)
-        except Late:
-            self.failure = BodyError(Refused(
+        except DeadlineExceeded:
+            self.failure = BodyError(RequestRefused(
                 'slow', 'The request body came too slowly.', True))
-        except Gone:
+        except ClientDisconnected:
             self.failure = BodyError(None)
         raise self.failure
 
@@ -142,7 +142,7 @@ class Body(io.RawIOBase):
 
 class FixedBody(Body):
 
-    def __init__(self, incoming: Incoming, limits: Limits, length: int,
+    def __init__(self, incoming: ReadBuffer, limits: ServerLimits, length: int,
                  invite: Callable[[], None] | None = None) -> None:
         super().__init__(incoming, limits, invite)
         self.left = length
@@ -154,7 +154,7 @@ class FixedBody(Body):
     def _some(self, size: int) -> bytes:
         data = self._paced(self._incoming.some, min(size, self.left))
         if not data:
-            raise Gone('the client ended within a request body')
+            raise ClientDisconnected('the client ended within a request body')
         self.left -= len(data)
         self.ended = not self.left
         return data
@@ -167,7 +167,7 @@ class ChunkedBody(Body):
     otherwise keep the server busy with a body that never grows.
     """
 
-    def __init__(self, incoming: Incoming, limits: Limits,
+    def __init__(self, incoming: ReadBuffer, limits: ServerLimits,
                  invite: Callable[[], None] | None = None) -> None:
         super().__init__(incoming, limits, invite)
         self._left = 0
@@ -179,19 +179,19 @@ class ChunkedBody(Body):
             return b''
         data = self._paced(self._incoming.some, min(size, self._left))
         if not data:
-            raise Gone('the client ended within a request body')
+            raise ClientDisconnected('the client ended within a request body')
         self._left -= len(data)
         if not self._left and self._line(0):
-            raise Refused('malformed', 'A chunk is longer than its size.',
-                          True)
+            raise RequestRefused(
+                'malformed', 'A chunk is longer than its size.', True)
         return data
 
     def _next_chunk(self) -> bool:
         line = self._line(self._limits.max_chunk_overhead)
         match = _CHUNK.fullmatch(line)
         if match is None:
-            raise Refused('malformed', 'A chunk begins with no valid size.',
-                          True)
+            raise RequestRefused(
+                'malformed', 'A chunk begins with no valid size.', True)
         self._count(line, match.group(1))
         if not self._left:
             self._skip_trailers()
@@ -205,8 +205,9 @@ class ChunkedBody(Body):
             raise body_too_large(self._limits)
         self._overhead += len(line) - len(digits)
         if self._overhead > self._limits.max_chunk_overhead:
-            raise Refused('malformed', 'The chunks of the body have more '
-                                       'framing than is allowed.', True)
+            raise RequestRefused(
+                'malformed', 'The chunks of the body have more framing than '
+                'is allowed.', True)
 
     def _skip_trailers(self) -> None:
         """Read to the empty line; nothing of it reaches the application."""
@@ -219,16 +220,18 @@ class ChunkedBody(Body):
     def _check_trailer(self, line: bytes, size: int, count: int) -> None:
         limits = self._limits
         if size > limits.max_trailer_bytes or count > limits.max_trailer_count:
-            raise Refused('header', 'The trailers are larger than is '
-                                    'allowed.', True)
+            raise RequestRefused(
+                'header', 'The trailers are larger than is allowed.', True)
         name = line.partition(b':')[0].lower()
         if _TRAILER.fullmatch(line) is None or name in _HEAD_ONLY:
-            raise Refused('malformed', 'A trailer is malformed or belongs '
-                                       'into the head.', True)
+            raise RequestRefused(
+                'malformed', 'A trailer is malformed or belongs into the '
+                'head.', True)
 
     def _line(self, longest: int) -> bytes:
         try:
             return self._paced(self._incoming.line, longest)
         except ValueError as exc:
-            raise Refused('malformed', 'The chunks of the body are '
-                                       'malformed.', True) from exc
+            raise RequestRefused(
+                'malformed', 'The chunks of the body are malformed.',
+                True) from exc

@@ -25,11 +25,15 @@ from service.process.http import environ
 from service.process.http.body import Body, BodyError, ChunkedBody, FixedBody
 from service.process.http.head import Head
 from service.process.http.head_parser import HeadParser
-from service.process.http.read_buffer import SEGMENT, Incoming
+from service.process.http.read_buffer import SEGMENT_BYTES, ReadBuffer
 from service.process.http.reply import Reply
-from service.process.http.server_state import Shared, WSGIApplication
-from service.process.http.wire import Gone, Late, Wire
-from service.process.refusals import Refused
+from service.process.http.server_state import ServerState, WSGIApplication
+from service.process.http.wire import (
+    ClientDisconnected,
+    DeadlineExceeded,
+    Wire,
+)
+from service.process.refusals import RequestRefused
 from service.process.scheduling.known_projects import STRANGERS
 
 LOG = log.getLogger(__name__)
@@ -41,7 +45,7 @@ _LINE_END = re.compile(rb'\r?\n|(?<= HTTP/\d\.\d)\r')
 
 #: How long a connection that was just busy may send one more request to a
 #: server that is closing: it may be on its way already.
-LAST_CALL = 1.0
+DRAIN_GRACE_SECONDS = 1.0
 
 
 class Connection:
@@ -54,14 +58,15 @@ class Connection:
                  '_incoming', '_parser', '_data', '_reply', '_admitted',
                  '_credential', '_flow', 'parting')
 
-    def __init__(self, shared: Shared, wire: Wire, client: tuple[str, str],
-                 template: dict[str, Any]) -> None:
+    def __init__(self, shared: ServerState, wire: Wire,
+                 client: tuple[str, str], template: dict[str, Any],
+                 ) -> None:
         self.wire = wire
         self.idle_since = monotonic()
         self._shared = shared
         self._template = template
         self._client = client
-        self._incoming = Incoming(wire, shared.limits)
+        self._incoming = ReadBuffer(wire, shared.limits)
         self._parser = HeadParser(shared.limits)
         self._data = b''
         self._reply: Reply | None = None
@@ -74,9 +79,9 @@ class Connection:
         """Serve until the end; whatever happens, the wire is closed."""
         try:
             self._run()
-        except Gone:
+        except ClientDisconnected:
             self._shared.counters.clients_gone += 1
-        except Late:
+        except DeadlineExceeded:
             self.wire.reset()
         finally:
             self.wire.close()
@@ -87,7 +92,7 @@ class Connection:
         try:
             while self._serve():
                 pass
-        except Refused as exc:
+        except RequestRefused as exc:
             self._refuse(exc)
 
     def _serve(self) -> bool:
@@ -146,9 +151,9 @@ class Connection:
         shared.idle[self] = None
         try:
             return self._incoming.begin(now + (
-                LAST_CALL if shared.draining
+                DRAIN_GRACE_SECONDS if shared.draining
                 else shared.limits.keepalive_timeout))
-        except Late:
+        except DeadlineExceeded:
             return False
         finally:
             del shared.idle[self]
@@ -157,9 +162,9 @@ class Connection:
         self._data = b''
         try:
             self._data = self._incoming.head()
-        except Late:
-            raise Refused('slow', 'The request head came too '
-                                  'slowly.') from None
+        except DeadlineExceeded:
+            raise RequestRefused(
+                'slow', 'The request head came too slowly.') from None
         return self._parser.parse(self._data)
 
     def _body_of(self, head: Head) -> Body | None:
@@ -185,12 +190,12 @@ class Connection:
         """
         shared = self._shared
         self._reply = reply = Reply(self.wire, head, body, shared)
-        values = environ.of_request(self._template, self._client, head, body)
+        values = environ.for_request(self._template, self._client, head, body)
         values['pileus.release_slot'] = self._leave
         values[caller_hint.NOTE] = self._note
         try:
             _call(shared.app, values, reply)
-        except (Gone, Late, Refused):
+        except (ClientDisconnected, DeadlineExceeded, RequestRefused):
             raise
         except (Exception, eventlet.Timeout) as exc:
             self._fail(reply, body, exc)
@@ -212,12 +217,13 @@ class Connection:
         if reply.begun:
             if not reply.delimited:
                 self.wire.reset()
-            raise Gone('the reply was cut') from exc
+            raise ClientDisconnected('the reply was cut') from exc
         if failure is not None:
-            raise failure.refused or Gone('the body was cut') from exc
-        raise Refused('broken', 'The service failed to answer; the request '
-                                'id finds the reason in its log.',
-                      True) from exc
+            raise failure.refused or ClientDisconnected(
+                'the body was cut') from exc
+        raise RequestRefused(
+            'broken', 'The service failed to answer; the request id finds '
+            'the reason in its log.', True) from exc
 
     def _log_failure(self, exc: BaseException) -> None:
         self._shared.counters.broken_replies += 1
@@ -240,14 +246,14 @@ class Connection:
         self._shared.counters.drained_bytes += body.drained
         return complete
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: RequestRefused) -> None:
         """Answer in the application's place, then part with the client."""
         shared = self._shared
         shared.counters.refused[refused.reason] += 1
         name = refusals.request_id()
         LOG.info('%s refused "%s" %d %s [%s]', self._client[0], self._line(),
                  refused.status, escape.escape(str(refused)), name)
-        answer = refusals.answer(
+        answer = refusals.render(
             refused, shared.limits.service_type, name, shared.date(),
             self._data.startswith(b'HEAD '))
         self.wire.send(answer, monotonic() + shared.limits.write_timeout)
@@ -271,9 +277,9 @@ class Connection:
         left = limits.max_drain
         try:
             while left > 0 and (data := self._incoming.some(
-                    min(left, SEGMENT), deadline)):
+                    min(left, SEGMENT_BYTES), deadline)):
                 left -= len(data)
-        except Late:
+        except DeadlineExceeded:
             pass
         self._shared.counters.drained_bytes += limits.max_drain - left
 

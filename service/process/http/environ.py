@@ -16,7 +16,7 @@ from service.hosting.offload import RUNNER
 from service.logs import escape
 from service.process.http.body import Body
 from service.process.http.head import Head
-from service.process.http.wire import native
+from service.process.http.wire import native_socket
 
 LOG = log.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class ErrorLog(io.TextIOBase):
         return True
 
 
-def of_listener(sock: socket.socket, scheme: str, multiprocess: bool,
+def for_listener(sock: socket.socket, scheme: str, multiprocess: bool,
                 ) -> dict[str, Any]:
     """What all requests of one listener share.
 
@@ -61,7 +61,7 @@ def of_listener(sock: socket.socket, scheme: str, multiprocess: bool,
     return environ
 
 
-def of_client(address: Any) -> tuple[str, str]:
+def client_address(address: Any) -> tuple[str, str]:
     """REMOTE_ADDR and REMOTE_PORT.
 
     A peer on a Unix socket has neither. It is on this machine by nature and
@@ -78,7 +78,7 @@ def of_client(address: Any) -> tuple[str, str]:
     return host, str(address[1])
 
 
-def of_request(shared: dict[str, Any], client: tuple[str, str], head: Head,
+def for_request(shared: dict[str, Any], client: tuple[str, str], head: Head,
                body: Body | None) -> dict[str, Any]:
     path = head.path
     if '%' in path:
@@ -99,7 +99,7 @@ def of_request(shared: dict[str, Any], client: tuple[str, str], head: Head,
 
 
 def _server(sock: socket.socket) -> tuple[str, str]:
-    if sock.family == native.AF_UNIX:
+    if sock.family == native_socket.AF_UNIX:
         return 'localhost', '80'
     host, port = sock.getsockname()[:2]
     return host, str(port)

@@ -16,8 +16,8 @@ import httptools
 
 from service.process.http import target
 from service.process.http.head import Head
-from service.process.limits import Limits
-from service.process.refusals import Refused
+from service.process.limits import ServerLimits
+from service.process.refusals import RequestRefused
 
 #: What llhttp knows of HTTP; the application answers 405 to most of them.
 METHODS = frozenset((
@@ -49,7 +49,7 @@ class HeadParser:
 
     __slots__ = ('_limits', '_llhttp', '_pairs')
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         self._limits = limits
         self._llhttp: httptools.HttpRequestParser | None = None
         self._pairs: list[tuple[bytes, bytes]] = []
@@ -86,11 +86,11 @@ class HeadParser:
         except httptools.HttpParserUpgrade:
             return
         except httptools.HttpParserError as exc:
-            raise Refused('malformed', f'{exc}.') from exc
+            raise RequestRefused('malformed', f'{exc}.') from exc
         self._llhttp = llhttp
 
 
-def _request_line(line: bytes, limits: Limits) -> Head:
+def _request_line(line: bytes, limits: ServerLimits) -> Head:
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise _bad_line(line, limits)
@@ -98,7 +98,8 @@ def _request_line(line: bytes, limits: Limits) -> Head:
     if len(wanted) > limits.max_target:
         raise target_too_long(limits)
     if major != b'1' or minor not in (b'0', b'1'):
-        raise Refused('version', 'Only HTTP/1.1 and HTTP/1.0 are spoken here.')
+        raise RequestRefused(
+            'version', 'Only HTTP/1.1 and HTTP/1.0 are spoken here.')
     head = Head()
     head.method = method.decode('ascii')
     if head.method not in METHODS:
@@ -108,53 +109,59 @@ def _request_line(line: bytes, limits: Limits) -> Head:
     return head
 
 
-def _bad_line(line: bytes, limits: Limits) -> Refused:
+def _bad_line(line: bytes, limits: ServerLimits) -> RequestRefused:
     if len(line) > limits.max_target + 32:
         return target_too_long(limits)
     words = line.split(b' ')
     if len(words) == 3 and re.fullmatch(rb'HTTP/[0-9.]+', words[2]):
         if _TOKEN.fullmatch(words[0]) is None:
-            return Refused('malformed', 'The method is not a token.')
+            return RequestRefused('malformed', 'The method is not a token.')
         if len(words[0]) > _LONGEST:
             return _unknown(words[0])
         if words[2] not in (b'HTTP/1.1', b'HTTP/1.0'):
-            return Refused('version',
-                           'Only HTTP/1.1 and HTTP/1.0 are spoken here.')
-    return Refused('malformed', 'The request line is not METHOD, blank, '
-                                'target, blank, HTTP/1.1.')
+            return RequestRefused(
+                'version', 'Only HTTP/1.1 and HTTP/1.0 are spoken here.')
+    return RequestRefused(
+        'malformed', 'The request line is not METHOD, blank, target, blank, '
+        'HTTP/1.1.')
 
 
-def _unknown(method: bytes) -> Refused:
+def _unknown(method: bytes) -> RequestRefused:
     shown = method[:_LONGEST].decode('ascii')
-    return Refused('unknown', f'The method {shown} is not known; methods are '
-                              f'written in capitals, such as GET.', True)
+    return RequestRefused(
+        'unknown', f'The method {shown} is not known; methods are written in '
+        'capitals, such as GET.', True)
 
 
-def target_too_long(limits: Limits) -> Refused:
-    return Refused('target', f'The request target is longer than '
-                             f'{limits.max_target} bytes.', True)
+def target_too_long(limits: ServerLimits) -> RequestRefused:
+    return RequestRefused(
+        'target', f'The request target is longer than {limits.max_target} '
+        'bytes.', True)
 
 
-def _check_sizes(data: bytes, end: int, limits: Limits) -> None:
+def _check_sizes(data: bytes, end: int, limits: ServerLimits) -> None:
     if len(data) - end > limits.max_header_bytes + 4:
         raise section_too_large(limits)
     longest = max(map(len, data[end + 2:].split(b'\r\n')))
     if longest > limits.max_header_line:
-        raise Refused('header', f'A header line is longer than '
-                                f'{limits.max_header_line} bytes.', True)
+        raise RequestRefused(
+            'header', 'A header line is longer than '
+            f'{limits.max_header_line} bytes.', True)
 
 
-def section_too_large(limits: Limits) -> Refused:
-    return Refused('header', f'The headers are longer than '
-                             f'{limits.max_header_bytes} bytes.', True)
+def section_too_large(limits: ServerLimits) -> RequestRefused:
+    return RequestRefused(
+        'header', f'The headers are longer than {limits.max_header_bytes} '
+        'bytes.', True)
 
 
-def _fields(pairs: list[tuple[bytes, bytes]], limits: Limits,
+def _fields(pairs: list[tuple[bytes, bytes]], limits: ServerLimits,
             ) -> dict[str, str]:
     """The fields as a WSGI environ names them; several values joined."""
     if len(pairs) > limits.max_header_count:
-        raise Refused('header', f'There are more than '
-                                f'{limits.max_header_count} headers.', True)
+        raise RequestRefused(
+            'header', f'There are more than {limits.max_header_count} '
+            'headers.', True)
     fields: dict[str, str] = {}
     for name, value in pairs:
         key = _key(name)
@@ -187,7 +194,8 @@ def _text(value: bytes) -> str:
 
 def _join(fields: dict[str, str], key: str, value: str) -> None:
     if key in SINGLE:
-        raise Refused('malformed', f'{named(key)} is given more than once.')
+        raise RequestRefused(
+            'malformed', f'{named(key)} is given more than once.')
     glue = '; ' if key == 'HTTP_COOKIE' else ', '
     fields[key] = f'{fields[key]}{glue}{value}'
 
@@ -210,10 +218,11 @@ def _decide(head: Head) -> None:
     head.expecting = expect is not None and head.modern
     if head.expecting and expect != '100-continue' and (
             expect is None or expect.lower() != '100-continue'):
-        raise Refused('expect', 'Only 100-continue can be expected.', True)
+        raise RequestRefused(
+            'expect', 'Only 100-continue can be expected.', True)
 
 
-def _frame(head: Head, limits: Limits) -> None:
+def _frame(head: Head, limits: ServerLimits) -> None:
     """How long the body is, so that everybody agrees where it ends."""
     coding = head.fields.get('HTTP_TRANSFER_ENCODING')
     length = head.fields.get('CONTENT_LENGTH')
@@ -225,7 +234,8 @@ def _frame(head: Head, limits: Limits) -> None:
     elif _LENGTH.fullmatch(length):
         head.length = int(length)
     else:
-        raise Refused('malformed', 'Content-Length is not a plain number.')
+        raise RequestRefused(
+            'malformed', 'Content-Length is not a plain number.')
     if head.length is not None and head.length > limits.max_body:
         raise body_too_large(limits)
     if head.length == 0:
@@ -234,16 +244,17 @@ def _frame(head: Head, limits: Limits) -> None:
 
 def _check_coding(head: Head, coding: str, length: str | None) -> None:
     if not head.modern or length is not None:
-        raise Refused('malformed', 'Transfer-Encoding has no place beside '
-                                   'Content-Length or in HTTP/1.0.')
+        raise RequestRefused(
+            'malformed', 'Transfer-Encoding has no place beside '
+            'Content-Length or in HTTP/1.0.')
     if coding.lower() != 'chunked':
-        raise Refused('unknown', 'The only transfer coding read here is '
-                                 'chunked.', True)
+        raise RequestRefused(
+            'unknown', 'The only transfer coding read here is chunked.', True)
 
 
-def body_too_large(limits: Limits) -> Refused:
-    return Refused('body', f'The body is larger than {limits.max_body} '
-                           f'bytes.', True)
+def body_too_large(limits: ServerLimits) -> RequestRefused:
+    return RequestRefused(
+        'body', f'The body is larger than {limits.max_body} bytes.', True)
 
 
 def stray(data: bytes | bytearray, start: int = 0) -> bool:

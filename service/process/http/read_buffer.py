@@ -10,18 +10,18 @@ from __future__ import annotations
 from time import monotonic
 
 from service.process.http import head_parser
-from service.process.http.wire import NEVER, Gone, Wire
-from service.process.limits import Limits
-from service.process.refusals import Refused
+from service.process.http.wire import NEVER, ClientDisconnected, Wire
+from service.process.limits import ServerLimits
+from service.process.refusals import RequestRefused
 
 #: The most that is taken at once, and so the most that is parsed before others
 #: have their turn.
-SEGMENT = 16384
+SEGMENT_BYTES = 16384
 _END = b'\r\n\r\n'
 _CR = 13
 
 
-class Incoming:
+class ReadBuffer:
     """The bytes of one connection that nobody has taken yet.
 
     PERF: what was taken is stepped over and not cut off, or a body in chunks
@@ -30,7 +30,7 @@ class Incoming:
 
     __slots__ = ('_wire', '_limits', '_data', '_at')
 
-    def __init__(self, wire: Wire, limits: Limits) -> None:
+    def __init__(self, wire: Wire, limits: ServerLimits) -> None:
         self._wire = wire
         self._limits = limits
         self._data = b''
@@ -82,8 +82,9 @@ class Incoming:
     def _check_unfinished(self, data: bytearray, start: int) -> None:
         limits = self._limits
         if head_parser.stray(data, start):
-            raise Refused('malformed', 'The head has a bare CR or LF or '
-                                       'another control character.')
+            raise RequestRefused(
+                'malformed', 'The head has a bare CR or LF or another '
+                'control character.')
         end = data.find(b'\r\n')
         if end < 0:
             _check_line(data, limits)
@@ -92,7 +93,7 @@ class Incoming:
 
     def _more(self, deadline: float) -> bytes:
         if not self._receive(deadline):
-            raise Gone('the client ended within a request head')
+            raise ClientDisconnected('the client ended within a request head')
         return self._take()
 
     def _take(self) -> bytes:
@@ -107,7 +108,7 @@ class Incoming:
         never let go of the worker.
         """
         self._wire.wait(deadline)
-        self._data = self._wire.recv(SEGMENT, deadline)
+        self._data = self._wire.recv(SEGMENT_BYTES, deadline)
         self._at = 0
         return bool(self._data)
 
@@ -132,7 +133,8 @@ class Incoming:
             if len(rest) > longest + 1:
                 raise ValueError('too long')
             if not self._receive(deadline):
-                raise Gone('the client ended within a request body')
+                raise ClientDisconnected(
+                    'the client ended within a request body')
             self._data = rest + self._data
         line = self._data[self._at:end + 1]
         self._at = end + 1
@@ -142,10 +144,11 @@ class Incoming:
         return line[:-2]
 
 
-def _check_line(data: bytearray, limits: Limits) -> None:
+def _check_line(data: bytearray, limits: ServerLimits) -> None:
     """Give up on a request line that is longer than any that is allowed."""
     if len(data) <= limits.max_target + 64:
         return
     if b' ' in data[:64]:
         raise head_parser.target_too_long(limits)
-    raise Refused('malformed', 'The request line begins with no method.')
+    raise RequestRefused(
+        'malformed', 'The request line begins with no method.')

@@ -18,9 +18,9 @@ from typing import Any
 
 from service.process.http.body import Body
 from service.process.http.head import Head
-from service.process.http.server_state import Shared
+from service.process.http.server_state import ServerState
 from service.process.http.wire import Wire
-from service.process.refusals import Refused
+from service.process.refusals import RequestRefused
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -56,7 +56,7 @@ class Reply:
                  'lasting', 'begun', 'complete')
 
     def __init__(self, wire: Wire, head: Head, body: Body | None,
-                 shared: Shared) -> None:
+                 shared: ServerState) -> None:
         self._wire = wire
         self._head = head
         self._body = body
@@ -204,7 +204,7 @@ class Reply:
         that a proxy added.
         """
         if self._head.method == 'TRACE' and self._status < '4':
-            raise Refused('method', 'TRACE is not offered.', True)
+            raise RequestRefused('method', 'TRACE is not offered.', True)
         if self._body is not None:
             self._settle(self._body)
         framing = self._frame()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from service.process.counters import Counters
 from service.process.http.wire import Wire
-from service.process.limits import Limits
+from service.process.limits import ServerLimits
 from service.process.scheduling.admission import Admission
 from service.process.scheduling.known_projects import Known
 
@@ -25,7 +25,7 @@ class IdleConnection(Protocol):
     idle_since: float
 
 
-class Shared:
+class ServerState:
     """``app`` answers the requests that begin from now on.
 
     ``idle`` holds the connections that wait for a request, the longest
@@ -35,7 +35,7 @@ class Shared:
     __slots__ = ('app', 'limits', 'counters', 'admission', 'known', 'idle',
                  'draining', '_second', '_date')
 
-    def __init__(self, app: WSGIApplication, limits: Limits) -> None:
+    def __init__(self, app: WSGIApplication, limits: ServerLimits) -> None:
         self.app = app
         self.limits = limits
         self.counters = Counters()

@@ -11,10 +11,10 @@ import contextlib
 import socket
 import ssl
 
-from service.process.http.wire import Gone, Wire
+from service.process.http.wire import ClientDisconnected, Wire
 
 #: The most that one TLS record holds, and a little for its frame.
-RECORD = 16 * 1024 + 512
+RECORD_BYTES = 16 * 1024 + 512
 
 
 class TlsWire(Wire):
@@ -41,7 +41,8 @@ class TlsWire(Wire):
                 self._fill(deadline)
             except ssl.SSLError as exc:
                 self._flush(deadline)
-                raise Gone(f'TLS handshake failed: {exc.reason}') from exc
+                raise ClientDisconnected(
+                    f'TLS handshake failed: {exc.reason}') from exc
 
     def wait(self, deadline: float) -> None:
         """Return at once where a decrypted rest is still to be read."""
@@ -64,9 +65,10 @@ class TlsWire(Wire):
         rest = memoryview(data)
         while rest:
             try:
-                sent = self._tls.write(rest[:RECORD])
+                sent = self._tls.write(rest[:RECORD_BYTES])
             except ssl.SSLError as exc:
-                raise Gone('the TLS connection has ended') from exc
+                raise ClientDisconnected(
+                    'the TLS connection has ended') from exc
             rest = rest[sent:]
             self._flush(deadline)
 
@@ -85,11 +87,11 @@ class TlsWire(Wire):
         """Send close_notify if the kernel takes it without a wait."""
         try:
             self._try_send(alert)
-        except Gone:
+        except ClientDisconnected:
             return
 
     def _fill(self, deadline: float) -> bool:
-        data = super().recv(RECORD, deadline)
+        data = super().recv(RECORD_BYTES, deadline)
         if not data:
             self._incoming.write_eof()
             return False

@@ -19,19 +19,19 @@ from eventlet import hubs
 from greenlet import getcurrent, greenlet
 
 #: The module as it was before any monkey patching: sockets that never wait.
-native: Any = eventlet.patcher.original('socket')
+native_socket: Any = eventlet.patcher.original('socket')
 
 NEVER = math.inf
 
 #: SO_LINGER on, with no seconds: close() sends RST and forgets what is left.
-ABORT = struct.pack('ii', 1, 0)
+LINGER_ABORT = struct.pack('ii', 1, 0)
 
 
-class Late(Exception):
+class DeadlineExceeded(Exception):
     """The deadline of what was waited for has passed."""
 
 
-class Gone(ConnectionError):
+class ClientDisconnected(ConnectionError):
     """The client closed or reset the connection."""
 
 
@@ -94,7 +94,7 @@ class Wire:
     def has_input(self) -> bool:
         """Whether bytes (or an end) stand in the kernel's buffer."""
         try:
-            self._sock.recv(1, native.MSG_PEEK)
+            self._sock.recv(1, native_socket.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError:
@@ -106,12 +106,12 @@ class Wire:
         waiter = self._waiter
         self.deadline = NEVER
         if waiter is not None:
-            waiter.throw(Late)
+            waiter.throw(DeadlineExceeded)
 
     def finish_sending(self) -> None:
         """Tell the client that nothing more will come."""
         try:
-            self._sock.shutdown(native.SHUT_WR)
+            self._sock.shutdown(native_socket.SHUT_WR)
         except OSError:
             return
 
@@ -124,8 +124,9 @@ class Wire:
 
     def reset(self) -> None:
         """Close so that the client sees an abort, not a regular end."""
-        if not self.closed and self._sock.family != native.AF_UNIX:
-            self._sock.setsockopt(native.SOL_SOCKET, native.SO_LINGER, ABORT)
+        if not self.closed and self._sock.family != native_socket.AF_UNIX:
+            self._sock.setsockopt(native_socket.SOL_SOCKET,
+                                  native_socket.SO_LINGER, LINGER_ABORT)
         self.close()
 
     def _try_send(self, data: bytes | memoryview) -> int:
@@ -134,7 +135,7 @@ class Wire:
         except BlockingIOError:
             return 0
         except OSError as exc:
-            raise Gone('the client has gone') from exc
+            raise ClientDisconnected('the client has gone') from exc
 
     def _wait_readable(self, deadline: float) -> None:
         if self._watch is None:
@@ -181,7 +182,8 @@ class Wire:
         """The hub found our descriptor in other hands; end the wait."""
         self._watch = None
         if self._waiter is not None:
-            self._waiter.throw(Gone, Gone('the descriptor was closed'))
+            self._waiter.throw(ClientDisconnected, ClientDisconnected(
+                'the descriptor was closed'))
 
     def _unwatch(self) -> None:
         watch, self._watch = self._watch, None

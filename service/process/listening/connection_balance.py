@@ -13,10 +13,10 @@ from __future__ import annotations
 import mmap
 
 #: Stands for a worker that does not accept (yet, or any more).
-ABSENT = -1
+NOT_ACCEPTING = -1
 
 
-class Place:
+class ConnectionCount:
     """One worker's count among those of its siblings."""
 
     __slots__ = ('_counts', '_index')
@@ -31,21 +31,21 @@ class Place:
 
     def leave(self) -> None:
         """It takes no more: nobody is to wait for it."""
-        self._counts[self._index] = ABSENT
+        self._counts[self._index] = NOT_ACCEPTING
 
     def crowded(self) -> bool:
         """Whether a sibling that accepts has fewer."""
         mine = self._counts[self._index]
-        return any(ABSENT < count < mine for count in self._counts)
+        return any(NOT_ACCEPTING < count < mine for count in self._counts)
 
 
-class Balance:
+class ConnectionBalance:
     """The counts of all workers of a generation, in memory they share."""
 
     def __init__(self, places: int) -> None:
         self._counts = memoryview(mmap.mmap(-1, 8 * places)).cast('q')
         for index in range(places):
-            self._counts[index] = ABSENT
+            self._counts[index] = NOT_ACCEPTING
 
-    def place(self, index: int) -> Place:
-        return Place(self._counts, index)
+    def place(self, index: int) -> ConnectionCount:
+        return ConnectionCount(self._counts, index)

@@ -23,7 +23,7 @@ from oslo_config import cfg
 from service.errors import StartError
 
 #: The first file descriptor systemd passes.
-FIRST_PASSED = 3
+LISTEN_FDS_START = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Listener:
                 os.unlink(path)
 
 
-def opened(conf: cfg.ConfigOpts) -> list[Listener]:
+def bind(conf: cfg.ConfigOpts) -> list[Listener]:
     """Bind what the configuration asks for; StartError where it cannot be.
 
     Nobody listens yet: that is for the worker that has loaded the
@@ -69,7 +69,7 @@ def opened(conf: cfg.ConfigOpts) -> list[Listener]:
     return [_tcp(conf.api.bind_host, conf.api.bind_port)]
 
 
-def wanted(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+def configured_address(conf: cfg.ConfigOpts) -> tuple[str, ...]:
     """What a configuration asks to listen on, to compare with another's."""
     if conf.api.unix_socket:
         return ('unix', conf.api.unix_socket)
@@ -86,7 +86,7 @@ def _passed() -> list[Listener]:
     os.environ.pop('LISTEN_FDNAMES', None)
     if pid != str(os.getpid()) or not count.isdigit():
         return []
-    return [_adopted(FIRST_PASSED + index) for index in range(int(count))]
+    return [_adopted(LISTEN_FDS_START + index) for index in range(int(count))]
 
 
 def _adopted(number: int) -> Listener:

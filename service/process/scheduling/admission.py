@@ -26,8 +26,8 @@ from eventlet import hubs
 from greenlet import getcurrent, greenlet
 
 from service.process.counters import Counters
-from service.process.limits import Limits
-from service.process.refusals import Refused
+from service.process.limits import ServerLimits
+from service.process.refusals import RequestRefused
 from service.process.scheduling import hub
 from service.process.scheduling.concurrency_shares import Shares
 from service.process.scheduling.known_projects import STRANGERS
@@ -65,7 +65,7 @@ class Turn:
 class Admission:
     """Slots for requests; ``reserved_paths`` have a few of their own."""
 
-    def __init__(self, limits: Limits, counters: Counters,
+    def __init__(self, limits: ServerLimits, counters: Counters,
                  clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._limits = limits
@@ -261,5 +261,6 @@ class Admission:
             self._line.leave(turn)
 
 
-def overload() -> Refused:
-    return Refused('overload', 'The service is busy; try again shortly.', True)
+def overload() -> RequestRefused:
+    return RequestRefused(
+        'overload', 'The service is busy; try again shortly.', True)

@@ -19,8 +19,8 @@ from eventlet import hubs
 from oslo_log import log
 
 from service.process.counters import Counters
-from service.process.http.wire import native
-from service.process.listening.connection_balance import Place
+from service.process.http.wire import native_socket
+from service.process.listening.connection_balance import ConnectionCount
 
 LOG = log.getLogger(__name__)
 
@@ -28,26 +28,26 @@ LOG = log.getLogger(__name__)
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
                        errno.ENOMEM))
 #: One connection was gone before it was taken; the next may be fine.
-PASSING = frozenset((errno.ECONNABORTED, errno.EINTR, errno.EPROTO,
+TRANSIENT = frozenset((errno.ECONNABORTED, errno.EINTR, errno.EPROTO,
                      errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN,
                      errno.ENONET, errno.EHOSTUNREACH, errno.ENETUNREACH,
                      errno.ENOPROTOOPT, errno.EOPNOTSUPP))
 
 #: Somebody shut the listening socket down; it will not come back.
-FINAL = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK))
+FATAL = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK))
 
 #: How many are taken in a row before other work has its turn; where workers
 #: share the socket it is one, so that others have theirs.
-BATCH = 8
+BATCH_CONNECTIONS = 8
 #: How long a worker leaves a connection to a sibling that has fewer.
-COURTESY = 0.001
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 0.5
+YIELD_SECONDS = 0.001
+FIRST_PAUSE_SECONDS = 0.05
+MAX_PAUSE_SECONDS = 0.5
 #: A process at its limit gets a descriptor and lacks the next one, many times
 #: a second; the operator is told so once in so many seconds.
-QUIET = 60.0
+LOG_INTERVAL_SECONDS = 60.0
 
-Taker = Callable[[Any, Any], None]
+ConnectionHandler = Callable[[Any, Any], None]
 
 
 class Acceptor:
@@ -57,18 +57,18 @@ class Acceptor:
     touched, and closes the original with it.
     """
 
-    def __init__(self, sock: socket.socket, take: Taker,
+    def __init__(self, sock: socket.socket, take: ConnectionHandler,
                  has_room: Callable[[bool], bool], counters: Counters,
-                 place: Place | None = None) -> None:
+                 place: ConnectionCount | None = None) -> None:
         self._given = sock
-        self._sock = native.socket(sock.family, sock.type, sock.proto,
+        self._sock = native_socket.socket(sock.family, sock.type, sock.proto,
                                    fileno=os.dup(sock.fileno()))
         self._sock.setblocking(False)
         self._take = take
         self._has_room = has_room
         self._counters = counters
         self._place = place
-        self._batch = BATCH if place is None else 1
+        self._batch = BATCH_CONNECTIONS if place is None else 1
         self._waited = False
         self._hub: Any = hubs.get_hub()
         self._watch: Any = None
@@ -132,7 +132,7 @@ class Acceptor:
                         and self._place.crowded())
         if self._waited:
             self._stop()
-            self._timer = self._hub.schedule_call_global(COURTESY,
+            self._timer = self._hub.schedule_call_global(YIELD_SECONDS,
                                                          self._retry)
         return self._waited
 
@@ -156,18 +156,19 @@ class Acceptor:
         return True
 
     def _fail(self, exc: OSError) -> bool:
-        if exc.errno in PASSING:
+        if exc.errno in TRANSIENT:
             return True
         self._counters.accept_failures += 1
-        if exc.errno in FINAL:
+        if exc.errno in FATAL:
             LOG.error('a listening socket was shut down: %s', exc.strerror)
             self._stop()
             return False
-        if time.monotonic() - self._told > QUIET:
+        if time.monotonic() - self._told > LOG_INTERVAL_SECONDS:
             self._told = time.monotonic()
             LOG.error('cannot accept connections: %s; trying again until it '
                       'works%s', exc.strerror, _advice(exc))
-        self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
+        self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS,
+                          MAX_PAUSE_SECONDS)
         self._stop()
         self._timer = self._hub.schedule_call_global(self._pause, self._retry)
         return False

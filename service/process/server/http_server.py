@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -18,20 +19,20 @@ from eventlet import event, hubs
 
 from service.process.counters import Counters, LagProbe
 from service.process.http import environ
-from service.process.http.connection import LAST_CALL, Connection
-from service.process.http.server_state import Shared, WSGIApplication
+from service.process.http.connection import DRAIN_GRACE_SECONDS, Connection
+from service.process.http.server_state import ServerState, WSGIApplication
 from service.process.http.tls_wire import TlsWire
-from service.process.http.wire import Wire, native
-from service.process.limits import Limits
-from service.process.listening.connection_balance import Place
+from service.process.http.wire import Wire, native_socket
+from service.process.limits import ServerLimits
+from service.process.listening.connection_balance import ConnectionCount
 from service.process.server.acceptor import Acceptor
 
 #: Deadlines are looked at this often, in seconds, or four times within the
 #: shortest of them.
-SWEEP = 0.25
+SWEEP_SECONDS = 0.25
 
 #: How many of the longest idle connections are looked at for one that can go.
-CANDIDATES = 8
+MAX_EVICTION_CANDIDATES = 8
 
 
 class Server:
@@ -42,18 +43,18 @@ class Server:
     other workers on its listeners how many connections it has.
     """
 
-    def __init__(self, app: WSGIApplication, limits: Limits, *,
+    def __init__(self, app: WSGIApplication, limits: ServerLimits, *,
                  multiprocess: bool = False,
-                 place: Place | None = None) -> None:
+                 place: ConnectionCount | None = None) -> None:
         self._place = place
-        self._shared = Shared(app, limits)
+        self._shared = ServerState(app, limits)
         self._limits = limits
         self._multiprocess = multiprocess
         self._hub: Any = hubs.get_hub()
         self._acceptors: list[Acceptor] = []
         self._connections: dict[Connection, Any] = {}
         self._ended = event.Event()
-        self._every = min(SWEEP, limits.patience / 4)
+        self._every = min(SWEEP_SECONDS, limits.patience / 4)
         self._probe = LagProbe(self._hub, self._shared.counters)
         self._sweeper = self._hub.schedule_call_global(self._every,
                                                        self._sweep)
@@ -72,7 +73,7 @@ class Server:
         The socket is the server's from here on: drain closes it.
         """
         scheme = 'http' if ssl_context is None else 'https'
-        template = environ.of_listener(sock, scheme, self._multiprocess)
+        template = environ.for_listener(sock, scheme, self._multiprocess)
 
         def take(client: socket.socket, address: Any) -> None:
             self._take(client, address, template, ssl_context)
@@ -99,7 +100,7 @@ class Server:
         self._note_number()
         for acceptor in self._acceptors:
             acceptor.close()
-        self._dismiss_idle(min(timeout, LAST_CALL))
+        self._dismiss_idle(min(timeout, DRAIN_GRACE_SECONDS))
         if self._connections:
             self._ended.wait(timeout)
         complete = all(one.parting or one in self._shared.idle
@@ -116,12 +117,13 @@ class Server:
               template: dict[str, Any],
               ssl_context: ssl.SSLContext | None) -> None:
         client.setblocking(False)
-        if client.family != native.AF_UNIX:
-            client.setsockopt(native.IPPROTO_TCP, native.TCP_NODELAY, 1)
+        if client.family != native_socket.AF_UNIX:
+            client.setsockopt(native_socket.IPPROTO_TCP,
+                              native_socket.TCP_NODELAY, 1)
         wire = (Wire(client) if ssl_context is None
                 else TlsWire(client, ssl_context))
         connection = Connection(self._shared, wire,
-                                environ.of_client(address), template)
+                                environ.client_address(address), template)
         self._connections[connection] = eventlet.spawn_n(
             self._run, connection)
         self._note_number()
@@ -160,8 +162,8 @@ class Server:
 
     def _evict(self) -> bool:
         """Close one of the longest idle connections, if it is truly idle."""
-        for connection, _ in zip(list(self._shared.idle), range(CANDIDATES),
-                                 strict=False):
+        for connection in islice(list(self._shared.idle),
+                                 MAX_EVICTION_CANDIDATES):
             if not connection.wire.has_input():
                 self._shared.counters.evicted += 1
                 self._hub.schedule_call_global(0, connection.wire.expire)

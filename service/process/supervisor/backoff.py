@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 #: Seconds to wait after the first quick death, the second, and so on.
-DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+DELAYS_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 #: A worker that lived for so many seconds did not die of its start.
-STEADY = 60.0
+STABLE_SECONDS = 60.0
 
 
 class Backoff:
@@ -24,8 +24,8 @@ class Backoff:
 
     def died(self, now: float, lived: float) -> float:
         """Note a death; the seconds to wait from now on."""
-        self.failures = 1 if lived >= STEADY else self.failures + 1
-        delay = DELAYS[min(self.failures, len(DELAYS)) - 1]
+        self.failures = 1 if lived >= STABLE_SECONDS else self.failures + 1
+        delay = DELAYS_SECONDS[min(self.failures, len(DELAYS_SECONDS)) - 1]
         self.until = now + delay
         return delay
 

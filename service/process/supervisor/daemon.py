@@ -18,7 +18,7 @@ from service.errors import StartError
 from service.process.worker import channel
 
 #: The options that name files, which a daemon reads from another directory.
-PATHS = ('--config-dir', '--config-file', '--log-file', '--log-dir',
+PATH_OPTIONS = ('--config-dir', '--config-file', '--log-file', '--log-dir',
          '--log-config-append', '--pid-file')
 
 #: Others may not read what a daemon writes.
@@ -83,9 +83,9 @@ def absolute(argv: Sequence[str]) -> list[str]:
     fixed: list[str] = []
     for word in argv:
         option, equals, value = word.partition('=')
-        if equals and option in PATHS:
+        if equals and option in PATH_OPTIONS:
             word = f'{option}={os.path.abspath(value)}'
-        elif fixed and fixed[-1] in PATHS:
+        elif fixed and fixed[-1] in PATH_OPTIONS:
             word = os.path.abspath(word)
         fixed.append(word)
     return fixed

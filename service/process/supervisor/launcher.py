@@ -24,16 +24,20 @@ from service.logs import log_setup
 from service.process.listening import listeners, tls_context
 from service.process.supervisor import systemd
 from service.process.supervisor.backoff import Backoff
-from service.process.supervisor.reloads import Generations
+from service.process.supervisor.reloads import ReloadState
 from service.process.supervisor.signals import Signals
-from service.process.supervisor.worker_handle import Generation, State, Worker
-from service.process.supervisor.worker_pool import MARGIN, Crew, how
+from service.process.supervisor.worker_handle import State, Worker, WorkerSet
+from service.process.supervisor.worker_pool import (
+    KILL_MARGIN_SECONDS,
+    WorkerPool,
+    describe_exit,
+)
 from service.process.worker import channel
 
 LOG = log.getLogger(__name__)
 
 #: How many workers may die in a row before the first has ever served.
-MAX_FAILURES = 5
+MAX_START_FAILURES = 5
 
 #: The exit status after SIGINT, as a shell has it.
 INTERRUPTED = 128 + signal.SIGINT
@@ -52,9 +56,9 @@ class Launcher:
         tls_context.context(conf)
         self._reread = reread
         self._announce = announce
-        self._generations = Generations(
-            Generation(conf, listeners.opened(conf)))
-        self._crew = Crew(self)
+        self._generations = ReloadState(
+            WorkerSet(conf, listeners.bind(conf)))
+        self._crew = WorkerPool(self)
         self._backoff = Backoff()
         self._asked_again = False
         self._stopping = False
@@ -72,10 +76,10 @@ class Launcher:
                       signal.SIGHUP: self._reload,
                       signal.SIGCHLD: self._crew.reap}) as signals:
             self._crew.watch(signals.wire, signals.dispatch)
-            watchdog = systemd.watchdog()
+            watchdog = systemd.watchdog_seconds()
             while not self._stopping or len(self._crew):
                 if watchdog < math.inf:
-                    systemd.alive()
+                    systemd.notify_alive()
                 now = time.monotonic()
                 self._crew.judge(now)
                 self._fill(now)
@@ -125,7 +129,7 @@ class Launcher:
                 or generation.all_are(State.SERVING)):
             self._promote(generation)
 
-    def _promote(self, generation: Generation) -> None:
+    def _promote(self, generation: WorkerSet) -> None:
         """Serve with this generation, and let the one before finish."""
         generation.proven = True
         self._backoff.forget()
@@ -135,8 +139,8 @@ class Launcher:
             self._announce()
             return
         for worker in before.workers:
-            worker.retire(MARGIN)
-        _relog(generation.conf)
+            worker.retire(KILL_MARGIN_SECONDS)
+        _set_up_log(generation.conf)
         self._check_reloaded()
 
     def closed(self, worker: Worker) -> None:
@@ -152,11 +156,11 @@ class Launcher:
             self._generations.outgoing = None
             self._ready(current, 'reloaded')
 
-    def _ready(self, generation: Generation, what: str) -> None:
+    def _ready(self, generation: WorkerSet, what: str) -> None:
         LOG.info('%s: serving on %s with workers = %d', what,
                  ', '.join(one.name for one in generation.listeners),
                  generation.conf.api.workers)
-        systemd.send('READY=1')
+        systemd.notify('READY=1')
         self._next_reload()
 
     # ... and go.
@@ -171,7 +175,7 @@ class Launcher:
 
     def gone(self, worker: Worker, status: int) -> None:
         """It has ended; another takes its place unless it was meant to."""
-        text = f'worker {worker.pid} {how(status)}'
+        text = f'worker {worker.pid} {describe_exit(status)}'
         if worker.generation in self._generations:
             self._miss(worker, text)
         elif worker.served and not worker.cut and status != channel.DONE:
@@ -186,7 +190,7 @@ class Launcher:
         LOG.error('%s; another starts in %.1f seconds', text, delay)
         reloading = self._generations.current is not None
         if worker.generation is self._generations.incoming and (
-                reloading or self._backoff.failures >= MAX_FAILURES):
+                reloading or self._backoff.failures >= MAX_START_FAILURES):
             self._fail(f'{text} while it was starting')
 
     def _fail(self, reason: str) -> None:
@@ -206,20 +210,21 @@ class Launcher:
             self._asked_again = True
         elif generations.current:
             LOG.info('reloading the configuration')
-            systemd.reloading()
+            systemd.notify_reloading()
             self._backoff.forget()
             try:
                 generations.incoming = self._renewed(generations.current)
             except StartError as exc:
                 self._refuse(str(exc))
 
-    def _renewed(self, before: Generation) -> Generation:
+    def _renewed(self, before: WorkerSet) -> WorkerSet:
         conf = self._reread()
         tls_context.context(conf)
-        same = listeners.wanted(conf) == listeners.wanted(before.conf)
-        if same or any(one.passed for one in before.listeners):
-            return Generation(conf, before.listeners)
-        return Generation(conf, listeners.opened(conf))
+        same_address = (listeners.configured_address(conf)
+                        == listeners.configured_address(before.conf))
+        if same_address or any(one.passed for one in before.listeners):
+            return WorkerSet(conf, before.listeners)
+        return WorkerSet(conf, listeners.bind(conf))
 
     def _refuse(self, reason: str) -> None:
         LOG.error('reload refused, everything stays as it was: %s',
@@ -227,8 +232,8 @@ class Launcher:
         dropped = self._generations.drop_incoming()
         if dropped is not None:
             for worker in dropped.workers:
-                worker.kill(MARGIN)
-        systemd.send('READY=1')
+                worker.kill(KILL_MARGIN_SECONDS)
+        systemd.notify('READY=1')
         self._next_reload()
 
     def _next_reload(self) -> None:
@@ -243,12 +248,12 @@ class Launcher:
             self._end(channel.FAILURE)
             return
         LOG.info('stopping: finishing what is in flight')
-        systemd.send('STOPPING=1')
+        systemd.notify('STOPPING=1')
         self._stopping = True
         self._generations.end()
         for worker in self._crew:
             if worker.state is not State.RETIRING:
-                worker.retire(MARGIN)
+                worker.retire(KILL_MARGIN_SECONDS)
 
     def _interrupt(self) -> None:
         LOG.info('interrupted: stopping at once')
@@ -261,7 +266,7 @@ class Launcher:
         self._generations.end()
         for worker in self._crew:
             worker.cut = True
-            worker.kill(MARGIN)
+            worker.kill(KILL_MARGIN_SECONDS)
 
 
 def _one_line(reason: str) -> str:
@@ -269,7 +274,7 @@ def _one_line(reason: str) -> str:
     return '; '.join(reason.splitlines()).replace(':; ', ': ')
 
 
-def _relog(conf: cfg.ConfigOpts) -> None:
+def _set_up_log(conf: cfg.ConfigOpts) -> None:
     """Log as the new configuration says; its workers do so already."""
     try:
         log_setup.setup(conf)

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.process.listening.listeners import Listener
-from service.process.supervisor.worker_handle import Generation
+from service.process.supervisor.worker_handle import WorkerSet
 
 
-class Generations:
+class ReloadState:
     """The ``current`` generation serves; an ``incoming`` one loads beside it
     until it takes its place; the ``outgoing`` one still takes connections,
     for a moment.
@@ -17,17 +17,17 @@ class Generations:
     Generations may share listeners: most reloads change no address.
     """
 
-    def __init__(self, first: Generation) -> None:
-        self.current: Generation | None = None
-        self.incoming: Generation | None = first
-        self.outgoing: Generation | None = None
+    def __init__(self, first: WorkerSet) -> None:
+        self.current: WorkerSet | None = None
+        self.incoming: WorkerSet | None = first
+        self.outgoing: WorkerSet | None = None
 
-    def __iter__(self) -> Iterator[Generation]:
+    def __iter__(self) -> Iterator[WorkerSet]:
         """Those that are to have workers."""
         return (one for one in (self.current, self.incoming)
                 if one is not None)
 
-    def promote(self) -> Generation | None:
+    def promote(self) -> WorkerSet | None:
         """The incoming one takes the place of the current, which is given."""
         before, self.current = self.current, self.incoming
         self.incoming, self.outgoing = None, before
@@ -35,7 +35,7 @@ class Generations:
             self._close(before)
         return before
 
-    def drop_incoming(self) -> Generation | None:
+    def drop_incoming(self) -> WorkerSet | None:
         """It will not do; what it alone would listen on is closed."""
         dropped, self.incoming = self.incoming, None
         if dropped is not None:
@@ -49,13 +49,13 @@ class Generations:
             listener.close()
         self.current = self.incoming = self.outgoing = None
 
-    def foreign(self, generation: Generation) -> set[Listener]:
+    def foreign(self, generation: WorkerSet) -> set[Listener]:
         """The listeners of others that are not this one's too."""
         others = {listener for one in self if one is not generation
                   for listener in one.listeners}
         return others.difference(generation.listeners)
 
-    def _close(self, generation: Generation) -> None:
+    def _close(self, generation: WorkerSet) -> None:
         kept = {listener for one in self for listener in one.listeners}
         for listener in set(generation.listeners) - kept:
             listener.close()

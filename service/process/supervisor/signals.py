@@ -28,7 +28,7 @@ class Signals:
             end.setblocking(False)
         signal.set_wakeup_fd(self._inlet.fileno(), warn_on_full_buffer=False)
         for number in self._table:
-            self._before[number] = signal.signal(number, _noted)
+            self._before[number] = signal.signal(number, _ignore)
         return self
 
     def __exit__(self, kind: type[BaseException] | None,
@@ -52,5 +52,5 @@ class Signals:
                 act()
 
 
-def _noted(number: int, frame: object) -> None:
+def _ignore(number: int, frame: object) -> None:
     """Python has written the number already; there must be a handler."""

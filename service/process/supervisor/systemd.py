@@ -10,7 +10,7 @@ import socket
 import time
 
 
-def send(*facts: str) -> None:
+def notify(*facts: str) -> None:
     """Send lines such as ``READY=1`` to the socket systemd named, if any.
 
     The service runs on where nobody listens: a supervisor that went away is
@@ -26,13 +26,13 @@ def send(*facts: str) -> None:
         wire.sendto('\n'.join(facts).encode(), address)
 
 
-def reloading() -> None:
+def notify_reloading() -> None:
     """Say that a reload began; ``READY=1`` ends it."""
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-    send('RELOADING=1', f'MONOTONIC_USEC={now}')
+    notify('RELOADING=1', f'MONOTONIC_USEC={now}')
 
 
-def watchdog() -> float:
+def watchdog_seconds() -> float:
     """How often systemd wants ``alive``, in seconds: twice a period."""
     if os.environ.get('WATCHDOG_PID', str(os.getpid())) != str(os.getpid()):
         return math.inf
@@ -40,6 +40,6 @@ def watchdog() -> float:
     return int(period) / 2e6 if period.isdigit() and int(period) else math.inf
 
 
-def alive() -> None:
+def notify_alive() -> None:
     """Say that the launcher turns; without a watchdog nobody minds."""
-    send('WATCHDOG=1')
+    notify('WATCHDOG=1')

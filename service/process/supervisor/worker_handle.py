@@ -24,7 +24,10 @@ from oslo_config import cfg
 from oslo_log import log
 
 from service.hosting.handover import Memory
-from service.process.listening.connection_balance import Balance, Place
+from service.process.listening.connection_balance import (
+    ConnectionBalance,
+    ConnectionCount,
+)
 from service.process.listening.listeners import Listener
 from service.process.worker import channel
 
@@ -51,7 +54,7 @@ class Worker:
 
     pid: int
     wire: socket.socket
-    generation: Generation
+    generation: WorkerSet
     place: int
     born: float = field(default_factory=time.monotonic)
     heard: float = field(default_factory=time.monotonic)
@@ -127,7 +130,7 @@ class Worker:
 
 
 @dataclass(eq=False)
-class Generation:
+class WorkerSet:
     """The workers of one configuration, and what they listen on.
 
     It is ``proven`` once its configuration has been served.
@@ -139,7 +142,7 @@ class Generation:
     workers: set[Worker] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._balance = Balance(self.conf.api.workers)
+        self._balance = ConnectionBalance(self.conf.api.workers)
         self._kept = Memory()
 
     def lacks(self) -> int:
@@ -179,7 +182,7 @@ class Generation:
             if pid == 0:
                 for stranger in (ours, *strangers):
                     stranger.close()
-                _become(self, self._balance.place(place), theirs,
+                _run_worker(self, self._balance.place(place), theirs,
                         self._kept.path)
         except OSError:
             ours.close()
@@ -192,8 +195,8 @@ class Generation:
         return worker
 
 
-def _become(generation: Generation, place: Place, wire: socket.socket,
-            kept: str) -> NoReturn:
+def _run_worker(generation: WorkerSet, place: ConnectionCount,
+                wire: socket.socket, kept: str) -> NoReturn:
     """Be a worker until the end of this process.
 
     Nothing returns or raises out of here: above stands the launcher's own

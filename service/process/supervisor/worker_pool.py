@@ -17,16 +17,16 @@ from typing import Protocol
 
 from oslo_log import log
 
-from service.process.supervisor.worker_handle import Generation, State, Worker
+from service.process.supervisor.worker_handle import State, Worker, WorkerSet
 from service.process.worker import channel
 
 LOG = log.getLogger(__name__)
 
 #: Seconds beyond its time after which a process that will not end is killed.
-MARGIN = 1.0
+KILL_MARGIN_SECONDS = 1.0
 
 
-class Events(Protocol):
+class WorkerEvents(Protocol):
     """What can happen to a worker."""
 
     def loaded(self, worker: Worker) -> None: ...
@@ -36,10 +36,10 @@ class Events(Protocol):
     def gone(self, worker: Worker, status: int) -> None: ...
 
 
-class Crew:
+class WorkerPool:
     """The workers of every generation, of whatever age."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: WorkerEvents) -> None:
         self._events = events
         self._by_pid: dict[int, Worker] = {}
         self._selector = selectors.DefaultSelector()
@@ -54,7 +54,7 @@ class Crew:
         """Call ``act`` when there is something to read on ``wire``."""
         self._selector.register(wire, selectors.EVENT_READ, act)
 
-    def spawn(self, generation: Generation,
+    def spawn(self, generation: WorkerSet,
               foreign: Iterable[socket.socket]) -> None:
         """Start a worker that keeps none of the ``foreign`` sockets.
 
@@ -77,7 +77,7 @@ class Crew:
         ready = self._selector.select(
             None if due == math.inf else max(0.0, due - before))
         woken = time.monotonic()
-        if woken > max(due, before) + MARGIN:
+        if woken > max(due, before) + KILL_MARGIN_SECONDS:
             for worker in self:
                 worker.heard = woken
         for key, _mask in ready:
@@ -92,9 +92,9 @@ class Crew:
                 LOG.error('worker %d gave no sign of life for '
                           'worker_timeout = %d seconds: ending it',
                           worker.pid, worker.patience)
-                worker.abort(MARGIN)
+                worker.abort(KILL_MARGIN_SECONDS)
             else:
-                worker.kill(MARGIN)
+                worker.kill(KILL_MARGIN_SECONDS)
 
     def reap(self) -> None:
         """Take note of every child that ended.
@@ -149,7 +149,7 @@ class Crew:
             self._selector.unregister(worker.wire)
 
 
-def how(status: int) -> str:
+def describe_exit(status: int) -> str:
     """How a process ended, for people."""
     if status < 0:
         return f'was killed by {signal.Signals(-status).name}'

@@ -21,7 +21,7 @@ from oslo_log import log
 from service.errors import StartError
 from service.logs import log_setup
 from service.process.listening import tls_context
-from service.process.listening.connection_balance import Place
+from service.process.listening.connection_balance import ConnectionCount
 from service.process.listening.listeners import Listener
 from service.process.scheduling import hub
 from service.process.worker import channel, green_psycopg
@@ -36,8 +36,8 @@ with warnings.catch_warnings():
 LOG = log.getLogger(__name__)
 
 
-def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
-        wire: socket.socket, kept: str) -> int:
+def run(conf: cfg.ConfigOpts, listeners: list[Listener],
+        place: ConnectionCount, wire: socket.socket, kept: str) -> int:
     """Serve until the launcher says so or dies; the exit status.
 
     ``kept`` is where workers of this configuration leave what is in force.
@@ -63,7 +63,7 @@ def run(conf: cfg.ConfigOpts, listeners: list[Listener], place: Place,
 class _Worker:
 
     def __init__(self, conf: cfg.ConfigOpts, listeners: list[Listener],
-                 place: Place, wire: socket.socket) -> None:
+                 place: ConnectionCount, wire: socket.socket) -> None:
         self._conf = conf
         self._listeners = listeners
         self._place = place
@@ -81,13 +81,13 @@ class _Worker:
     def load(self, kept: str) -> None:
         """Make a server of the configured application; no client yet."""
         from service.hosting import paste
-        from service.process.limits import Limits
+        from service.process.limits import ServerLimits
         from service.process.server.http_server import Server
         log_setup.setup(self._conf)
         app: WSGIApplication = paste.load(self._conf, kept)
         self._tls = tls_context.context(self._conf)
         several = self._conf.api.workers > 1
-        self._server = Server(app, Limits.read(self._conf),
+        self._server = Server(app, ServerLimits.read(self._conf),
                               multiprocess=several,
                               place=self._place if several else None)
 

@@ -19,17 +19,17 @@ from eventlet import hubs
 from oslo_config import cfg
 
 from service.config import options
-from service.process.limits import Limits
+from service.process.limits import ServerLimits
 from service.process.scheduling import hub
 from service.process.server.http_server import Server
 
 
-def default_limits(**changes: Any) -> Limits:
+def default_limits(**changes: Any) -> ServerLimits:
     conf = cfg.ConfigOpts()
     conf.register_opts(options.GROUPS['api'], 'api')
     conf([], project='pileus-tests', default_config_files=[],
          default_config_dirs=[])
-    return dataclasses.replace(Limits.read(conf), **changes)
+    return dataclasses.replace(ServerLimits.read(conf), **changes)
 
 
 @dataclasses.dataclass
@@ -67,7 +67,7 @@ class Recorder:
 class Running:
     """A server in its thread; ``call`` runs a function on that thread."""
 
-    def __init__(self, app: Any, limits: Limits,
+    def __init__(self, app: Any, limits: ServerLimits,
                  listener: socket.socket, ssl_context: Any) -> None:
         self.app = app
         self.limits = limits

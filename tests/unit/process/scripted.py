@@ -15,8 +15,8 @@ from oslo_config import cfg
 from service.config import options
 from service.process.http import environ
 from service.process.http.connection import Connection
-from service.process.http.server_state import Shared
-from service.process.limits import Limits
+from service.process.http.server_state import ServerState
+from service.process.limits import ServerLimits
 
 
 class ScriptedWire:
@@ -75,21 +75,21 @@ TEMPLATE = {'wsgi.url_scheme': 'http', 'SERVER_NAME': 'a', 'SCRIPT_NAME': '',
             'wsgi.errors': environ.ErrorLog()}
 
 
-def limits(**changes: Any) -> Limits:
+def limits(**changes: Any) -> ServerLimits:
     conf = cfg.ConfigOpts()
     conf.register_opts(options.GROUPS['api'], 'api')
     conf([], project='unit', default_config_files=[], default_config_dirs=[])
     for name, value in changes.items():
         conf.set_override(name, value, 'api')
-    return Limits.read(conf)
+    return ServerLimits.read(conf)
 
 
 def converse(app: Callable[..., Any],
              pieces: Iterable[bytes | type[Exception]],
-             **changes: Any) -> tuple[ScriptedWire, Shared]:
+             **changes: Any) -> tuple[ScriptedWire, ServerState]:
     """Serve one connection from its first byte to its end."""
     wire = ScriptedWire(pieces)
-    shared = Shared(app, limits(**changes))
+    shared = ServerState(app, limits(**changes))
     Connection(shared, wire, ('127.0.0.1', '1'), TEMPLATE).run()  # type: ignore[arg-type]
     assert wire.closed
     return wire, shared

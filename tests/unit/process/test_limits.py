@@ -8,7 +8,7 @@ import dataclasses
 from oslo_config import cfg
 
 from service.config import options
-from service.process.limits import Limits
+from service.process.limits import ServerLimits
 from tests.unit.process.scripted import limits
 
 
@@ -33,7 +33,7 @@ def test_the_defaults_are_those_of_a_public_service() -> None:
 
 def test_every_number_has_bounds() -> None:
     """A limit of 0 or of minus one is refused at the start."""
-    names = {one.name for one in dataclasses.fields(Limits)}
+    names = {one.name for one in dataclasses.fields(ServerLimits)}
     for option in options.SERVER:
         if option.name in names and isinstance(
                 option, cfg.IntOpt | cfg.FloatOpt):

@@ -12,7 +12,7 @@ from api.request import errors as asked
 from api.response import error_help, faults, replies
 from service.domain import errors as domain
 from service.process import refusals
-from service.process.refusals import REASONS, Refused
+from service.process.refusals import REASONS, RequestRefused
 from tests.functional.http.wire import Answer, one_answer
 
 DATE = b'Date: Sun, 22 Nov 2026 08:00:00 GMT\r\n'
@@ -20,8 +20,8 @@ DATE = b'Date: Sun, 22 Nov 2026 08:00:00 GMT\r\n'
 
 def answered(reason: str, head_read: bool = False, bodiless: bool = False,
              ) -> Answer:
-    data = refusals.answer(Refused(reason, 'It is "so".', head_read), 'infra',
-                           'req-1', DATE, bodiless)
+    refused = RequestRefused(reason, 'It is "so".', head_read)
+    data = refusals.render(refused, 'infra', 'req-1', DATE, bodiless)
     answer, rest = one_answer(data, 'HEAD' if bodiless else 'GET')
     assert rest == b''
     return answer

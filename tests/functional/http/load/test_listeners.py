@@ -144,7 +144,7 @@ eventlet.monkey_patch()
 import socket
 import ssl
 from tests.functional.http.serving import default_limits, Recorder
-from service.process.server import Server
+from service.process.server.http_server import Server
 given = socket.socket(fileno=int(sys.argv[1]))
 context = None
 if len(sys.argv) > 2:

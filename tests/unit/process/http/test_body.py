@@ -9,8 +9,8 @@ import pytest
 
 from service.process.http import body as room
 from service.process.http.body import BodyError, ChunkedBody, FixedBody
-from service.process.http.read_buffer import Incoming
-from service.process.http.wire import Late
+from service.process.http.read_buffer import ReadBuffer
+from service.process.http.wire import DeadlineExceeded
 from tests.unit.process.scripted import ScriptedWire, limits
 
 
@@ -26,7 +26,7 @@ class SlowWire(ScriptedWire):
         arrival = self.now + self._each
         self.now = min(arrival, deadline)
         if arrival > deadline:
-            raise Late
+            raise DeadlineExceeded
         return super().recv(size, deadline)
 
 
@@ -35,7 +35,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, pieces: list[bytes], each: float,
     wire: Any = SlowWire(pieces, each)
     monkeypatch.setattr(room, 'monotonic', lambda: wire.now)
     granted = limits(**changes)
-    return wire, FixedBody(Incoming(wire, granted), granted,
+    return wire, FixedBody(ReadBuffer(wire, granted), granted,
                            sum(map(len, pieces)))
 
 
@@ -81,7 +81,7 @@ def test_an_error_stays_an_error() -> None:
     """Whoever reads on after one does not read the next request."""
     granted = limits(max_body=1024)
     wire: Any = ScriptedWire([b'500\r\nGET /smuggled HTTP/1.1\r\n\r\n'])
-    body = ChunkedBody(Incoming(wire, granted), granted)
+    body = ChunkedBody(ReadBuffer(wire, granted), granted)
     for _ in range(3):
         with pytest.raises(BodyError) as caught:
             body.read(10)
@@ -94,7 +94,7 @@ def test_draining_takes_no_more_than_it_may() -> None:
     """H20"""
     granted = limits()
     wire: Any = ScriptedWire([b'a' * 200000])
-    incoming = Incoming(wire, granted)
+    incoming = ReadBuffer(wire, granted)
     body = FixedBody(incoming, granted, 200000)
     assert not body.drain(1000)
     assert body.left >= 200000 - 1001 - 1
@@ -106,7 +106,7 @@ def test_draining_takes_no_more_than_it_may() -> None:
 def test_any_zero_ends_a_chunked_body(size: bytes) -> None:
     granted = limits()
     wire: Any = ScriptedWire([b'2\r\nhi\r\n' + size + b'\r\n\r\nGET'])
-    incoming = Incoming(wire, granted)
+    incoming = ReadBuffer(wire, granted)
     body = ChunkedBody(incoming, granted)
     assert body.readall() == b'hi'
     assert incoming.waiting
@@ -115,7 +115,7 @@ def test_any_zero_ends_a_chunked_body(size: bytes) -> None:
 def test_empty_reads_read_nothing() -> None:
     granted = limits()
     wire: Any = ScriptedWire([b'hello'])
-    body = FixedBody(Incoming(wire, granted), granted, 5)
+    body = FixedBody(ReadBuffer(wire, granted), granted, 5)
     assert body.read(0) == b''
     assert body.readall() == b'hello'
     assert body.read(5) == b''

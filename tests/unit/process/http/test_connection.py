@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from service.hosting import caller_hint
 from service.process.http.connection import Connection
-from service.process.http.server_state import Shared
-from service.process.http.wire import Gone, Late
+from service.process.http.server_state import ServerState
+from service.process.http.wire import ClientDisconnected, DeadlineExceeded
 from tests.unit.process.scripted import (
     TEMPLATE,
     ScriptedWire,
@@ -106,21 +106,22 @@ def status(sent: list[bytes]) -> bytes:
 
 def test_a_deadline_in_a_head_is_a_408() -> None:
     """R01"""
-    wire, shared = converse(Recorder(), [b'GET / HT', Late])
+    wire, shared = converse(Recorder(), [b'GET / HT', DeadlineExceeded])
     assert status(wire.sent) == b'408'
     assert shared.counters.refused == {'slow': 1}
 
 
 def test_a_deadline_before_a_head_is_an_end() -> None:
     """R04"""
-    wire, shared = converse(Recorder(), [Late])
+    wire, shared = converse(Recorder(), [DeadlineExceeded])
     assert wire.sent == [] and not shared.counters.refused
 
 
 def test_a_deadline_in_a_body_is_a_408() -> None:
     """R02"""
     wire, _ = converse(Recorder(), [
-        b'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc', Late])
+        b'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc',
+        DeadlineExceeded])
     assert status(wire.sent) == b'408'
 
 
@@ -160,7 +161,7 @@ def test_the_application_asked_for_is_the_one_of_that_moment() -> None:
         holder[0].app = after
         start('200 OK', [])
         return [b'before']
-    holder = [Shared(before, limits())]
+    holder = [ServerState(before, limits())]
     request = b'GET / HTTP/1.1\r\nHost: h\r\n\r\n'
     wire: Any = ScriptedWire([request, request])
     Connection(holder[0], wire, ('127.0.0.1', '1'), TEMPLATE).run()
@@ -184,7 +185,7 @@ def test_the_first_piece_of_a_stream_leaves_with_its_head() -> None:
         b'\r\n3\r\none\r\n'[-9:], b'3\r\ntwo\r\n'[-9:], b'0\r\n\r\n']
 
 
-@pytest.mark.parametrize('error', [Gone, Late])
+@pytest.mark.parametrize('error', [ClientDisconnected, DeadlineExceeded])
 def test_a_client_that_stops_reading_frees_its_slot(error: Any) -> None:
     """R03: close() is called, nothing more is made for it."""
     made: list[int] = []
@@ -209,7 +210,7 @@ def test_a_client_that_stops_reading_frees_its_slot(error: Any) -> None:
                 raise error
             self.sent.append(data)
 
-    shared = Shared(app, limits())
+    shared = ServerState(app, limits())
     wire: Any = Stuck([b'GET / HTTP/1.1\r\nHost: h\r\n\r\n'])
     Connection(shared, wire, ('127.0.0.1', '1'), TEMPLATE).run()
     assert made == [0, 1] and ended == [True]

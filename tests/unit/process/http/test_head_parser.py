@@ -11,7 +11,7 @@ import pytest
 
 from service.process.http.head import Head
 from service.process.http.head_parser import HeadParser, stray
-from service.process.refusals import Refused
+from service.process.refusals import RequestRefused
 from tests.unit.process.scripted import limits
 
 LIMITS = limits()
@@ -50,7 +50,7 @@ def test_hosts_that_are_hosts(host: bytes) -> None:
 @pytest.mark.parametrize('host', [b'h:65536', b'[::1]:99999', b'[]', b':80'])
 def test_hosts_that_are_none(host: bytes) -> None:
     """H16"""
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         parsed(GET, host=b'Host: ' + host)
 
 
@@ -114,7 +114,7 @@ def test_one_parser_reads_one_head_after_the_other() -> None:
             head = parser.parse(plain % (number, number))
             assert head.path == f'/{number}'
             assert head.fields == {'HTTP_HOST': 'h', 'HTTP_N': str(number)}
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         parser.parse(b'GET / HTTP/1.1\r\nHost: h\r\nbad header\r\n\r\n')
     assert parser.parse(plain % (1, 1)).path == '/1'
 

@@ -12,7 +12,7 @@ import pytest
 from greenlet import getcurrent
 
 from service.process.counters import Counters, LagProbe
-from service.process.refusals import Refused
+from service.process.refusals import RequestRefused
 from service.process.scheduling.admission import Admission
 from service.process.scheduling.concurrency_shares import COMPANY, FEWEST
 from tests.unit.process.scripted import limits
@@ -73,7 +73,7 @@ def test_beyond_the_line_there_is_a_refusal() -> None:
     door = Door(max_in_flight=1, max_queued=1)
     door.ask('a')
     door.ask('b')
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         door.admission.enter('/')
     assert caught.value.status == 503
 
@@ -109,7 +109,7 @@ def test_a_full_line_makes_room_for_a_project_that_is_not_in_it() -> None:
     door.ask('a2')
     excess = door.ask('a3')
     door.ask('b1')
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         excess.wait()
     assert caught.value.status == 503
     for _ in range(2):
@@ -228,7 +228,7 @@ def test_of_a_flow_that_has_its_share_no_more_wait_than_may() -> None:
     def flood() -> None:
         for number in range(5):
             door.ask(f'a1{number}')
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             door.admission.enter('/', 'a')
         for name in ('c1', 'd1', 'e1'):
             door.ask(name)
@@ -271,7 +271,7 @@ def test_beside_others_a_floods_excess_is_refused_bit_by_bit() -> None:
     eventlet.sleep(0)
     assert gone == []
     for one in excess:
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             one.wait()
         assert len(gone) < 5 or one is excess[-1]
     assert gone == [0, 1, 2, 3, 4]
@@ -286,7 +286,7 @@ def test_the_sweep_sends_away_who_waited_too_long() -> None:
     thread.link(lambda one: told.append(1))
     eventlet.hubs.get_hub().schedule_call_global(
         0, door.admission.sweep, float('inf'))
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         thread.wait()
     assert door.entered == ['a'] and door.counters.queued == 0
 
@@ -311,7 +311,7 @@ def test_the_reserve_ends_too() -> None:
     door.ask('a')
     door.ask('probe', '/healthcheck')
     assert door.entered == ['a', 'probe']
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         door.admission.enter('/healthcheck')
 
 

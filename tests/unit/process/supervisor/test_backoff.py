@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from service.process.supervisor.backoff import DELAYS, STEADY, Backoff
+from service.process.supervisor.backoff import (
+    DELAYS_SECONDS,
+    STABLE_SECONDS,
+    Backoff,
+)
 
 
 def test_the_first_death_costs_no_time_and_the_next_ever_more() -> None:
@@ -9,7 +13,7 @@ def test_the_first_death_costs_no_time_and_the_next_ever_more() -> None:
     delays = [backoff.died(100.0, lived=0.1) for _ in range(12)]
     assert delays[:3] == [0.0, 0.5, 1.0]
     assert delays == sorted(delays)
-    assert set(delays[len(DELAYS):]) == {DELAYS[-1]}
+    assert set(delays[len(DELAYS_SECONDS):]) == {DELAYS_SECONDS[-1]}
 
 
 def test_the_next_start_is_due_after_the_delay() -> None:
@@ -23,7 +27,7 @@ def test_a_worker_that_lived_long_starts_the_count_afresh() -> None:
     backoff = Backoff()
     for _ in range(5):
         backoff.died(100.0, 0)
-    assert backoff.died(200.0, lived=STEADY) == 0.0
+    assert backoff.died(200.0, lived=STABLE_SECONDS) == 0.0
     assert backoff.failures == 1
 
 

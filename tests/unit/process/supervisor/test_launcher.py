@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from service.process.supervisor.worker_pool import how
+from service.process.supervisor.worker_pool import describe_exit
 
 SCRIPT = """
 import sys
@@ -28,4 +28,4 @@ def test_the_launcher_imports_neither_eventlet_nor_the_application() -> None:
     (-9, 'was killed by SIGKILL'), (-6, 'was killed by SIGABRT'),
     (1, 'ended with status 1')])
 def test_an_end_is_told_in_words(status: int, told: str) -> None:
-    assert how(status) == told
+    assert describe_exit(status) == told

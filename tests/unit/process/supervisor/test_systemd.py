@@ -14,9 +14,9 @@ from service.process.supervisor import systemd
 def test_nothing_is_sent_where_no_supervisor_listens(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('NOTIFY_SOCKET', raising=False)
-    systemd.send('READY=1')
+    systemd.notify('READY=1')
     monkeypatch.setenv('NOTIFY_SOCKET', '/nosuch/socket')
-    systemd.send('READY=1')
+    systemd.notify('READY=1')
 
 
 def test_facts_are_lines_of_one_datagram(
@@ -25,8 +25,8 @@ def test_facts_are_lines_of_one_datagram(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(f'\0{name}')
         monkeypatch.setenv('NOTIFY_SOCKET', f'@{name}')
-        systemd.send('READY=1', 'STATUS=well')
-        systemd.reloading()
+        systemd.notify('READY=1', 'STATUS=well')
+        systemd.notify_reloading()
         assert supervisor.recv(100) == b'READY=1\nSTATUS=well'
         first, second = supervisor.recv(100).decode().splitlines()
     assert first == 'RELOADING=1'
@@ -44,4 +44,4 @@ def test_the_watchdog_is_fed_twice_a_period(
         seconds: float) -> None:
     monkeypatch.setenv('WATCHDOG_PID', str(pid))
     monkeypatch.setenv('WATCHDOG_USEC', period)
-    assert systemd.watchdog() == seconds
+    assert systemd.watchdog_seconds() == seconds
