@@ -14,7 +14,7 @@ from api import per_load, table
 from api.dispatch import App
 from api.policy.enforcement import Policy
 from api.policy.files import Files
-from api.reloading import Generation, Generations, Mounted
+from api.reloading import CatalogueAPI, CatalogueReloader, MountedApp
 from api.request.microversions import Versions
 from api.routing import extensions
 from api.routing.extensions import Extension
@@ -28,28 +28,30 @@ from service.hosting.handover import Keepsake
 LOG = logging.getLogger(__name__)
 
 
-def factory(global_conf: Mapping[str, str], **local: str) -> Mounted:
+def factory(global_conf: Mapping[str, str], **local: str) -> MountedApp:
     """The versioned API, for ``paste.app_factory``."""
-    return Mounted(generations(global_conf), lambda one: one.api)
+    return MountedApp(catalogue_reloader(global_conf),
+                      lambda loaded: loaded.api)
 
 
-def discovery(global_conf: Mapping[str, str], **local: str) -> Mounted:
+def discovery(global_conf: Mapping[str, str], **local: str) -> MountedApp:
     """What is mounted at ``/``: the versions document and nothing else."""
-    return Mounted(generations(global_conf), lambda one: one.discovery)
+    return MountedApp(catalogue_reloader(global_conf),
+                      lambda loaded: loaded.discovery)
 
 
-def generations(global_conf: Mapping[str, str]) -> Generations:
+def catalogue_reloader(global_conf: Mapping[str, str]) -> CatalogueReloader:
     """What the applications of one PasteDeploy file serve.
 
     PasteDeploy carries only text, so the service is opened here: once, by
     the first that asks, or a reply of one would know types that another does
     not know yet.
     """
-    def opened() -> Generations:
+    def opened() -> CatalogueReloader:
         conf = config_files.from_paste(global_conf)
         kept = Keepsake.of(global_conf)
         files = Files(conf, kept)
-        made = Generations(
+        made = CatalogueReloader(
             service.open(conf, beside=bool(kept.find('served')),
                          looking=bool(global_conf.get(config_files.CHECK))),
             lambda one: _generation(conf, files, one))
@@ -59,14 +61,14 @@ def generations(global_conf: Mapping[str, str]) -> Generations:
 
 
 def _generation(conf: cfg.ConfigOpts, files: Files,
-                opened: Service) -> Generation:
+                opened: Service) -> CatalogueAPI:
     extended = extensions.load(opened.catalogue)
     rules = Policy(conf, opened.catalogue, extended, files=files)
     versions = _offered(conf, opened.catalogue, extended)
     routes = table.api(conf, opened, rules, versions, extended)
     LOG.debug('API loaded: %d routes, versions %s to %s', len(routes.table),
               versions.minimum, versions.maximum)
-    return Generation(
+    return CatalogueAPI(
         opened, App(routes, versions, rules, conf.api.max_body),
         App(table.discovery(versions), versions, None, conf.api.max_body))
 

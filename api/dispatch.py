@@ -45,7 +45,7 @@ class App:
         _acceptable(environ.get('HTTP_ACCEPT'))                # 406
         given = call.parameters(environ)                       # 400
         if route.query is not None:
-            call.known(given, route.query)                     # 400
+            call.check_known(given, route.query)                     # 400
         document, media_type = json_body.read(                 # 400, 413, 415
             environ, route.body, self._max_body)
         LOG.debug('%s %s calls %s.%s', route.method, route.path,

@@ -23,8 +23,8 @@ from typing import Any
 import webob
 
 from api import per_load
-from api.app import generations
-from api.reloading import Generations
+from api.app import catalogue_reloader
+from api.reloading import CatalogueReloader
 from api.request import networks, urls
 from api.request.errors import MethodNotAllowed
 from api.request.microversions import Versions
@@ -53,7 +53,7 @@ class Probe:
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ[faults.OURS] = True
+        environ[faults.OWN_REPLY] = True
         response = faults.guarded(lambda: self._answer(environ), environ,
                                   self._versions.service_type)
         response.headerlist += self._versions.stamp(None)
@@ -61,7 +61,7 @@ class Probe:
 
     def _answer(self, environ: dict[str, Any]) -> webob.Response:
         if environ.get('PATH_INFO', '').strip('/'):
-            raise router.nothing(environ)
+            raise router.no_such_path(environ)
         response = self._answered(environ)
         method = environ['REQUEST_METHOD']
         if method not in _TAKEN:
@@ -126,15 +126,15 @@ def counting(global_conf: Mapping[str, str], **local: str
 class Metrics:
     """The numbers of this worker, as Prometheus reads them."""
 
-    def __init__(self, generations: Generations, requests: Requests,
+    def __init__(self, reloader: CatalogueReloader, requests: Requests,
                  allowed: Sequence[Network]) -> None:
-        self._generations = generations
+        self._reloader = reloader
         self._requests = requests
         self._allowed = allowed
 
     def answer(self, environ: dict[str, Any]) -> webob.Response:
         if not self._may_read(environ):
-            raise router.nothing(environ)
+            raise router.no_such_path(environ)
         from prometheus_client import exposition
         return webob.Response(
             body=exposition.generate_latest(self),
@@ -157,7 +157,7 @@ class Metrics:
             'pileus_catalogue_generation',
             'The generation of resource types that the worker serves.',
             labels=['worker'])
-        generation.add_metric([worker], self._generations.loaded.number)
+        generation.add_metric([worker], self._reloader.loaded.catalogue_number)
         yield generation
         requests = metrics_core.CounterMetricFamily(
             'pileus_requests', 'The requests that the worker answered.',
@@ -171,7 +171,7 @@ def metrics(global_conf: Mapping[str, str], **local: str) -> Probe:
     """``paste.app_factory``."""
     conf = config_files.from_paste(global_conf)
     made = Metrics(
-        generations(global_conf),
+        catalogue_reloader(global_conf),
         per_load.shared(global_conf, 'requests', Requests),
-        networks.of_option('metrics_networks', conf.api.metrics_networks))
+        networks.from_option('metrics_networks', conf.api.metrics_networks))
     return Probe(made.answer, conf.api.service_type)

@@ -27,13 +27,13 @@ from service.errors import StartError
 LOG = logging.getLogger(__name__)
 
 #: How many seconds lie between two looks at the database.
-LOOK = 1.0
+CHECK_SECONDS = 1.0
 
 #: And how many, where the types in it could not be loaded.
-REST = 10.0
+RETRY_SECONDS = 10.0
 
 
-class Generation(NamedTuple):
+class CatalogueAPI(NamedTuple):
     """What is served of one generation of types."""
 
     service: Service
@@ -41,28 +41,28 @@ class Generation(NamedTuple):
     discovery: App
 
     @property
-    def number(self) -> int:
+    def catalogue_number(self) -> int:
         return self.service.generation
 
 
-class Generations:
+class CatalogueReloader:
     """The newest generation that this worker could load."""
 
     def __init__(self, opened: Service,
-                 build: Callable[[Service], Generation]) -> None:
+                 build: Callable[[Service], CatalogueAPI]) -> None:
         self._build = build
-        self._now = build(opened)
+        self._current = build(opened)
         self._loading = threading.Lock()
-        self._due = time.monotonic() + LOOK
+        self._due = time.monotonic() + CHECK_SECONDS
         self._refused = ''
-        _tell(self._now)
+        _log_loaded(self._current)
 
     @property
-    def loaded(self) -> Generation:
+    def loaded(self) -> CatalogueAPI:
         """The one that is served, without a look for a newer."""
-        return self._now
+        return self._current
 
-    def now(self) -> Generation:
+    def current(self) -> CatalogueAPI:
         """The one to begin a request with.
 
         One request a second looks for a newer one; while it loads, the
@@ -74,74 +74,74 @@ class Generations:
                 self._look()
             finally:
                 self._loading.release()
-        return self._now
+        return self._current
 
-    def after(self, stale: Generation) -> Generation:
+    def newer_than(self, stale: CatalogueAPI) -> CatalogueAPI:
         """What came after ``stale``, which the database refused; ``stale``
         while there is nothing."""
         with self._loading:
             rests = self._refused and time.monotonic() < self._due
-            if self._now is stale and not rests:
+            if self._current is stale and not rests:
                 self._look()
-            return self._now
+            return self._current
 
     def _look(self) -> None:
         """Load what is newer; what cannot be loaded changes nothing."""
-        self._due = time.monotonic() + LOOK
+        self._due = time.monotonic() + CHECK_SECONDS
         try:
-            newer = self._now.service.newer()
+            newer = self._current.service.newer()
             if newer is not None:
-                self._now = self._build(newer)
+                self._current = self._build(newer)
                 self._refused = ''
-                _tell(self._now)
+                _log_loaded(self._current)
         except Unavailable:
             return
         except (StartError, DeclarationError) as exc:
-            self._due = time.monotonic() + REST
+            self._due = time.monotonic() + RETRY_SECONDS
             self._refuse(str(exc))
 
     def _refuse(self, told: str) -> None:
         if told != self._refused:
             LOG.error('Newer resource types cannot be loaded; reads go on '
                       'with generation %d, writes are refused: %s',
-                      self._now.number, told)
+                      self._current.catalogue_number, told)
         self._refused = told
 
 
-def _tell(loaded: Generation) -> None:
+def _log_loaded(loaded: CatalogueAPI) -> None:
     LOG.info('Serving the resource types of generation %d (%s)',
-             loaded.number, loaded.service.catalogue.digest[:12])
+             loaded.catalogue_number, loaded.service.catalogue.digest[:12])
 
 
-class Mounted:
+class MountedApp:
     """A WSGI application that is always of the newest generation.
 
     ``part`` says which of its applications.
     """
 
-    def __init__(self, generations: Generations,
-                 part: Callable[[Generation], App]) -> None:
-        self._generations = generations
+    def __init__(self, reloader: CatalogueReloader,
+                 part: Callable[[CatalogueAPI], App]) -> None:
+        self._reloader = reloader
         self._part = part
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ[faults.OURS] = True
-        begun = self._generations.now()
+        environ[faults.OWN_REPLY] = True
+        begun = self._reloader.current()
         versions = self._part(begun).versions
         response = faults.guarded(lambda: self._answer(begun, environ),
                                   environ, versions.service_type)
         response.headerlist += versions.stamp(environ.get('pileus.version'))
         return response(environ, start_response)
 
-    def _answer(self, begun: Generation,
+    def _answer(self, begun: CatalogueAPI,
                 environ: dict[str, Any]) -> webob.Response:
         """The answer of one generation, or of the one that took its place
         before it could do anything: all it did was undone."""
         try:
             return self._part(begun).answer(environ)
         except Outdated:
-            newer = self._generations.after(begun)
+            newer = self._reloader.newer_than(begun)
             if newer is begun:
                 raise
             return self._part(newer).answer(environ)

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from oslo_config import cfg
 
-from api.controllers.actions import Actions
-from api.controllers.discovery import Discovery
-from api.controllers.metadata import Metadata
-from api.controllers.methods import Methods
-from api.controllers.quotas import Quotas
-from api.controllers.records import Records
-from api.controllers.revisions import Revisions
-from api.controllers.tags import Tags
-from api.controllers.tags_metadata import Parts
-from api.controllers.types import Types
-from api.openapi.controller import Docs
+from api.controllers.actions import ActionsController
+from api.controllers.discovery import DiscoveryController
+from api.controllers.metadata import MetadataController
+from api.controllers.methods import MethodsController
+from api.controllers.quotas import QuotasController
+from api.controllers.records import RecordsController
+from api.controllers.revisions import RevisionsController
+from api.controllers.tags import TagsController
+from api.controllers.tags_metadata import TagsMetadataActions
+from api.controllers.types import TypesController
+from api.openapi.controller import OpenAPIController
 from api.openapi.document import OpenAPI
 from api.policy import enforcement
 from api.policy.enforcement import Policy
@@ -58,25 +58,30 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
     """The versioned API over the declared types."""
     route_map = RouteMap(_ruled(routes(opened.catalogue, extended), rules))
     past = History(opened.store)
-    records = Records(opened.records, past, rules, conf.api.max_limit,
-                      require_if_match=conf.api.require_if_match,
-                      max_record=conf.api.max_body)
-    parts = Parts(opened.records, require_if_match=conf.api.require_if_match)
-    revisions = Revisions(past, records, conf.api.max_limit)
+    required = conf.api.require_if_match
+    records = RecordsController(
+        opened.records, past, rules, conf.api.max_limit,
+        require_if_match=required, max_record=conf.api.max_body)
+    tags_metadata = TagsMetadataActions(opened.records,
+                                        require_if_match=required)
+    revisions = RevisionsController(past, records, conf.api.max_limit)
     controllers: dict[str, object] = {
-        'versions': Discovery(versions), 'methods': Methods(route_map),
-        'records': records, 'tags': Tags(parts), 'metadata': Metadata(parts),
+        'versions': DiscoveryController(versions),
+        'methods': MethodsController(route_map),
+        'records': records,
+        'tags': TagsController(tags_metadata),
+        'metadata': MetadataController(tags_metadata),
         'revisions': revisions,
-        'quotas': Quotas(opened.quotas, opened.catalogue.live,
-                         require_if_match=conf.api.require_if_match),
-        'types': Types(opened, rules, extended),
-        'docs': Docs(OpenAPI(route_map.table, extended,
-                             versions.service_type))}
+        'quotas': QuotasController(opened.quotas, opened.catalogue.live,
+                                   require_if_match=required),
+        'types': TypesController(opened, rules, extended),
+        'docs': OpenAPIController(OpenAPI(route_map.table, extended,
+                                          versions.service_type))}
     own = {one.declared.name: one.controller(records) for one in extended}
     controllers.update({f'{name}.own': one for name, one in own.items()})
     for declared in opened.catalogue.live:
         added = [own[declared.name]] if declared.name in own else []
-        controllers[f'{declared.name}.actions'] = Actions(
+        controllers[f'{declared.name}.actions'] = ActionsController(
             declared, rules, revisions, *added)
     return APIRouter(route_map, controllers)
 
@@ -105,8 +110,8 @@ def discovery(versions: Versions) -> APIRouter:
     """What stands outside ``/v1``."""
     route_map = RouteMap(
         _with_options([Route('/', 'GET', 'versions', 'show', OPEN)]))
-    return APIRouter(route_map, {'versions': Discovery(versions),
-                                 'methods': Methods(route_map)})
+    return APIRouter(route_map, {'versions': DiscoveryController(versions),
+                                 'methods': MethodsController(route_map)})
 
 
 def _service() -> Iterator[Route]:

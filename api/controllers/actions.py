@@ -8,7 +8,7 @@ from typing import Any
 
 import webob
 
-from api.controllers.records import Records
+from api.controllers.records import RecordsController
 from api.policy import enforcement
 from api.policy.enforcement import Policy
 from api.request import schemas
@@ -29,7 +29,7 @@ class Controller:
     ETag and all.
     """
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: RecordsController) -> None:
         self.records = records
 
     def read(self, call: Call, id: str) -> Document:
@@ -42,7 +42,7 @@ class Controller:
         return self.records.set(call, id, lambda current: changed)
 
 
-class Actions:
+class ActionsController:
     """The actions of one type, by the name in the body.
 
     ``controllers`` are whose methods they are: what every type has comes
@@ -57,7 +57,7 @@ class Actions:
             one.name: (one, getattr(controller, one.method),
                        schemas.compiled(one.schema))
             for controller in controllers
-            for one in extensions.said(type(controller))
+            for one in extensions.declared_methods(type(controller))
             if isinstance(one, Action)}
 
     def act(self, call: Call, id: str) -> webob.Response:

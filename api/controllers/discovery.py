@@ -14,7 +14,7 @@ from api.response import error_help, replies
 from service.domain import errors
 
 
-class Discovery:
+class DiscoveryController:
     """One major version, whose document is the same everywhere (DISC-11)."""
 
     def __init__(self, versions: Versions) -> None:

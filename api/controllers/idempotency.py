@@ -38,7 +38,7 @@ def key(environ: dict[str, Any]) -> str | None:
         f'each new request.', parameter=HEADER)])
 
 
-def once(call: Call, key: str,
+def keyed_request(call: Call, key: str,
          reply: Callable[[Sequence[Record]], webob.Response]) -> Once:
     """The call as a request that is carried out once.
 
@@ -59,7 +59,7 @@ def once(call: Call, key: str,
     return Once(scope, at, render)
 
 
-def answer(call: Call, key: str, kept: Kept) -> webob.Response:
+def replay(call: Call, key: str, kept: Kept) -> webob.Response:
     """The kept reply; UnprocessableKey if it answers another body."""
     if kept.body_hash != _hash(call.body):
         raise errors.UnprocessableKey(key=key)

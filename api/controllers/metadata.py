@@ -7,7 +7,7 @@ from typing import Any
 
 import webob
 
-from api.controllers.tags_metadata import Parts
+from api.controllers.tags_metadata import TagsMetadataActions
 from api.request import schemas
 from api.request.call import Call
 from service.domain import errors
@@ -32,10 +32,10 @@ _KEY = schemas.compiled(schemas.METADATA_KEY)
 _MOST: int = schemas.METADATA['maxProperties']
 
 
-class Metadata:
+class MetadataController:
     """The actions on ``/metadata`` and ``/metadata/{key}``."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: TagsMetadataActions) -> None:
         self._parts = parts
 
     def list(self, call: Call, id: str) -> webob.Response:

@@ -10,7 +10,7 @@ from api.response import replies
 from api.routing.router import RouteMap
 
 
-class Methods:
+class MethodsController:
     """The action on OPTIONS, for every path of a RouteMap."""
 
     def __init__(self, routes: RouteMap) -> None:

@@ -22,7 +22,7 @@ from service.domain.records import quotas
 from service.domain.records.quotas import Allowed, Changes
 
 
-class Quotas:
+class QuotasController:
     """The actions on ``/quotas/{project_id}``.
 
     Any project has quotas, also one that nobody has heard of: whoever may
@@ -39,7 +39,7 @@ class Quotas:
         if call.caller.owner not in (None, project_id):
             raise Forbidden(rule=f'{enforcement.NAMESPACE}:quotas:show')
         found = self._quotas.show(_project(project_id))
-        match = preconditions.matched(call.environ)
+        match = preconditions.if_match(call.environ)
         if match is not None:
             quotas.check(match, project_id, found.stamp)
         return self._reply(call, found)
@@ -65,7 +65,7 @@ class Quotas:
 
     def _change(self, call: Call, project_id: str,
                 changes: Changes) -> webob.Response:
-        seen = preconditions.seen(call.environ,
+        seen = preconditions.for_write(call.environ,
                                   required=self._require_if_match)
         return self._reply(call, self._quotas.change(
             call.caller, _project(project_id), seen, changes,

@@ -23,16 +23,16 @@ from service.domain.records.operations import Edit, NewRecord
 from service.domain.records.store import Record
 
 #: What a record has that is guarded by a rule of its own.
-PARTS = ('tags', 'metadata')
+TAGS_METADATA = ('tags', 'metadata')
 
 #: The most records of one bulk create (D6).
-MAX_BULK = 1000
+MAX_BULK_RECORDS = 1000
 
 #: From the document as the client would read it to the one it asks for.
-Wish = Callable[[Document], Any]
+DocumentEdit = Callable[[Document], Any]
 
 
-class Writer:
+class RecordWriter:
     """Reads the body of one call."""
 
     def __init__(self, call: Call, view: View, schema: Schema,
@@ -44,7 +44,7 @@ class Writer:
         self._schema = schema
         self._policy = rules
         self._max_record = max_record
-        self._locked = schemas.locked(call.shape, call.caller.roles)
+        self._locked = schemas.read_only(call.shape, call.caller.roles)
 
     def members(self, otherwise: str = '') -> Document:
         """The one record of the body, out of its wrapper. ``otherwise`` is
@@ -67,10 +67,10 @@ class Writer:
             raise Invalid([Violation(
                 f'{plural}: {values.quoted(items)} is not a list; one record '
                 f'alone is sent as {self.declared.name}', f'/{plural}')])
-        if not 1 <= len(items) <= MAX_BULK:
+        if not 1 <= len(items) <= MAX_BULK_RECORDS:
             raise Invalid([Violation(
                 f'{plural} has {len(items)} records; one request makes 1 to '
-                f'{MAX_BULK}', f'/{plural}')])
+                f'{MAX_BULK_RECORDS}', f'/{plural}')])
         return list(self._bulk(items, f'/{plural}')), True
 
     def named(self, id: str, members: Document) -> NewRecord:
@@ -82,7 +82,7 @@ class Writer:
         known = {'id': id, 'project_id': self._call.caller.project_id}
         return self._new(members, self.pointer, known)
 
-    def patch(self) -> tuple[Wish, str]:
+    def patch(self) -> tuple[DocumentEdit, str]:
         """What a patch wishes, and where its mistakes stand."""
         if self._call.media_type == JSON_PATCH:
             return (lambda full: patch.apply(full, self._call.body)), ''
@@ -102,7 +102,7 @@ class Writer:
             name: schemas.default(known[name]) if name in known else None
             for name in absent}}
 
-    def edit(self, wish: Wish, pointer: str, *, whole: bool) -> Edit:
+    def edit(self, wish: DocumentEdit, pointer: str, *, whole: bool) -> Edit:
         """What a wish makes of a record's columns.
 
         ``whole``: what the wish leaves out goes back to its default, but for
@@ -114,12 +114,12 @@ class Writer:
             full = self.view.document(current, self._call.mount)
             target = self._object(wish(full), pointer)
             self._no_larger(target, full)
-            members, bad = schemas.written(target, full, self._locked,
+            members, bad = schemas.writable(target, full, self._locked,
                                            pointer)
             bad += [Violation(f'{where} {reason}', where)
                     for where, reason in values.storable(target, pointer)]
             if not whole:
-                bad += schemas.untouchable(
+                bad += schemas.refused_changes(
                     (name for name in full
                      if name in self._locked and name not in target),
                     pointer, 'removed')
@@ -141,7 +141,7 @@ class Writer:
         URLs and here. What was ``left`` out stays as it was; Forbidden where
         the caller asked for a change.
         """
-        shut = [part for part in PARTS if part in columns
+        shut = [part for part in TAGS_METADATA if part in columns
                 and not values.same(columns[part], current[part])
                 and not self._policy.allows(self._call.caller,
                                             self._rule(part))]
@@ -190,7 +190,7 @@ class Writer:
                 self.declared, 'create_any'))
             project_id = members['project_id']
             known = {'project_id': project_id}
-        allowed, bad = schemas.written(members, known or {}, self._locked,
+        allowed, bad = schemas.writable(members, known or {}, self._locked,
                                        pointer)
         if self.declared.owned:
             bad += _bad_owner(project_id, pointer)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import webob
 
 from api.controllers import idempotency
-from api.controllers.record_writer import Wish, Writer
+from api.controllers.record_writer import DocumentEdit, RecordWriter
 from api.policy import enforcement
 from api.policy.enforcement import Policy
 from api.request import preconditions
@@ -24,7 +24,7 @@ from service.domain.records.revisions import History
 from service.domain.records.store import Record
 
 
-class Records:
+class RecordsController:
     """List, create, show, replace, patch and delete, for every type."""
 
     def __init__(self, stored: operations.Records, past: History,
@@ -71,7 +71,7 @@ class Records:
     @staticmethod
     def _check(call: Call, record: Record, number: int | None) -> None:
         """Raise Stale where a read's If-Match names another state."""
-        match = preconditions.matched(call.environ)
+        match = preconditions.if_match(call.environ)
         if match is None:
             return
         name = call.shape.declared.name
@@ -113,9 +113,9 @@ class Records:
         if key is None or dry_run:
             return reply(self._records.create(call.shape, call.caller, new,
                                               dry_run=dry_run))
-        return idempotency.answer(call, key, self._records.create_once(
+        return idempotency.replay(call, key, self._records.create_once(
             call.shape, call.caller, new,
-            idempotency.once(call, key, reply)))
+            idempotency.keyed_request(call, key, reply)))
 
     def replace(self, call: Call, id: str) -> webob.Response:
         """Replace a record, or make it under the client's id."""
@@ -157,7 +157,7 @@ class Records:
             dry_run=call.flag('dry_run'))
         return self._reply(200, call, view, record)
 
-    def put_back(self, call: Call, id: str, wish: Wish, pointer: str
+    def put_back(self, call: Call, id: str, wish: DocumentEdit, pointer: str
                  ) -> webob.Response:
         """Replace a record that is there by what it once was."""
         writer = self._writer(call)
@@ -174,15 +174,15 @@ class Records:
         return replies.empty(204)
 
     def _seen(self, call: Call) -> Seen:
-        return preconditions.seen(call.environ,
+        return preconditions.for_write(call.environ,
                                   required=self._require_if_match)
 
-    def _writer(self, call: Call) -> Writer:
+    def _writer(self, call: Call) -> RecordWriter:
         shape = call.shape
         schema = self._schemas.get(shape)
         if schema is None:
             schema = self._schemas[shape] = Schema(shape)
-        return Writer(call, self.view(call), schema, self._policy,
+        return RecordWriter(call, self.view(call), schema, self._policy,
                       self._max_record)
 
     def view(self, call: Call) -> View:

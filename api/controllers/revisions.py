@@ -8,7 +8,7 @@ from typing import Any
 
 import webob
 
-from api.controllers.records import Records
+from api.controllers.records import RecordsController
 from api.request import schemas
 from api.request.call import Call
 from api.response import replies, views
@@ -28,13 +28,13 @@ _REVERT = {'type': 'object', 'properties': {
 _PLACE = '/revert/revision'
 
 
-class Revisions:
+class RevisionsController:
     """The list of what was done to a record, and ``revert``.
 
     One revision is shown by ``records``, at the record's own URL.
     """
 
-    def __init__(self, past: History, records: Records,
+    def __init__(self, past: History, records: RecordsController,
                  max_limit: int) -> None:
         self._history = past
         self._records = records

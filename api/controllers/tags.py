@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import webob
 
-from api.controllers.tags_metadata import Parts
+from api.controllers.tags_metadata import TagsMetadataActions
 from api.request import schemas
 from api.request.call import Call
 from service.domain.documents import values
@@ -21,14 +21,14 @@ _TAG = schemas.compiled(schemas.TAG)
 _MOST: int = schemas.TAGS['maxItems']
 
 
-class Tags:
+class TagsController:
     """The actions on ``/tags`` and ``/tags/{tag}``.
 
     Adding or removing one tag leaves the others alone, so that neither ever
     needs a condition.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: TagsMetadataActions) -> None:
         self._parts = parts
 
     def list(self, call: Call, id: str) -> webob.Response:

@@ -20,7 +20,7 @@ from service.domain.records.tags_metadata import Part, SeenPart
 Change = Callable[[Any], Any]
 
 
-class Parts:
+class TagsMetadataActions:
     """Shows and changes parts of records.
 
     A part changes by a change of its record, whose generation, time and
@@ -37,7 +37,7 @@ class Parts:
         declared = call.shape.declared
         record = self._records.show(declared, call.caller, id)
         part.need(declared.name, record)
-        match = preconditions.matched(call.environ)
+        match = preconditions.if_match(call.environ)
         if match is not None:
             SeenPart(match, part).check(declared.name, id, record)
         etag = _etag(part, record)
@@ -77,7 +77,7 @@ class Parts:
 
     def _condition(self, call: Call, part: Part, *, overwrites: bool,
                    needed: bool = False) -> SeenPart:
-        seen = preconditions.seen(
+        seen = preconditions.for_write(
             call.environ, required=overwrites and self._require_if_match)
         return SeenPart(seen, part, needed)
 

@@ -21,7 +21,7 @@ from service.domain.query import list_query
 from service.domain.typefiles.vocabulary import ACTIONS
 
 
-class Types:
+class TypesController:
     """What a client may do with each type, told from its declaration."""
 
     def __init__(self, opened: Service, rules: Policy,

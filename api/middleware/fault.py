@@ -41,8 +41,8 @@ class Fault:
                                 self._versions.service_type)
         if start.foreign is not None:
             _close(answer)
-            answer = faults.foreign(environ, self._versions.service_type,
-                                    *start.foreign)
+            answer = faults.middleware_error(
+                environ, self._versions.service_type, *start.foreign)
         if not isinstance(answer, webob.Response):
             return answer
         answer.headerlist += [*self._versions.stamp(None), *_named(environ)]
@@ -61,7 +61,7 @@ class _Start:
 
     def __call__(self, status: str, headers: Headers,
                  exc_info: Any = None) -> Callable[[bytes], object]:
-        if faults.OURS in self._environ:
+        if faults.OWN_REPLY in self._environ:
             return self._start_response(status, headers, exc_info)
         number = int(status[:3])
         if number >= 400:

@@ -38,7 +38,7 @@ class NoAuth:
         if not self._anywhere and not _local(environ):
             refusal = faults.response(environ, self._versions.service_type,
                                       errors.NotLocal())
-            environ[faults.OURS] = True
+            environ[faults.OWN_REPLY] = True
             refusal.headerlist += self._versions.stamp(None)
             return refusal(environ, start_response)
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')

@@ -47,7 +47,7 @@ class Proxy:
             environ[urls.PREFIX] = prefix
             environ['SCRIPT_NAME'] = prefix + environ.get('SCRIPT_NAME', '')
         forwarded = environ.get('HTTP_X_FORWARDED_FOR', '')
-        environ[urls.TOLD] = bool(forwarded.strip())
+        environ[urls.CLIENT_KNOWN] = bool(forwarded.strip())
         client = self._client(forwarded)
         if client:
             environ[urls.PEER] = environ['REMOTE_ADDR']
@@ -57,7 +57,7 @@ class Proxy:
         """The last address that no trusted proxy has: the ones before it
         are what that client says."""
         for hop in reversed([one.strip() for one in forwarded.split(',')]):
-            address = networks.address(hop)
+            address = networks.parse_address(hop)
             if address is None:
                 return None
             if not self._trusts(hop):
@@ -78,6 +78,6 @@ def factory(global_conf: Mapping[str, str], **local: str
     """``paste.filter_factory``; without trusted proxies there is no filter.
     """
     conf = config_files.from_paste(global_conf)
-    trusted = networks.of_option('trusted_proxies',
+    trusted = networks.from_option('trusted_proxies',
                                  conf.api.trusted_proxies)
     return lambda app: Proxy(app, trusted) if trusted else app

@@ -10,7 +10,7 @@ from api.request.call import Call
 from api.response import replies
 
 
-class Docs:
+class OpenAPIController:
     """The action that shows the OpenAPI document."""
 
     def __init__(self, openapi: OpenAPI) -> None:

@@ -18,7 +18,7 @@ from collections.abc import (
 from http import HTTPStatus
 from typing import Any
 
-from api.controllers.revisions import Revisions
+from api.controllers.revisions import RevisionsController
 from api.openapi import components
 from api.openapi.components import ref, wrapped
 from api.request import quota_schemas, schemas
@@ -189,11 +189,11 @@ class OpenAPI:
 
     def _actions(self, type: str) -> Iterator[Action]:
         """What every type has, then what its own controller adds."""
-        controllers: list[Any] = [Revisions]
+        controllers: list[Any] = [RevisionsController]
         controllers += (one.controller for one in self._extended
                         if one.declared.name == type)
         for controller in controllers:
-            yield from (one for one in extensions.said(controller)
+            yield from (one for one in extensions.declared_methods(controller)
                         if isinstance(one, Action))
 
     def _replies(self, route: Route, shape: Shape | None) -> Document:

@@ -84,7 +84,7 @@ def parameters(environ: dict[str, Any]) -> Parameters:
     raise Invalid([Violation(f'The query {reason}.')])
 
 
-def known(given: Parameters, names: frozenset[str]) -> None:
+def check_known(given: Parameters, names: frozenset[str]) -> None:
     """Refuse parameters that are not among ``names`` (CODE-12)."""
     would_do = (f'one may give {", ".join(sorted(names))}' if names
                 else 'this request takes none')

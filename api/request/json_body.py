@@ -49,11 +49,11 @@ def parse(raw: bytes) -> Any:
         raise _malformed('The body is empty; send a JSON document.')
     try:
         document = _decode(text, _DECODER)
-    except _NamedTwice:
-        raise _refused(_repeats(text)) from None
+    except _DuplicateName:
+        raise _malformed_values(_duplicate_names(text)) from None
     found = list(islice(values.storable(document), MAX_TOLD))
     if found:
-        raise _refused(found)
+        raise _malformed_values(found)
     return document
 
 
@@ -80,14 +80,14 @@ def _decode(text: str, decoder: json.JSONDecoder) -> Any:
                          f'{values.MAX_DEPTH} deep.') from None
 
 
-class _NamedTwice(Exception):
+class _DuplicateName(Exception):
     """An object has two members of one name."""
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _NamedTwice
+        raise _DuplicateName
     return members
 
 
@@ -99,7 +99,7 @@ def _integer(digits: str) -> int:
 _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer)
 
 
-def _repeats(text: str) -> Iterator[tuple[str, str]]:
+def _duplicate_names(text: str) -> Iterator[tuple[str, str]]:
     """Where names stand twice in a text that was given up for it.
 
     An object knows nothing of its place while it is read, so it is found
@@ -124,11 +124,11 @@ def _repeats(text: str) -> Iterator[tuple[str, str]]:
                 yield pointers.child(place.pointer, name), 'is named twice'
 
 
-def _refused(found: Iterable[tuple[str, str]]) -> MalformedBody:
-    return MalformedBody(_told(*one) for one in found)
+def _malformed_values(found: Iterable[tuple[str, str]]) -> MalformedBody:
+    return MalformedBody(_value_violation(*one) for one in found)
 
 
-def _told(pointer: str, reason: str) -> Violation:
+def _value_violation(pointer: str, reason: str) -> Violation:
     if len(pointer) > MAX_POINTER:
         return Violation(f'A value in the body {reason}.')
     return Violation(f'{pointer or "The body"} {reason}.', pointer)

@@ -12,7 +12,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def of_option(name: str, said: Iterable[str]) -> list[Network]:
+def from_option(name: str, said: Iterable[str]) -> list[Network]:
     """The networks of an option; StartError names one that is none."""
     try:
         return [ipaddress.ip_network(one) for one in said]
@@ -21,7 +21,7 @@ def of_option(name: str, said: Iterable[str]) -> list[Network]:
                          f'such as 10.0.0.0/8') from exc
 
 
-def address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -30,5 +30,5 @@ def address(text: str) -> Address | None:
 
 def within(text: str, networks: Iterable[Network]) -> bool:
     """An address is in one of the networks; no address is in none."""
-    found = address(text)
+    found = parse_address(text)
     return found is not None and any(found in one for one in networks)

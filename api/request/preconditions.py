@@ -18,13 +18,13 @@ _LIST = re.compile(rf'[ \t]*+(?:{_TAG})?+(?:[ \t]*+,(?:[ \t]*+{_TAG})?+)*+'
 _EACH = re.compile(_TAG)
 
 
-def seen(environ: dict[str, Any], *, required: bool = False) -> Seen:
+def for_write(environ: dict[str, Any], *, required: bool = False) -> Seen:
     """What a write says it saw. Weak tags never match (13.1.1).
 
     Raises Invalid for a header that is no list of entity tags, and
     PreconditionRequired where one is needed and none is sent.
     """
-    match = matched(environ)
+    match = if_match(environ)
     none = environ.get('HTTP_IF_NONE_MATCH')
     if none is not None and none.strip() != '*':
         raise Invalid([Violation(
@@ -35,7 +35,7 @@ def seen(environ: dict[str, Any], *, required: bool = False) -> Seen:
     return replace(match or Seen(), absent=none is not None)
 
 
-def matched(environ: dict[str, Any]) -> Seen | None:
+def if_match(environ: dict[str, Any]) -> Seen | None:
     """What If-Match says was seen; None where it is not sent.
 
     All of what a read may ask for before If-None-Match (13.2.2). As for a

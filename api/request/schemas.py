@@ -39,17 +39,17 @@ READ_ONLY = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
              'links')
 
 #: So many bytes of JSON have no more errors than can be made in a moment.
-LARGE = 2 ** 14
+LARGE_BYTES = 2 ** 14
 
 #: What a URL cannot name: clients take it for a step in the path.
-_STEPS = {'enum': ['.', '..']}
+_PATH_STEPS = {'enum': ['.', '..']}
 
 TAG: dict[str, Any] = {'type': 'string', 'minLength': 1, 'maxLength': 60,
-                       'pattern': '^[^/,]*$', 'not': _STEPS}
+                       'pattern': '^[^/,]*$', 'not': _PATH_STEPS}
 TAGS: dict[str, Any] = {'type': 'array', 'items': TAG, 'uniqueItems': True,
                         'maxItems': 50}
 METADATA_KEY: dict[str, Any] = {'type': 'string', 'minLength': 1,
-                                'maxLength': 255, 'not': _STEPS}
+                                'maxLength': 255, 'not': _PATH_STEPS}
 METADATA_VALUE: dict[str, Any] = {'type': 'string', 'maxLength': 255}
 METADATA: dict[str, Any] = {'type': 'object', 'maxProperties': 128,
                             'propertyNames': METADATA_KEY,
@@ -135,7 +135,8 @@ class Schema:
         for name, empty in (('tags', []), ('metadata', {})):
             if name not in kept:
                 columns[name] = given.get(name, empty)
-        found = list(_backwards(self.shape, {**current, **columns}, pointer))
+        found = list(_inverted_periods(self.shape, {**current, **columns},
+                                       pointer))
         if found:
             raise Invalid(found)
         return columns
@@ -147,7 +148,7 @@ class Schema:
                  *values.integers(self.shape, given, pointer)]
         yield from first
         told = {one.pointer for one in first}
-        for one in mistakes(self._validator, given, pointer):
+        for one in violations(self._validator, given, pointer):
             if one.pointer not in told:
                 yield one
         for name in self._required:
@@ -160,35 +161,35 @@ def check(validator: jsonschema_rs.Validator, value: Any,
           pointer: str = '') -> None:
     """Raise Invalid, with every violation, where a body is not as it must be.
     """
-    bad = list(islice(mistakes(validator, value, pointer), MAX_TOLD))
+    bad = list(islice(violations(validator, value, pointer), MAX_TOLD))
     if bad:
         raise Invalid(bad)
 
 
-def mistakes(validator: jsonschema_rs.Validator, value: Any, pointer: str
+def violations(validator: jsonschema_rs.Validator, value: Any, pointer: str
              ) -> Iterator[Violation]:
     """Every violation; of a large value those at the first place only.
 
     SECURITY: the validator makes all its errors before it gives the first. A
     megabyte may have half a million, which take it five seconds.
     """
-    if len(orjson.dumps(value)) <= LARGE:
+    if len(orjson.dumps(value)) <= LARGE_BYTES:
         for error in validator.iter_errors(value):
-            yield from violations(error, pointer)
+            yield from violations_of(error, pointer)
         return
     try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
-        yield from violations(error, pointer)
+        yield from violations_of(error, pointer)
 
 
-def violations(error: jsonschema_rs.ValidationError, pointer: str
+def violations_of(error: jsonschema_rs.ValidationError, pointer: str
                ) -> Iterator[Violation]:
     """One violation for each thing a schema error is about."""
     where = pointer
     for step in error.instance_path:
         where = pointers.child(where, step)
-    tell = _TOLD.get(error.kind.name)
+    tell = _VIOLATIONS.get(error.kind.name)
     if tell is not None:
         yield from tell(error.kind, where)
         return
@@ -208,7 +209,7 @@ def _unexpected(kind: Any, where: str) -> Iterator[Violation]:
                         pointers.child(where, name))
 
 
-_TOLD: Mapping[str, Callable[[Any, str], Iterator[Violation]]] = {
+_VIOLATIONS: Mapping[str, Callable[[Any, str], Iterator[Violation]]] = {
     'required': _absent, 'additionalProperties': _unexpected}
 
 
@@ -234,7 +235,7 @@ def _value(prop: Property, given: Any) -> Any:
     return values.normal(prop, given)
 
 
-def _backwards(shape: Shape, columns: Mapping[str, Any], pointer: str
+def _inverted_periods(shape: Shape, columns: Mapping[str, Any], pointer: str
                ) -> Iterator[Violation]:
     """Periods that end before they start, or at once (D27)."""
     for rule in shape.declared.exclusive:
@@ -246,7 +247,7 @@ def _backwards(shape: Shape, columns: Mapping[str, Any], pointer: str
                 f'{pointer}/{name}')
 
 
-def written(members: Mapping[str, Any], full: Mapping[str, Any],
+def writable(members: Mapping[str, Any], full: Mapping[str, Any],
             locked: Collection[str], pointer: str
             ) -> tuple[dict[str, Any], list[Violation]]:
     """The members a client may write, and those it may not but would change.
@@ -259,10 +260,11 @@ def written(members: Mapping[str, Any], full: Mapping[str, Any],
                if name in locked and (name not in full
                                       or not values.same(full[name], value))]
     return {name: value for name, value in members.items()
-            if name not in locked}, untouchable(touched, pointer, 'written')
+            if name not in locked}, refused_changes(touched, pointer,
+                                                    'written')
 
 
-def untouchable(names: Iterable[str], pointer: str,
+def refused_changes(names: Iterable[str], pointer: str,
                 done: str) -> list[Violation]:
     """What is wrong with changing these names, where nobody may; raises
     FieldForbidden for those that other roles may."""
@@ -275,7 +277,7 @@ def untouchable(names: Iterable[str], pointer: str,
             for name, where in told]
 
 
-def locked(shape: Shape, roles: frozenset[str]) -> frozenset[str]:
+def read_only(shape: Shape, roles: frozenset[str]) -> frozenset[str]:
     """The names a caller of these roles may not write."""
     return frozenset(READ_ONLY) | {
         name for name, prop in shape.properties.items()

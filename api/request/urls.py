@@ -21,7 +21,7 @@ PEER = 'pileus.peer'
 
 #: That a trusted proxy said who the client is, as ``proxy`` notes: what else
 #: it forwards needs no look.
-TOLD = 'pileus.told'
+CLIENT_KNOWN = 'pileus.told'
 
 #: Where a proxy writes whom it passes a request on for.
 _CLIENT = ('HTTP_X_FORWARDED_FOR', 'HTTP_X_REAL_IP', 'HTTP_X_CLIENT_IP',
@@ -51,7 +51,7 @@ def hops(environ: Mapping[str, Any]) -> Iterator[str]:
     for name in _CLIENT:
         for hop in environ.get(name, '').split(',') if name in environ else ():
             yield hop.strip() or _UNKNOWN
-    told = environ.get(TOLD)
+    told = environ.get(CLIENT_KNOWN)
     for name in environ:
         if name in _PROXY or (name.startswith(_FORWARDED) and not told
                               and name not in _CLIENT):

@@ -185,7 +185,7 @@ def _classes() -> Iterator[type[PileusError]]:
 CODES: Mapping[str, Explanation] = {
     **SERVER,
     **{code: Explanation(status, title, TEXT[code])
-       for status, (code, title, _) in faults.FOREIGN.items()},
+       for status, (code, title, _) in faults.MIDDLEWARE_ERRORS.items()},
     **{one.code: Explanation(faults.status(one), one.title,
                              TEXT.get(one.code, one.title))
        for one in _classes()},

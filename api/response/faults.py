@@ -60,7 +60,7 @@ class Internal(PileusError):
 
 
 #: Foreign errors of the pipeline, by status: (code, title, text).
-FOREIGN: Mapping[int, tuple[str, str, str]] = {
+MIDDLEWARE_ERRORS: Mapping[int, tuple[str, str, str]] = {
     400: ('bad-request', 'Bad request', 'The request cannot be read.'),
     401: (asked.Unauthenticated.code, asked.Unauthenticated.title,
           asked.Unauthenticated.text),
@@ -79,10 +79,11 @@ FOREIGN: Mapping[int, tuple[str, str, str]] = {
 
 
 #: Headers of a foreign error that a client needs.
-_KEPT = ('www-authenticate', 'retry-after', 'allow', 'access-control-')
+_PASSED_HEADERS = ('www-authenticate', 'retry-after', 'allow',
+                   'access-control-')
 
 #: Marks a request whose reply is ours, error or not, in its environ.
-OURS = 'pileus.ours'
+OWN_REPLY = 'pileus.ours'
 
 
 def guarded(produce: Callable[[], T], environ: dict[str, Any],
@@ -95,14 +96,14 @@ def guarded(produce: Callable[[], T], environ: dict[str, Any],
     try:
         return produce()
     except PileusError as exc:
-        LOG.info('%s: %s', exc.code, _told(exc))
+        LOG.info('%s: %s', exc.code, _log_text(exc))
         return response(environ, service_type, exc)
     except Exception:
         LOG.exception('The request failed')
         return response(environ, service_type, Internal())
 
 
-def _told(exc: PileusError) -> str:
+def _log_text(exc: PileusError) -> str:
     """What the log says of a failure.
 
     SECURITY: of what was invalid, only where: the text quotes the value, and
@@ -130,14 +131,15 @@ def response(environ: dict[str, Any], service_type: str,
     return replies.document(number, document, list(_headers(exc)))
 
 
-def foreign(environ: dict[str, Any], service_type: str, number: int,
+def middleware_error(environ: dict[str, Any], service_type: str, number: int,
             headers: Iterable[tuple[str, str]]) -> webob.Response:
     """The document for an error that came from another's middleware."""
-    code, title, text = FOREIGN.get(number) or FOREIGN[number // 100 * 100]
+    code, title, text = (MIDDLEWARE_ERRORS.get(number)
+                         or MIDDLEWARE_ERRORS[number // 100 * 100])
     document = _document(environ, service_type, number, code, title,
                          (Violation(text),), {})
     kept = [(name, value) for name, value in headers
-            if name.lower().startswith(_KEPT)]
+            if name.lower().startswith(_PASSED_HEADERS)]
     return replies.document(number, document, kept)
 
 

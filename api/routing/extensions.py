@@ -23,7 +23,7 @@ from service.errors import StartError
 
 F = TypeVar('F', bound=Callable[..., Any])
 
-_SAID = '_pileus_said'
+_DECLARATION = '_pileus_said'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class ControllerPath:
     """One path of a controller's own, below the type's collection."""
 
     name: str
@@ -65,8 +65,8 @@ def action(*, schema: Mapping[str, Any], check: str | None = None,
     first = Version.read(since)
 
     def said(method: F) -> F:
-        setattr(method, _SAID, Action(name or method.__name__, schema, check,
-                                      first, method.__name__))
+        setattr(method, _DECLARATION, Action(
+            name or method.__name__, schema, check, first, method.__name__))
         return method
     return said
 
@@ -81,7 +81,7 @@ def route(verb: str, path: str, *, check: str | None = None,
     first = Version.read(since)
 
     def said(method: F) -> F:
-        setattr(method, _SAID, Path(
+        setattr(method, _DECLARATION, ControllerPath(
             method.__name__, verb, path, check, first, tuple(body),
             frozenset(query), method.__name__))
         return method
@@ -95,21 +95,21 @@ class Extension:
     declared: ResourceType
     controller: type[Any]
     actions: Mapping[str, Action]
-    paths: tuple[Path, ...]
+    paths: tuple[ControllerPath, ...]
 
     @property
-    def said(self) -> tuple[Action | Path, ...]:
+    def methods(self) -> tuple[Action | ControllerPath, ...]:
         return (*self.actions.values(), *self.paths)
 
     @property
     def rules(self) -> Iterator[tuple[str, str | None]]:
         """The policy action and default check of each method."""
-        for one in self.said:
+        for one in self.methods:
             yield one.name, one.check
 
     @property
     def maximum(self) -> Version:
-        return max((one.since for one in self.said), default=FIRST)
+        return max((one.since for one in self.methods), default=FIRST)
 
 
 def load(catalogue: Catalogue) -> tuple[Extension, ...]:
@@ -119,19 +119,19 @@ def load(catalogue: Catalogue) -> tuple[Extension, ...]:
 
 def _extension(declared: ResourceType) -> Extension:
     controller = _class(declared)
-    found = said(controller)
+    found = declared_methods(controller)
     for one in found:
-        _checked(declared, one)
+        _check_method(declared, one)
     return Extension(
         declared, controller,
         {one.name: one for one in found if isinstance(one, Action)},
-        tuple(one for one in found if isinstance(one, Path)))
+        tuple(one for one in found if isinstance(one, ControllerPath)))
 
 
-def said(controller: type[Any]) -> list[Action | Path]:
+def declared_methods(controller: type[Any]) -> list[Action | ControllerPath]:
     """What the methods of a controller class say beside themselves."""
-    return [getattr(method, _SAID) for _, method in inspect.getmembers(
-        controller, inspect.isfunction) if hasattr(method, _SAID)]
+    return [getattr(method, _DECLARATION) for _, method in inspect.getmembers(
+        controller, inspect.isfunction) if hasattr(method, _DECLARATION)]
 
 
 def _class(declared: ResourceType) -> type[Any]:
@@ -148,7 +148,8 @@ def _class(declared: ResourceType) -> type[Any]:
     return found
 
 
-def _checked(declared: ResourceType, one: Action | Path) -> None:
+def _check_method(declared: ResourceType,
+                  one: Action | ControllerPath) -> None:
     """What every type has is not for a controller to have otherwise: its
     name stands for the rule of that too."""
     if one.name in ACTIONS:
@@ -156,7 +157,7 @@ def _checked(declared: ResourceType, one: Action | Path) -> None:
             f'the type {declared.name}: controller: {declared.controller}: '
             f'{one.name} is what every type has; give the method another '
             f'name')
-    if isinstance(one, Path):
+    if isinstance(one, ControllerPath):
         return
     try:
         compiled(one.schema)

@@ -22,7 +22,7 @@ from service.domain.catalogue.microversion import Version
 from service.domain.catalogue.types import ResourceType
 from service.domain.errors import short
 
-Action = Callable[..., webob.Response]
+ActionMethod = Callable[..., webob.Response]
 
 #: The rule of a Route that needs no token and no permission.
 OPEN = ''
@@ -103,7 +103,7 @@ class RouteMap:
             if allow:
                 raise errors.MethodNotAllowed(environ['REQUEST_METHOD'],
                                               allow)
-            raise nothing(environ)
+            raise no_such_path(environ)
         return found
 
     def allowed(self, environ: dict[str, Any],
@@ -140,7 +140,7 @@ class APIRouter:
                  controllers: Mapping[str, object]) -> None:
         """Raises AttributeError where a Route names no action."""
         self._routes = routes
-        self._actions: dict[str, Action] = {
+        self._actions: dict[str, ActionMethod] = {
             route.name: getattr(controllers[route.controller], route.action)
             for route in routes.table}
 
@@ -149,12 +149,12 @@ class APIRouter:
         """Every Route, in the order of the table."""
         return self._routes.table
 
-    def action(self, route: Route) -> Action:
+    def action(self, route: Route) -> ActionMethod:
         """The controller method that a Route is bound to."""
         return self._actions[route.name]
 
     def match(self, environ: dict[str, Any], version: Version
-              ) -> tuple[Route, Action, dict[str, str]]:
+              ) -> tuple[Route, ActionMethod, dict[str, str]]:
         """Return the Route of a request, its action and its path's values.
 
         Raises NoSuchPath and MethodNotAllowed as ``RouteMap.find`` does.
@@ -163,7 +163,7 @@ class APIRouter:
         return route, self._actions[route.name], values
 
 
-def nothing(environ: dict[str, Any]) -> errors.NoSuchPath:
+def no_such_path(environ: dict[str, Any]) -> errors.NoSuchPath:
     """Told by the path as the client sent it, with what it is mounted at."""
     came = environ.get(urls.PATH, environ.get('PATH_INFO', ''))
     path = came.encode('latin-1').decode(errors='backslashreplace')
@@ -178,11 +178,11 @@ def _path(environ: dict[str, Any]) -> str:
     """
     came = urls.path(environ)
     if came is None:
-        raise nothing(environ)
+        raise no_such_path(environ)
     try:
         path = came.encode('latin-1').decode()
     except UnicodeDecodeError:
-        raise nothing(environ) from None
+        raise no_such_path(environ) from None
     if '\0' in path:
-        raise nothing(environ)
+        raise no_such_path(environ)
     return path or '/'

@@ -54,7 +54,7 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> APIRouter:
     (directory / 'pileus.conf').write_text(
         f'[DEFAULT]\nstate_path = {directory}/state\n[api]\n'
         f'types_dir = {ROOT}/etc/pileus/resources.d\n')
-    opened = app.generations({'config_dirs': str(directory)})
+    opened = app.catalogue_reloader({'config_dirs': str(directory)})
     return opened.loaded.api._router
 
 

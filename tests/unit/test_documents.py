@@ -54,7 +54,8 @@ def promised() -> set[tuple[str, int]]:
     """Every code a client can meet, with its status."""
     met = {(one.code, faults.status(one))
            for one in failures(errors.PileusError)}
-    met |= {(code, status) for status, (code, _, _) in faults.FOREIGN.items()}
+    met |= {(code, status) for status, (code, _, _)
+            in faults.MIDDLEWARE_ERRORS.items()}
     return met | {(one.code, one.status)
                   for one in refusals.REASONS.values()}
 

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from api import app
-from api.controllers.records import Records
+from api.controllers.records import RecordsController
 from api.identity import Identity
 from api.policy.enforcement import Policy
 from api.response import replies
@@ -100,7 +100,7 @@ STATEMENTS: Mapping[str, Callable[[sa.Connection], None]] = {
 PLACES: Mapping[str, tuple[Any, str]] = {
     'identity': (Identity, 'caller'),
     'policy': (Policy, 'check'),
-    'handler': (Records, 'list'),
+    'handler': (RecordsController, 'list'),
     'domain': (Deeds, 'list'),
     'storage': (Transactions, 'read'),
     'serializer': (replies, 'document'),

@@ -25,7 +25,7 @@ REPLY = replies.document(201, {'host': {'name': 'ä'}}, [
 
 
 def once(call: Call = CALL, key: str = 'k1') -> idempotency.Once:
-    return idempotency.once(call, key, lambda made: REPLY)
+    return idempotency.keyed_request(call, key, lambda made: REPLY)
 
 
 def other(**changed: Any) -> Call:
@@ -73,7 +73,7 @@ def test_nor_does_another_key():
 
 
 def test_the_kept_reply_is_the_one_that_went_out():
-    answer = idempotency.answer(CALL, 'k1', once().render([]))
+    answer = idempotency.replay(CALL, 'k1', once().render([]))
     assert answer.status_int == 201
     assert answer.headerlist == REPLY.headerlist
     assert answer.body == REPLY.body
@@ -81,7 +81,7 @@ def test_the_kept_reply_is_the_one_that_went_out():
 
 def test_a_body_that_says_the_same_gets_it_however_it_is_written():
     again = other(body={'host': {'size': 1, 'name': 'a'}})
-    assert idempotency.answer(again, 'k1', once().render([])).status_int == 201
+    assert idempotency.replay(again, 'k1', once().render([])).status_int == 201
 
 
 @pytest.mark.parametrize('body', [
@@ -89,4 +89,4 @@ def test_a_body_that_says_the_same_gets_it_however_it_is_written():
     {'host': {'name': 'a'}}, [{'host': {'name': 'a', 'size': 1}}]])
 def test_another_body_is_told_to_choose_another_key(body):
     with pytest.raises(errors.UnprocessableKey, match='Idempotency-Key k1'):
-        idempotency.answer(other(body=body), 'k1', once().render([]))
+        idempotency.replay(other(body=body), 'k1', once().render([]))

@@ -49,7 +49,7 @@ def test_an_error_of_others_gets_our_shape():
 
 def test_what_is_ours_is_left_as_it_is():
     def app(environ, start_response):
-        environ[faults.OURS] = True
+        environ[faults.OWN_REPLY] = True
         start_response('404 Not Found', [('Content-Type', 'text/x')])
         return [b'ours']
     got = asked(app)

@@ -39,15 +39,15 @@ def test_any_other_flag_is_refused_with_what_would_do(query, detail):
 
 def test_every_unknown_parameter_is_told_once_with_what_is_known():
     given = call.parameters({'QUERY_STRING': 'a=1&b=2&a=3&fields=id'})
-    assert refused(lambda: call.known(given, frozenset({'fields'}))) == [
+    assert refused(lambda: call.check_known(given, frozenset({'fields'}))) == [
         ('a', 'The parameter a is not known here; one may give fields.'),
         ('b', 'The parameter b is not known here; one may give fields.')]
-    assert refused(lambda: call.known([('a', '')], frozenset())) == [
+    assert refused(lambda: call.check_known([('a', '')], frozenset())) == [
         ('a', 'The parameter a is not known here; this request takes none.')]
 
 
 def test_the_name_of_an_unknown_parameter_is_told_short_and_storable():
-    (name, detail), = refused(lambda: call.known(
+    (name, detail), = refused(lambda: call.check_known(
         [('\0' + 'x' * 1000, '')], frozenset()))
     assert len(name) == 64 and name.startswith('?xx')
     assert len(detail) < 200

@@ -16,7 +16,7 @@ STAMP = '3-5f2a9c1b07'
 
 
 def seen(**headers):
-    return preconditions.seen({'REQUEST_METHOD': 'PUT', **headers})
+    return preconditions.for_write({'REQUEST_METHOD': 'PUT', **headers})
 
 
 def stamps(*words):
@@ -70,9 +70,9 @@ def test_a_write_cannot_ask_for_another_state(header):
 
 def test_a_write_must_say_something_where_that_is_required():
     with pytest.raises(PreconditionRequired):
-        preconditions.seen({'REQUEST_METHOD': 'PUT'}, required=True)
+        preconditions.for_write({'REQUEST_METHOD': 'PUT'}, required=True)
     for header in ('HTTP_IF_MATCH', 'HTTP_IF_NONE_MATCH'):
-        assert preconditions.seen({header: '*'}, required=True) != ANYHOW
+        assert preconditions.for_write({header: '*'}, required=True) != ANYHOW
 
 
 @pytest.mark.parametrize(('header', 'unchanged'), [

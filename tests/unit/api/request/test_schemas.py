@@ -187,13 +187,13 @@ FULL = {'id': '1', 'stock': 3, 'title': 'Dune'}
 
 
 def test_what_is_read_only_is_left_out_where_it_is_as_it_was():
-    assert schemas.written({**FULL, 'title': 'a'}, FULL, {'id', 'stock'},
+    assert schemas.writable({**FULL, 'title': 'a'}, FULL, {'id', 'stock'},
                            '/book') == ({'title': 'a'}, [])
 
 
 @pytest.mark.parametrize('given', [4, None, '3', 3.5])
 def test_what_is_read_only_is_refused_where_it_is_not(given):
-    members, bad = schemas.written({'id': given}, FULL, {'id', 'stock'},
+    members, bad = schemas.writable({'id': given}, FULL, {'id', 'stock'},
                                    '/book')
     assert members == {}
     assert [(one.pointer, one.detail) for one in bad] == [
@@ -203,17 +203,17 @@ def test_what_is_read_only_is_refused_where_it_is_not(given):
 @pytest.mark.parametrize('given', [4, None, '3', 3.5])
 def test_what_other_roles_may_write_is_forbidden(given):
     with pytest.raises(FieldForbidden) as caught:
-        schemas.written({'id': given, 'stock': given}, FULL,
+        schemas.writable({'id': given, 'stock': given}, FULL,
                         {'id', 'stock'}, '/book')
     assert [(one.pointer, one.detail) for one in caught.value.violations] \
         == [('/book/stock', 'stock cannot be written by your roles')]
 
 
 def test_a_role_unlocks_what_it_may_write():
-    assert 'stock' in schemas.locked(SHAPE, frozenset({'member'}))
-    assert 'stock' not in schemas.locked(
+    assert 'stock' in schemas.read_only(SHAPE, frozenset({'member'}))
+    assert 'stock' not in schemas.read_only(
         SHAPE, frozenset({'member', 'shop'}))
-    assert {'id', 'generation', 'links'} <= schemas.locked(
+    assert {'id', 'generation', 'links'} <= schemas.read_only(
         SHAPE, frozenset({'shop'}))
 
 

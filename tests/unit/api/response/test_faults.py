@@ -140,14 +140,14 @@ def test_the_end_of_the_process_is_no_failure(exc):
     (404, 'no-such-path'), (413, 'body-too-large'), (418, 'bad-request'),
     (500, 'internal-error'), (502, 'internal-error'), (503, 'unavailable')])
 def test_an_error_of_others_has_our_shape_and_its_own_status(status, code):
-    reply = faults.foreign(environ(), 'pileus', status, [])
+    reply = faults.middleware_error(environ(), 'pileus', status, [])
     told = json.loads(reply.body)
     assert reply.status_int == told['error']['code'] == status
     assert told['errors'][0]['code'] == f'pileus.{code}'
 
 
 def test_of_the_headers_of_others_stay_those_a_client_needs():
-    reply = faults.foreign(environ(), 'pileus', 401, [
+    reply = faults.middleware_error(environ(), 'pileus', 401, [
         ('Content-Type', 'text/html'), ('Content-Length', '7'),
         ('WWW-Authenticate', 'Keystone uri="https://keystone"'),
         ('Retry-After', '5'), ('Access-Control-Allow-Origin', '*')])
