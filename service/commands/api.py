@@ -16,7 +16,7 @@ from service.config import files as config_files
 from service.config import options
 from service.errors import StartError
 from service.logs import log_setup
-from service.process.listening import tls_context
+from service.process.listening import listeners, tls_context
 from service.process.supervisor import daemon
 from service.process.supervisor.launcher import Launcher
 
@@ -65,10 +65,22 @@ def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
 
 
 def _check(conf: cfg.ConfigOpts) -> int:
+    """Raise StartError where a start would fail; print the result if not.
+
+    Nothing is changed. An address or a pid file that a process holds is a
+    note and no failure: the service that runs may hold both.
+    """
     from service.hosting import paste
     tls_context.context(conf)
+    notes = listeners.check(conf)
+    if conf.pid_file:
+        notes += daemon.PidFile(conf.pid_file).check()
     paste.load(conf, check=True)
-    print(f'{PROG}: {", ".join(config_files.directories(conf))} would do')
+    for note in notes:
+        print(f'{PROG}: note: {note}; a start fails unless this process ends '
+              'first')
+    print(f'{PROG}: configuration is valid: '
+          f'{", ".join(config_files.directories(conf))}')
     return 0
 
 

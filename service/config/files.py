@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -145,12 +146,36 @@ def state_path(conf: cfg.ConfigOpts) -> str:
     try:
         os.makedirs(path, mode=0o750, exist_ok=True)
     except OSError as exc:
-        raise StartError(f'[DEFAULT] state_path = {conf.state_path}: cannot '
-                         f'make {path}: {exc.strerror}') from exc
+        raise _unusable(conf, path, exc.errno or 0) from exc
     if not os.access(path, os.W_OK | os.X_OK):
-        raise StartError(f'[DEFAULT] state_path = {conf.state_path}: {path} '
-                         f'is not writable for user {os.geteuid()}')
+        raise _not_writable(conf, path)
     return path
+
+
+def checked_state_path(conf: cfg.ConfigOpts) -> str:
+    """The state directory, made by nobody; StartError as ``state_path``."""
+    path = planned_state_path(conf)
+    there = path
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        number = errno.EEXIST if there == path else errno.ENOTDIR
+        raise _unusable(conf, path, number)
+    if not os.access(there, os.W_OK | os.X_OK):
+        if there == path:
+            raise _not_writable(conf, path)
+        raise _unusable(conf, path, errno.EACCES)
+    return path
+
+
+def _unusable(conf: cfg.ConfigOpts, path: str, number: int) -> StartError:
+    return StartError(f'[DEFAULT] state_path = {conf.state_path}: cannot '
+                      f'make {path}: {os.strerror(number)}')
+
+
+def _not_writable(conf: cfg.ConfigOpts, path: str) -> StartError:
+    return StartError(f'[DEFAULT] state_path = {conf.state_path}: {path} '
+                      f'is not writable for user {os.geteuid()}')
 
 
 def planned_state_path(conf: cfg.ConfigOpts) -> str:

@@ -157,8 +157,8 @@ COMMAND = [
              'second start with the same file is refused.'),
     cfg.BoolOpt(
         'check', default=False,
-        help='Load the configuration and the application, say whether they '
-             'would do, and exit.'),
+        help='Check all that a start needs, print whether the configuration '
+             'is valid, and exit without a change to anything.'),
 ]
 
 GROUPS: Mapping[str, Sequence[cfg.Opt]] = {

@@ -12,6 +12,7 @@ turns that ``balance`` takes they are equally fast.
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -24,6 +25,13 @@ from service.errors import StartError
 
 #: The first file descriptor systemd passes.
 LISTEN_FDS_START = 3
+
+#: The longest path of a Unix socket on Linux (sun_path, unix(7)), in bytes.
+MAX_UNIX_PATH_BYTES = 107
+
+
+class AddressInUse(StartError):
+    """Another process listens on the address, or holds the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,24 @@ def bind(conf: cfg.ConfigOpts) -> list[Listener]:
                       int(conf.api.unix_socket_mode, 8))]
     _refuse_open_noauth(conf)
     return [_tcp(conf.api.bind_host, conf.api.bind_port)]
+
+
+def check(conf: cfg.ConfigOpts) -> list[str]:
+    """Raise StartError where ``bind`` would, without leaving a trace.
+
+    Returns a note for an address that is in use: the service that runs with
+    this configuration may hold it. A TCP address is bound for a moment and
+    released; nothing ever listens on it.
+    """
+    try:
+        if conf.api.unix_socket:
+            _check_unix(conf.api.unix_socket)
+        else:
+            _refuse_open_noauth(conf)
+            _tcp(conf.api.bind_host, conf.api.bind_port).close()
+    except AddressInUse as exc:
+        return [str(exc)]
+    return []
 
 
 def configured_address(conf: cfg.ConfigOpts) -> tuple[str, ...]:
@@ -123,11 +149,27 @@ def _tcp(host: str, port: int) -> Listener:
 def _unix(path: str, mode: int) -> Listener:
     place = f'[api] unix_socket = {path}'
     path = os.path.abspath(path)
-    _clear(path, place)
+    if _is_stale(path, place):
+        os.unlink(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     _bind(sock, path, place)
     os.chmod(path, mode)
     return Listener(sock, _name(sock), file=_file(path))
+
+
+def _check_unix(path: str) -> None:
+    """Raise StartError where ``_unix`` cannot make its socket."""
+    place = f'[api] unix_socket = {path}'
+    path = os.path.abspath(path)
+    _is_stale(path, place)
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        number = errno.ENOTDIR if os.path.exists(parent) else errno.ENOENT
+        raise StartError(f'{place}: {os.strerror(number)}')
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StartError(f'{place}: {os.strerror(errno.EACCES)}')
+    if len(os.fsencode(path)) > MAX_UNIX_PATH_BYTES:
+        raise StartError(f'{place}: AF_UNIX path too long')
 
 
 def _bind(sock: socket.socket, address: str | tuple[object, ...],
@@ -136,13 +178,18 @@ def _bind(sock: socket.socket, address: str | tuple[object, ...],
         sock.bind(address)
     except OSError as exc:
         sock.close()
-        raise StartError(f'{place}: {exc.strerror or exc}') from exc
+        refusal = AddressInUse if exc.errno == errno.EADDRINUSE else StartError
+        raise refusal(f'{place}: {exc.strerror or exc}') from exc
 
 
-def _clear(path: str, place: str) -> None:
-    """Remove the socket file a killed service left; refuse a live one's."""
+def _is_stale(path: str, place: str) -> bool:
+    """Return True if a killed service left its socket file at the path.
+
+    Raises StartError if the file is no socket, AddressInUse if a process
+    listens on it.
+    """
     if not os.path.lexists(path):
-        return
+        return False
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         raise StartError(f'{place}: there is a file that is no socket; '
                          'remove it or name another path')
@@ -150,11 +197,10 @@ def _clear(path: str, place: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            os.unlink(path)
-            return
+            return True
         except OSError as exc:
             raise StartError(f'{place}: {exc.strerror}') from exc
-    raise StartError(f'{place}: Address already in use')
+    raise AddressInUse(f'{place}: Address already in use')
 
 
 def _file(path: str) -> tuple[int, int]:

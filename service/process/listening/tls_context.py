@@ -7,6 +7,7 @@ import ssl
 
 from oslo_config import cfg
 
+from service.config import files as config_files
 from service.errors import StartError
 
 
@@ -15,18 +16,17 @@ def context(conf: cfg.ConfigOpts) -> ssl.SSLContext | None:
 
     Raises StartError naming the option and the file that will not do.
     """
-    options = conf.ssl
-    if not options.cert_file:
+    if not conf.ssl.cert_file:
         _refuse_alone(conf)
         return None
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_alpn_protocols(['http/1.1'])
-    for name in ('cert_file', 'key_file', 'ca_file'):
-        _refuse_unreadable(name, options[name])
-    _identify(made, options.cert_file, options.key_file or options.cert_file)
-    if options.ca_file:
-        _require_client(made, options.ca_file)
+    cert = _file(conf, 'cert_file')
+    _identify(made, cert, _file(conf, 'key_file') or cert)
+    authorities = _file(conf, 'ca_file')
+    if authorities:
+        _require_client(made, authorities)
     return made
 
 
@@ -39,13 +39,18 @@ def _refuse_alone(conf: cfg.ConfigOpts) -> None:
                              'a cert_file too')
 
 
-def _refuse_unreadable(name: str, path: str | None) -> None:
-    """Say which file it is: the ssl module names none."""
-    if not path:
-        return
+def _file(conf: cfg.ConfigOpts, name: str) -> str:
+    """Return the path of a file option, or '' if the option is not set.
+
+    Relative names are looked up in the configuration directories. The file is
+    opened once, because the ssl module names no file in its errors.
+    """
+    if not conf.ssl[name]:
+        return ''
+    path = config_files.find(conf, 'ssl', name)
     try:
         with open(path, 'rb'):
-            pass
+            return path
     except OSError as exc:
         raise StartError(
             f'[ssl] {name} = {path}: {exc.strerror}') from exc

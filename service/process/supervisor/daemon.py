@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -23,6 +24,10 @@ PATH_OPTIONS = ('--config-dir', '--config-file', '--log-file', '--log-dir',
 
 #: Others may not read what a daemon writes.
 UMASK = 0o027
+
+
+class PidFileHeld(StartError):
+    """The service runs already: another process holds the lock."""
 
 
 class PidFile:
@@ -49,26 +54,48 @@ class PidFile:
         os.unlink(self._path)
         self._file.close()
 
+    def check(self) -> list[str]:
+        """Raise StartError where the file cannot be written.
+
+        Returns a note if a process holds the file: this may be the service
+        that runs. A file that does not exist is not made.
+        """
+        if not os.path.exists(self._path):
+            parent = os.path.dirname(self._path)
+            if not os.path.isdir(parent):
+                raise self._unusable(errno.ENOENT)
+            if not os.access(parent, os.W_OK | os.X_OK):
+                raise self._unusable(errno.EACCES)
+            return []
+        try:
+            self._lock(self._opened()).close()
+        except PidFileHeld as exc:
+            return [str(exc)]
+        return []
+
+    def _unusable(self, number: int) -> StartError:
+        return StartError(f'--pid-file {self._path}: {os.strerror(number)}')
+
     def _locked(self) -> TextIO:
         """Open and lock it; again if it was removed between the two."""
         while True:
-            file = self._opened()
-            self._lock(file)
+            file = self._lock(self._opened())
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()),
                                     os.stat(self._path)):
                     return file
             file.close()
 
-    def _lock(self, file: TextIO) -> None:
+    def _lock(self, file: TextIO) -> TextIO:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
         except OSError as exc:
             file.seek(0)
             holder = file.read().strip()
             file.close()
-            raise StartError(f'--pid-file {self._path}: the service runs '
-                             f'already, as process {holder}') from exc
+            raise PidFileHeld(f'--pid-file {self._path}: the service runs '
+                              f'already, as process {holder}') from exc
 
     def _opened(self) -> TextIO:
         try:

@@ -37,7 +37,7 @@ WRITES = 'pileus_writes'
 def default_url(conf: cfg.ConfigOpts, *, make: bool = True) -> str:
     """In the state directory, which is made unless it need not be."""
     there = (config_files.state_path if make
-             else config_files.planned_state_path)(conf)
+             else config_files.checked_state_path)(conf)
     return f'sqlite:///{os.path.join(there, "pileus.sqlite")}'
 
 

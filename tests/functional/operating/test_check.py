@@ -80,7 +80,8 @@ def test_where_nothing_is_nothing_is_made(directory: Path) -> None:
     """S05: neither the database nor the state directory."""
     daemon = checked(directory)
     assert daemon.ended() == 0, daemon.output
-    assert said(daemon) == [f'pileus-api: {directory} would do']
+    assert said(daemon) == [
+        f'pileus-api: configuration is valid: {directory}']
     assert 'There is no database yet: a start makes one' in daemon.output
     assert not (directory.parent / 'state').exists()
 
@@ -163,3 +164,20 @@ def test_a_database_that_cannot_be_is_named(
     daemon = checked(directory)
     assert daemon.ended() == 1, daemon.output
     assert told in said(daemon)[0]
+
+
+@pytest.mark.parametrize('below', ['', 'below'])
+def test_a_file_in_the_place_of_the_state_directory_is_refused(
+        directory: Path, below: str) -> None:
+    """S05: in the words of a start, and nothing is made."""
+    file = directory.parent / 'state'
+    file.write_text('')
+    configure(directory, {'DEFAULT': {'state_path': file / below}})
+    daemon = checked(directory)
+    assert daemon.ended() == 1, daemon.output
+    assert 'cannot make' in said(daemon)[0]
+    start = Daemon(directory)
+    start.launch()
+    assert start.ended() == 1
+    assert said(daemon) == said(start)
+    assert file.read_text() == ''

@@ -26,6 +26,11 @@ def refused(daemon: Daemon) -> str:
     return said[0]
 
 
+def again(daemon: Daemon, *words: str) -> Daemon:
+    """Another start with the same configuration."""
+    return Daemon(daemon.directory, *words, env=daemon.env)
+
+
 def test_it_serves_the_configured_application(serve: Served) -> None:
     daemon = serve()
     reply = daemon.request('GET', '/')
@@ -97,7 +102,7 @@ def address(daemon: Daemon) -> None:
                     'tests.nosuch']),
     (factory_raises, ['api-paste.ini', '"pileus"', 'TypeError', "'words'"]),
     (unknown_filter, ['api-paste.ini', '"pileus"', "'nosuch'"]),
-    (no_certificate, ['[ssl] cert_file = /nosuch.pem: No such file']),
+    (no_certificate, ['[ssl] cert_file = /nosuch.pem: no such file']),
     (address, ['[api] bind_host = 0.0.0.0', 'noauth',
                'insecure_noauth_bind = true']),
 ])
@@ -178,13 +183,48 @@ def test_nobody_waits_in_the_queue_of_a_service_that_is_loading(
         assert daemon.stop() == 0
 
 
-def test_check_says_that_a_configuration_would_do(prepared: Served) -> None:
-    """S05: and binds nothing."""
+def test_check_says_that_a_configuration_is_valid(prepared: Served) -> None:
+    """S05: also beside a service that holds the port."""
     daemon = prepared('--check')
     with socket.create_server((daemon.host, daemon.port)):
         daemon.launch()
         assert daemon.ended() == 0
-    assert f'{daemon.directory} would do' in daemon.output
+    assert (f'note: [api] bind_host = {daemon.host}, bind_port = '
+            f'{daemon.port}: Address already in use') in daemon.output
+    assert f'configuration is valid: {daemon.directory}' in daemon.output
+
+
+@pytest.mark.parametrize(('options', 'refusal'), [
+    ({'bind_host': '0.0.0.0'},
+     'auth_strategy = noauth serves loopback addresses only'),
+    ({'bind_host': 'nosuch.invalid', 'insecure_noauth_bind': True},
+     'give an address or a name'),
+    ({'bind_host': '192.0.2.1', 'insecure_noauth_bind': True},
+     'Cannot assign requested address'),
+    ({'unix_socket': '/nosuch/api.sock'}, 'No such file or directory'),
+    ({'unix_socket': f'/tmp/{"x" * 120}'}, 'AF_UNIX path too long'),
+    ({'unix_socket': __file__}, 'there is a file that is no socket')])
+def test_check_refuses_an_address_as_a_start_does(
+        prepared: Served, options: dict[str, object], refusal: str) -> None:
+    """S05: in the same words."""
+    check = prepared('--check')
+    configure(check.directory, {'api': options})
+    line = refused(check)
+    assert refusal in line
+    assert refused(again(check)) == line
+
+
+def test_check_refuses_a_pid_file_as_a_start_does(prepared: Served) -> None:
+    """S05: and makes no file where one can be made."""
+    check = prepared('--check', '--pid-file', '/nosuch/api.pid')
+    line = refused(check)
+    assert 'No such file or directory' in line
+    assert refused(again(check, '--pid-file', '/nosuch/api.pid')) == line
+    path = check.directory.parent / 'api.pid'
+    valid = again(check, '--check', '--pid-file', str(path))
+    valid.launch()
+    assert valid.ended() == 0
+    assert not path.exists()
 
 
 def test_check_says_what_would_not_do(prepared: Served) -> None:

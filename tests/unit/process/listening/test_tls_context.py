@@ -68,8 +68,22 @@ def test_a_file_that_is_missing_is_named(
         conf.set_override(each, path, 'ssl')
     conf.set_override(option, '/nosuch.pem', 'ssl')
     with pytest.raises(StartError, match=rf'\[ssl\] {option} = /nosuch.pem: '
-                                         'No such file'):
+                                         'no such file'):
         tls_context.context(conf)
+
+
+def test_relative_names_are_looked_up_in_the_config_directory(
+        conf: cfg.ConfigOpts, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    key(tmp_path, 'a.pem')
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for option in ('cert_file', 'key_file', 'ca_file'):
+        conf.set_override(option, 'a.pem', 'ssl')
+    context = tls_context.context(conf)
+    assert context is not None
+    assert context.verify_mode == ssl.CERT_REQUIRED
 
 
 def test_a_key_of_another_certificate_is_refused(
