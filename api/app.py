@@ -20,7 +20,7 @@ from api.routing import extensions
 from api.routing.extensions import Extension
 from service.assembly import Service
 from service.config import files as config_files
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import Catalogue
 from service.errors import StartError
 from service.hosting.handover import Keepsake
@@ -77,7 +77,7 @@ def _offered(conf: cfg.ConfigOpts, catalogue: Catalogue,
              extended: Iterable[Extension]) -> Versions:
     """1.0 to the newest that any type file or controller knows."""
     return Versions(conf.api.service_type, max(
-        catalogue.maximum, *(one.maximum for one in extended), FIRST))
+        catalogue.maximum, *(one.maximum for one in extended), FIRST_VERSION))
 
 
 def by_auth_strategy(loader: Any, global_conf: Mapping[str, str],

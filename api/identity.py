@@ -42,7 +42,7 @@ class Identity(NamedTuple):
         everywhere = ANY_READER if reads else ADMIN
         if rules is None or not rules.allows(plain, everywhere):
             return plain
-        return dataclasses.replace(plain, everywhere=True)
+        return dataclasses.replace(plain, any_project=True)
 
 
 NOBODY = Caller(None, None, frozenset(), False)

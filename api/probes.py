@@ -32,7 +32,7 @@ from api.request.networks import Network
 from api.response import faults, replies
 from api.routing import router
 from service.config import files as config_files
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 
 #: Any other method is one word of its own, or a client could fill the
 #: worker's memory with names.
@@ -49,7 +49,7 @@ class Probe:
     def __init__(self, answer: Callable[[dict[str, Any]], webob.Response],
                  service_type: str) -> None:
         self._answered = answer
-        self._versions = Versions(service_type, FIRST)
+        self._versions = Versions(service_type, FIRST_VERSION)
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -57,9 +57,9 @@ class Hosts:
 
     def __init__(self, service: Any) -> None:
         from service.domain.caller import Caller
-        from service.domain.catalogue.types import FIRST
+        from service.domain.catalogue.types import FIRST_VERSION
         self._service = service
-        self._shape = service.catalogue.types['host'].at(FIRST)
+        self._shape = service.catalogue.types['host'].at(FIRST_VERSION)
         self._caller = Caller(PROJECT, 'bench', frozenset({'admin'}), False)
 
     @property
@@ -112,10 +112,10 @@ class Hosts:
 
     def racks(self) -> list[str]:
         """Some to put hosts in, made once."""
-        from service.domain.catalogue.types import FIRST
+        from service.domain.catalogue.types import FIRST_VERSION
         from service.domain.query import list_query
         from service.domain.records.operations import NewRecord
-        shape = self._service.catalogue.types['rack'].at(FIRST)
+        shape = self._service.catalogue.types['rack'].at(FIRST_VERSION)
         values = {one.name: None if one.nullable else one.default
                   for one in shape.declared.live}
         found = self._service.records.list(shape.declared, self._caller,

@@ -11,7 +11,7 @@ from api.openapi.document import OpenAPI
 from api.routing import extensions
 from service.commands.cli.parser import Arguments, Command, configuration
 from service.config import files as config_files
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.typefiles import type_files
 from service.errors import StartError
 
@@ -22,11 +22,12 @@ def show(arguments: Arguments) -> int:
     conf = configuration(arguments)
     catalogue = type_files.read(config_files.find(conf, 'api', 'types_dir'))
     extended = extensions.load(catalogue)
-    newest = max(catalogue.maximum, *(one.maximum for one in extended), FIRST)
+    newest = max(catalogue.maximum, *(one.maximum for one in extended),
+                 FIRST_VERSION)
     version = arguments.version or newest
-    if not FIRST <= version <= newest:
+    if not FIRST_VERSION <= version <= newest:
         raise StartError(f'--version {version}: the declared types know '
-                         f'{FIRST} to {newest}')
+                         f'{FIRST_VERSION} to {newest}')
     made = OpenAPI(table.routes(catalogue, extended), extended,
                    conf.api.service_type)
     print(json.dumps(made.document(version, arguments.url), indent=2))
@@ -34,7 +35,7 @@ def show(arguments: Arguments) -> int:
 
 
 def _takes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--version', type=Version.read, metavar='X.Y',
+    parser.add_argument('--version', type=Version.parse, metavar='X.Y',
                         help='the microversion (default: the newest)')
     parser.add_argument('--url', default='http://127.0.0.1:8088/v1',
                         help='where the API is reached (default: %(default)s)')

@@ -31,7 +31,7 @@ class DiscoveryController:
         """Where the ``help`` link of an error leads."""
         explained = error_help.CODES.get(code)
         if explained is None:
-            raise errors.NotFound(type='error code', id=errors.short(code))
+            raise errors.NotFound(type='error code', id=errors.shorten(code))
         return replies.document(200, {'error_code': {
             'code': f'{self._versions.service_type}.{code}',
             'status': explained.status, 'title': explained.title,

@@ -98,9 +98,9 @@ class QuotasController:
 
 
 def _project(id: str) -> str:
-    if not caller.is_project(id):
+    if not caller.is_project_id(id):
         raise Invalid([Violation(f'{values.quoted(id)} is no project\'s id: '
-                                 f'one has {caller.PROJECT}')])
+                                 f'one has {caller.PROJECT_ID_FORMAT}')])
     return id
 
 

@@ -16,9 +16,9 @@ from api.request.call import Call
 from api.request.json_body import JSON_PATCH
 from api.request.schemas import Schema
 from api.response.views import Document, View
-from service.domain.caller import PROJECT, is_project
+from service.domain.caller import PROJECT_ID_FORMAT, is_project_id
 from service.domain.documents import patch, pointers, values
-from service.domain.errors import MAX_TOLD, Forbidden, Invalid, Violation
+from service.domain.errors import MAX_VIOLATIONS, Forbidden, Invalid, Violation
 from service.domain.records.operations import Edit, NewRecord
 from service.domain.records.store import Record
 
@@ -172,7 +172,7 @@ class RecordWriter:
     def _bulk(self, items: list[Any], pointer: str) -> Iterator[NewRecord]:
         bad: list[Violation] = []
         for index, item in enumerate(items):
-            if len(bad) >= MAX_TOLD:
+            if len(bad) >= MAX_VIOLATIONS:
                 break
             where = f'{pointer}/{index}'
             try:
@@ -220,10 +220,10 @@ class RecordWriter:
 
 
 def _bad_owner(project_id: Any, pointer: str) -> list[Violation]:
-    if is_project(project_id):
+    if is_project_id(project_id):
         return []
     return [Violation('project_id: a record needs a project, named in '
-                      f'{PROJECT}', f'{pointer}/project_id')]
+                      f'{PROJECT_ID_FORMAT}', f'{pointer}/project_id')]
 
 
 def _is_uuid(text: str) -> bool:

@@ -48,7 +48,7 @@ class TypesController:
         shape = declared.at(call.version) if declared else None
         if shape is None:
             raise errors.NotFound(
-                type='type', id=errors.short(ascii(name)[1:-1]))
+                type='type', id=errors.shorten(ascii(name)[1:-1]))
         return replies.document(200, {'type': self._whole(shape, call)})
 
     def _whole(self, shape: Shape, call: Call) -> Document:

@@ -16,7 +16,7 @@ from api.request import urls
 from api.request.microversions import Versions
 from api.response import faults
 from service.config import files as config_files
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 
 Headers = list[tuple[str, str]]
 StartResponse = Callable[..., Any]
@@ -90,5 +90,5 @@ def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Fault]:
     """``paste.filter_factory``."""
     conf = config_files.from_paste(global_conf)
-    versions = Versions(conf.api.service_type, FIRST)
+    versions = Versions(conf.api.service_type, FIRST_VERSION)
     return lambda app: Fault(app, versions)

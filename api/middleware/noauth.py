@@ -13,8 +13,8 @@ from api.request import errors, urls
 from api.request.microversions import Versions
 from api.response import faults
 from service.config import files as config_files
-from service.domain.caller import PROJECT, is_project
-from service.domain.catalogue.microversion import FIRST
+from service.domain.caller import PROJECT_ID_FORMAT, is_project_id
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
 
@@ -30,7 +30,7 @@ class NoAuth:
     def __init__(self, app: Callable[..., Any], service_type: str, *,
                  anywhere: bool) -> None:
         self._app = app
-        self._versions = Versions(service_type, FIRST)
+        self._versions = Versions(service_type, FIRST_VERSION)
         self._anywhere = anywhere
 
     def __call__(self, environ: dict[str, Any],
@@ -45,11 +45,11 @@ class NoAuth:
         system = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
         said = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
         project = _text(said)
-        if said and not is_project(project):
+        if said and not is_project_id(project):
             refuse(environ, Invalid([Violation(
                 f'X-Project-Id: {values.quoted(project or said)} is no '
-                f'project\'s id; send {PROJECT}, in UTF-8, or nothing for no '
-                f'project', parameter='X-Project-Id')]))
+                f'project\'s id; send {PROJECT_ID_FORMAT}, in UTF-8, or '
+                f'nothing for no project', parameter='X-Project-Id')]))
             return self._app(environ, start_response)
         enter(environ, project or None,
               environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER] or None,

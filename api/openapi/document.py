@@ -27,7 +27,7 @@ from api.request.microversions import HEADER
 from api.routing import extensions
 from api.routing.extensions import Action, Extension
 from api.routing.router import Route
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import Shape
 from service.domain.query import list_query
 
@@ -156,7 +156,8 @@ class OpenAPI:
 
     def _version(self, version: Version) -> Document:
         wanted = f'{self._service_type} {version}'
-        return {'name': HEADER, 'in': 'header', 'required': version != FIRST,
+        return {'name': HEADER, 'in': 'header',
+                'required': version != FIRST_VERSION,
                 'schema': {'type': 'string', 'const': wanted}}
 
     def _operation(self, route: Route, version: Version,

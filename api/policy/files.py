@@ -16,7 +16,7 @@ from oslo_config import cfg
 from oslo_policy import opts
 
 from service.config import files
-from service.domain.errors import printable, short
+from service.domain.errors import printable, shorten
 from service.hosting.handover import Keepsake
 
 #: A file's time of writing, of any change, size and inode; None: not there.
@@ -163,7 +163,7 @@ def _read(path: str, text: str) -> Iterator[tuple[str, Given]]:
     seen: dict[str, int] = {}
     for key, value in _pairs(path, text):
         line = key.start_mark.line + 1
-        place = f'{path}: line {line}: {printable(short(str(key.value)))}'
+        place = f'{path}: line {line}: {printable(shorten(str(key.value)))}'
         if key.tag != _TEXT or value.tag != _TEXT:
             raise Unsound(f'{place}: a rule is a name and a text in quotes, '
                           f'such as "role:admin"')

@@ -12,7 +12,7 @@ from oslo_policy import _checks, _parser, policy
 
 from api.policy.files import Given, Unsound
 from service.domain.caller import Caller
-from service.domain.errors import printable, short
+from service.domain.errors import printable, shorten
 
 #: What a check may ask of a caller; nothing else is ever true of one.
 CREDENTIALS = ('project_id', 'user_id', 'roles', 'system_scope')
@@ -134,7 +134,7 @@ class RuleSet:
         those that an installed package brings too.
         """
         for one in _leaves(check):
-            asked = printable(short(str(one)))
+            asked = printable(shorten(str(one)))
             if type(one) not in _KNOWN:
                 yield f'"{asked}" does not ask for what a caller is; {_MAY}'
             elif not isinstance(one, _checks.RuleCheck):

@@ -25,7 +25,7 @@ from api.request.errors import (
     UnsupportedMediaType,
 )
 from service.domain.documents import pointers, values
-from service.domain.errors import MAX_POINTER, MAX_TOLD, Violation
+from service.domain.errors import MAX_POINTER_CHARS, MAX_VIOLATIONS, Violation
 
 #: What a body that is a document may be sent as.
 JSON = ('application/json',)
@@ -51,7 +51,7 @@ def parse(raw: bytes) -> Any:
         document = _decode(text, _DECODER)
     except _DuplicateName:
         raise _malformed_values(_duplicate_names(text)) from None
-    found = list(islice(values.storable(document), MAX_TOLD))
+    found = list(islice(values.storable(document), MAX_VIOLATIONS))
     if found:
         raise _malformed_values(found)
     return document
@@ -129,7 +129,7 @@ def _malformed_values(found: Iterable[tuple[str, str]]) -> MalformedBody:
 
 
 def _value_violation(pointer: str, reason: str) -> Violation:
-    if len(pointer) > MAX_POINTER:
+    if len(pointer) > MAX_POINTER_CHARS:
         return Violation(f'A value in the body {reason}.')
     return Violation(f'{pointer or "The body"} {reason}.', pointer)
 

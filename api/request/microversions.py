@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 
 from api.request import errors
-from service.domain.catalogue.microversion import FIRST, Version
-from service.domain.errors import short
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
+from service.domain.errors import shorten
 
 HEADER = 'OpenStack-API-Version'
 
@@ -20,7 +20,7 @@ class Versions:
 
     def __init__(self, service_type: str, maximum: Version) -> None:
         self.service_type = service_type
-        self.minimum = FIRST
+        self.minimum = FIRST_VERSION
         self.maximum = maximum
 
     def wanted(self, header: str | None) -> Version:
@@ -37,7 +37,7 @@ class Versions:
         version = _read(text)
         if version is None or not self.minimum <= version <= self.maximum:
             raise errors.VersionUnsupported(
-                wanted=short(text), minimum=self.minimum,
+                wanted=shorten(text), minimum=self.minimum,
                 maximum=self.maximum)
         return version
 
@@ -60,8 +60,8 @@ def _read(text: str) -> Version | None:
     """The version a text spells; None where its numbers are beyond all that
     any service offers. Raises MalformedVersion."""
     try:
-        return Version.read(text)
+        return Version.parse(text)
     except ValueError:
         if _WRITTEN.fullmatch(text):
             return None
-        raise errors.MalformedVersion(wanted=short(ascii(text))) from None
+        raise errors.MalformedVersion(wanted=shorten(ascii(text))) from None

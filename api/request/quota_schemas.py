@@ -18,7 +18,7 @@ CHANGE: Mapping[str, Any] = {**LIMIT, 'type': ['integer', 'null']}
 
 #: Project ids are as long as the records' column of them.
 PROJECT: Mapping[str, Any] = {'type': 'string', 'minLength': 1,
-                              'maxLength': caller.MAX_PROJECT}
+                              'maxLength': caller.MAX_PROJECT_ID_CHARS}
 
 
 def body(plurals: Iterable[str], limit: Mapping[str, Any]) -> dict[str, Any]:

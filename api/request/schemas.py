@@ -26,13 +26,13 @@ import orjson
 from service.domain.catalogue.types import MISSING, Property, Shape
 from service.domain.documents import pointers, values
 from service.domain.errors import (
-    MAX_TOLD,
+    MAX_VIOLATIONS,
     FieldForbidden,
     Invalid,
     Violation,
-    short,
+    shorten,
 )
-from service.domain.typefiles.vocabulary import REGEX
+from service.domain.typefiles.vocabulary import REGEX_OPTIONS
 
 #: Members of a document that the service alone writes.
 READ_ONLY = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
@@ -61,12 +61,12 @@ def compiled(schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
     """
     return jsonschema_rs.validator_for(
         dict(schema), validate_formats=True, ignore_unknown_formats=False,
-        pattern_options=REGEX, offline=True)
+        pattern_options=REGEX_OPTIONS, offline=True)
 
 
 def of_property(prop: Property, shape: Shape) -> dict[str, Any]:
     """The JSON Schema of a property's value at a shape's versions."""
-    schema: dict[str, Any] = {'type': prop.kind, **_thawed(prop.words)}
+    schema: dict[str, Any] = {'type': prop.kind, **_thawed(prop.schema)}
     if prop.references is not None:
         schema['format'] = 'uuid'
     if prop.max_length is not None:
@@ -126,7 +126,7 @@ class Schema:
         """
         given = dict(members)
         found = list(islice(chain(bad, self._wrong(given, pointer, kept)),
-                            MAX_TOLD))
+                            MAX_VIOLATIONS))
         if found:
             raise Invalid(found)
         columns = {prop.name: _value(prop, given.get(name, MISSING))
@@ -161,7 +161,7 @@ def check(validator: jsonschema_rs.Validator, value: Any,
           pointer: str = '') -> None:
     """Raise Invalid, with every violation, where a body is not as it must be.
     """
-    bad = list(islice(violations(validator, value, pointer), MAX_TOLD))
+    bad = list(islice(violations(validator, value, pointer), MAX_VIOLATIONS))
     if bad:
         raise Invalid(bad)
 
@@ -194,7 +194,7 @@ def violations_of(error: jsonschema_rs.ValidationError, pointer: str
         yield from tell(error.kind, where)
         return
     steps = '.'.join(map(str, error.instance_path))
-    subject = short(steps) or where[1:].replace('/', '.') or 'The body'
+    subject = shorten(steps) or where[1:].replace('/', '.') or 'The body'
     yield Violation(f'{subject}: {_text(error)}', where)
 
 

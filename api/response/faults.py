@@ -113,7 +113,7 @@ def _log_text(exc: PileusError) -> str:
         return ascii(str(exc))
     places = (one.pointer if one.pointer is not None else one.parameter
               for one in exc.violations)
-    named = [ascii(domain.short(one)) for one in places if one is not None]
+    named = [ascii(domain.shorten(one)) for one in places if one is not None]
     return f'at {", ".join(named)}' if named else 'no place in particular'
 
 
@@ -168,7 +168,7 @@ def _sentence(detail: str) -> str:
 
 def _source(violation: Violation) -> dict[str, Any]:
     pointer = violation.pointer
-    if pointer is not None and len(pointer) <= domain.MAX_POINTER:
+    if pointer is not None and len(pointer) <= domain.MAX_POINTER_CHARS:
         return {'source': {'pointer': pointer}}
     if violation.parameter is not None:
         return {'source': {'parameter': violation.parameter}}

@@ -40,8 +40,9 @@ class View:
         self._linked = fields is None or 'links' in fields
         self._path = shape.declared.path
         names = ' '.join(member[0] for member in self._members)
-        filled = [(name, prop.before) for name, prop in
-                  shape.properties.items() if prop.before is not MISSING]
+        filled = [(name, prop.existing_value)
+                  for name, prop in shape.properties.items()
+                  if prop.existing_value is not MISSING]
         self.mark = hashlib.blake2b(
             f'{shape.since} {names} {self._linked} {filled}'.encode(),
             digest_size=4).hexdigest()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from api.request.schemas import compiled
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.domain.typefiles.vocabulary import ACTIONS
 from service.errors import StartError
@@ -62,7 +62,7 @@ def action(*, schema: Mapping[str, Any], check: str | None = None,
     The method is called as ``method(call, id, arguments)`` and returns a
     response; ``schema`` is the JSON Schema of ``arguments``.
     """
-    first = Version.read(since)
+    first = Version.parse(since)
 
     def said(method: F) -> F:
         setattr(method, _DECLARATION, Action(
@@ -78,7 +78,7 @@ def route(verb: str, path: str, *, check: str | None = None,
 
     The method is called as ``method(call, **values of the path)``.
     """
-    first = Version.read(since)
+    first = Version.parse(since)
 
     def said(method: F) -> F:
         setattr(method, _DECLARATION, ControllerPath(
@@ -109,7 +109,7 @@ class Extension:
 
     @property
     def maximum(self) -> Version:
-        return max((one.since for one in self.methods), default=FIRST)
+        return max((one.since for one in self.methods), default=FIRST_VERSION)
 
 
 def load(catalogue: Catalogue) -> tuple[Extension, ...]:

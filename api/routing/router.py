@@ -20,7 +20,7 @@ import webob
 from api.request import errors, urls
 from service.domain.catalogue.microversion import Version
 from service.domain.catalogue.types import ResourceType
-from service.domain.errors import short
+from service.domain.errors import shorten
 
 ActionMethod = Callable[..., webob.Response]
 
@@ -167,7 +167,7 @@ def no_such_path(environ: dict[str, Any]) -> errors.NoSuchPath:
     """Told by the path as the client sent it, with what it is mounted at."""
     came = environ.get(urls.PATH, environ.get('PATH_INFO', ''))
     path = came.encode('latin-1').decode(errors='backslashreplace')
-    return errors.NoSuchPath(path=short(ascii(path)[1:-1]))
+    return errors.NoSuchPath(path=shorten(ascii(path)[1:-1]))
 
 
 def _path(environ: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from service.domain.caller import MAX_PROJECT
+from service.domain.caller import MAX_PROJECT_ID_CHARS
 from service.errors import StartError
 
 #: bcrypt looks at no more of a password than this; more is refused, or two
@@ -165,7 +165,8 @@ def _wrong(name: Any, entry: Any) -> Iterator[str]:
         return
     for word in entry.keys() - set(_WORDS):
         yield f'{word}: is not known; there is {", ".join(_WORDS)}'
-    for word, most in (('project_id', MAX_PROJECT), ('user_id', MAX_NAME)):
+    for word, most in (('project_id', MAX_PROJECT_ID_CHARS),
+                       ('user_id', MAX_NAME)):
         if word in entry and not is_name(entry[word], most):
             yield f'{word}: is not a text of 1 to {most} characters'
     roles = entry.get('roles', [])

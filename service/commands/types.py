@@ -20,7 +20,8 @@ def check(arguments: Arguments) -> int:
     found = compatibility.breaches(_read(arguments.old), _read(arguments.new))
     FORMATS[arguments.format](
         ('file', 'property', 'version', 'change'),
-        [(one.file, one.place, str(one.version), one.what) for one in found],
+        [(one.file, one.place, str(one.version), one.message)
+         for one in found],
         'No change breaks a client of an existing version.')
     return 1 if found else 0
 

@@ -14,7 +14,7 @@ from service.accounts import account_edits, account_files
 from service.commands.cli.output import FORMATS, takes_format
 from service.commands.cli.parser import Arguments, Command, configuration
 from service.config import files as config_files
-from service.domain.caller import MAX_PROJECT
+from service.domain.caller import MAX_PROJECT_ID_CHARS
 from service.errors import StartError
 
 
@@ -137,7 +137,7 @@ def _word(given: str, most: int = account_files.MAX_NAME) -> str:
 
 
 def _project(given: str) -> str:
-    return _word(given, MAX_PROJECT)
+    return _word(given, MAX_PROJECT_ID_CHARS)
 
 
 COMMANDS = (

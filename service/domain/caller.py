@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 #: No project's id is longer: records have so much room for it.
-MAX_PROJECT = 64
+MAX_PROJECT_ID_CHARS = 64
 
 #: What a project's id is, for whoever sends another.
-PROJECT = (f'1 to {MAX_PROJECT} printable characters, with no blank at either '
-           f'end')
+PROJECT_ID_FORMAT = (f'1 to {MAX_PROJECT_ID_CHARS} printable characters, with '
+                     f'no blank at either end')
 
 
-def is_project(text: object) -> bool:
+def is_project_id(text: object) -> bool:
     """Whether a project can have this id: records hold it, and a header, a
     URL and a line of the log carry it."""
-    return (isinstance(text, str) and 0 < len(text) <= MAX_PROJECT
+    return (isinstance(text, str) and 0 < len(text) <= MAX_PROJECT_ID_CHARS
             and text.isprintable() and text == text.strip())
 
 
-def meets(owner: str | None, record: Mapping[str, Any]) -> bool:
+def may_see(owner: str | None, record: Mapping[str, Any]) -> bool:
     """Whether who meets the records of ``owner``, or with None everybody's,
     may know of this one. What belongs to no project is everybody's (D26)."""
     return owner is None or record.get('project_id', owner) == owner
@@ -41,7 +41,7 @@ class Caller:
     project_id: str | None
     user_id: str | None
     roles: frozenset[str]
-    everywhere: bool
+    any_project: bool
     request_id: str | None = None
     global_request_id: str | None = None
     system_scope: str | None = None
@@ -49,4 +49,4 @@ class Caller:
     @property
     def owner(self) -> str | None:
         """Whose records the caller may meet; None for everybody's."""
-        return None if self.everywhere else self.project_id or ''
+        return None if self.any_project else self.project_id or ''

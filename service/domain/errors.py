@@ -45,13 +45,13 @@ class Violation(NamedTuple):
 
 
 #: One failure tells of at most so many things wrong.
-MAX_TOLD = 50
+MAX_VIOLATIONS = 50
 
 #: A longer pointer is not worth its bytes in a reply.
-MAX_POINTER = 512
+MAX_POINTER_CHARS = 512
 
 
-def short(text: str, longest: int = 80) -> str:
+def shorten(text: str, longest: int = 80) -> str:
     """A client's word in an error text, which need not be told in full."""
     return text if len(text) <= longest else f'{text[:longest - 3]}...'
 
@@ -98,7 +98,7 @@ class Invalid(PileusError):
     text = '{summary}'
 
     def __init__(self, violations: Iterable[Violation]) -> None:
-        self._violations = tuple(islice(violations, MAX_TOLD))
+        self._violations = tuple(islice(violations, MAX_VIOLATIONS))
         super().__init__(summary='; '.join(
             one.detail for one in self._violations))
 
@@ -219,7 +219,7 @@ class FieldForbidden(Forbidden):
     text = '{summary}'
 
     def __init__(self, violations: Iterable[Violation]) -> None:
-        self._violations = tuple(islice(violations, MAX_TOLD))
+        self._violations = tuple(islice(violations, MAX_VIOLATIONS))
         super().__init__(summary='; '.join(
             one.detail for one in self._violations))
 
@@ -235,7 +235,7 @@ class QuotaExceeded(Forbidden):
             '{wanted} more cannot be made.')
 
 
-class KeptElsewhere(Conflict):
+class QuotaKeptElsewhere(Conflict):
     """Facts: ``keeper``, who keeps the limits."""
 
     code = 'quota-kept-elsewhere'

@@ -17,7 +17,7 @@ from oslo_config import cfg
 
 from service.config import files as config_files
 from service.domain.caller import Caller
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import (
     MISSING,
     Catalogue,
@@ -81,7 +81,7 @@ class World:
         return self.catalogue.types[name]
 
     def shape(self, name: str) -> Shape:
-        found = self.type(name).at(FIRST)
+        found = self.type(name).at(FIRST_VERSION)
         assert found is not None
         return found
 

@@ -13,7 +13,7 @@ import pytest
 from api.request import errors as asked
 from api.response import faults
 from service.domain import errors
-from service.domain.catalogue.types import QUOTA
+from service.domain.catalogue.types import QUOTA_TYPE
 from service.domain.typefiles import vocabulary
 from service.process import refusals
 from service.process.limits import ServerLimits
@@ -68,19 +68,19 @@ def test_every_error_code_is_documented_with_its_status_and_no_other():
 
 def test_every_word_of_a_type_is_documented_once():
     assert sorted(first_cells('declaring.rst', 'Words of a type')) == sorted(
-        vocabulary.TYPE)
+        vocabulary.TYPE_KEYWORDS)
 
 
 def test_every_word_of_a_property_is_documented_once():
     assert sorted(first_cells('declaring.rst', 'Words of a property')
-                  ) == sorted(vocabulary.PROPERTY)
+                  ) == sorted(vocabulary.PROPERTY_KEYWORDS)
 
 
 @pytest.mark.parametrize(('title', 'table'), [
     ('Formats', vocabulary.FORMATS),
     ('Actions', vocabulary.ACTIONS),
-    ('Reserved names', vocabulary.RESERVED | vocabulary.RESERVED_PLURALS
-     | {QUOTA})])
+    ('Reserved names', vocabulary.RESERVED_NAMES | vocabulary.RESERVED_PLURALS
+     | {QUOTA_TYPE})])
 def test_every_name_of_a_table_is_documented_once(title, table):
     names = re.findall(r'``([^`]+)``', section('declaring.rst', title))
     assert sorted(names) == sorted(table)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusive:
+class ExclusivePeriod:
     """No two records that agree on ``over`` may overlap in time.
 
     ``period`` names the two date-time properties [start, end): half-open, a
@@ -26,7 +26,7 @@ class Exclusive:
         """Every property it looks at."""
         return (*self.period, *self.over, *(name for name, _ in self.when))
 
-    def binds(self, record: Mapping[str, Any]) -> bool:
+    def applies_to(self, record: Mapping[str, Any]) -> bool:
         """Whether a record takes part as it stands."""
         return (all(record[name] is not None for name in self.over)
                 and all(record[name] in values for name, values in self.when))

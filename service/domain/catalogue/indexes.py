@@ -12,20 +12,20 @@ from collections.abc import Iterable
 
 from service.domain.catalogue.types import ResourceType
 
-Tuples = tuple[tuple[str, ...], ...]
+ColumnTuples = tuple[tuple[str, ...], ...]
 
 #: The common columns that lists are sorted by, beside ``id``.
-COMMON = ('created_at', 'updated_at')
+SORTABLE_TIMES = ('created_at', 'updated_at')
 
 
-def columns(declared: ResourceType) -> tuple[str, ...]:
+def filterable_columns(declared: ResourceType) -> tuple[str, ...]:
     """The declared columns that lists may be filtered by."""
     return tuple(dict.fromkeys(
         name for names in (*declared.unique, *declared.indexes)
         for name in names))
 
 
-def needed(declared: ResourceType) -> Tuples:
+def list_indexes(declared: ResourceType) -> ColumnTuples:
     """The tuples that need an index (owner, tuple, id).
 
     Those to sort by, or to find periods that overlap, and each column to
@@ -35,44 +35,45 @@ def needed(declared: ResourceType) -> Tuples:
     found = _ordered(declared)
     led = {names[0] for names in (*found, *declared.unique)}
     if not declared.owned:
-        led |= references(declared)
-    return (*found, *((one,) for one in columns(declared) if one not in led))
+        led |= reference_columns(declared)
+    return (*found, *((one,) for one in filterable_columns(declared)
+                      if one not in led))
 
 
-def across(declared: ResourceType) -> Tuples:
+def all_projects_indexes(declared: ResourceType) -> ColumnTuples:
     """The tuples that have an index (tuple, id), whoever's the records are.
 
     Only the common ones: each more would be written with every record, and a
     list of all projects is asked for by few. References have one anyway, to
     find who refers.
     """
-    return tuple((one,) for one in COMMON) if declared.owned else ()
+    return tuple((one,) for one in SORTABLE_TIMES) if declared.owned else ()
 
 
-def references(declared: ResourceType) -> set[str]:
+def reference_columns(declared: ResourceType) -> set[str]:
     """The columns that refer, each of which has an index of its own."""
     return {one.name for one in declared.live if one.references is not None}
 
 
-def count(declared: ResourceType) -> int:
+def key_count(declared: ResourceType) -> int:
     """How many keys a table has besides those that every table has."""
-    return (len(declared.unique) + len(needed(declared)) - len(COMMON)
-            + len(references(declared)))
+    return (len(declared.unique) + len(list_indexes(declared))
+            - len(SORTABLE_TIMES) + len(reference_columns(declared)))
 
 
-def ordered_apart(declared: ResourceType, names: Iterable[str]) -> bool:
+def needs_list_index(declared: ResourceType, names: Iterable[str]) -> bool:
     """A unique tuple that may hold nulls has an index as well: its
     constraint orders neither ties nor, on PostgreSQL, nulls as a list does.
     """
-    return not nullable(declared).isdisjoint(names)
+    return not nullable_columns(declared).isdisjoint(names)
 
 
-def nullable(declared: ResourceType) -> set[str]:
+def nullable_columns(declared: ResourceType) -> set[str]:
     return {one.name for one in declared.live if one.nullable}
 
 
-def _ordered(declared: ResourceType) -> Tuples:
-    loose = (one for one in declared.unique if ordered_apart(declared, one))
+def _ordered(declared: ResourceType) -> ColumnTuples:
+    loose = (one for one in declared.unique if needs_list_index(declared, one))
     periods = ((*one.over, one.period[0]) for one in declared.exclusive)
-    return tuple(dict.fromkeys((*((one,) for one in COMMON),
+    return tuple(dict.fromkeys((*((one,) for one in SORTABLE_TIMES),
                                 *declared.indexes, *loose, *periods)))

@@ -9,52 +9,53 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from service.domain.caller import MAX_PROJECT
+from service.domain.caller import MAX_PROJECT_ID_CHARS
 from service.domain.catalogue.types import Property, ResourceType
 
 #: PostgreSQL's B-tree takes 2704 bytes, InnoDB's 3072; some are overhead.
-MAX_KEY = 2600
+MAX_KEY_BYTES = 2600
 #: MariaDB takes 65535 for a row's columns but the longest texts.
-MAX_ROW = 65000
+MAX_ROW_BYTES = 65000
 #: The longest text kept in the row itself; a longer one is stored apart.
-IN_ROW = 1024
+MAX_INLINE_CHARS = 1024
 
 #: utf8mb4 and UTF-8: the longest character.
-_CHARACTER = 4
-ID = 36 * _CHARACTER
-PROJECT = MAX_PROJECT * _CHARACTER
-_FIXED = 8
+_CHARACTER_BYTES = 4
+_ID_BYTES = 36 * _CHARACTER_BYTES
+_PROJECT_ID_BYTES = MAX_PROJECT_ID_CHARS * _CHARACTER_BYTES
+_FIXED_BYTES = 8
 #: What a row holds of a text stored apart.
-_APART = 20
+_POINTER_BYTES = 20
 #: id, project_id, generation, the two times, tags and metadata.
-_COMMON = ID + PROJECT + 3 * _FIXED + 2 * _APART
+_COMMON_BYTES = (_ID_BYTES + _PROJECT_ID_BYTES + 3 * _FIXED_BYTES
+                 + 2 * _POINTER_BYTES)
 
 
-def of(prop: Property) -> int:
+def value_bytes(prop: Property) -> int:
     """The most bytes a value takes in a key; a time is 8 bytes."""
     if prop.references is not None:
-        return ID
+        return _ID_BYTES
     if prop.kind == 'string' and prop.max_length is not None:
-        return prop.max_length * _CHARACTER
-    return _FIXED
+        return prop.max_length * _CHARACTER_BYTES
+    return _FIXED_BYTES
 
 
-def key(declared: ResourceType, columns: Iterable[Property],
-        with_id: bool) -> int:
+def key_bytes(declared: ResourceType, columns: Iterable[Property],
+              with_id: bool) -> int:
     """The most bytes of one entry of an index over these columns.
 
     Every index begins with the project where the type has one, and ends with
     the id where it orders lists.
     """
-    return (declared.owned * PROJECT + sum(map(of, columns))
-            + with_id * ID)
+    return (declared.owned * _PROJECT_ID_BYTES + sum(map(value_bytes, columns))
+            + with_id * _ID_BYTES)
 
 
-def row(declared: ResourceType) -> int:
-    return _COMMON + sum(_in_row(one) for one in declared.live)
+def row_bytes(declared: ResourceType) -> int:
+    return _COMMON_BYTES + sum(_inline_bytes(one) for one in declared.live)
 
 
-def _in_row(prop: Property) -> int:
+def _inline_bytes(prop: Property) -> int:
     apart = prop.kind in ('object', 'array') or (
-        prop.max_length or 0) > IN_ROW
-    return _APART if apart else of(prop) + 2
+        prop.max_length or 0) > MAX_INLINE_CHARS
+    return _POINTER_BYTES if apart else value_bytes(prop) + 2

@@ -17,7 +17,7 @@ class Version(NamedTuple):
         return f'{self.major}.{self.minor}'
 
     @classmethod
-    def read(cls, text: str) -> Version:
+    def parse(cls, text: str) -> Version:
         """The version a text spells; ValueError for any other spelling.
 
         Libraries take ``01.1`` and ``0.9``; the contract does not (MV-6).
@@ -31,4 +31,4 @@ class Version(NamedTuple):
 _VERSION = re.compile(r'([1-9][0-9]{0,8})\.([1-9][0-9]{0,8}|0)', re.ASCII)
 
 #: The version of a client that asks for none.
-FIRST = Version(1, 0)
+FIRST_VERSION = Version(1, 0)

@@ -15,16 +15,16 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from service.domain.catalogue.exclusive_periods import Exclusive
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.exclusive_periods import ExclusivePeriod
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 
 #: What every record has besides its declared properties, in reply order.
 #: ``project_id`` stands only on records of project scope.
-COMMON = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
-          'tags', 'metadata', 'links')
+COMMON_FIELDS = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
+                 'tags', 'metadata', 'links')
 
 #: What history calls the limits of a project, and therefore no type.
-QUOTA = 'quota'
+QUOTA_TYPE = 'quota'
 
 #: No default was declared; ``None`` cannot say so, null is a value.
 MISSING: Any = type('Missing', (), {'__repr__': lambda self: 'MISSING'})()
@@ -35,7 +35,7 @@ class Choice:
     """One value of an enum and the versions that know it."""
 
     const: Any
-    since: Version = FIRST
+    since: Version = FIRST_VERSION
     until: Version | None = None
 
     def known(self, version: Version) -> bool:
@@ -55,7 +55,7 @@ class Property:
 
     name: str
     kind: str
-    words: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict)
     format: str | None = None
     enum: tuple[Choice, ...] = ()
     max_length: int | None = None
@@ -65,7 +65,7 @@ class Property:
     immutable: bool = False
     references: str | None = None
     on_delete: str = 'restrict'
-    since: Version = FIRST
+    since: Version = FIRST_VERSION
     until: Version | None = None
     renamed_from: str | None = None
     backfill: Any = MISSING
@@ -78,7 +78,7 @@ class Property:
         return not self.required and self.default is MISSING
 
     @property
-    def before(self) -> Any:
+    def existing_value(self) -> Any:
         """What records made before the property was there have for it."""
         return self.default if self.backfill is MISSING else self.backfill
 
@@ -146,14 +146,14 @@ class ResourceType:
     plural: str
     description: str = ''
     scope: str = 'project'
-    since: Version = FIRST
+    since: Version = FIRST_VERSION
     until: Version | None = None
     controller: str | None = None
     dropped: bool = False
     properties: Mapping[str, Property] = field(default_factory=dict)
     unique: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
-    exclusive: tuple[Exclusive, ...] = ()
+    exclusive: tuple[ExclusivePeriod, ...] = ()
     quota: int | None = None
     policy: Mapping[str, str] = field(default_factory=dict)
     file: str = ''
@@ -177,7 +177,7 @@ class ResourceType:
     @property
     def common(self) -> tuple[str, ...]:
         """What its records have besides their properties, in reply order."""
-        return tuple(name for name in COMMON
+        return tuple(name for name in COMMON_FIELDS
                      if name != 'project_id' or self.owned)
 
     @property
@@ -248,7 +248,7 @@ class Catalogue:
     def maximum(self) -> Version:
         """The newest version: the highest ``since`` or ``until`` declared."""
         return max((point for one in self.live for point in one.changes()),
-                   default=FIRST)
+                   default=FIRST_VERSION)
 
     def referrers(self, name: str) -> tuple[Referrer, ...]:
         """Who points at records of the type ``name``."""

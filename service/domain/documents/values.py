@@ -18,7 +18,7 @@ from typing import Any
 
 from service.domain.catalogue.types import Property, Shape
 from service.domain.documents import pointers, timestamps
-from service.domain.errors import Violation, printable, short
+from service.domain.errors import Violation, printable, shorten
 
 #: How many objects and arrays may stand in each other.
 MAX_DEPTH = 32
@@ -185,7 +185,7 @@ def normal(prop: Property, value: Any) -> Any:
 
 def quoted(value: object) -> str:
     """A client's value in an error text: as JSON, on one line, not long."""
-    return short(printable(json.dumps(value, ensure_ascii=False)))
+    return shorten(printable(json.dumps(value, ensure_ascii=False)))
 
 
 def _known(shape: Shape,

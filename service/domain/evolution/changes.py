@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one catalogue says otherwise than another, word by word.
 
-Each change has a place in the files. A ``tabular`` one is about the table
-too: ``storage.evolve`` sees there whether anything is to be done. Where a
+Each change has a place in the files. With ``affects_table`` the table changes
+too: ``storage.schema`` sees there whether anything is to be done. Where a
 word takes less than before, ``check`` is what stored values must now meet.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
-from service.domain.catalogue.exclusive_periods import Exclusive
+from service.domain.catalogue.exclusive_periods import ExclusivePeriod
 from service.domain.catalogue.microversion import Version
 from service.domain.catalogue.types import (
     MISSING,
@@ -33,13 +33,13 @@ class Change(NamedTuple):
 
     type: str
     place: str
-    what: str
-    tabular: bool = False
+    message: str
+    affects_table: bool = False
     column: str = ''
     check: Mapping[str, Any] | None = None
 
 
-def changes(before: Catalogue | None,
+def compare(before: Catalogue | None,
             after: Catalogue) -> tuple[Change, ...]:
     """Every change, type by type, in the order of the files' words.
 
@@ -63,10 +63,10 @@ def _of(old: ResourceType | None, new: ResourceType) -> Iterator[Change]:
 
 
 def _words(old: ResourceType, new: ResourceType) -> Iterator[Change]:
-    for word, tabular in _TYPE_WORDS.items():
+    for word, affects_table in _TYPE_WORDS.items():
         turned = _turned(word, getattr(old, word), getattr(new, word))
         if turned:
-            yield Change(new.name, f'{new.name}.{word}', turned, tabular)
+            yield Change(new.name, f'{new.name}.{word}', turned, affects_table)
 
 
 def _properties(old: ResourceType, new: ResourceType) -> Iterator[Change]:
@@ -107,20 +107,20 @@ def predecessor(known: Mapping[str, Property], declared: ResourceType,
 def _property(declared: ResourceType, old: Property,
               new: Property) -> Iterator[Change]:
     place = f'{declared.name}.{new.name}'
-    for word, tabular in _PROPERTY_WORDS.items():
+    for word, affects_table in _PROPERTY_WORDS.items():
         turned = _turned(word, getattr(old, word), getattr(new, word))
         if turned:
-            yield Change(declared.name, place, turned, tabular)
+            yield Change(declared.name, place, turned, affects_table)
     for what, check in _choices(old, new):
         yield Change(declared.name, place, what, False, new.name, check)
-    for word in (*old.words, *(one for one in new.words
-                               if one not in old.words)):
-        turned = _turned(word, old.words.get(word, MISSING),
-                         new.words.get(word, MISSING))
+    for word in (*old.schema, *(one for one in new.schema
+                                if one not in old.schema)):
+        turned = _turned(word, old.schema.get(word, MISSING),
+                         new.schema.get(word, MISSING))
         if turned:
             yield Change(declared.name, place, turned,
                          _in_the_table(word, old, new), new.name,
-                         _check(word, old.words, new.words))
+                         _check(word, old.schema, new.schema))
 
 
 def _in_the_table(word: str, old: Property, new: Property) -> bool:
@@ -166,8 +166,8 @@ def validator(check: Mapping[str, Any]) -> Callable[[Any], bool]:
     if check.get('format') == 'date-time':
         return _moment
     found = jsonschema_rs.validator_for(
-        dict(check), validate_formats=True, pattern_options=vocabulary.REGEX,
-        offline=True)
+        dict(check), validate_formats=True,
+        pattern_options=vocabulary.REGEX_OPTIONS, offline=True)
     return found.is_valid
 
 
@@ -228,9 +228,9 @@ _PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (Choice, lambda one: {'const': one.const, 'since': str(one.since),
                           **({'until': str(one.until)} if one.until
                              else {})}),
-    (Exclusive, lambda one: {'period': _list(one.period),
-                             'over': _list(one.over),
-                             'when': _list(one.when)}),
+    (ExclusivePeriod, lambda one: {'period': _list(one.period),
+                                   'over': _list(one.over),
+                                   'when': _list(one.when)}),
     (Mapping, lambda one: {name: _plain(inner)
                            for name, inner in one.items()}),
     ((tuple, list), _list),

@@ -18,7 +18,7 @@ from service.domain.catalogue.microversion import Version
 from service.domain.catalogue.types import (
     MISSING,
     Catalogue,
-    Exclusive,
+    ExclusivePeriod,
     Property,
     ResourceType,
     Shape,
@@ -38,10 +38,10 @@ class Breach(NamedTuple):
     file: str
     place: str
     version: Version
-    what: str
+    message: str
 
     def __str__(self) -> str:
-        return f'{self.file}: {self.place}: {self.version}: {self.what}'
+        return f'{self.file}: {self.place}: {self.version}: {self.message}'
 
 
 #: A place in the file, and what happens there.
@@ -138,8 +138,8 @@ def _exclusives(old: Shape, new: Shape) -> Iterator[Told]:
                                 f'were taken are refused')
 
 
-def _within(new: Shape, one: Exclusive, old: Shape,
-            other: Exclusive) -> bool:
+def _within(new: Shape, one: ExclusivePeriod, old: Shape,
+            other: ExclusivePeriod) -> bool:
     """Whom ``one`` binds to each other, ``other`` did too."""
     held = dict(zip(_named(new, tuple(name for name, _ in one.when)),
                     (given for _, given in one.when), strict=True))
@@ -186,7 +186,7 @@ def _property(old: Property, new: Property, before: Shape,
         return
     if old.references and old.on_delete != new.on_delete:
         yield f'on_delete turns from {old.on_delete} to {new.on_delete}'
-    yield from narrowing.words(old.words, new.words)
+    yield from narrowing.words(old.schema, new.schema)
     yield from narrowing.choices(before.choices(old), after.choices(new))
     for holds, what in _TURNS:
         if holds(old, new):

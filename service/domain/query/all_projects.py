@@ -49,7 +49,7 @@ def refusals(shape: Shape, asked: Sequence[Filter], sort: Sequence[SortKey],
 
 def offered(shape: Shape, hidden: Sequence[str]) -> Mapping[str, Property]:
     """The properties to filter by, by name: common ones and references."""
-    referring = indexes.references(shape.declared)
+    referring = indexes.reference_columns(shape.declared)
     return {name: one for name, one in filters.offered(shape, hidden).items()
             if name in filters.COMMON or one.name in referring}
 

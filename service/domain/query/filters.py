@@ -53,7 +53,7 @@ def offered(shape: Shape, hidden: Sequence[str] = ()
     the columns this caller may not read, and so may not ask about.
     """
     declared = shape.declared
-    columns = {*indexes.columns(declared)}.difference(hidden)
+    columns = {*indexes.filterable_columns(declared)}.difference(hidden)
     named = {name: one for name, one in shape.properties.items()
              if one.name in columns}
     common = {name: COMMON[name] for name in declared.common

@@ -13,7 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from service.domain import errors
-from service.domain.caller import Caller, meets
+from service.domain.caller import Caller, may_see
 from service.domain.catalogue.types import Catalogue, Property, ResourceType
 from service.domain.documents import timestamps
 from service.domain.records import limits
@@ -97,7 +97,7 @@ def _told(left: list[tuple[ResourceType, Record]],
           owner: str | None) -> str:
     """Who refers: by id if the caller may see them, else by number (D26)."""
     shown = [f'{declared.name} {one["id"]}' for declared, one in left
-             if meets(owner, one)]
+             if may_see(owner, one)]
     rest = len(left) - len(shown[:NAMED])
     alone = 'one record' if rest == 1 else f'{rest} records'
     more = [f'{rest} more' if shown else alone] if rest else []

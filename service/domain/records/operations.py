@@ -235,5 +235,5 @@ def _found(rows: Rows, declared: ResourceType, id: str,
            owner: str | None) -> Record:
     record = rows.fetch(declared, id, owner)
     if record is None:
-        raise errors.NotFound(type=declared.name, id=errors.short(id))
+        raise errors.NotFound(type=declared.name, id=errors.shorten(id))
     return record

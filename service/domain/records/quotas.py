@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.catalogue.types import QUOTA, Catalogue, ResourceType
+from service.domain.catalogue.types import QUOTA_TYPE, Catalogue, ResourceType
 from service.domain.documents import timestamps
 from service.domain.records import dry_run as dry_runs
 from service.domain.records import limits
@@ -60,7 +60,7 @@ class Quotas:
         """Set limits; a limit may be below what the project has already:
         nothing goes, and nothing can be made until there is room again."""
         if self._limits.keeper:
-            raise errors.KeptElsewhere(keeper=self._limits.keeper)
+            raise errors.QuotaKeptElsewhere(keeper=self._limits.keeper)
 
         def work(rows: Rows) -> Allowed:
             stored = rows.limits(project_id, hold=True)
@@ -94,7 +94,7 @@ def _revise(rows: Rows, caller: Caller, project_id: str,
     id = str(uuid.uuid5(_LIMITS, project_id))
     deed = 'delete' if not after else 'update' if before else 'create'
     rows.revise([Revision(
-        QUOTA, id, rows.changes(QUOTA, id) + 1, deed,
+        QUOTA_TYPE, id, rows.changes(QUOTA_TYPE, id) + 1, deed,
         {'limits': after}, project_id, caller.user_id, caller.request_id,
         caller.global_request_id, timestamps.now())], **{
             f'limit.{type}': 'default' if limit is None else limit
@@ -105,7 +105,7 @@ def check(seen: Seen, project_id: str, stamp: str) -> None:
     """Raise Stale where the limits are not those that the caller saw."""
     reason = seen.broken([stamp], there=True)
     if reason is not None:
-        raise errors.Stale(type='quota', id=errors.short(project_id),
+        raise errors.Stale(type='quota', id=errors.shorten(project_id),
                            reason=reason)
 
 

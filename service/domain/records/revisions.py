@@ -54,7 +54,7 @@ class History:
             first, more = rows.revisions(declared, id, caller.owner, None, 1)
             if not first:
                 raise errors.NotFound(type=declared.name,
-                                      id=errors.short(id))
+                                      id=errors.shorten(id))
             if marker is not None and _held(
                     rows, declared, id, caller.owner, marker) is None:
                 raise unknown_marker()
@@ -77,8 +77,8 @@ class History:
         found = self.find(declared, caller, id, number)
         if found is None:
             raise errors.NoSuchRevision(type=declared.name,
-                                        id=errors.short(id),
-                                        number=errors.short(str(number)))
+                                        id=errors.shorten(id),
+                                        number=errors.shorten(str(number)))
         return found
 
 
@@ -120,9 +120,9 @@ def _value(declared: ResourceType, prop: Property, document: Record) -> Any:
         held = document.get(before, MISSING)
     if type(held) in _KINDS[prop.kind]:
         return held
-    if held is not MISSING and prop.nullable or prop.before is MISSING:
+    if held is not MISSING and prop.nullable or prop.existing_value is MISSING:
         return None
-    return prop.before
+    return prop.existing_value
 
 
 _KINDS: Mapping[str, tuple[type, ...]] = {

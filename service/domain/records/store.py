@@ -7,7 +7,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from service.domain.caller import Caller
-from service.domain.catalogue.types import Exclusive, Property, ResourceType
+from service.domain.catalogue.types import (
+    ExclusivePeriod,
+    Property,
+    ResourceType,
+)
 from service.domain.documents import timestamps
 from service.domain.query.list_query import Query
 
@@ -126,7 +130,7 @@ class Rows(Protocol):
     def taken(self, declared: ResourceType,
               ids: Collection[str]) -> set[str]: ...
 
-    def overlapping(self, declared: ResourceType, rule: Exclusive,
+    def overlapping(self, declared: ResourceType, rule: ExclusivePeriod,
                     records: Collection[Record]) -> Record | None: ...
 
     def referring(self, declared: ResourceType, prop: Property,

@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from service.domain import errors
-from service.domain.caller import Caller, meets
-from service.domain.catalogue.types import Exclusive, ResourceType, Shape
+from service.domain.caller import Caller, may_see
+from service.domain.catalogue.types import ExclusivePeriod, ResourceType, Shape
 from service.domain.records.store import Placed, Record, Rows
 
 
@@ -74,13 +74,13 @@ def _twins(rows: Rows, declared: ResourceType, names: tuple[str, ...],
                 if key in found)
 
 
-def _overlaps(rows: Rows, declared: ResourceType, rule: Exclusive,
+def _overlaps(rows: Rows, declared: ResourceType, rule: ExclusivePeriod,
               placed: Sequence[Placed],
               among: Collection[str]) -> Iterator[_Rival]:
     """Records whose periods overlap, if both are bound by the rule."""
     if not _touched(rule.columns, among):
         return
-    bound = [one for one in placed if rule.binds(one.record)]
+    bound = [one for one in placed if rule.applies_to(one.record)]
     yield from _overlaps_within(declared, rule, bound)
     other = rows.overlapping(declared, rule, _records(bound))
     if other is not None:
@@ -90,7 +90,7 @@ def _overlaps(rows: Rows, declared: ResourceType, rule: Exclusive,
                     and rule.overlap(one.record, other))
 
 
-def _overlaps_within(declared: ResourceType, rule: Exclusive,
+def _overlaps_within(declared: ResourceType, rule: ExclusivePeriod,
                      bound: Iterable[Placed]) -> Iterator[_Rival]:
     """In the order of their starts, who overlaps anybody overlaps the next.
     """
@@ -114,7 +114,7 @@ def _beside(placed: Placed) -> str:
 
 def _told(one: Placed, other: str, caller: Caller, secret: bool) -> str:
     """Who is in the way: of the same project, or of none, as ``one`` is."""
-    known = not secret and meets(caller.owner, one.record)
+    known = not secret and may_see(caller.owner, one.record)
     return f': {other}' if known else ''
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import (
     Choice,
-    Exclusive,
+    ExclusivePeriod,
     Property,
     ResourceType,
 )
@@ -52,7 +52,7 @@ def make(file: str, raw: Mapping[str, Any], stem: str,
 
 
 def _type(file: str, raw: Mapping[str, Any], stem: str) -> ResourceType:
-    since = _version(raw, 'since', FIRST)
+    since = _version(raw, 'since', FIRST_VERSION)
     required = frozenset(raw.get('required', ()))
     name = raw.get('name', stem)
     return ResourceType(
@@ -89,9 +89,9 @@ def periods(raw: Mapping[str, Any]
     return [(('exclusive', index), one) for index, one in enumerate(given)]
 
 
-def _exclusive(raw: Mapping[str, Any]) -> Exclusive:
+def _exclusive(raw: Mapping[str, Any]) -> ExclusivePeriod:
     start, end = raw['period']
-    return Exclusive(
+    return ExclusivePeriod(
         (start, end), tuple(raw.get('over', ())),
         tuple((name, tuple(given))
               for name, given in sorted(raw.get('when', {}).items())))
@@ -102,12 +102,13 @@ def _folded(raw: Mapping[str, Any]) -> str:
 
 
 def _version(raw: Mapping[str, Any], word: str, otherwise: Any) -> Any:
-    return Version.read(raw[word]) if word in raw else otherwise
+    return Version.parse(raw[word]) if word in raw else otherwise
 
 
 #: The words of JSON Schema that say the same at every version; the
 #: description has a field of its own.
-_KEPT = frozenset(vocabulary.SCHEMA) - {'enum', 'const', 'description'}
+_KEPT = frozenset(vocabulary.SCHEMA_KEYWORDS) - {'enum', 'const',
+                                                 'description'}
 
 _REFERENCE: Mapping[str, Any] = {'type': 'string', 'format': 'uuid',
                                  'maxLength': 36}
@@ -122,7 +123,7 @@ def _property(name: str, raw: Mapping[str, Any], since: Version,
     made = Property(
         name=name,
         kind=schema['type'],
-        words=MappingProxyType(schema),
+        schema=MappingProxyType(schema),
         format=schema.get('format'),
         enum=_choices(raw, since if 'renamed_from' in raw else born),
         max_length=schema.get('maxLength'),
@@ -144,7 +145,7 @@ def _schema(raw: Mapping[str, Any]) -> dict[str, Any]:
         return dict(_REFERENCE)
     kept = {word: value for word, value in raw.items() if word in _KEPT}
     if kept['type'] == 'string' and kept.get('format') != 'date-time':
-        kept.setdefault('maxLength', vocabulary.MAX_LENGTH)
+        kept.setdefault('maxLength', vocabulary.DEFAULT_MAX_LENGTH)
     return kept
 
 
@@ -174,5 +175,5 @@ def _with_values(made: Property, raw: Mapping[str, Any]) -> Property:
 
 def _stored(made: Property, value: Any) -> Any:
     """A value that the rules will refuse stays as it is."""
-    refused = next(value_checks.unmet((), made.words, (value,)), None)
+    refused = next(value_checks.unmet((), made.schema, (value,)), None)
     return value if refused else values.normal(made, value)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from service.domain.errors import printable, short
+from service.domain.errors import printable, shorten
 
 #: The way from the top of a type file to one of its words.
 Place = tuple[str | int, ...]
@@ -46,7 +46,7 @@ def word(text: str) -> str:
 
 def shown(value: Any) -> str:
     """A value from the file on one line, cut where it is long."""
-    return short(printable(json.dumps(value, ensure_ascii=False)), 60)
+    return shorten(printable(json.dumps(value, ensure_ascii=False)), 60)
 
 
 def nearest(text: str, known: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def _rename(draft: Draft, prop: Property) -> Iterator[Mistake]:
     if prop.since <= draft.declared.since:
         yield Mistake(place, 'needs a since above the type\'s own: below it '
                              'clients know the old name')
-    if old in vocabulary.RESERVED:
+    if old in vocabulary.RESERVED_NAMES:
         yield Mistake(place, f'{shown(old)} is reserved')
     if old in draft.raw['properties']:
         yield Mistake(place, f'{shown(old)} is also the name of a property')
@@ -61,7 +61,7 @@ def _rename(draft: Draft, prop: Property) -> Iterator[Mistake]:
 
 def _constraints(draft: Draft, prop: Property) -> Iterator[Mistake]:
     raw = draft.raw['properties'][prop.name]
-    return value_checks.mistakes(_place(prop), {**raw, **prop.words})
+    return value_checks.mistakes(_place(prop), {**raw, **prop.schema})
 
 
 def _values(draft: Draft, prop: Property) -> Iterator[Mistake]:
@@ -69,12 +69,12 @@ def _values(draft: Draft, prop: Property) -> Iterator[Mistake]:
     word = _enum_word(draft, prop)
     for index, one in enumerate(prop.enum):
         place = _place(prop, word, *([index] if word == 'enum' else []))
-        yield from value_checks.unmet(place, prop.words, (one.const,))
+        yield from value_checks.unmet(place, prop.schema, (one.const,))
     for name in ('default', 'backfill'):
         value = getattr(prop, name)
         if value is MISSING:
             continue
-        wrong = list(value_checks.unmet(_place(prop, name), prop.words,
+        wrong = list(value_checks.unmet(_place(prop, name), prop.schema,
                                        (value,)))
         yield from wrong
         if prop.enum and not wrong and not _among(value, prop.enum):

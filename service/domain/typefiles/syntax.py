@@ -34,7 +34,7 @@ def read(raw: Any, note: Note) -> dict[str, Any]:
     _need((), raw, needed, note)
     if raw.get('dropped') is True:
         raw = _tombstone((), raw, note)
-    kept = _kept((), raw, vocabulary.TYPE, None, note)
+    kept = _kept((), raw, vocabulary.TYPE_KEYWORDS, None, note)
     kept['properties'] = {
         name: _property(('properties', name), name, given, note)
         for name, given in kept.get('properties', {}).items()}
@@ -67,31 +67,31 @@ def _property(place: Place, name: str, given: Any,
         return None
     if given.get('dropped') is True:
         given = _tombstone(place, given, note)
-        return _kept(place, given, vocabulary.PROPERTY, None, note)
+        return _kept(place, given, vocabulary.PROPERTY_KEYWORDS, None, note)
     if 'type' not in given and 'references' not in given:
         note(Mistake(place, 'has no "type" (' + ', '.join(vocabulary.KINDS)
                      + ') and no "references"'))
-    kept = _schema(place, given, vocabulary.PROPERTY, note)
+    kept = _schema(place, given, vocabulary.PROPERTY_KEYWORDS, note)
     return kept if 'type' in kept or 'references' in kept else None
 
 
 def _name(place: Place, name: str, note: Note) -> None:
-    if not vocabulary.TYPE['name'].holds(name):
+    if not vocabulary.TYPE_KEYWORDS['name'].holds(name):
         note(Mistake(place, 'a property needs '
-                            f'{vocabulary.TYPE["name"].wants}'))
-    elif name in vocabulary.RESERVED:
+                            f'{vocabulary.TYPE_KEYWORDS["name"].wants}'))
+    elif name in vocabulary.RESERVED_NAMES:
         note(Mistake(place, 'the name is reserved'))
 
 
 def _schema(place: Place, given: Mapping[str, Any],
-            table: Mapping[str, vocabulary.Word], note: Note
+            table: Mapping[str, vocabulary.Keyword], note: Note
             ) -> dict[str, Any]:
     """One mapping of JSON Schema words, and those inside it."""
     kept = _kept(place, given, table, _kind(given), note)
     for word in ('items', 'additionalProperties'):
         if isinstance(kept.get(word), dict):
-            kept[word] = _schema((*place, word), kept[word], vocabulary.SCHEMA,
-                                 note)
+            kept[word] = _schema((*place, word), kept[word],
+                                 vocabulary.SCHEMA_KEYWORDS, note)
     if 'properties' in kept:
         kept['properties'] = _members((*place, 'properties'),
                                       kept['properties'], note)
@@ -104,8 +104,8 @@ def _members(place: Place, given: Mapping[str, Any],
     kept = {}
     for name, inner in given.items():
         if isinstance(inner, dict):
-            kept[name] = _schema((*place, name), inner, vocabulary.SCHEMA,
-                                 note)
+            kept[name] = _schema((*place, name), inner,
+                                 vocabulary.SCHEMA_KEYWORDS, note)
         else:
             note(Mistake((*place, name), f'must be a mapping of words such '
                          f'as {{type: string}}, not {shown(inner)}'))
@@ -119,12 +119,12 @@ def _kind(given: Mapping[str, Any]) -> str | None:
         return 'reference'
     if 'type' not in given:
         return 'none'
-    known = vocabulary.SCHEMA['type'].holds(given['type'])
+    known = vocabulary.SCHEMA_KEYWORDS['type'].holds(given['type'])
     return given['type'] if known else None
 
 
 def _kept(place: Place, given: Mapping[str, Any],
-          table: Mapping[str, vocabulary.Word], kind: str | None,
+          table: Mapping[str, vocabulary.Keyword], kind: str | None,
           note: Note) -> dict[str, Any]:
     kept = {}
     for word, value in given.items():
@@ -137,7 +137,7 @@ def _kept(place: Place, given: Mapping[str, Any],
 
 
 def _mistake(place: Place, word: str, value: Any,
-             table: Mapping[str, vocabulary.Word],
+             table: Mapping[str, vocabulary.Keyword],
              kind: str | None) -> Mistake | None:
     if word not in table:
         return Mistake(place, _unknown(word, table))
@@ -150,27 +150,27 @@ def _mistake(place: Place, word: str, value: Any,
     return None
 
 
-def _fits(known: vocabulary.Word, kind: str,
-          table: Mapping[str, vocabulary.Word]) -> bool:
+def _fits(known: vocabulary.Keyword, kind: str,
+          table: Mapping[str, vocabulary.Keyword]) -> bool:
     """A mapping without a type takes only words that every kind has.
 
     A property without one is told so already; a word that needs a kind is
     no second mistake there.
     """
     if kind == 'none':
-        return (table is vocabulary.PROPERTY
+        return (table is vocabulary.PROPERTY_KEYWORDS
                 or known.kinds >= set(vocabulary.KINDS))
     return kind in known.kinds
 
 
-def _unknown(word: str, table: Mapping[str, vocabulary.Word]) -> str:
+def _unknown(word: str, table: Mapping[str, vocabulary.Keyword]) -> str:
     if word == '$ref':
         return ('"$ref" is not allowed: nothing is fetched or shared; write '
                 'the words out')
     return f'unknown word {shown(word)}' + nearest(word, table)
 
 
-def _misplaced(known: vocabulary.Word, kind: str) -> str:
+def _misplaced(known: vocabulary.Keyword, kind: str) -> str:
     order = (*vocabulary.KINDS, 'reference')
     wanted = ', '.join(one for one in order if one in known.kinds)
     if kind == 'none':

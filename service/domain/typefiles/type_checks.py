@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from service.domain.catalogue import indexes, key_sizes
-from service.domain.catalogue.types import QUOTA
+from service.domain.catalogue.types import QUOTA_TYPE
 from service.domain.typefiles import value_checks, vocabulary
 from service.domain.typefiles.build import Draft, periods
 from service.domain.typefiles.mistakes import Mistake, Place, nearest, shown
@@ -38,8 +38,8 @@ def _properties(draft: Draft) -> Iterator[Mistake]:
 
 
 def _names(draft: Draft) -> Iterator[Mistake]:
-    if draft.raw.get('name') == QUOTA:
-        yield Mistake(('name',), f'{shown(QUOTA)} is reserved')
+    if draft.raw.get('name') == QUOTA_TYPE:
+        yield Mistake(('name',), f'{shown(QUOTA_TYPE)} is reserved')
     plural = draft.raw.get('plural')
     if plural in vocabulary.RESERVED_PLURALS:
         yield Mistake(('plural',), f'{shown(plural)} is reserved')
@@ -85,11 +85,11 @@ def _keys(draft: Draft) -> Iterator[Mistake]:
             place: Place = (word, index)
             for name in names:
                 yield from _column(draft, place, name)
-            apart = word == 'indexes' or indexes.ordered_apart(
+            apart = word == 'indexes' or indexes.needs_list_index(
                 draft.declared, names)
             yield from _key_size(draft, place, names, apart)
             alone = [one for one in names[1:]
-                     if (one,) in indexes.needed(draft.declared)]
+                     if (one,) in indexes.list_indexes(draft.declared)]
             for name in () if apart else alone:
                 yield from _key_size(draft, place, [name], True)
 
@@ -97,13 +97,13 @@ def _keys(draft: Draft) -> Iterator[Mistake]:
 def _key_size(draft: Draft, place: Place, names: list[str],
               with_id: bool) -> Iterator[Mistake]:
     columns = [prop for prop in map(draft.property, names) if prop]
-    size = key_sizes.key(draft.declared, columns, with_id)
-    if size > key_sizes.MAX_KEY:
+    size = key_sizes.key_bytes(draft.declared, columns, with_id)
+    if size > key_sizes.MAX_KEY_BYTES:
         counted = ['project_id'] * draft.declared.owned + ['id'] * with_id
         also = f' with {" and ".join(counted)}' if counted else ''
         yield Mistake(place, f'a key may take {size} bytes (4 a character)'
-                      f'{also}; the most is {key_sizes.MAX_KEY}: give the '
-                      f'strings a smaller maxLength')
+                      f'{also}; the most is {key_sizes.MAX_KEY_BYTES}: give '
+                      f'the strings a smaller maxLength')
 
 
 def _exclusive(draft: Draft) -> Iterator[Mistake]:
@@ -132,7 +132,7 @@ def _choice(draft: Draft, place: Place, name: str,
         yield Mistake(place, f'{shown(name)} must be text, an integer or a '
                              f'boolean')
         return
-    yield from value_checks.unmet(place, prop.words, given)
+    yield from value_checks.unmet(place, prop.schema, given)
     for value in given:
         if prop.enum and value not in [one.const for one in prop.enum]:
             yield Mistake(place, f'{shown(value)} is not in the enum')
@@ -169,16 +169,16 @@ def _amount(draft: Draft) -> Iterator[Mistake]:
     if len(live) > MAX_PROPERTIES:
         yield Mistake(('properties',), f'are {len(live)}; the most is '
                       f'{MAX_PROPERTIES}')
-    keys = indexes.count(declared)
+    keys = indexes.key_count(declared)
     if keys > MAX_KEYS:
         yield Mistake((), f'unique, indexes, exclusive and references need '
                       f'{keys} keys together; the most is {MAX_KEYS}')
-    size = key_sizes.row(declared)
-    if size > key_sizes.MAX_ROW:
+    size = key_sizes.row_bytes(declared)
+    if size > key_sizes.MAX_ROW_BYTES:
         yield Mistake(('properties',), f'a row may take {size} bytes (4 a '
-                      f'character); the most is {key_sizes.MAX_ROW}: give the '
-                      f'strings a smaller maxLength, or one above '
-                      f'{key_sizes.IN_ROW}, which is stored apart')
+                      f'character); the most is {key_sizes.MAX_ROW_BYTES}: '
+                      f'give the strings a smaller maxLength, or one above '
+                      f'{key_sizes.MAX_INLINE_CHARS}, which is stored apart')
 
 
 #: A dropped type has nothing but its name left to judge.

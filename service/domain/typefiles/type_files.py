@@ -48,7 +48,7 @@ def read(directory: str | os.PathLike[str]) -> Catalogue:
     return _catalogue(found, unusable)
 
 
-def texts(directory: str | os.PathLike[str]) -> Mapping[str, str]:
+def read_texts(directory: str | os.PathLike[str]) -> Mapping[str, str]:
     """What those files say, by name, not looked into; DeclarationError names
     each that gives no text."""
     found, unusable = _read(directory)
@@ -99,7 +99,7 @@ def _text(name: str) -> str:
         raise _Unusable('is not a file')
     try:
         with open(name, 'rb') as file:
-            return yaml_text.decoded(file.read(yaml_text.MAX_BYTES + 1))
+            return yaml_text.decode(file.read(yaml_text.MAX_BYTES + 1))
     except OSError as exc:
         raise _Unusable(f'cannot be read: {exc.strerror}') from exc
     except yaml_text.Unreadable as exc:

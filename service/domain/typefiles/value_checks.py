@@ -73,7 +73,7 @@ def _validator(schema: Mapping[str, Any],
         return jsonschema_rs.validator_for(
             {word: value for word, value in schema.items()
              if word not in ('const', 'enum', *without)},
-            validate_formats=True, pattern_options=vocabulary.REGEX,
+            validate_formats=True, pattern_options=vocabulary.REGEX_OPTIONS,
             offline=True)
     except jsonschema_rs.ValidationError:
         return None
@@ -123,7 +123,7 @@ def _pattern(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
         return
     try:
         jsonschema_rs.validator_for({'pattern': schema['pattern']},
-                                    pattern_options=vocabulary.REGEX)
+                                    pattern_options=vocabulary.REGEX_OPTIONS)
     except jsonschema_rs.ValidationError:
         yield Mistake((*place, 'pattern'), f'{shown(schema["pattern"])} does '
                       f'not compile: it is not a regular expression, '

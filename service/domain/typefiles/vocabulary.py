@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
-from service.domain.catalogue.types import COMMON
+from service.domain.catalogue.types import COMMON_FIELDS
 
 #: How a pattern is compiled, here and wherever it is matched: in linear time.
-REGEX = jsonschema_rs.RegexOptions()
+REGEX_OPTIONS = jsonschema_rs.RegexOptions()
 
 NAME = '^[a-z][a-z0-9_]{0,47}$'
 #: A plural is a word of URLs with hyphens, so its parts are whole words.
@@ -23,17 +23,18 @@ PLURAL = '^[a-z][a-z0-9]*(_[a-z0-9]+)*$'
 VERSION = r'^([1-9][0-9]*)\.([1-9][0-9]*|0)$'
 
 #: Query parameters of lists, which no property may hide.
-PARAMETERS = ('limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'fields',
-              'with_count', 'all_projects', 'dry_run', 'revision', 'tags',
-              'tags_any', 'not_tags', 'not_tags_any')
+LIST_PARAMETERS = ('limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'fields',
+                   'with_count', 'all_projects', 'dry_run', 'revision', 'tags',
+                   'tags_any', 'not_tags', 'not_tags_any')
 #: Columns the databases keep in every table for themselves (PostgreSQL,
 #: InnoDB); a property of that name could not be stored.
 SYSTEM_COLUMNS = ('ctid', 'tableoid', 'xmin', 'xmax', 'cmin', 'cmax',
                   'db_row_id', 'db_trx_id', 'db_roll_ptr', 'fts_doc_id')
-RESERVED = frozenset((*COMMON, *PARAMETERS, *SYSTEM_COLUMNS))
+RESERVED_NAMES = frozenset((*COMMON_FIELDS, *LIST_PARAMETERS, *SYSTEM_COLUMNS))
 #: Collections of the service itself, and keys of a list's document.
-RESERVED_PLURALS = frozenset((*COMMON, *PARAMETERS, 'types', 'test', 'quotas',
-                              'docs', 'metrics', 'errors', 'error', 'count'))
+RESERVED_PLURALS = frozenset((*COMMON_FIELDS, *LIST_PARAMETERS, 'types',
+                              'test', 'quotas', 'docs', 'metrics', 'errors',
+                              'error', 'count'))
 
 #: What ``policy`` may override: one rule for each, ``pileus:hosts:create``.
 ACTIONS = ('list', 'show', 'create', 'replace', 'patch', 'delete',
@@ -51,11 +52,11 @@ SCALARS = ('string', 'integer', 'number', 'boolean')
 KINDS = (*SCALARS, 'object', 'array')
 
 #: The length of a string that declares no maxLength, and the largest one.
-MAX_LENGTH = 255
+DEFAULT_MAX_LENGTH = 255
 MAX_LENGTH_LIMIT = 65535
 
 
-class Word(NamedTuple):
+class Keyword(NamedTuple):
     """One word: a test for its value, what that is in plain words, and which
     kinds of property it is for (a reference is the kind ``reference``)."""
 
@@ -64,10 +65,10 @@ class Word(NamedTuple):
     kinds: frozenset[str]
 
 
-def _word(schema: Mapping[str, Any], wants: str,
-          kinds: tuple[str, ...] = (*KINDS, 'reference')) -> Word:
+def _keyword(schema: Mapping[str, Any], wants: str,
+             kinds: tuple[str, ...] = (*KINDS, 'reference')) -> Keyword:
     validator = jsonschema_rs.validator_for(dict(schema))
-    return Word(validator.is_valid, wants, frozenset(kinds))
+    return Keyword(validator.is_valid, wants, frozenset(kinds))
 
 
 _TEXT = {'type': 'string'}
@@ -105,28 +106,28 @@ _ROLES = {'type': 'array', 'minItems': 1, 'uniqueItems': True, 'items': {
 _ROLES_WANTS = 'a list of role names'
 
 #: The words of a type.
-TYPE: Mapping[str, Word] = {
-    'name': _word(_NAME, _NAME_WANTS),
-    'plural': _word({'type': 'string', 'pattern': PLURAL, 'maxLength': 48},
-                    _NAME_WANTS + ', with no double or last underscore'),
-    'description': _word(_TEXT, 'text'),
-    'scope': _word({'enum': ['project', 'cloud']}, 'project or cloud'),
-    'since': _word(_VERSION, _VERSION_WANTS),
-    'until': _word(_VERSION, _VERSION_WANTS),
-    'controller': _word(
+TYPE_KEYWORDS: Mapping[str, Keyword] = {
+    'name': _keyword(_NAME, _NAME_WANTS),
+    'plural': _keyword({'type': 'string', 'pattern': PLURAL, 'maxLength': 48},
+                       _NAME_WANTS + ', with no double or last underscore'),
+    'description': _keyword(_TEXT, 'text'),
+    'scope': _keyword({'enum': ['project', 'cloud']}, 'project or cloud'),
+    'since': _keyword(_VERSION, _VERSION_WANTS),
+    'until': _keyword(_VERSION, _VERSION_WANTS),
+    'controller': _keyword(
         {'type': 'string', 'pattern':
          r'^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$'},
         'package.module:Class'),
-    'dropped': _word(_FLAG, _FLAG_WANTS),
-    'properties': _word({'type': 'object'}, 'a mapping of names'),
-    'required': _word(_NAMES, 'a list of property names, each once'),
-    'unique': _word(_KEYS, _KEYS_WANTS),
-    'indexes': _word(_KEYS, _KEYS_WANTS),
-    'exclusive': _word(_EXCLUSIVE, 'a mapping such as {over: [host_id], '
-                       'period: [starts_at, ends_at], when: {state: '
-                       '[planned]}}, or a list of them'),
-    'quota': _word(_COUNT, _COUNT_WANTS),
-    'policy': _word({'type': 'object', 'additionalProperties': {
+    'dropped': _keyword(_FLAG, _FLAG_WANTS),
+    'properties': _keyword({'type': 'object'}, 'a mapping of names'),
+    'required': _keyword(_NAMES, 'a list of property names, each once'),
+    'unique': _keyword(_KEYS, _KEYS_WANTS),
+    'indexes': _keyword(_KEYS, _KEYS_WANTS),
+    'exclusive': _keyword(_EXCLUSIVE, 'a mapping such as {over: [host_id], '
+                          'period: [starts_at, ends_at], when: {state: '
+                          '[planned]}}, or a list of them'),
+    'quota': _keyword(_COUNT, _COUNT_WANTS),
+    'policy': _keyword({'type': 'object', 'additionalProperties': {
         'type': 'string'}}, 'a mapping of actions to rules'),
 }
 
@@ -141,62 +142,63 @@ _ENUM = {
                        'since': _VERSION, 'until': _VERSION}}}
 
 #: The JSON Schema words, which may also stand inside objects and arrays.
-SCHEMA: Mapping[str, Word] = {
-    'type': _word({'enum': list(KINDS)}, 'one of ' + ', '.join(KINDS), KINDS),
-    'description': _word(_TEXT, 'text'),
-    'enum': _word(
+SCHEMA_KEYWORDS: Mapping[str, Keyword] = {
+    'type': _keyword({'enum': list(KINDS)}, 'one of ' + ', '.join(KINDS),
+                     KINDS),
+    'description': _keyword(_TEXT, 'text'),
+    'enum': _keyword(
         {'type': 'array', 'minItems': 1, 'maxItems': 1000,
          'uniqueItems': True}, 'a list of values, each once', KINDS),
-    'const': _word({}, 'a value', KINDS),
-    'pattern': _word({**_TEXT, 'maxLength': 1000},
-                     'a regular expression of at most 1000 characters',
-                     ('string',)),
-    'minLength': _word(_COUNT, _COUNT_WANTS, ('string',)),
-    'maxLength': _word({**_COUNT, 'maximum': MAX_LENGTH_LIMIT},
-                       f'a whole number from 0 to {MAX_LENGTH_LIMIT}',
+    'const': _keyword({}, 'a value', KINDS),
+    'pattern': _keyword({**_TEXT, 'maxLength': 1000},
+                        'a regular expression of at most 1000 characters',
+                        ('string',)),
+    'minLength': _keyword(_COUNT, _COUNT_WANTS, ('string',)),
+    'maxLength': _keyword({**_COUNT, 'maximum': MAX_LENGTH_LIMIT},
+                          f'a whole number from 0 to {MAX_LENGTH_LIMIT}',
+                          ('string',)),
+    'format': _keyword({'enum': list(FORMATS)}, 'one of ' + ', '.join(FORMATS),
                        ('string',)),
-    'format': _word({'enum': list(FORMATS)}, 'one of ' + ', '.join(FORMATS),
-                    ('string',)),
-    'minimum': _word(_FINITE, _FINITE_WANTS, _NUMBERS),
-    'maximum': _word(_FINITE, _FINITE_WANTS, _NUMBERS),
-    'exclusiveMinimum': _word(_FINITE, _FINITE_WANTS, _NUMBERS),
-    'exclusiveMaximum': _word(_FINITE, _FINITE_WANTS, _NUMBERS),
-    'multipleOf': _word({**_FINITE, 'exclusiveMinimum': 0},
-                        'a number above 0', _NUMBERS),
-    'items': _word({'type': 'object'}, 'a mapping of words', ('array',)),
-    'minItems': _word(_COUNT, _COUNT_WANTS, ('array',)),
-    'maxItems': _word(_COUNT, _COUNT_WANTS, ('array',)),
-    'uniqueItems': _word(_FLAG, _FLAG_WANTS, ('array',)),
-    'properties': _word({'type': 'object', 'propertyNames': {
+    'minimum': _keyword(_FINITE, _FINITE_WANTS, _NUMBERS),
+    'maximum': _keyword(_FINITE, _FINITE_WANTS, _NUMBERS),
+    'exclusiveMinimum': _keyword(_FINITE, _FINITE_WANTS, _NUMBERS),
+    'exclusiveMaximum': _keyword(_FINITE, _FINITE_WANTS, _NUMBERS),
+    'multipleOf': _keyword({**_FINITE, 'exclusiveMinimum': 0},
+                           'a number above 0', _NUMBERS),
+    'items': _keyword({'type': 'object'}, 'a mapping of words', ('array',)),
+    'minItems': _keyword(_COUNT, _COUNT_WANTS, ('array',)),
+    'maxItems': _keyword(_COUNT, _COUNT_WANTS, ('array',)),
+    'uniqueItems': _keyword(_FLAG, _FLAG_WANTS, ('array',)),
+    'properties': _keyword({'type': 'object', 'propertyNames': {
         'minLength': 1, 'maxLength': 255}}, 'a mapping of names', ('object',)),
-    'required': _word(_NAMES, 'a list of names, each once', ('object',)),
-    'additionalProperties': _word({'type': ['boolean', 'object']},
-                                  'true, false or a mapping of words',
-                                  ('object',)),
+    'required': _keyword(_NAMES, 'a list of names, each once', ('object',)),
+    'additionalProperties': _keyword({'type': ['boolean', 'object']},
+                                     'true, false or a mapping of words',
+                                     ('object',)),
 }
 
 #: The words of a property: JSON Schema's, some of them narrower, and ours.
-PROPERTY: Mapping[str, Word] = {
-    **SCHEMA,
-    'enum': _word(_ENUM, 'a list of texts, numbers and booleans, or of '
-                         '{const: value, since: "1.3", until: "1.5"}',
-                  SCALARS),
-    'const': _word({'type': list(SCALARS)}, 'text, a number or a boolean',
-                   SCALARS),
-    'default': _word({'not': {'type': 'null'}}, 'a value; null is what a '
-                     'property without a default has'),
-    'backfill': _word({'not': {'type': 'null'}}, 'a value; null is what '
-                      'existing records have without it'),
-    'immutable': _word(_FLAG, _FLAG_WANTS),
-    'references': _word(_NAME, 'the name of a type', ('reference',)),
-    'on_delete': _word({'enum': ['restrict', 'set_null', 'cascade']},
-                       'restrict, set_null or cascade', ('reference',)),
-    'since': _word(_VERSION, _VERSION_WANTS),
-    'until': _word(_VERSION, _VERSION_WANTS),
-    'renamed_from': _word(_NAME, _NAME_WANTS),
-    'read_roles': _word(_ROLES, _ROLES_WANTS),
-    'write_roles': _word(_ROLES, _ROLES_WANTS),
-    'dropped': _word(_FLAG, _FLAG_WANTS),
+PROPERTY_KEYWORDS: Mapping[str, Keyword] = {
+    **SCHEMA_KEYWORDS,
+    'enum': _keyword(_ENUM, 'a list of texts, numbers and booleans, or of '
+                            '{const: value, since: "1.3", until: "1.5"}',
+                     SCALARS),
+    'const': _keyword({'type': list(SCALARS)}, 'text, a number or a boolean',
+                      SCALARS),
+    'default': _keyword({'not': {'type': 'null'}}, 'a value; null is what a '
+                        'property without a default has'),
+    'backfill': _keyword({'not': {'type': 'null'}}, 'a value; null is what '
+                         'existing records have without it'),
+    'immutable': _keyword(_FLAG, _FLAG_WANTS),
+    'references': _keyword(_NAME, 'the name of a type', ('reference',)),
+    'on_delete': _keyword({'enum': ['restrict', 'set_null', 'cascade']},
+                          'restrict, set_null or cascade', ('reference',)),
+    'since': _keyword(_VERSION, _VERSION_WANTS),
+    'until': _keyword(_VERSION, _VERSION_WANTS),
+    'renamed_from': _keyword(_NAME, _NAME_WANTS),
+    'read_roles': _keyword(_ROLES, _ROLES_WANTS),
+    'write_roles': _keyword(_ROLES, _ROLES_WANTS),
+    'dropped': _keyword(_FLAG, _FLAG_WANTS),
 }
 
 #: All that may stay of a type or property whose column is to go.

@@ -52,7 +52,7 @@ def load(text: str) -> Any:
     return reading.value
 
 
-def decoded(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
     """The text of a file's bytes; Unreadable where they are none."""
     _small(len(raw))
     try:

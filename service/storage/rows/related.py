@@ -8,7 +8,11 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from service.domain.catalogue.types import Exclusive, Property, ResourceType
+from service.domain.catalogue.types import (
+    ExclusivePeriod,
+    Property,
+    ResourceType,
+)
 from service.domain.records.store import Record
 from service.storage.rows.transaction import Transaction
 from service.storage.tables import exclusion
@@ -53,7 +57,7 @@ class Neighbours(Transaction):
         return set(self._connection.scalars(
             sa.select(table.c.id).where(table.c.id.in_(ids))))
 
-    def overlapping(self, declared: ResourceType, rule: Exclusive,
+    def overlapping(self, declared: ResourceType, rule: ExclusivePeriod,
                     records: Collection[Record]) -> Record | None:
         """One other record that ``rule`` binds and whose period overlaps one
         of these: its id and what the rule looks at.

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.domain.catalogue.types import (
-    COMMON,
+    COMMON_FIELDS,
     MISSING,
     Property,
     ResourceType,
@@ -106,9 +106,9 @@ def columns(pair: Pair) -> Iterator[Step]:
 
 def _added(pair: Pair, column: sa.Column[Any]) -> Step:
     prop = pair.declared.properties.get(column.name)
-    if column.name in COMMON or prop is None:
+    if column.name in COMMON_FIELDS or prop is None:
         return _lost(pair, column.name)
-    value = prop.before
+    value = prop.existing_value
     unfilled = value is MISSING and not prop.nullable
     return Step(
         pair.place(prop.name), 'is new', Kind.ONLINE, Phase.ADD_COLUMN,
@@ -227,7 +227,7 @@ def _nullable(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
         return
     nulls = pair.present.nulls(column.name)
     prop = pair.declared.properties.get(column.name)
-    value = MISSING if prop is None else prop.before
+    value = MISSING if prop is None else prop.existing_value
     if nulls.rows and value is not MISSING:
         yield Step(place, f'is given to {nulls.rows} records that have none',
                    Kind.BACKFILL, Phase.FILL, fill=Fill(column, value),

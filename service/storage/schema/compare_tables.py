@@ -202,12 +202,12 @@ class Survey:
 
     def _said(self, found: list[Step]) -> Iterator[Step]:
         places = {one.name for one in found}
-        for change in changes.changes(self._before, self._wanted):
-            if change.tabular and change.place in places:
+        for change in changes.compare(self._before, self._wanted):
+            if change.affects_table and change.place in places:
                 continue
-            yield Step(change.place, change.what, Kind.NONE, Phase.SAY,
+            yield Step(change.place, change.message, Kind.NONE, Phase.SAY,
                        broken=self._misfits(change),
-                       may_stay=not change.tabular)
+                       may_stay=not change.affects_table)
 
     def _misfits(self, change: Change) -> Broken:
         """The records whose value a word does not take any more."""

@@ -73,8 +73,8 @@ class Present:
     def _value(self, source: sa.TableClause,
                column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         prop = self._declared.properties.get(column.name)
-        before = MISSING if prop is None else prop.before
-        filling = sa.literal(None if before is MISSING else before,
+        value = MISSING if prop is None else prop.existing_value
+        filling = sa.literal(None if value is MISSING else value,
                              column.type)
         turn = self._turns.get(column.name)
         if turn is None or not turn.kept:
@@ -94,7 +94,7 @@ class Present:
             if one.nullable and name in self._turns
             and not self._table.c[name].nullable
             and name in self._declared.properties
-            and self._declared.properties[name].before is not MISSING)
+            and self._declared.properties[name].existing_value is not MISSING)
 
     # What breaks a rule
 

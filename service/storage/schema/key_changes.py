@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.domain.catalogue.exclusive_periods import Exclusive
+from service.domain.catalogue.exclusive_periods import ExclusivePeriod
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.storage.schema import ddl
 from service.storage.schema.column_changes import Pair
@@ -194,15 +194,15 @@ def _bound(word: str, names: tuple[str, ...]) -> str:
     return f'{word} [{", ".join(names)}] binds records that had nulls'
 
 
-def _new(pair: Pair, rule: Exclusive) -> bool:
+def _new(pair: Pair, rule: ExclusivePeriod) -> bool:
     return pair.was is not None and rule not in pair.was.exclusive
 
 
-def _told(rule: Exclusive) -> str:
+def _told(rule: ExclusivePeriod) -> str:
     return f'periods [{", ".join(rule.period)}] may not overlap'
 
 
-def _overlapping(pair: Pair, rule: Exclusive) -> Broken:
+def _overlapping(pair: Pair, rule: ExclusivePeriod) -> Broken:
     return pair.present.among(exclusion.offenders(
         pair.declared, rule, pair.present.rows))  # type: ignore[arg-type]
 

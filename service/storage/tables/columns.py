@@ -20,7 +20,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from service.domain.caller import MAX_PROJECT
+from service.domain.caller import MAX_PROJECT_ID_CHARS
 from service.domain.catalogue.types import Property
 from service.domain.documents import values
 
@@ -187,7 +187,7 @@ _KIND: dict[str, TypeEngine[Any]] = {
 }
 
 ID = Identity()
-PROJECT = text(MAX_PROJECT)
+PROJECT = text(MAX_PROJECT_ID_CHARS)
 
 
 def of(prop: Property) -> TypeEngine[Any]:

@@ -145,13 +145,13 @@ def _uniques(declared: ResourceType) -> Iterable[sa.UniqueConstraint]:
 
 def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
     """What lists filter and sort on; ``id`` last makes every order total."""
-    for names in indexes.needed(declared):
+    for names in indexes.list_indexes(declared):
         yield sa.Index(_named('ix', declared, names),
                        *owner(declared), *names, 'id',
                        postgresql_ops=nulls_first(declared, names))
     if declared.owned:
         yield sa.Index(_named('ix', declared, ('id',)), 'project_id', 'id')
-    for names in indexes.across(declared):
+    for names in indexes.all_projects_indexes(declared):
         yield sa.Index(_named('ia', declared, names), *names, 'id')
     for one in declared.live:
         if one.references is not None:
@@ -176,5 +176,5 @@ def nulls_first(declared: ResourceType,
                 names: Iterable[str]) -> dict[str, str]:
     """The ``postgresql_ops`` of an index on ``names``: nulls as lists have
     them. What cannot be null keeps the plain order, as lists do."""
-    nullable = indexes.nullable(declared)
+    nullable = indexes.nullable_columns(declared)
     return {one: 'NULLS FIRST' for one in names if one in nullable}

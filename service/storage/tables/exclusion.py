@@ -18,7 +18,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from service.domain.catalogue.types import Catalogue, Exclusive, ResourceType
+from service.domain.catalogue.types import (
+    Catalogue,
+    ExclusivePeriod,
+    ResourceType,
+)
 from service.domain.documents import values
 from service.domain.records.store import Record
 from service.storage.tables.declared import NAME_LENGTH, owner
@@ -78,7 +82,7 @@ def statements(declared: ResourceType, table: sa.Table,
             for rule in declared.exclusive}
 
 
-def name(declared: ResourceType, rule: Exclusive) -> str:
+def name(declared: ResourceType, rule: ExclusivePeriod) -> str:
     """The constraint's name, which another rule never has."""
     said = values.canonical([declared.plural, rule.period, rule.over,
                              dict(rule.when)])
@@ -87,7 +91,7 @@ def name(declared: ResourceType, rule: Exclusive) -> str:
     return f'{stem[:NAME_LENGTH - 11]}_{digest}'
 
 
-def _statement(declared: ResourceType, rule: Exclusive, table: sa.Table,
+def _statement(declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
                dialect: sa.Dialect) -> str:
     def quoted(column: str) -> str:
         return dialect.identifier_preparer.quote(column)
@@ -109,7 +113,7 @@ def _comparable(column: sa.Column[object], quoted: str) -> str:
     return f'({quoted}::int)' if boolean else quoted
 
 
-def _range(table: sa.Table, rule: Exclusive, dialect: sa.Dialect) -> str:
+def _range(table: sa.Table, rule: ExclusivePeriod, dialect: sa.Dialect) -> str:
     moment = table.c[rule.period[0]].type.compile(dialect)
     return 'tstzrange' if 'WITH TIME ZONE' in moment else 'tsrange'
 
@@ -130,7 +134,7 @@ def _said(conditions: Collection[sa.ColumnElement[bool]],
 
 # As a write looks
 
-def rivals(declared: ResourceType, rule: Exclusive, table: sa.Table,
+def rivals(declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
            records: Collection[Record]) -> sa.Select[tuple[object, ...]]:
     """One other record that the rule binds and that overlaps one of these.
     """
@@ -142,12 +146,13 @@ def rivals(declared: ResourceType, rule: Exclusive, table: sa.Table,
 
 
 def _when(table: sa.FromClause,
-          rule: Exclusive) -> list[sa.ColumnElement[bool]]:
+          rule: ExclusivePeriod) -> list[sa.ColumnElement[bool]]:
     return [table.c[one].in_(given) for one, given in rule.when]
 
 
-def _overlapping(declared: ResourceType, rule: Exclusive, table: sa.Table,
-                 record: Record) -> Iterator[sa.ColumnElement[bool]]:
+def _overlapping(declared: ResourceType, rule: ExclusivePeriod,
+                 table: sa.Table, record: Record
+                 ) -> Iterator[sa.ColumnElement[bool]]:
     yield table.c.id != record['id']
     for one in (*owner(declared), *rule.over):
         yield table.c[one] == record[one]
@@ -166,7 +171,7 @@ def _open(column: sa.Column[object], condition: sa.ColumnElement[bool]
 
 
 def hold(connection: Connection, locks: sa.Table, declared: ResourceType,
-         rule: Exclusive, records: Iterable[Record]) -> None:
+         rule: ExclusivePeriod, records: Iterable[Record]) -> None:
     """Wait for whoever writes a period that could overlap one of these.
 
     All take their locks in one order, or two that write several periods each
@@ -185,7 +190,8 @@ def hold(connection: Connection, locks: sa.Table, declared: ResourceType,
                            [{'name': one} for one in missing])
 
 
-def _lock(declared: ResourceType, rule: Exclusive, record: Record) -> str:
+def _lock(declared: ResourceType, rule: ExclusivePeriod,
+          record: Record) -> str:
     said = values.canonical([declared.name, rule.period, rule.over,
                              declared.key(rule.over, record)])
     return hashlib.sha256(said.encode()).hexdigest()
@@ -193,7 +199,7 @@ def _lock(declared: ResourceType, rule: Exclusive, record: Record) -> str:
 
 # As rows stand that no rule has bound yet
 
-def offenders(declared: ResourceType, rule: Exclusive,
+def offenders(declared: ResourceType, rule: ExclusivePeriod,
               table: sa.Table) -> sa.Select[tuple[str]]:
     """The ids of records that a new rule would not have let stand: they
     overlap another, or end before they start."""

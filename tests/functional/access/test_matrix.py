@@ -17,7 +17,7 @@ from api.commands.matrix import PERSONAS, Persona
 from api.policy.enforcement import Policy
 from api.request.microversions import Versions
 from service.config import files as config_files
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import Catalogue
 from service.errors import StartError
 from tests.functional.harness import policy_matrix
@@ -113,4 +113,4 @@ def test_a_route_by_a_rule_that_nobody_knows_keeps_from_starting(tmp_path):
     opened = service.open(conf)
     with pytest.raises(StartError, match='^GET /hosts: there is no policy '
                                          'rule pileus:hosts:list$'):
-        table.api(conf, opened, rules, Versions('pileus', FIRST), [])
+        table.api(conf, opened, rules, Versions('pileus', FIRST_VERSION), [])

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 )
 
 from api.request import schemas
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.typefiles import type_files
 from tests.functional.harness.daemon import Reply, config_dir
 from tests.functional.harness.in_process import Application
@@ -96,7 +96,7 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         kinds if isinstance(kinds, list) else [kinds])))
 
 
-SHAPE = type_files.read(str(TYPE.parent)).types['specimen'].at(FIRST)
+SHAPE = type_files.read(str(TYPE.parent)).types['specimen'].at(FIRST_VERSION)
 assert SHAPE is not None
 WRITTEN = schemas.of_shape(SHAPE)
 DECLARED = {name: WRITTEN['properties'][name] for name in SHAPE.properties}

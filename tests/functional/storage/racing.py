@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from service.config import files as config_files
 from service.domain import errors
 from service.domain.caller import Caller
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import MISSING, Shape
 from service.domain.records.operations import NewRecord, Records
 from service.domain.records.preconditions import Seen
@@ -119,7 +119,7 @@ def opened(directory: Path, types: Mapping[str, str]) -> Iterator[World]:
     built = declared_tables.build(catalogue)
     store = Store(connected, built, 1)
     shapes = {one.name: shape for one in catalogue.live
-              if (shape := one.at(FIRST)) is not None}
+              if (shape := one.at(FIRST_VERSION)) is not None}
     try:
         yield World(directory, types, Records(catalogue, store, 1000), store,
                     built, connected, shapes)

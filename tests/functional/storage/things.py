@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import (
     Catalogue,
     Choice,
@@ -47,7 +47,7 @@ THING = ResourceType(
              ('rack_id', 'name'), ('size',), ('status', 'size', 'label')))
 
 CATALOGUE = Catalogue({'rack': RACK, 'thing': THING})
-SHAPE = THING.at(FIRST)
+SHAPE = THING.at(FIRST_VERSION)
 
 #: Texts that a filter's grammar, SQL or a collation could trip over.
 TEXTS = ('', ' ', 'a', 'A', 'a ', ' a', 'b', 'é', 'e\u0301', 'null', 'NULL',

@@ -8,12 +8,12 @@ import pytest
 from api.middleware.fault import Fault
 from api.request.microversions import Versions
 from api.response import faults
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from tests.unit.api.calling import App, answer, environ
 
 
 def asked(app, **more):
-    return answer(Fault(app, Versions('pileus', FIRST)), environ(
+    return answer(Fault(app, Versions('pileus', FIRST_VERSION)), environ(
         **{'openstack.request_id': 'req-1', **more}))
 
 

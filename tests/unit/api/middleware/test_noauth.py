@@ -103,9 +103,9 @@ def test_only_an_administrator_is_one_everywhere(tmp_path):
     rules = Policy(stored.conf(tmp_path), stored.catalogue())
     admin = Identity('demo', 'root', frozenset({'admin'}), 'req-1')
     member = Identity('demo', 'ada', frozenset({'member'}), 'req-2')
-    assert admin.caller(rules).everywhere
-    assert not member.caller(rules).everywhere
-    assert not admin.caller(None).everywhere
+    assert admin.caller(rules).any_project
+    assert not member.caller(rules).any_project
+    assert not admin.caller(None).any_project
     assert member.caller(rules).owner == 'demo'
 
 

@@ -4,13 +4,13 @@
 import pytest
 
 from api.request import call
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.errors import Invalid
 from tests.unit import stored
 
 
 def asked(query):
-    return call.Call(FIRST, stored.MEMBER, call.parameters(
+    return call.Call(FIRST_VERSION, stored.MEMBER, call.parameters(
         {'QUERY_STRING': query}), None, '', {})
 
 

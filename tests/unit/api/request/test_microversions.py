@@ -5,8 +5,8 @@ import pytest
 
 from api.request.errors import MalformedVersion, VersionUnsupported
 from api.request.microversions import Versions
-from service.domain.catalogue.microversion import FIRST, Version
-from service.domain.errors import short
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
+from service.domain.errors import shorten
 
 VERSIONS = Versions('pileus', Version(1, 12))
 
@@ -44,7 +44,7 @@ def test_a_version_out_of_range_is_told_the_range(text):
     with pytest.raises(VersionUnsupported) as caught:
         VERSIONS.wanted(f'pileus {text}')
     assert caught.value.facts == {
-        'wanted': short(text), 'minimum': FIRST,
+        'wanted': shorten(text), 'minimum': FIRST_VERSION,
         'maximum': Version(1, 12)}
 
 

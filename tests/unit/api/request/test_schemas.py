@@ -7,7 +7,7 @@ import pytest
 
 from api.request import schemas
 from api.request.schemas import Schema
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.errors import FieldForbidden, Invalid
 from tests.unit import stored
 
@@ -40,7 +40,7 @@ exclusive: {period: [lent_at, due_at]}
 '''
 CATALOGUE = stored.catalogue(book=BOOK)
 DECLARED = CATALOGUE.types['book']
-SHAPE = DECLARED.at(FIRST)
+SHAPE = DECLARED.at(FIRST_VERSION)
 READ = Schema(SHAPE)
 
 
@@ -132,7 +132,7 @@ def test_a_mistake_is_told_once():
 
 def test_no_more_mistakes_are_told_than_a_reader_can_use():
     assert len(refused(**{f'n{n}': 1 for n in range(200)})) == (
-        schemas.MAX_TOLD)
+        schemas.MAX_VIOLATIONS)
 
 
 def test_a_mistake_does_not_repeat_a_book():

@@ -5,7 +5,7 @@ import pytest
 
 from api.response import views
 from api.response.views import View
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import Property, ResourceType
 from service.domain.records.paging import Page
 
@@ -26,7 +26,7 @@ RECORD = {
     'lent_at': '2026-02-03T04:05:06.000000Z'}
 
 
-def view(version=FIRST, roles=(), fields=None):
+def view(version=FIRST_VERSION, roles=(), fields=None):
     return View(BOOK.at(version), frozenset(roles), fields)
 
 
@@ -47,7 +47,7 @@ def test_a_time_that_was_never_set_is_null():
 
 
 @pytest.mark.parametrize(('version', 'name'), [
-    (FIRST, 'length'), (Version(1, 2), 'pages')])
+    (FIRST_VERSION, 'length'), (Version(1, 2), 'pages')])
 def test_a_member_has_the_name_of_the_version(version, name):
     members = view(version).document(RECORD, MOUNT)
     assert {'length', 'pages'} & members.keys() == {name}
@@ -72,8 +72,8 @@ def test_only_the_fields_asked_for():
 def test_a_record_of_the_cloud_shows_no_project():
     record = {name: RECORD[name] for name in (
         'id', 'generation', 'created_at', 'updated_at', 'tags', 'metadata')}
-    assert 'project_id' not in View(SHELF.at(FIRST), frozenset()).document(
-        record, MOUNT)
+    view = View(SHELF.at(FIRST_VERSION), frozenset())
+    assert 'project_id' not in view.document(record, MOUNT)
 
 
 def test_every_view_and_every_state_has_an_etag_of_its_own():

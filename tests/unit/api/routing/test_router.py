@@ -5,7 +5,7 @@ import pytest
 
 from api.request import errors
 from api.routing.router import APIRouter, Route, RouteMap
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import ResourceType
 from tests.unit.api.calling import environ
 
@@ -54,7 +54,7 @@ def router():
      {'id': '\u00e9'})])
 def test_the_action_and_the_values_of_the_path(router, method, path, called,
                                                values):
-    route, action, found = router.match(environ(path, method), FIRST)
+    route, action, found = router.match(environ(path, method), FIRST_VERSION)
     assert (action(), found) == (called, values)
     assert route in ROUTES
 
@@ -64,19 +64,19 @@ def test_the_action_and_the_values_of_the_path(router, method, path, called,
     '/books/7/8', '/books\n', '//books', '/books/\xff'])
 def test_a_path_that_nothing_has(router, path):
     with pytest.raises(errors.NoSuchPath):
-        router.match(environ(path), FIRST)
+        router.match(environ(path), FIRST_VERSION)
 
 
 def test_a_long_path_is_not_told_in_full(router):
     with pytest.raises(errors.NoSuchPath) as caught:
-        router.match(environ('/' + 'x' * 5000), FIRST)
+        router.match(environ('/' + 'x' * 5000), FIRST_VERSION)
     assert len(str(caught.value)) < 120
 
 
 @pytest.mark.parametrize(('method', 'version', 'allow'), [
-    ('POST', FIRST, 'GET, HEAD'),
+    ('POST', FIRST_VERSION, 'GET, HEAD'),
     ('POST', LATER, 'GET, HEAD, DELETE'),
-    ('BREW', FIRST, 'GET, HEAD')])
+    ('BREW', FIRST_VERSION, 'GET, HEAD')])
 def test_a_method_that_a_path_does_not_take(router, method, version, allow):
     with pytest.raises(errors.MethodNotAllowed) as caught:
         router.match(environ('/books/7', method), version)
@@ -84,7 +84,7 @@ def test_a_method_that_a_path_does_not_take(router, method, version, allow):
 
 
 @pytest.mark.parametrize(('version', 'known'), [
-    (FIRST, []), (LATER, ['GET', 'HEAD']), (Version(1, 10), [])])
+    (FIRST_VERSION, []), (LATER, ['GET', 'HEAD']), (Version(1, 10), [])])
 def test_a_type_is_there_from_its_since_to_its_until(version, known):
     assert RouteMap(ROUTES).allowed(environ('/shelves'), version) == known
 
@@ -92,7 +92,7 @@ def test_a_type_is_there_from_its_since_to_its_until(version, known):
 def test_a_method_that_comes_later_is_not_taken_yet(router):
     """The path is there: the method is not, as if it never came."""
     with pytest.raises(errors.MethodNotAllowed) as caught:
-        router.match(environ('/books/7', 'DELETE'), FIRST)
+        router.match(environ('/books/7', 'DELETE'), FIRST_VERSION)
     assert caught.value.facts['allow'] == 'GET, HEAD'
 
 

@@ -8,13 +8,13 @@ from tests.unit.domain.declared import box, parsed, text
 
 
 def changes(old, new):
-    return [(one.place, one.what) for one in type_changes.changes(
+    return [(one.place, one.message) for one in type_changes.compare(
         old and parsed(**old), parsed(**new))]
 
 
 def between(old, new):
     """The changes between two of a property's words."""
-    return type_changes.changes(parsed(box=box({'it': old})),
+    return type_changes.compare(parsed(box=box({'it': old})),
                              parsed(box=box({'it': new})))
 
 
@@ -77,7 +77,7 @@ def test_each_word_of_a_type_is_told(old, new, told):
 ])
 def test_each_word_of_a_property_is_told(words, told):
     found = between({'type': 'string'}, {'type': 'string', **words})
-    assert [(one.place, one.what) for one in found] == [('box.it', told)]
+    assert [(one.place, one.message) for one in found] == [('box.it', told)]
 
 
 def test_a_renamed_property_is_the_one_it_was():

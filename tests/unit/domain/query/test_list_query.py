@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.catalogue.microversion import FIRST, Version
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import Choice, Property, ResourceType
 from service.domain.errors import Invalid
 from service.domain.query import list_query
@@ -36,10 +36,10 @@ HOST = ResourceType(
         Property('rating', 'integer', since=LATER, renamed_from='score'),
         Property('notes', 'string'),
     )})
-SHAPE = HOST.at(FIRST)
+SHAPE = HOST.at(FIRST_VERSION)
 NEWER = HOST.at(LATER)
 CLOUD = ResourceType('rack', 'racks', scope='cloud', properties={
-    'name': Property('name', 'string')}, unique=(('name',),)).at(FIRST)
+    'name': Property('name', 'string')}, unique=(('name',),)).at(FIRST_VERSION)
 
 
 def parse(*parameters: tuple[str, str], shape: Any = SHAPE,
@@ -231,7 +231,7 @@ def test_the_rest_of_a_declared_tuple_breaks_ties(
 def test_an_exact_tuple_goes_before_a_longer_one() -> None:
     shape = ResourceType('thing', 'things', properties={
         name: Property(name, 'string') for name in 'ab'},
-        indexes=(('a', 'b'), ('a',))).at(FIRST)
+        indexes=(('a', 'b'), ('a',))).at(FIRST_VERSION)
     assert columns(parse(('sort', 'a'), shape=shape)) == ['a', 'id']
 
 

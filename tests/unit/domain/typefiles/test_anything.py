@@ -35,7 +35,8 @@ LIKELY = [
 ]
 PROPERTY = st.builds(
     dict, st.lists(st.sampled_from(LIKELY) | st.tuples(
-        st.sampled_from(sorted(vocabulary.PROPERTY)), ODD), max_size=5))
+        st.sampled_from(sorted(vocabulary.PROPERTY_KEYWORDS)), ODD),
+        max_size=5))
 KEYS = st.lists(st.lists(NAMES, min_size=1, max_size=2), max_size=2)
 TYPE = st.fixed_dictionaries(
     {'name': NAMES, 'plural': NAMES,

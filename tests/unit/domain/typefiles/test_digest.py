@@ -50,7 +50,7 @@ def test_a_catalogue_keeps_its_files_and_is_made_of_them_again():
 
 def test_texts_are_read_without_being_looked_into(tmp_path):
     (tmp_path / 'desk.yaml').write_text('no: type')
-    assert type_files.texts(tmp_path) == {'desk.yaml': 'no: type'}
+    assert type_files.read_texts(tmp_path) == {'desk.yaml': 'no: type'}
     (tmp_path / 'leg.yml').write_text(DESK)
     with pytest.raises(DeclarationError, match='leg.yml: the ending'):
-        type_files.texts(tmp_path)
+        type_files.read_texts(tmp_path)

@@ -48,9 +48,9 @@ def test_a_known_format_is_really_checked(name):
 def test_a_known_format_is_checked_in_bodies(name):
     """With the words as they are handed on, and the validator of bodies."""
     validator = jsonschema_rs.validator_for(
-        dict(prop(type='string', format=name).words),
+        dict(prop(type='string', format=name).schema),
         validate_formats=True, ignore_unknown_formats=False,
-        pattern_options=vocabulary.REGEX)
+        pattern_options=vocabulary.REGEX_OPTIONS)
     good, bad = EXAMPLES[name]
     assert validator.is_valid(good) and not validator.is_valid(bad)
 
@@ -84,7 +84,7 @@ def test_a_pattern_inside_is_compiled_too():
 
 
 def test_a_pattern_that_hangs_backtracking_engines_does_not():
-    assert prop(type='string', pattern='^(a+)+$').words['pattern']
+    assert prop(type='string', pattern='^(a+)+$').schema['pattern']
     began = time.process_time()
     assert len(wrong(type='string', pattern='^(a+)+$',
                      default='a' * 200 + '!')) == 1

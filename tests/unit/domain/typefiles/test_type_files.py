@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.catalogue.microversion import FIRST, Version
-from service.domain.catalogue.types import MISSING, Choice, Exclusive
+from service.domain.catalogue.microversion import FIRST_VERSION, Version
+from service.domain.catalogue.types import MISSING, Choice, ExclusivePeriod
 from service.domain.typefiles import type_files
 from tests.unit.domain.declared import (
     box,
@@ -136,7 +136,7 @@ def test_a_line_cannot_be_forged_by_names_or_values():
 
 def test_no_file_is_an_empty_catalogue():
     assert type_files.parse({}).live == ()
-    assert type_files.parse({}).maximum == FIRST
+    assert type_files.parse({}).maximum == FIRST_VERSION
 
 
 # Directories
@@ -215,7 +215,7 @@ def test_a_type_has_what_its_file_says():
     assert (made.since, made.until) == (Version(1, 2), Version(2, 0))
     assert made.unique == (('a',),)
     assert made.indexes == (('b',), ('c', 'a'))
-    assert made.exclusive == (Exclusive(
+    assert made.exclusive == (ExclusivePeriod(
         ('b', 'c'), ('a',), (('a', ('x', 'y')),)),)
     assert (made.quota, made.policy) == (7, {'create': 'role:admin'})
     assert made.controller == 'site.boxes:Boxes'
@@ -227,7 +227,7 @@ def test_a_type_has_what_its_file_says():
 def test_a_type_is_frozen():
     made = box_type({'a': TEXT})
     for frozen in (made.properties, made.policy,
-                   made.properties['a'].words):
+                   made.properties['a'].schema):
         with pytest.raises(TypeError):
             frozen['b'] = 1
 
@@ -236,13 +236,14 @@ def test_a_tombstone_has_a_name_and_nothing_else():
     catalogue = parsed(host=text({'name': 'host', 'dropped': True}))
     assert catalogue.types['host'].dropped
     assert catalogue.live == ()
-    assert not catalogue.types['host'].known(FIRST)
+    assert not catalogue.types['host'].known(FIRST_VERSION)
 
 
 def test_a_property_without_words_is_optional_and_first():
     one = prop(type='integer')
-    assert (one.kind, dict(one.words)) == ('integer', {'type': 'integer'})
-    assert (one.since, one.until, one.default) == (FIRST, None, MISSING)
+    assert (one.kind, dict(one.schema)) == ('integer', {'type': 'integer'})
+    assert (one.since, one.until, one.default) == (
+        FIRST_VERSION, None, MISSING)
     assert one.nullable and not one.required and not one.immutable
 
 
@@ -255,11 +256,11 @@ def test_a_property_is_as_old_as_its_type_unless_it_says():
 
 def test_a_string_has_a_length_unless_it_is_a_moment():
     assert prop(type='string').max_length == 255
-    assert prop(type='string').words['maxLength'] == 255
+    assert prop(type='string').schema['maxLength'] == 255
     assert prop(type='string', maxLength=2048).max_length == 2048
     assert prop(type='string', format='date-time').max_length is None
-    assert 'maxLength' not in prop(type='string', format='date-time').words
-    assert prop(type='array', items=TEXT).words['items'] == TEXT
+    assert 'maxLength' not in prop(type='string', format='date-time').schema
+    assert prop(type='array', items=TEXT).schema['items'] == TEXT
 
 
 def test_a_reference_is_the_text_of_an_id():
@@ -278,19 +279,20 @@ def test_enum_choices_know_their_versions():
                         Choice('c', Version(1, 1), Version(1, 2)))
     assert one.choices(Version(1, 1)) == ('a', 'c')
     assert one.choices(Version(1, 3)) == ('a', 'b')
-    assert 'enum' not in one.words
+    assert 'enum' not in one.schema
 
 
 def test_the_choices_of_a_renamed_property_are_as_old_as_the_type():
     one = prop(type='string', since='1.2', renamed_from='old', enum=['a'])
-    assert one.choices(FIRST) == ('a',)
-    assert (one.name_at(FIRST), one.name_at(Version(1, 2))) == ('old', 'it')
+    assert one.choices(FIRST_VERSION) == ('a',)
+    assert (one.name_at(FIRST_VERSION), one.name_at(Version(1, 2))) == (
+        'old', 'it')
 
 
 def test_a_const_is_an_enum_of_one():
     one = prop(type='string', const='a')
-    assert one.choices(FIRST) == ('a',)
-    assert 'const' not in one.words
+    assert one.choices(FIRST_VERSION) == ('a',)
+    assert 'const' not in one.schema
 
 
 @pytest.mark.parametrize('words, value, stored', [
@@ -322,7 +324,7 @@ def test_roles_are_kept():
 def test_the_shipped_types_are_read_and_tell_one_story():
     catalogue = type_files.read(SHIPPED)
     assert set(catalogue.types) == {'rack', 'host', 'maintenance'}
-    assert catalogue.maximum > FIRST
+    assert catalogue.maximum > FIRST_VERSION
     assert [one.declared.name for one in catalogue.referrers('rack')] == [
         'host']
     assert [one.declared.name for one in catalogue.referrers('host')] == [
@@ -337,7 +339,8 @@ def test_the_shipped_host_has_what_the_design_promises():
     assert {('status',), ('rack_id', 'name')} <= set(host.indexes)
     assert host.properties['serial'].immutable
     assert host.properties['bmc_url'].since == Version(1, 1)
-    assert host.properties['bmc_url'].name not in host.at(FIRST).properties
+    first = host.at(FIRST_VERSION)
+    assert host.properties['bmc_url'].name not in first.properties
 
 
 def test_every_shipped_type_and_odd_property_is_described():

@@ -91,8 +91,8 @@ def pairs(table):
 
 
 def test_every_word_has_values_it_refuses():
-    assert TYPE_BAD.keys() == vocabulary.TYPE.keys()
-    assert PROPERTY_BAD.keys() == vocabulary.PROPERTY.keys()
+    assert TYPE_BAD.keys() == vocabulary.TYPE_KEYWORDS.keys()
+    assert PROPERTY_BAD.keys() == vocabulary.PROPERTY_KEYWORDS.keys()
 
 
 @pytest.mark.parametrize('word, value', pairs(TYPE_BAD))
@@ -109,17 +109,17 @@ def test_a_type_word_of_the_wrong_form_is_one_mistake(word, value):
 @pytest.mark.parametrize('word, value', pairs(PROPERTY_BAD))
 def test_a_property_word_of_the_wrong_form_is_one_mistake(word, value):
     kind = next(name for name in KIND_OF
-                if name in vocabulary.PROPERTY[word].kinds)
+                if name in vocabulary.PROPERTY_KEYWORDS[word].kinds)
     found = wrong(**{**KIND_OF[kind], word: value})
     assert len(found) == 1
     assert found[0].startswith(f'{word}: must be '), found
 
 
-@pytest.mark.parametrize('word', vocabulary.PROPERTY)
+@pytest.mark.parametrize('word', vocabulary.PROPERTY_KEYWORDS)
 @pytest.mark.parametrize('kind', KIND_OF)
 def test_a_word_stands_only_on_its_kinds(word, kind):
     """Told as misplaced, and not as malformed, where it does not belong."""
-    wanted = vocabulary.PROPERTY[word].kinds
+    wanted = vocabulary.PROPERTY_KEYWORDS[word].kinds
     given = {word: {'odd': None}, **KIND_OF[kind]}
     found = [one for one in wrong(**given) if 'is for' in one]
     misplaced = kind not in wanted and word not in KIND_OF[kind]
@@ -199,7 +199,7 @@ def test_a_property_is_a_mapping_with_a_type_or_a_reference():
         'boolean, object, array) and no "references"']
 
 
-@pytest.mark.parametrize('name', sorted(vocabulary.RESERVED))
+@pytest.mark.parametrize('name', sorted(vocabulary.RESERVED_NAMES))
 def test_a_reserved_name_is_no_property(name):
     assert wrong_type({name: {'type': 'string'}}) == [
         f'properties.{name}: the name is reserved']
@@ -215,7 +215,7 @@ def test_the_names_the_design_reserves_are_reserved():
                   'fields', 'with_count', 'all_projects', 'dry_run',
                   'revision', 'tags', 'tags_any', 'not_tags', 'not_tags_any'}
     collections = {'types', 'test', 'quotas', 'docs', 'metrics', 'errors'}
-    assert common | parameters <= vocabulary.RESERVED
+    assert common | parameters <= vocabulary.RESERVED_NAMES
     assert common | parameters | collections <= vocabulary.RESERVED_PLURALS
 
 

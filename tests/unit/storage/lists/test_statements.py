@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.dialects.mysql import mariadb
 
 from service.domain.catalogue import indexes
-from service.domain.catalogue.microversion import FIRST
+from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import Catalogue, Property, ResourceType
 from service.domain.query import list_query
 from service.storage.lists import statements
@@ -26,7 +26,7 @@ HOST = ResourceType(
         Property('size', 'integer'),
         Property('label', 'string'),
     )})
-SHAPE = HOST.at(FIRST)
+SHAPE = HOST.at(FIRST_VERSION)
 TABLES = declared_tables.build(Catalogue({'host': HOST}))
 SOURCE = statements.source(TABLES.of(HOST), TABLES.core.tags, 'sqlite')
 THIN = statements.source(SOURCE.table, SOURCE.tags, 'mysql')
@@ -180,7 +180,7 @@ def test_a_cloud_type_has_no_owner_to_look_for() -> None:
                         properties={'name': Property(
                             'name', 'string', required=True)})
     made = declared_tables.build(Catalogue({'rack': rack}))
-    found = list_query.parse(rack.at(FIRST), [('sort', 'name')], 10)
+    found = list_query.parse(rack.at(FIRST_VERSION), [('sort', 'name')], 10)
     source = statements.source(made.of(rack), made.core.tags, 'sqlite')
     statement = statements.select(source, found, 'p', None)
     assert 'project_id' not in text(statement)
@@ -192,7 +192,7 @@ def test_a_cloud_type_has_no_owner_to_look_for() -> None:
 # The indexes that serve the orders
 
 def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
-    assert indexes.needed(HOST) == (
+    assert indexes.list_indexes(HOST) == (
         ('created_at',), ('updated_at',), ('size', 'label'), ('serial',),
         ('label',))
     names = ('size', 'name', 'created_at')
