@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several rooms of functional tests ask."""
+"""Markers and fixtures of all functional tests."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.functional.harness.in_process import Application
 
 HERE = Path(__file__).parent
 
-#: Folders and files that need no run on each database: they meet no database,
-#: or bring each database themselves.
-ONCE = frozenset({
+#: Folders and files that need no run on each database: they use no database,
+#: or create their own on each.
+DATABASE_INDEPENDENT = frozenset({
     'clients', 'contract', 'faults', 'http', 'keystone', 'operating',
     'process', 'storage', 'types_in_use',
     'access/test_identity_start.py', 'access/test_matrix.py',
@@ -29,7 +29,7 @@ ONCE = frozenset({
     'concurrency/test_sqlite_writers.py', 'records/test_unified_limits.py'})
 
 #: Folders and files with races, kills and failing servers. They take minutes
-#: and run in an environment of their own.
+#: and run in a tox environment of their own.
 FAULTS = frozenset({
     'faults', 'concurrency/test_linearizable.py',
     'concurrency/test_quota_races.py', 'storage/schema/test_faults.py',
@@ -42,15 +42,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         path = item.path.relative_to(HERE)
         names = {path.parts[0], path.as_posix()}
-        if names & ONCE:
-            item.add_marker(pytest.mark.once)
+        if names & DATABASE_INDEPENDENT:
+            item.add_marker(pytest.mark.database_independent)
         if names & FAULTS:
             item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture(scope='session', autouse=True)
 def databases_of_the_session() -> Iterator[None]:
-    """A run that is told to end drops its databases first."""
+    """Drop the databases of the session, also after SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with databases.scope():
         yield
@@ -58,7 +58,7 @@ def databases_of_the_session() -> Iterator[None]:
 
 @pytest.fixture(scope='module', autouse=True)
 def databases_of_the_file(databases_of_the_session: None) -> Iterator[None]:
-    """What fixtures of a whole file create goes when the file is done."""
+    """Drop the databases of module fixtures at the end of the file."""
     with databases.scope():
         yield
 
@@ -71,12 +71,12 @@ def databases_of_the_test(databases_of_the_file: None) -> Iterator[None]:
 
 @pytest.fixture(scope='module')
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """``pileus-api`` with the shipped types, one for all tests of a file."""
-    with Daemon(config_dir(tmp_path_factory.mktemp('daemon'))) as running:
-        yield running
+    """``pileus-api`` with the shipped types, shared by the tests of a file."""
+    with Daemon(config_dir(tmp_path_factory.mktemp('daemon'))) as daemon:
+        yield daemon
 
 
 @pytest.fixture
 def application(tmp_path: Path) -> Application:
-    """The shipped types in this process, over an empty database."""
+    """The shipped types in this process, with an empty database."""
     return Application(config_dir(tmp_path))

@@ -136,7 +136,7 @@ def test_the_daemon_ends_with_1_before_it_listens(tmp_path):
     configure(made, {'DEFAULT': {'debug': False}})
     daemon = Daemon(made)
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert daemon.output.splitlines()[-1].startswith(
         'pileus-api: [http_basic] htpasswd_file = htpasswd: ')
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from api.routing.router import Route
 from tests.functional.harness import policy_matrix
-from tests.functional.harness.daemon import SHIPPED, Reply, config_dir
+from tests.functional.harness.daemon import SHIPPED_CONFIG, Reply, config_dir
 from tests.functional.harness.in_process import Application
 
 OURS = {'X-Project-Id': 'ours', 'X-Roles': 'member'}
@@ -26,7 +26,7 @@ THEIRS = {'X-Project-Id': 'theirs', 'X-Roles': 'member'}
 LATEST = {'OpenStack-API-Version': 'pileus latest'}
 
 #: Each route of the shipped types that is about one record of a project.
-ROUTES = [one for one in policy_matrix.routes(SHIPPED)
+ROUTES = [one for one in policy_matrix.routes(SHIPPED_CONFIG)
           if '{id}' in one.path and one.declared and one.declared.owned]
 
 #: Bodies by controller and action; of an action, each one there is. Whoever

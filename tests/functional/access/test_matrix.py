@@ -23,7 +23,7 @@ from service.errors import StartError
 from tests.functional.harness import policy_matrix
 from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.harness.in_process import Application
-from tests.functional.harness.policy_matrix import Matrix, Request
+from tests.functional.harness.policy_matrix import Matrix, SendRequest
 
 
 def headers(persona: Persona) -> dict[str, str]:
@@ -56,7 +56,7 @@ MAKER = {'X-Roles': 'admin,manager,member,reader',
          'X-Project-Id': matrix.OWN}
 
 
-def asked(directory: Path, request: Request) -> Matrix:
+def asked(directory: Path, request: SendRequest) -> Matrix:
     return Matrix(directory, request, HEADERS, MAKER, matrix.OWN,
                   matrix.OTHER)
 
@@ -65,7 +65,7 @@ def test_every_cell_is_what_the_service_answers(daemon: Daemon):
     """A03: each rule, each persona, each route; by the default rules."""
     found = asked(daemon.directory, daemon.request)
     assert len(found.rows) > 40
-    wrong = '\n'.join(found.wrong())
+    wrong = '\n'.join(found.mismatches())
     assert wrong == ''
 
 
@@ -79,14 +79,14 @@ def ruled(tmp_path: Path) -> Path:
 
 def test_also_by_rules_of_the_operators_own(ruled: Path):
     """A03"""
-    wrong = '\n'.join(asked(ruled, Application(ruled).request).wrong())
+    wrong = '\n'.join(asked(ruled, Application(ruled).request).mismatches())
     assert wrong == ''
 
 
 def test_a_service_by_other_rules_is_found_out(application: Application,
                                                ruled: Path):
     """The comparison itself can fail, at each rule that differs."""
-    wrong = '\n'.join(asked(ruled, application.request).wrong())
+    wrong = '\n'.join(asked(ruled, application.request).mismatches())
     for rule in yaml.safe_load(RULES):
         assert f'{rule}: ' in wrong, rule
 
@@ -94,7 +94,7 @@ def test_a_service_by_other_rules_is_found_out(application: Application,
 def test_every_route_is_asked_for_by_some_row(tmp_path: Path):
     """A03: no rule is left out of the print, and no route has another."""
     directory = config_dir(tmp_path)
-    rules = {row['rule'] for row in policy_matrix.printed(directory)}
+    rules = {row['rule'] for row in policy_matrix.printed_matrix(directory)}
     for route in policy_matrix.routes(directory):
         assert not route.rule or route.rule in rules, route
 
@@ -103,7 +103,7 @@ def test_options_say_the_same_to_everybody(tmp_path: Path):
     """A03: on every path."""
     directory = config_dir(tmp_path)
     found = asked(directory, Application(directory).request)
-    assert found.options() == []
+    assert found.options_mismatches() == []
 
 
 def test_a_route_by_a_rule_that_nobody_knows_keeps_from_starting(tmp_path):

@@ -24,8 +24,12 @@ from tests.functional.access.test_policy_reload import (
     speaker,
     write,
 )
-from tests.functional.harness.connections import Wire, asked, to_each
-from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
+from tests.functional.harness.connections import (
+    HTTPConnection,
+    connect_to_each_worker,
+    send_request,
+)
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, config_dir
 
 WORKERS = 2
 
@@ -52,19 +56,19 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def wires(daemon: Daemon) -> Iterator[list[Wire]]:
+def wires(daemon: Daemon) -> Iterator[list[HTTPConnection]]:
     """A connection to each worker."""
-    with to_each(daemon, WORKERS) as found:
+    with connect_to_each_worker(daemon, WORKERS) as found:
         yield [wire for (wire,) in found.values()]
 
 
-def status(wire: Wire) -> int:
+def status(wire: HTTPConnection) -> int:
     """What a reader gets who would make a rack; nothing is kept."""
-    return asked(wire, 'POST', '/v1/racks?dry_run=true',
+    return send_request(wire, 'POST', '/v1/racks?dry_run=true',
                  {'rack': {'name': 'r'}}, READER)[0]
 
 
-def everywhere(wires: list[Wire], wanted: int) -> Told:
+def everywhere(wires: list[HTTPConnection], wanted: int) -> Told:
     return lambda: {status(one) for one in wires} == {wanted}
 
 
@@ -78,7 +82,7 @@ def in_time(change: Callable[[], object], true: Told) -> bool:
         done = true()
         now = time.monotonic()
         slowest, last = max(slowest, now - last), now
-        assert now < begun + PATIENCE
+        assert now < begun + WAIT_SECONDS
     late = last - begun > SOON
     assert not (late and slowest < AT_ONCE), last - begun
     return not late
@@ -87,7 +91,7 @@ def in_time(change: Callable[[], object], true: Told) -> bool:
 def seen_in_time(changes: Iterator[tuple[Callable[[], object], Told]]
                  ) -> None:
     """So many of these are."""
-    end, seen = time.monotonic() + PATIENCE, 0
+    end, seen = time.monotonic() + WAIT_SECONDS, 0
     while seen < SEEN:
         assert time.monotonic() < end
         seen += in_time(*next(changes))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, config_dir
 
 READER = {'X-Roles': 'reader'}
 OPEN = '"pileus:racks:create": "role:reader"\n'
@@ -81,7 +81,7 @@ def write(daemon: Daemon, text: str | None) -> None:
 
 
 def until(claim: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + WAIT_SECONDS
     while not claim():
         assert time.monotonic() < end
 

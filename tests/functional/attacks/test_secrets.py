@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.functional.controllers.breaking import PLACES, SECRET
+from tests.functional.controllers.failure_injection import PLACES, SECRET
 from tests.functional.harness import databases, error_shape, planted_secrets
 from tests.functional.harness.daemon import (
-    PATIENCE,
     ROOT,
-    SHIPPED,
+    SHIPPED_CONFIG,
+    WAIT_SECONDS,
     Daemon,
     config_dir,
 )
@@ -65,8 +65,8 @@ JSON = {'Content-Type': 'application/json'}
 PATCH = {'Content-Type': 'application/json-patch+json'}
 ONCE = {'Idempotency-Key': '1b5f'}
 
-#: Every status the service answers with, by every layer that gives it. But
-#: for 401, which ``stories/http-basic.yaml`` tells of, and 408, below.
+#: Requests that get each error status, from each layer that gives the status.
+#: ``stories/access/http-basic-passwords.yaml`` has 401, a test below 408.
 FAILURES = {
     'a query that is none': Failure(
         400, path=f'/v1/safes?limit=x&token={QUERY}'),
@@ -142,19 +142,20 @@ MALFORMED = (
 @pytest.fixture(scope='module')
 def breaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A service with one safe, over a database with a password."""
-    url = databases.created('postgresql').set(password=URL)
-    paste = (SHIPPED / 'api-paste.ini').read_text().replace(
-        '= api.app:', '= tests.functional.controllers.breaking:').replace(
+    url = databases.create('postgresql').set(password=URL)
+    paste = (SHIPPED_CONFIG / 'api-paste.ini').read_text().replace(
+        '= api.app:', '= tests.functional.controllers.failure_injection:'
+        ).replace(
         'pipeline = noauth api', 'pipeline = noauth breaking api')
     directory = config_dir(
         tmp_path_factory.mktemp('breaking'), {'safe': SAFE},
         {'api': {'require_if_match': True, 'header_timeout': 3},
-         'database': {'connection': databases.written(url)}},
+         'database': {'connection': databases.config_url(url)}},
         paste + '\n[filter:breaking]\npaste.filter_factory = '
-                'tests.functional.controllers.breaking:middleware\n')
+                'tests.functional.controllers.failure_injection:middleware\n')
     with Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as running:
         running.secrets.update((BODY, QUERY, URL))
-        running.secrets.update(planted_secrets.secrets(SECRETS))
+        running.secrets.update(planted_secrets.in_headers(SECRETS))
         for method, path, more in (
                 ('PUT', ID, {'If-None-Match': '*'}),
                 ('POST', '/v1/safes', {'X-Project-Id': 'keys', **ONCE})):
@@ -191,7 +192,7 @@ def test_what_is_never_a_whole_request_has_it_too(breaking):
 def told(daemon: Daemon, status: int, head: bytes) -> None:
     """Send what ``http.client`` does not, and have it refused."""
     with daemon.connect() as wire:
-        wire.settimeout(PATIENCE)
+        wire.settimeout(WAIT_SECONDS)
         wire.sendall(head)
         read = b''.join(iter(lambda: wire.recv(65536), b''))
     start, _, rest = read.partition(b'\r\n')
@@ -257,7 +258,7 @@ def test_a_log_that_told_would_be_noticed(line):
     told = {'defaults': {'request_headers': SECRETS}, 'tests': [
         {'data': FILLED},
         {'request_headers': {'authorization': f'Basic {password}'}}]}
-    assert planted_secrets.leaked(line, set(planted_secrets.of_story(told)))
+    assert planted_secrets.leaked(line, set(planted_secrets.in_story(told)))
 
 
 @pytest.mark.parametrize('sent', [

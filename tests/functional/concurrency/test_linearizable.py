@@ -29,12 +29,12 @@ import sqlalchemy as sa
 
 from service.failpoints import ENVIRONMENT
 from tests.functional.harness import databases
-from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, config_dir
 from tests.functional.harness.linearizability import (
     Operation,
     State,
     linearizable,
-    lost,
+    lost_write,
 )
 
 CLIENTS, RECORDS, WORKERS = 8, 3, 3
@@ -69,13 +69,13 @@ SOUND = {
         op(0, 1, 'written', 'a'), op(2, 9, 'written', 'b', 'a'),
         op(3, 4, 'read', 'a'), op(5, 6, 'read', 'b')],
     'a lost write that happened late': [
-        op(0, 1, 'written', 'a'), lost(2, 'b', 'a'), op(3, 4, 'read', 'a'),
-        op(5, 6, 'read', 'b')],
+        op(0, 1, 'written', 'a'), lost_write(2, 'b', 'a'),
+        op(3, 4, 'read', 'a'), op(5, 6, 'read', 'b')],
     'a lost write that never happened': [
-        op(0, 1, 'written', 'a'), lost(2, 'b', 'a'),
+        op(0, 1, 'written', 'a'), lost_write(2, 'b', 'a'),
         op(3, 4, 'written', 'c', 'a'), op(5, 6, 'read', 'c')],
     'a lost write that another one built on': [
-        lost(0, 'a', None), op(2, 3, 'written', 'b', 'a')],
+        lost_write(0, 'a', None), op(2, 3, 'written', 'b', 'a')],
 }
 BROKEN = {
     'a read of what nobody wrote': [op(0, 1, 'read', 'x')],
@@ -93,10 +93,11 @@ BROKEN = {
     'a refusal for no reason': [
         op(0, 1, 'written', 'a'), op(2, 3, 'refused', 'b', 'a')],
     'a lost write that came before it was sent': [
-        op(0, 1, 'written', 'a'), op(2, 3, 'read', 'b'), lost(4, 'b', 'a')],
+        op(0, 1, 'written', 'a'), op(2, 3, 'read', 'b'),
+        lost_write(4, 'b', 'a')],
     'a lost write that happened in spite of its condition': [
         op(0, 1, 'written', 'a'), op(2, 3, 'written', 'c', 'a'),
-        lost(4, 'b', 'a'), op(5, 6, 'read', 'b')],
+        lost_write(4, 'b', 'a'), op(5, 6, 'read', 'b')],
     'what was deleted and is back': [
         op(0, 1, 'written', 'a'), op(2, 3, 'written', None, 'a'),
         op(4, 5, 'read', 'a')],
@@ -126,7 +127,7 @@ def test_a_long_history_loses_its_order_by_one_false_answer(seed):
                           state))
         state = value
         if source.random() < 0.2:
-            history.append(lost(moment - 1, f'lost {moment}', 'v0'))
+            history.append(lost_write(moment - 1, f'lost {moment}', 'v0'))
     assert linearizable(history)
     history.append(op(200, 201, 'read', history[70].value))
     assert not linearizable(history)
@@ -149,7 +150,7 @@ class Client:
     def run(self, over: Event) -> None:
         while not over.is_set():
             wire = http.client.HTTPConnection(
-                self._daemon.host, self._daemon.port, timeout=PATIENCE)
+                self._daemon.host, self._daemon.port, timeout=WAIT_SECONDS)
             with contextlib.suppress(*DOWN), contextlib.closing(wire):
                 while not over.is_set():
                     self._step(wire)
@@ -184,7 +185,7 @@ class Client:
         try:
             status, made, _ = _ask(wire, kind, record, text, condition)
         except DOWN:
-            self.told[record].append(lost(begun, text, wanted))
+            self.told[record].append(lost_write(begun, text, wanted))
             raise
         if status == 503:
             return
@@ -249,13 +250,13 @@ def served(tmp_path: Path, kind: str
            ) -> Iterator[tuple[Daemon, Path, Callable[[], object]]]:
     """Three workers, who do what the file says, and what cuts them off."""
     url = (sa.make_url(f'sqlite:///{tmp_path}/one.sqlite')
-           if kind == 'sqlite' else databases.created(kind))
+           if kind == 'sqlite' else databases.create(kind))
     directory = config_dir(tmp_path, NOTE, {
         'api': {'workers': WORKERS},
-        'database': {'connection': databases.written(url)}})
+        'database': {'connection': databases.config_url(url)}})
     words = tmp_path / 'failpoints'
     with Daemon(directory, env={ENVIRONMENT: f'@{words}'}) as daemon:
-        yield daemon, words, lambda: databases.cut(url)
+        yield daemon, words, lambda: databases.disconnect(url)
 
 
 @pytest.mark.parametrize('kind', ['sqlite', *databases.SERVERS])
@@ -273,6 +274,6 @@ def test_a_record_is_one_thing_while_workers_die(tmp_path, kind):
     met = Counter()
     for record in range(RECORDS):
         history = [told for one in clients for told in one.told[record]]
-        met += Counter(one.told for one in history)
+        met += Counter(one.outcome for one in history)
         assert linearizable(history), sorted(history)
     assert {'read', 'written', 'refused', 'lost'} <= set(met), met

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, config_dir
 
 COUNTER = '/v1/counters/7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
 TYPE = '''
@@ -40,7 +40,7 @@ class Client:
 
     def __init__(self, daemon: Daemon) -> None:
         self._wire = http.client.HTTPConnection(daemon.host, daemon.port,
-                                                timeout=PATIENCE)
+                                                timeout=WAIT_SECONDS)
 
     def ask(self, method: str, body: object = None, **headers: str) -> Any:
         sent = {name.replace('_', '-'): value

@@ -28,9 +28,9 @@ import sqlalchemy as sa
 
 from tests.functional.harness import databases
 from tests.functional.harness.daemon import (
-    PATIENCE,
     ROOT,
-    SHIPPED,
+    SHIPPED_CONFIG,
+    WAIT_SECONDS,
     Daemon,
     config_dir,
 )
@@ -83,7 +83,7 @@ class Race:
                    for one in clients]
         for one in threads:
             one.start()
-        end = threading.Timer(4 * PATIENCE, self._over.set)
+        end = threading.Timer(4 * WAIT_SECONDS, self._over.set)
         end.start()
         while not self.over:
             watch.look()
@@ -111,7 +111,7 @@ class Client:
         self._race, daemon = race, race.daemon
         while not self._race.over:
             wire = http.client.HTTPConnection(daemon.host, daemon.port,
-                                              timeout=PATIENCE)
+                                              timeout=WAIT_SECONDS)
             with contextlib.suppress(*DOWN), contextlib.closing(wire):
                 while not self._race.over:
                     self._step(wire)
@@ -197,7 +197,7 @@ def hold_to(daemon: Daemon, watch: Watch, kill: bool) -> None:
 def serving(daemon: Daemon) -> set[int]:
     """The workers that answer, as soon as all of them do."""
     seen: set[int] = set()
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while len(seen) < WORKERS:
         assert time.monotonic() < until, f'of {WORKERS} only {seen} answer'
         told = daemon.request('GET', '/metrics').body.decode()
@@ -230,9 +230,9 @@ def racing(tmp_path: Path, kind: str, paste: str | None = None
            ) -> Iterator[tuple[Daemon, Watch]]:
     """A daemon with four workers on a database of one kind."""
     url = (sa.make_url(f'sqlite:///{tmp_path}/state/pileus.sqlite')
-           if kind == 'sqlite' else databases.created(kind))
+           if kind == 'sqlite' else databases.create(kind))
     conf = {'api': {'workers': WORKERS, 'queue_timeout': 3},
-            'database': {'connection': databases.written(url)}}
+            'database': {'connection': databases.config_url(url)}}
     (tmp_path / 'state').mkdir()
     directory = config_dir(tmp_path, {'desk': DESK, 'lamp': LAMP}, conf,
                            paste)
@@ -258,10 +258,10 @@ def test_a_quota_holds_whatever_happens(tmp_path, kind):
 def test_a_look_before_the_deed_would_not_hold(tmp_path, kind):
     """C06: or the test above would say nothing. SQLite has one writer at a
     time, from its first look to its last deed: there it would hold."""
-    paste = (SHIPPED / 'api-paste.ini').read_text().replace(
+    paste = (SHIPPED_CONFIG / 'api-paste.ini').read_text().replace(
         '= api.app:factory',
-        '= tests.functional.controllers.count_first:factory')
-    assert 'count_first' in paste
+        '= tests.functional.controllers.racy_quotas:factory')
+    assert 'racy_quotas' in paste
     with racing(tmp_path, kind, paste) as (daemon, watch), \
             pytest.raises(AssertionError, match=f'<= {LIMIT}'):
         hold_to(daemon, watch, kill=False)

@@ -15,7 +15,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.harness.connections import Wire, asked, to_each
+from tests.functional.harness.connections import (
+    HTTPConnection,
+    connect_to_each_worker,
+    send_request,
+)
 from tests.functional.harness.daemon import Daemon, config_dir, database
 
 WORKERS, WRITERS, WRITES, READS = 2, 8, 20, 20
@@ -32,14 +36,15 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def wires(daemon: Daemon) -> Iterator[dict[str, list[Wire]]]:
+def wires(daemon: Daemon) -> Iterator[dict[str, list[HTTPConnection]]]:
     """Connections to each worker: one to read on, its share to write on."""
-    with to_each(daemon, WORKERS, WRITERS // WORKERS + 1) as found:
+    with connect_to_each_worker(daemon, WORKERS,
+                                WRITERS // WORKERS + 1) as found:
         yield found
 
 
-def write(wire: Wire, name: str) -> int:
-    return asked(wire, 'POST', '/v1/racks', {'rack': {'name': name}})[0]
+def write(wire: HTTPConnection, name: str) -> int:
+    return send_request(wire, 'POST', '/v1/racks', {'rack': {'name': name}})[0]
 
 
 def test_every_writer_has_its_turn(daemon, wires):
@@ -67,7 +72,7 @@ def test_who_waits_for_a_turn_keeps_nobody_waiting(daemon, wires):
             other.exec_driver_sql('BEGIN IMMEDIATE')
             waiting = [pool.submit(write, one, f'{number}')
                        for number, one in enumerate(writers)]
-            read = [asked(reader, 'GET', '/v1/racks')[0]
+            read = [send_request(reader, 'GET', '/v1/racks')[0]
                     for reader, *_ in wires.values() for _ in range(READS)]
             assert not any(one.done() for one in waiting)
             other.exec_driver_sql('ROLLBACK')

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import claims
+from tests.functional.harness import proved_rows
 
 DOC = Path(__file__).parents[3] / 'doc/source/api-conformance.rst'
 
@@ -38,7 +38,7 @@ EXCEPTIONS = table('What does not hold, and why')
 
 @pytest.fixture(scope='module')
 def claimed():
-    return claims.made(claims.CONTRACT)
+    return proved_rows.files_by_row(proved_rows.CONTRACT)
 
 
 def test_every_row_has_a_test_or_a_reason(claimed):

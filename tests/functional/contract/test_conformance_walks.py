@@ -17,7 +17,12 @@ import pytest
 from api.response import error_help
 from service.domain.typefiles import type_files
 from service.process import refusals
-from tests.functional.harness.daemon import SHIPPED, Daemon, Reply, config_dir
+from tests.functional.harness.daemon import (
+    SHIPPED_CONFIG,
+    Daemon,
+    Reply,
+    config_dir,
+)
 from tests.functional.harness.in_process import Application
 
 RACK = '/v1/racks/0c9e0d5e-7a37-4d7e-8f58-0123456789ab'
@@ -323,7 +328,7 @@ def test_allow_is_the_truth(daemon, answered, path):
 
 def test_every_path_is_written_as_paths_are():
     """NAME-1: small letters, digits and hyphens, and collections plural."""
-    catalogue = type_files.read(str(SHIPPED / 'resources.d'))
+    catalogue = type_files.read(str(SHIPPED_CONFIG / 'resources.d'))
     for one in catalogue.live:
         assert re.fullmatch('[a-z0-9]+(-[a-z0-9]+)*', one.path)
         assert one.path.endswith('s') and one.path != one.name
@@ -348,7 +353,7 @@ def test_a_bug_is_told_in_the_one_shape_and_without_what_it_says(tmp_path):
     served = Application(config_dir(tmp_path, {'thing': '''
 name: thing
 plural: things
-controller: tests.functional.controllers.broken:Broken
+controller: tests.functional.controllers.failing_controller:FailingController
 properties:
   name: {type: string, since: "1.1"}
 '''}))

@@ -80,7 +80,7 @@ def test_any_page_with_the_credentials_of_its_user_is_no_start(
     daemon = Daemon(config_dir(tmp_path, None, {
         'cors': {'allowed_origin': origins}}))
     daemon.launch()
-    assert daemon.ended() == 1, daemon.output
+    assert daemon.wait_for_exit() == 1, daemon.output
     (told,) = (line for line in daemon.output.splitlines()
                if line.startswith('pileus-api: '))
     assert '[cors] allowed_origin = *: set allow_credentials = false' in told

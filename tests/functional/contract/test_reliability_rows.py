@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness import claims
+from tests.functional.harness import proved_rows
 
 TOX = Path(__file__).parents[3] / 'tox.ini'
 
@@ -32,7 +32,7 @@ OWNED = {
 
 @pytest.fixture(scope='module')
 def claimed():
-    return claims.made(claims.RELIABILITY)
+    return proved_rows.files_by_row(proved_rows.RELIABILITY)
 
 
 @pytest.mark.parametrize('about', OWNED)

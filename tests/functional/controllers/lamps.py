@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller of somebody else's, with a path and an action of its own."""
+"""A third-party controller with a route and an action of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Lamps(Controller):
 
     @route('GET', '/{id}/light', since='1.3', query=['unit'])
     def light(self, call: Call, id: str) -> webob.Response:
-        """How bright a lamp is, in the unit asked for."""
+        """Return the brightness of a lamp in the requested unit."""
         unit = dict(call.parameters).get('unit', 'lumen')
         return replies.document(200, {'light': {
             'unit': unit, 'value': self.read(call, id)['watts'] * 80}})
@@ -33,5 +33,5 @@ class Shadow(Controller):
 
     @route('GET', '/{id}/revisions')
     def history(self, call: Call, id: str) -> webob.Response:
-        """Never called: the start refuses it."""
+        """Never called: the start rejects a route that exists already."""
         raise NotImplementedError

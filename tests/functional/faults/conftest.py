@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from tests.functional.faults.cutting import Cutting
 from tests.functional.faults.own import KINDS, Own
-from tests.functional.harness.daemon import Daemon, config_dir, prepare
-from tests.functional.harness.databases import written
+from tests.functional.harness.daemon import Daemon, apply_types, config_dir
+from tests.functional.harness.databases import config_url
 
 
 @pytest.fixture(scope='session', params=list(KINDS))
@@ -69,9 +69,9 @@ def configured(tmp_path: Path, url: sa.URL) -> Configured:
     def made(database: dict[str, Any] | None = None,
              **conf: dict[str, Any]) -> Path:
         directory = config_dir(tmp_path, conf={
-            'database': {'connection': written(url), **(database or {})},
+            'database': {'connection': config_url(url), **(database or {})},
             **conf})
-        prepare(directory)
+        apply_types(directory)
         return directory
     return made
 

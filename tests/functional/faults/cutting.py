@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 
-from tests.functional.harness.daemon import PATIENCE
+from tests.functional.harness.daemon import WAIT_SECONDS
 
 
 class _Pair:
@@ -112,7 +112,7 @@ class Cutting:
     def _unanswered(self, pair: _Pair, data: bytes) -> None:
         pair.muted = True
         pair.server.sendall(data)
-        assert pair.answered.wait(PATIENCE)
+        assert pair.answered.wait(WAIT_SECONDS)
         pair.close()
 
     def _later(self, pair: _Pair, data: bytes) -> None:

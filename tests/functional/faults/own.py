@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from tests.functional.harness import databases
 from tests.functional.harness.daemon import (
-    PATIENCE,
+    WAIT_SECONDS,
     alive,
     children,
     free_port,
@@ -90,7 +90,7 @@ class Own:
         assert self._process
         self.resume()
         self._process.send_signal(ending or self.endings[0])
-        self._process.wait(PATIENCE)
+        self._process.wait(WAIT_SECONDS)
 
     def kill(self) -> None:
         """End all its processes at once, as the kernel does. While one is
@@ -98,7 +98,7 @@ class Own:
         assert self._process
         processes = children(self._process.pid)
         self._send(signal.SIGKILL)
-        self._process.wait(PATIENCE)
+        self._process.wait(WAIT_SECONDS)
         until(lambda: not any(map(alive, processes)))
 
     def restart(self) -> None:
@@ -133,7 +133,7 @@ class Own:
 
     def cut(self, url: sa.URL) -> None:
         """End every connection to a database on it."""
-        databases.cut(url, self.url)
+        databases.disconnect(url, self.url)
 
     @contextlib.contextmanager
     def asked(self, url: sa.URL) -> Iterator[sa.Connection]:
@@ -203,7 +203,7 @@ KINDS: Mapping[str, type[Own]] = {'postgresql': PostgreSQL, 'mysql': MariaDB}
 
 
 def until(true: object, told: object = None,
-          patience: float = PATIENCE) -> None:
+          patience: float = WAIT_SECONDS) -> None:
     """Return when ``true()`` holds; ``told()`` says why it does not."""
     assert callable(true)
     end = time.monotonic() + patience

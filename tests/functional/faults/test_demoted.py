@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable, names, post
 from tests.functional.harness.daemon import Daemon
-from tests.functional.harness.databases import written
+from tests.functional.harness.databases import config_url
 
 #: What lets sessions that begin from now on read alone, and write again.
 READING = {
@@ -73,7 +73,7 @@ def test_a_server_that_is_set_to_read_only_is_connected_to_anew(
                 f"WHERE user = '{USER}'")))
         said(f'CREATE OR REPLACE USER {USER}@127.0.0.1')
         said(f'GRANT ALL ON {url.database}.* TO {USER}@127.0.0.1')
-        with Daemon(configured({'connection': written(
+        with Daemon(configured({'connection': config_url(
                 url.set(username=USER))})) as daemon:
             assert post(daemon, 'r1').status == 201
             before = sessions()

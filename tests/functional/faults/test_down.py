@@ -40,7 +40,7 @@ def test_a_start_without_its_database_says_so_in_a_line(server, configured):
     server.stop()
     daemon = Daemon(directory)
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert '[database] connection: ' in daemon.output
     assert 'cannot be used: ' in daemon.output
     assert 'Traceback' not in daemon.output

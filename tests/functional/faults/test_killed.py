@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from tests.functional.faults import writing
 from tests.functional.faults.own import KINDS, until
 from tests.functional.harness.daemon import config_dir, database
-from tests.functional.harness.databases import written
+from tests.functional.harness.databases import config_url
 
 KILLS = 25
 
@@ -29,7 +29,7 @@ def directory(request: pytest.FixtureRequest,
     server = KINDS[request.param]()
     try:
         yield config_dir(tmp_path, conf={'database': {
-            'connection': written(server.database())}})
+            'connection': config_url(server.database())}})
     finally:
         server.close()
 

@@ -27,7 +27,7 @@ from tests.functional.faults.cutting import Cutting
 from tests.functional.faults.own import Own, until
 from tests.functional.faults.test_down import is_unavailable
 from tests.functional.harness.daemon import Daemon, Reply
-from tests.functional.harness.databases import written
+from tests.functional.harness.databases import config_url
 from tests.functional.harness.directories import config_dir
 from tests.functional.harness.linearizability import linearizable
 
@@ -66,7 +66,7 @@ def url(through: sa.URL) -> sa.URL:
 def daemon(tmp_path, url: sa.URL) -> Iterator[Daemon]:
     with Daemon(config_dir(tmp_path, NOTE, {
             'api': {'workers': WORKERS},
-            'database': {'connection': written(url)}})) as running:
+            'database': {'connection': config_url(url)}})) as running:
         until(lambda: running.output.count('Serving the resource types')
               == WORKERS)
         yield running
@@ -136,7 +136,7 @@ def test_nothing_is_lost_or_done_twice_while_its_server_is_restarted(
     met: Counter[str] = Counter()
     for record in range(RECORDS):
         history = [told for one in clients for told in one.told[record]]
-        met += Counter(one.told for one in history)
+        met += Counter(one.outcome for one in history)
         assert linearizable(history), sorted(history)
     assert met['written'] and met['read'] and not met['lost'], met
     assert daemon.workers() == before

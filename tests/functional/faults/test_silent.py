@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from tests.functional.faults.own import Own
 from tests.functional.faults.test_down import is_unavailable, post
 from tests.functional.harness.daemon import Daemon, Gunicorn, Reply, configure
-from tests.functional.harness.databases import written
+from tests.functional.harness.databases import config_url
 
 #: What a statement may take, and what else it takes to give a silent server
 #: up, in seconds: five for its answer, five for each of two new connections
@@ -83,7 +83,7 @@ def test_the_next_of_several_hosts_is_asked_where_one_is_gone(
         server: Own, url: sa.URL, configured, deaf, kind):
     """libpq counts no seconds where another waits for it."""
     directory = configured()
-    configure(directory, {'database': {'connection': written(
+    configure(directory, {'database': {'connection': config_url(
         url.set(host=None, port=None).update_query_dict(
             {'host': [deaf, f'{url.host}:{url.port}']}))}})
     served = kind(directory)

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from tests.functional.faults.own import KINDS, until
 from tests.functional.faults.test_down import post
 from tests.functional.faults.test_slow import held
-from tests.functional.harness.connections import Wire, asked
-from tests.functional.harness.daemon import PATIENCE, Daemon, config_dir
-from tests.functional.harness.databases import written
+from tests.functional.harness.connections import HTTPConnection, send_request
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, config_dir
+from tests.functional.harness.databases import config_url
 
 WRITERS = 30
 
@@ -54,19 +54,19 @@ def url(request: pytest.FixtureRequest, tmp_path) -> Iterator[sa.URL]:
 @pytest.fixture
 def daemon(tmp_path, url: sa.URL) -> Iterator[Daemon]:
     with Daemon(config_dir(tmp_path, conf={'database': {
-            'connection': written(url), 'lock_timeout': 30,
+            'connection': config_url(url), 'lock_timeout': 30,
             'statement_timeout': 30}})) as running:
         yield running
 
 
-def slowest(wire: Wire) -> float:
+def slowest(wire: HTTPConnection) -> float:
     """How long the slowest of many answers took."""
     found, end = 0.0, time.monotonic() + LOOK
     for path in itertools.cycle(READ):
         begun = time.monotonic()
         if begun > end:
             return found
-        assert asked(wire, 'GET', path)[0] == 200
+        assert send_request(wire, 'GET', path)[0] == 200
         found = max(found, time.monotonic() - begun)
     raise AssertionError
 
@@ -74,7 +74,8 @@ def slowest(wire: Wire) -> float:
 def test_who_needs_no_lock_is_answered_at_once(daemon: Daemon, url: sa.URL):
     """DB06: whatever holds the worker's thread holds each look up."""
     with (ThreadPoolExecutor(WRITERS) as clients,
-          closing(Wire(daemon.host, daemon.port, timeout=PATIENCE)) as wire):
+          closing(HTTPConnection(daemon.host, daemon.port,
+                                 timeout=WAIT_SECONDS)) as wire):
         with held(url, TAKEN[url.get_backend_name()]):
             writers = [clients.submit(post, daemon, f'r{number}')
                        for number in range(WRITERS)]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service as an operator runs it: real command, config dir, real port.
+"""Run the service as an operator does: real command, config directory, port.
 
-``config_dir`` writes a config directory, ``Daemon`` runs ``pileus-api`` on it
-and ``Gunicorn`` serves the same application under another server:
+``config_dir`` creates a config directory, ``Daemon`` runs ``pileus-api`` with
+it and ``Gunicorn`` serves the same application under gunicorn:
 
     with Daemon(config_dir(tmp_path, types={'book': BOOK})) as daemon:
         assert daemon.request('GET', '/v1/books').status == 200
 
-Nothing here sleeps and hopes: the service says that it is ready, as it says
-to systemd, and the kernel says that it has ended.
+The harness does not sleep for a guessed time. The service notifies it when it
+is ready, as it notifies systemd, and the kernel reports the end of a process.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from typing import Any, NamedTuple
 from tests.functional.harness import error_shape, planted_secrets
 from tests.functional.harness.directories import (
     ROOT,
-    SHIPPED,
+    SHIPPED_CONFIG,
+    apply_types,
     config_dir,
     configure,
     database,
     free_port,
     options,
-    prepare,
 )
 
-__all__ = ['ROOT', 'SHIPPED', 'config_dir', 'configure', 'database',
-           'free_port', 'prepare']
+__all__ = ['ROOT', 'SHIPPED_CONFIG', 'apply_types', 'config_dir',
+           'configure', 'database', 'free_port']
 
-#: How long anything that should take a moment may take on a busy machine.
-PATIENCE = 30.0
+#: Longest wait for anything that takes a moment on an idle machine.
+WAIT_SECONDS = 30.0
 
 
 class Reply(NamedTuple):
-    """An answer, read to its end."""
+    """A complete answer."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -60,10 +60,10 @@ class Reply(NamedTuple):
 
 
 class Server:
-    """A process that serves a config directory, from ready to ended.
+    """A process that serves a config directory; it runs in the context.
 
-    ``argv`` is its command line, ``output`` all it has written to stdout and
-    stderr so far; ``env`` adds to its environment.
+    ``argv`` is its command line and ``output`` all that it has written to
+    stdout and stderr. ``env`` is added to its environment.
     """
 
     def __init__(self, directory: Path, *words: str,
@@ -75,21 +75,21 @@ class Server:
         self.secrets = {planted_secrets.TOKEN, planted_secrets.COOKIE}
 
     def command(self) -> list[str]:
-        """What to run, before the words of the one who asks."""
+        """Return the command line without the arguments of the test."""
         raise NotImplementedError
 
     @property
-    def option(self) -> Mapping[str, str]:
-        """The options of ``[api]`` as its pileus.conf has them."""
+    def api_options(self) -> Mapping[str, str]:
+        """The options of ``[api]`` in its pileus.conf."""
         return options(self.directory, 'api')
 
     @property
     def host(self) -> str:
-        return self.option.get('bind_host', '127.0.0.1')
+        return self.api_options.get('bind_host', '127.0.0.1')
 
     @property
     def port(self) -> int:
-        return int(self.option['bind_port'])
+        return int(self.api_options['bind_port'])
 
     @property
     def url(self) -> str:
@@ -116,8 +116,8 @@ class Server:
             print(f'--- output of {self.argv[0]}\n{self.output}')
 
     def start(self) -> None:
-        """Start it, and return when it says that it is ready."""
-        prepare(self.directory)
+        """Start the process, and return when it reports that it is ready."""
+        apply_types(self.directory)
         self.launch()
         try:
             self.wait_for('READY=1')
@@ -126,10 +126,10 @@ class Server:
             raise
 
     def launch(self) -> None:
-        """Start it, and return at once: it may not become ready."""
+        """Start the process, and return before it is ready."""
         name = f'pileus-{secrets.token_hex(8)}'
-        self._notes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notes.bind(f'\0{name}')
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(f'\0{name}')
         env = {**os.environ, **self.env, 'NOTIFY_SOCKET': f'@{name}'}
         with self._file.open('wb') as output:
             self._process = subprocess.Popen(
@@ -137,64 +137,73 @@ class Server:
                 stderr=output, stdin=subprocess.DEVNULL)
         self._exit = os.pidfd_open(self._process.pid)
 
-    def wait_for(self, note: str, patience: float = PATIENCE) -> None:
-        """Wait until it notifies its supervisor of ``note``."""
-        until = time.monotonic() + patience
+    def wait_for(self, notification: str,
+                 seconds: float = WAIT_SECONDS) -> None:
+        """Wait until the process sends a notification, such as READY=1."""
+        until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
-            ready = select.select([self._notes.fileno(), self._exit], [], [],
+            ready = select.select([self._notify.fileno(), self._exit], [], [],
                                   max(0, left))[0]
-            assert self._notes.fileno() in ready, \
-                f'no {note} from {self.argv[0]}:\n{self.output}'
-            if note in self._notes.recv(4096).decode().splitlines():
+            assert self._notify.fileno() in ready, \
+                f'no {notification} from {self.argv[0]}:\n{self.output}'
+            if notification in self._notify.recv(4096).decode().splitlines():
                 return
 
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
     def reload(self) -> None:
-        """Send SIGHUP, and return when the reload is done or refused."""
+        """Send SIGHUP, and return when the reload has succeeded or failed."""
         self.send(signal.SIGHUP)
         self.wait_for('RELOADING=1')
         self.wait_for('READY=1')
 
-    def ended(self, patience: float = PATIENCE) -> int:
-        """Wait for its end; its exit status. It has told no secret (L03)."""
-        status = self._process.wait(patience)
-        for end in (self._notes.close, lambda: os.close(self._exit)):
-            if self._notes.fileno() >= 0:
-                end()
+    def wait_for_exit(self, seconds: float = WAIT_SECONDS) -> int:
+        """Wait for the end of the process and return its exit status.
+
+        Its output must contain no secret (L03).
+        """
+        status = self._process.wait(seconds)
+        for close in (self._notify.close, lambda: os.close(self._exit)):
+            if self._notify.fileno() >= 0:
+                close()
         assert not planted_secrets.leaked(self.output, self.secrets)
         return status
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it if it still runs; its exit status."""
+        """End the process if it still runs, and return its exit status."""
         if self._process.poll() is None:
             self.send(number)
         try:
-            return self.ended()
+            return self.wait_for_exit()
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise
 
     def connect(self) -> socket.socket:
-        """A raw connection to it."""
-        return socket.create_connection((self.host, self.port), PATIENCE)
+        """Return a new TCP connection to the server."""
+        return socket.create_connection((self.host, self.port),
+                                        WAIT_SECONDS)
 
     def request(self, method: str, path: str, body: object = None,
                 headers: Mapping[str, str] | None = None) -> Reply:
-        """Ask once, on a connection of its own; bytes go as they are, other
-        bodies as JSON. An error has the one shape of all (L02)."""
-        sent = planted_secrets.added(headers or {},
-                                     self.option.get('auth_strategy'))
-        self.secrets.update(planted_secrets.secrets(sent))
+        """Send one request on a new connection and check the shape of an
+        error reply (L02).
+
+        A ``body`` of bytes is sent unchanged, any other as JSON.
+        """
+        sent = planted_secrets.with_planted(
+            headers or {}, self.api_options.get('auth_strategy'))
+        self.secrets.update(planted_secrets.in_headers(sent))
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault('Content-Type', 'application/json')
-        if body is not None and len(self.secrets) < planted_secrets.MOST:
-            self.secrets.update(planted_secrets.of_body(body))
+        if (body is not None
+                and len(self.secrets) < planted_secrets.MAX_SECRETS):
+            self.secrets.update(planted_secrets.in_body(body))
         connection = http.client.HTTPConnection(self.host, self.port,
-                                                timeout=PATIENCE)
+                                                timeout=WAIT_SECONDS)
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
@@ -202,12 +211,12 @@ class Server:
         finally:
             connection.close()
         error_shape.check(method, reply.status, reply.headers.items(),
-                         reply.body)
+                          reply.body)
         return reply
 
 
 class Daemon(Server):
-    """``pileus-api`` itself, in the foreground unless told otherwise."""
+    """``pileus-api``, in the foreground unless ``words`` say otherwise."""
 
     def command(self) -> list[str]:
         script = Path(sys.executable).with_name('pileus-api')
@@ -216,12 +225,12 @@ class Daemon(Server):
         return [str(script), '--config-dir', str(self.directory)]
 
     def workers(self) -> list[int]:
-        """The process ids of its workers, the oldest first."""
+        """Return the process ids of its workers, the oldest first."""
         return children(self.pid)
 
 
 class Gunicorn(Server):
-    """The same application under gunicorn with threads, without eventlet."""
+    """The application under gunicorn with threads, without eventlet."""
 
     def __init__(self, directory: Path, *words: str,
                  env: Mapping[str, str] | None = None) -> None:
@@ -235,24 +244,27 @@ class Gunicorn(Server):
 
 
 def children(pid: int) -> list[int]:
-    """The child processes of a process, the oldest first."""
+    """Return the child processes of a process, the oldest first."""
     return sorted(int(stat.parent.name)
                   for stat in Path('/proc').glob('[0-9]*/stat')
                   if _parent(stat) == pid)
 
 
 def alive(pid: int) -> bool:
-    """Whether the process is there, and not only waited for."""
-    return _told(Path(f'/proc/{pid}/stat'))[0] not in 'ZX'
+    """Whether the process exists and is no zombie."""
+    return _stat_fields(Path(f'/proc/{pid}/stat'))[0] not in 'ZX'
 
 
 def _parent(stat: Path) -> int | None:
-    """The parent in a process's stat file; None once the process is gone."""
-    return int(_told(stat)[1]) or None
+    """Return the parent of a process, or None if the process is gone."""
+    return int(_stat_fields(stat)[1]) or None
 
 
-def _told(stat: Path) -> list[str]:
-    """A process's state and all after it; it may be gone already."""
+def _stat_fields(stat: Path) -> list[str]:
+    """Return the fields of a stat file from the process state on.
+
+    A process that is gone has the state X and the parent 0.
+    """
     try:
         return stat.read_text().rpartition(')')[2].split()
     except (FileNotFoundError, ProcessLookupError):

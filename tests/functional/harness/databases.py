@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases for tests: each test's own, gone when it ends.
+"""Databases for tests: each test creates its own and drops it at its end.
 
-PILEUS_TEST_DATABASE says on what the functional tests run: sqlite, which
-needs no server, postgresql or mysql. A server elsewhere is named by
-PILEUS_TEST_POSTGRESQL or PILEUS_TEST_MYSQL, the URL of a database from which
-another can be created. A test skips where its server does not answer, but
-fails where PILEUS_TEST_REQUIRE names the database: a gate that ran nothing
-must not be green.
+PILEUS_TEST_DATABASE is the backend of the functional tests: sqlite (the
+default, needs no server), postgresql or mysql. PILEUS_TEST_POSTGRESQL and
+PILEUS_TEST_MYSQL are URLs of an existing database on the server, through
+which the tests create others. A test is skipped if its server does not
+answer. It fails instead if PILEUS_TEST_REQUIRE lists the backend, so that a
+gate without a server does not pass.
 """
 
 from __future__ import annotations
@@ -21,12 +21,17 @@ import pytest
 import sqlalchemy as sa
 
 
-class Server(NamedTuple):
-    """Where a server is, and how it lets go of a database in use."""
+class DatabaseServer(NamedTuple):
+    """A server's URL, and how to end connections to a database on it.
+
+    ``variable`` is the environment variable with the URL, ``default`` the
+    URL without it. ``disconnects`` selects the statements that end the
+    connections to the database ``:name``.
+    """
 
     variable: str
     default: str
-    connections: str
+    disconnects: str
 
     @property
     def url(self) -> sa.URL:
@@ -34,92 +39,99 @@ class Server(NamedTuple):
 
 
 SERVERS = {
-    'postgresql': Server(
+    'postgresql': DatabaseServer(
         'PILEUS_TEST_POSTGRESQL',
         'postgresql+psycopg2://postgres@127.0.0.1/test',
         'SELECT format(\'SELECT pg_terminate_backend(%s)\', pid) '
         'FROM pg_stat_activity WHERE datname = :name'),
-    'mysql': Server(
+    'mysql': DatabaseServer(
         'PILEUS_TEST_MYSQL', 'mysql+pymysql://root@127.0.0.1/test',
         'SELECT CONCAT(\'KILL \', id) FROM information_schema.processlist '
         'WHERE db = :name'),
 }
 
-#: What this run of the functional tests is on.
-CHOSEN = os.environ.get('PILEUS_TEST_DATABASE', 'sqlite')
+#: Backend of this run of the functional tests.
+BACKEND = os.environ.get('PILEUS_TEST_DATABASE', 'sqlite')
 
-#: The databases of each scope of fixtures that is open, the outermost first.
-_open: list[list[sa.URL]] = []
-
-
-def connection() -> str | None:
-    """The URL of a new database for a config directory; None for SQLite,
-    where the service makes its own."""
-    return None if CHOSEN == 'sqlite' else written(created(CHOSEN))
+#: The databases of each open scope, the outermost scope first.
+_scopes: list[list[sa.URL]] = []
 
 
-def written(url: sa.URL) -> str:
-    """The URL as a pileus.conf has it."""
+def create_chosen() -> str | None:
+    """Create a database on the chosen backend and return its URL.
+
+    Return None for SQLite, where the service creates the file.
+    """
+    return None if BACKEND == 'sqlite' else config_url(create(BACKEND))
+
+
+def config_url(url: sa.URL) -> str:
+    """Return the URL as pileus.conf has it, with its password."""
     return url.render_as_string(hide_password=False)
 
 
-def created(kind: str) -> sa.URL:
-    """A new database, dropped when the innermost scope ends; a test skips
-    or fails where no server answers."""
-    server = SERVERS[kind]
+def create(backend: str) -> sa.URL:
+    """Create a database that is dropped when the innermost scope ends.
+
+    Skip or fail the test if no server answers.
+    """
+    server = SERVERS[backend]
     name = f'pileus_{secrets.token_hex(6)}'
     try:
-        with _asked(server.url) as asked:
-            asked.execute(sa.text(f'CREATE DATABASE {name}'))
+        with _connect(server.url) as connection:
+            connection.execute(sa.text(f'CREATE DATABASE {name}'))
     except sa.exc.OperationalError:
         required = os.environ.get('PILEUS_TEST_REQUIRE', '').split(',')
-        (pytest.fail if kind in required else pytest.skip)(
-            f'no database server answers at {server.url!r}; '
-            f'{server.variable} names another')
-    made = server.url.set(database=name)
-    _open[-1].append(made)
-    return made
+        (pytest.fail if backend in required else pytest.skip)(
+            f'no database server answers at {server.url!r}; set '
+            f'{server.variable} to the URL of a database on a running server')
+    url = server.url.set(database=name)
+    _scopes[-1].append(url)
+    return url
 
 
 @contextlib.contextmanager
 def scope() -> Iterator[None]:
-    """What is created in here is dropped at its end."""
-    _open.append([])
+    """Drop the databases created in this context at its end."""
+    _scopes.append([])
     try:
         yield
     finally:
-        for url in _open.pop():
-            dropped(url)
+        for url in _scopes.pop():
+            drop(url)
 
 
-def dropped(url: sa.URL) -> None:
-    """Drop a database; whoever is still connected to it is thrown out."""
-    cut(url)
-    with _asked(SERVERS[_kind(url)].url) as asked:
-        asked.execute(sa.text(f'DROP DATABASE {url.database}'))
+def drop(url: sa.URL) -> None:
+    """End all connections to a database, then drop the database."""
+    disconnect(url)
+    with _connect(SERVERS[_backend(url)].url) as connection:
+        connection.execute(sa.text(f'DROP DATABASE {url.database}'))
 
 
-def cut(url: sa.URL, at: sa.URL | None = None) -> None:
-    """End every connection to a database of this server, or of that ``at``
-    a URL; SQLite has none."""
+def disconnect(url: sa.URL, server_url: sa.URL | None = None) -> None:
+    """End every connection to a database, through the server at
+    ``server_url`` or the default server of the backend.
+
+    SQLite has no connections to end.
+    """
     if url.get_backend_name() == 'sqlite':
         return
-    server = SERVERS[_kind(url)]
-    with _asked(at or server.url) as asked:
-        for said in asked.scalars(sa.text(server.connections),
-                                  {'name': url.database}).all():
+    server = SERVERS[_backend(url)]
+    with _connect(server_url or server.url) as connection:
+        for statement in connection.scalars(sa.text(server.disconnects),
+                                            {'name': url.database}).all():
             with contextlib.suppress(sa.exc.DBAPIError):
-                asked.execute(sa.text(said))
+                connection.execute(sa.text(statement))
 
 
-def _kind(url: sa.URL) -> str:
+def _backend(url: sa.URL) -> str:
     return ('postgresql' if url.get_backend_name() == 'postgresql'
             else 'mysql')
 
 
 @contextlib.contextmanager
-def _asked(url: sa.URL) -> Iterator[sa.Connection]:
-    """A connection to a server, of which nothing stays."""
+def _connect(url: sa.URL) -> Iterator[sa.Connection]:
+    """Connect to a server for this context, in autocommit mode."""
     engine = sa.create_engine(url, isolation_level='AUTOCOMMIT',
                               poolclass=sa.NullPool)
     with engine.connect() as connection:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Config directories for tests: written, changed, and looked behind."""
+"""Config directories for tests: create and change them, open their database.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +21,11 @@ from service.storage.schema.apply import Refused
 from tests.functional.harness import databases
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = ROOT / 'etc' / 'pileus'
+SHIPPED_CONFIG = ROOT / 'etc' / 'pileus'
 
 
 def free_port(host: str = '127.0.0.1') -> int:
-    """A TCP port that nobody listens on right now."""
+    """Return a TCP port without a listener."""
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.bind((host, 0))
@@ -34,51 +35,51 @@ def free_port(host: str = '127.0.0.1') -> int:
 def config_dir(tmp_path: Path, types: Mapping[str, str] | None = None,
                conf: Mapping[str, Mapping[str, object]] | None = None,
                paste: str | None = None) -> Path:
-    """A config directory on a free port, with one worker.
+    """Create a config directory with a free port and one worker.
 
-    ``types`` maps names to the YAML of a type; without it the shipped ones
-    are served. ``conf`` maps groups to options and wins over all else here.
+    ``types`` maps names to the YAML of a type; the default is the shipped
+    types. ``conf`` maps groups to options and overrides the options set here.
     ``paste`` is the text of another api-paste.ini.
     """
-    made = tmp_path / 'etc'
-    (made / 'resources.d').mkdir(parents=True)
-    for ini in SHIPPED.glob('*.ini'):
-        shutil.copy(ini, made)
+    directory = tmp_path / 'etc'
+    (directory / 'resources.d').mkdir(parents=True)
+    for ini in SHIPPED_CONFIG.glob('*.ini'):
+        shutil.copy(ini, directory)
     if paste is not None:
-        (made / 'api-paste.ini').write_text(paste)
+        (directory / 'api-paste.ini').write_text(paste)
     if types is None:
         types = {path.stem: path.read_text()
-                 for path in (SHIPPED / 'resources.d').glob('*.yaml')}
+                 for path in (SHIPPED_CONFIG / 'resources.d').glob('*.yaml')}
     for name, text in types.items():
-        (made / 'resources.d' / f'{name}.yaml').write_text(text)
-    configure(made, {'DEFAULT': {'state_path': tmp_path / 'state',
-                                 'debug': True},
-                     'api': {'bind_port': free_port(), 'workers': 1}})
-    configure(made, conf or {})
-    connection = databases.connection()
+        (directory / 'resources.d' / f'{name}.yaml').write_text(text)
+    configure(directory, {'DEFAULT': {'state_path': tmp_path / 'state',
+                                      'debug': True},
+                          'api': {'bind_port': free_port(), 'workers': 1}})
+    configure(directory, conf or {})
+    connection = databases.create_chosen()
     if connection is not None and 'connection' not in (conf or {}).get(
             'database', {}):
-        configure(made, {'database': {'connection': connection}})
-    return made
+        configure(directory, {'database': {'connection': connection}})
+    return directory
 
 
-def prepare(directory: Path) -> None:
-    """Bring a database server's tables to the types of a config directory,
-    as an operator does before a start. SQLite is brought up by the start.
+def apply_types(directory: Path) -> None:
+    """Apply the types of a config directory to its database, as an operator
+    does before a start.
 
-    What cannot be done is for the start to tell.
+    SQLite needs no call: the start applies the types. Errors are ignored,
+    because the start reports them.
     """
     if (options(directory, 'database').get('connection') or
             'sqlite').startswith('sqlite'):
         return
     with contextlib.suppress(StartError, DeclarationError, Refused):
-        schema.apply_configured(config_files.load(['--config-dir',
-                                             str(directory)]))
+        schema.apply_configured(
+            config_files.load(['--config-dir', str(directory)]))
 
 
 def database(directory: Path) -> sa.Engine:
-    """The database of a config directory, to look into beside the service.
-    """
+    """Return an engine on the database of a config directory."""
     state = directory.parent / 'state' / 'pileus.sqlite'
     return sa.create_engine(
         options(directory, 'database').get('connection') or
@@ -86,7 +87,7 @@ def database(directory: Path) -> sa.Engine:
 
 
 def options(directory: Path, group: str) -> Mapping[str, str]:
-    """The options of a group as its pileus.conf has them."""
+    """Return the options of a group in its pileus.conf."""
     parser = configparser.RawConfigParser()
     parser.read(directory / 'pileus.conf')
     return parser[group] if parser.has_section(group) else {}
@@ -94,8 +95,7 @@ def options(directory: Path, group: str) -> Mapping[str, str]:
 
 def configure(directory: Path,
               conf: Mapping[str, Mapping[str, object]]) -> None:
-    """Set options in a config directory; those it has and are not named stay.
-    """
+    """Set options in pileus.conf; its other options stay unchanged."""
     file = directory / 'pileus.conf'
     parser = configparser.RawConfigParser()
     parser.read(file)
@@ -104,5 +104,5 @@ def configure(directory: Path,
             parser.add_section(group)
         for name, value in values.items():
             parser.set(group, name, str(value))
-    with file.open('w') as written:
-        parser.write(written)
+    with file.open('w') as output:
+        parser.write(output)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shipped pipeline called as WSGI in this process, for tests that ask
-thousands of times. It answers as ``harness.Server.request`` does.
+"""The shipped pipeline, called as WSGI in this process.
+
+It is fast enough for thousands of requests, and ``Application.request`` has
+the signature of ``daemon.Server.request``.
 """
 
 from __future__ import annotations
@@ -16,39 +18,42 @@ from urllib.parse import unquote_to_bytes
 from service.config import files as config_files
 from service.hosting import paste
 from tests.functional.harness import error_shape
-from tests.functional.harness.daemon import Reply, prepare
+from tests.functional.harness.daemon import Reply, apply_types
 
 
 class Application:
     """The application of one config directory."""
 
     def __init__(self, directory: Path) -> None:
-        prepare(directory)
+        apply_types(directory)
         self._app = paste.load(
             config_files.load(['--config-dir', str(directory)]))
 
     def request(self, method: str, path: str, body: object = None,
                 headers: Mapping[str, str] | None = None) -> Reply:
-        """Ask once; bytes go as they are, other bodies as JSON. An error has
-        the one shape of all (L02)."""
+        """Send one request and check the shape of an error reply (L02).
+
+        A ``body`` of bytes is sent unchanged, any other as JSON.
+        """
         sent = dict(headers or {})
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault('Content-Type', 'application/json')
-        told: list[Any] = []
+        started: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]],
                   exc_info: Any = None, /) -> Callable[[bytes], object]:
-            told[:] = status, headers
-            return written.append
-        written: list[bytes] = []
+            started[:] = status, headers
+            return chunks.append
+        chunks: list[bytes] = []
         answer = self._app(_environ(method, path, body or b'', sent), start)
         try:
-            written.extend(answer)
+            chunks.extend(answer)
         finally:
             getattr(answer, 'close', lambda: None)()
-        reply = Reply(int(told[0][:3]), _message(told[1]), b''.join(written))
-        error_shape.check(method, reply.status, told[1], reply.body)
+        status, fields = started
+        reply = Reply(int(status[:3]), _message(fields), b''.join(chunks))
+        error_shape.check(method, reply.status, fields, reply.body)
         return reply
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether what several clients saw of one object has an order.
+"""Check that several clients' operations on one object are linearizable.
 
-The search of Wing and Gong with the memory of Lowe: a history is right if its
-operations can be put in a row, each between its beginning and its end, so
-that one after the other gives every answer that was given.
+A history is linearizable if its operations have an order in which each takes
+effect between its start and its end and gives the outcome that its client
+saw. The search is that of Wing and Gong with the memoization of Lowe.
 
-The object is absent (None) or has a value; each write brings a value of its
-own and says which it means to replace. What a lost reply would have said
-nobody knows: such a write has no end, and may have happened at any time since
-it began, or never.
+The object is absent (None) or has a value. Each write has a unique value and
+names the value that it expects to replace. The outcome of a write whose reply
+was lost is unknown: such a write has no end, and may take effect at any time
+after its start, or never.
 """
 
 from __future__ import annotations
@@ -17,74 +17,75 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-#: The object: its value, or that it is not there.
+#: State of the object: its value, or None while it is absent.
 State = str | None
 
-#: An operation cannot have come here.
-NEVER = object()
+#: State after an operation whose outcome is impossible in the state before.
+IMPOSSIBLE = object()
 
 
 class Operation(NamedTuple):
-    """One request: when it was sent and answered, and what was told.
+    """One request: its start, its end and its outcome.
 
-    ``told`` is one of ``ANSWERS``; ``value`` what was read, or written in the
-    place of ``wanted``.
+    ``outcome`` is a key of ``OUTCOMES``. ``value`` is the value that was read
+    or written, ``expected`` the value that the write expects to replace.
     """
 
-    begun: float
+    started: float
     ended: float
-    told: str
+    outcome: str
     value: State = None
-    wanted: State = None
+    expected: State = None
 
 
-def _read(one: Operation, state: State) -> object:
-    return state if state == one.value else NEVER
+def _read(operation: Operation, state: State) -> object:
+    return state if state == operation.value else IMPOSSIBLE
 
 
-def _written(one: Operation, state: State) -> object:
-    return one.value if state == one.wanted else NEVER
+def _written(operation: Operation, state: State) -> object:
+    return (operation.value if state == operation.expected
+            else IMPOSSIBLE)
 
 
-def _refused(one: Operation, state: State) -> object:
-    return NEVER if state == one.wanted else state
+def _refused(operation: Operation, state: State) -> object:
+    return IMPOSSIBLE if state == operation.expected else state
 
 
-def _absent(one: Operation, state: State) -> object:
-    return NEVER if state is not None else state
+def _absent(operation: Operation, state: State) -> object:
+    return IMPOSSIBLE if state is not None else state
 
 
-#: What an answer says of the object before, and what is there after it.
-ANSWERS: Mapping[str, Callable[[Operation, State], object]] = {
+#: Outcome -> the state after the operation, given the state before it.
+OUTCOMES: Mapping[str, Callable[[Operation, State], object]] = {
     'read': _read, 'written': _written, 'refused': _refused,
     'absent': _absent, 'lost': _written}
 
 
-def lost(begun: float, value: State, wanted: State) -> Operation:
-    """A write of which nobody knows what became."""
-    return Operation(begun, math.inf, 'lost', value, wanted)
+def lost_write(started: float, value: State, expected: State) -> Operation:
+    """Return a write whose reply was lost."""
+    return Operation(started, math.inf, 'lost', value, expected)
 
 
 def linearizable(history: Sequence[Operation],
-                 first: State = None) -> bool:
-    """Whether the history has an order, from ``first`` on."""
-    met: set[tuple[int, State]] = set()
-    waiting: list[tuple[int, State]] = [((1 << len(history)) - 1, first)]
-    while waiting:
-        left, state = waiting.pop()
-        if (left, state) in met:
+                 initial: State = None) -> bool:
+    """Whether the history is linearizable from the state ``initial``."""
+    visited: set[tuple[int, State]] = set()
+    stack: list[tuple[int, State]] = [((1 << len(history)) - 1, initial)]
+    while stack:
+        pending, state = stack.pop()
+        if (pending, state) in visited:
             continue
-        met.add((left, state))
-        rest = [number for number in range(len(history))
-                if left >> number & 1]
-        due = min((history[number].ended for number in rest),
-                  default=math.inf)
-        if due == math.inf:
+        visited.add((pending, state))
+        numbers = [number for number in range(len(history))
+                   if pending >> number & 1]
+        first_end = min((history[number].ended for number in numbers),
+                        default=math.inf)
+        if first_end == math.inf:
             return True
-        for number in rest:
-            one = history[number]
-            if one.begun <= due:
-                after = ANSWERS[one.told](one, state)
-                if after is not NEVER:
-                    waiting.append((left & ~(1 << number), after))
+        for number in numbers:
+            operation = history[number]
+            if operation.started <= first_end:
+                after = OUTCOMES[operation.outcome](operation, state)
+                if after is not IMPOSSIBLE:
+                    stack.append((pending & ~(1 << number), after))
     return False

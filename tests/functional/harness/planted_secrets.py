@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets that the requests of all tests carry, and no output may have.
+"""Secrets that every request of the tests carries and no output may contain.
 
-Reliability L03. ``harness.Server`` sends them, notes what else it sends that
-is secret, such as a real token, a password or a body, and looks through all
-that the service wrote once it has ended: whatever a test is about, it is
-about this as well.
+This is reliability row L03. ``daemon.Server`` adds the planted secrets to its
+requests and records the other secrets that it sends, such as tokens,
+passwords and bodies. When the service has ended, ``Server`` searches all its
+output for them, whatever the test is about.
 """
 
 from __future__ import annotations
@@ -15,48 +15,52 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-#: Headers whose values are secret, in lower case.
-SECRET = frozenset({'authorization', 'cookie', 'x-auth-token',
-                    'x-service-token', 'x-subject-token'})
+#: Headers with secret values, in lower case.
+SECRET_HEADERS = frozenset({
+    'authorization', 'cookie', 'x-auth-token', 'x-service-token',
+    'x-subject-token'})
 
 TOKEN = 'gAAAAplantedtoken4f1c9b7e'
 COOKIE = 'plantedcookie82d6a01f'
 
-#: Shorter words stand in a log by chance; so do shorter bodies.
-SHORTEST, SHORTEST_BODY = 8, 24
+#: Shorter secrets and bodies can occur in a log by chance.
+MIN_SECRET_CHARS, MIN_BODY_CHARS = 8, 24
 
-#: PERF: so many secrets of one service are looked for, the first.
-MOST = 300
+#: PERF: the output of a service is searched for its first 300 secrets.
+MAX_SECRETS = 300
 
-#: A database's own words, which quote what it was given.
-QUOTING = ('[parameters: ', 'DETAIL:  Key (', 'Duplicate entry \'')
+#: Starts of database messages that quote the values of a statement.
+DATABASE_QUOTES = ('[parameters: ', 'DETAIL:  Key (', 'Duplicate entry \'')
 
 
-def added(given: Mapping[str, str], strategy: str | None
-          ) -> dict[str, str]:
-    """Headers of a request, with those secrets that it does not have yet and
-    that mean nothing to the auth strategy."""
+def with_planted(headers: Mapping[str, str], strategy: str | None
+                 ) -> dict[str, str]:
+    """Add the planted secrets to the headers of a request.
+
+    Headers of the request, and those that the auth strategy reads, stay
+    unchanged.
+    """
     planted = {'cookie': f'session={COOKIE}'}
     if strategy != 'keystone':
         planted['x-auth-token'] = TOKEN
     if strategy in (None, 'noauth'):
         planted['authorization'] = f'Bearer {TOKEN}'
-    named = {name.lower() for name in given}
-    return {**given, **{name: value for name, value in planted.items()
-                        if name not in named}}
+    present = {name.lower() for name in headers}
+    return {**headers, **{name: value for name, value in planted.items()
+                          if name not in present}}
 
 
-def secrets(sent: Mapping[str, str]) -> Iterator[str]:
-    """What of these headers must be in no log, as sent or decoded."""
-    for name, value in sent.items():
-        if name.lower() in SECRET:
+def in_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the secrets in the headers of a request, as sent and decoded."""
+    for name, value in headers.items():
+        if name.lower() in SECRET_HEADERS:
             for word in value.replace('=', ' ').split():
                 yield word
-                yield from _password(word)
+                yield from _basic_password(word)
 
 
-def _password(word: str) -> Iterator[str]:
-    """Of HTTP Basic, which is but another spelling of it."""
+def _basic_password(word: str) -> Iterator[str]:
+    """Yield the password in the base64 text of HTTP Basic."""
     try:
         text = base64.b64decode(word + '==').decode()
     except (binascii.Error, ValueError):
@@ -64,10 +68,10 @@ def _password(word: str) -> Iterator[str]:
     yield text.partition(':')[2]
 
 
-def of_body(body: bytes | str) -> Iterator[str]:
-    """A body as it was sent, and as Python writes what was read of it."""
+def in_body(body: bytes | str) -> Iterator[str]:
+    """Yield a body as it was sent, and the Python repr of its JSON value."""
     text = body if isinstance(body, str) else body.decode(errors='replace')
-    if len(text) >= SHORTEST_BODY:
+    if len(text) >= MIN_BODY_CHARS:
         yield text
         try:
             yield repr(json.loads(text))
@@ -75,14 +79,15 @@ def of_body(body: bytes | str) -> Iterator[str]:
             return
 
 
-def of_story(told: Mapping[str, Any]) -> Iterator[str]:
-    """What a story's requests send, by its defaults and its steps."""
-    for step in (told['defaults'], *told['tests']):
-        yield from secrets(step.get('request_headers', {}))
+def in_story(story: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the secrets in the headers and bodies of a story's requests."""
+    for step in (story['defaults'], *story['tests']):
+        yield from in_headers(step.get('request_headers', {}))
         if 'data' in step:
-            yield from of_body(json.dumps(step['data']))
+            yield from in_body(json.dumps(step['data']))
 
 
 def leaked(output: str, known: Collection[str]) -> list[str]:
-    return [one for one in (*known, *QUOTING)
-            if len(one) >= SHORTEST and one in output]
+    """Return the known secrets and database quotes that are in the output."""
+    return [secret for secret in (*known, *DATABASE_QUOTES)
+            if len(secret) >= MIN_SECRET_CHARS and secret in output]

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every cell of ``pileus-manage policy matrix``, asked of a running service.
+"""Compare ``pileus-manage policy matrix`` with the answers of a service.
 
-``Matrix`` makes a record of each shipped type, and then each request that a
-rule guards, as each persona: first what the router's table binds to the rule,
-then what is asked at the URL of another rule; HEAD wherever GET, and records
-that are made by one and by more. Writes are dry runs, so that one record
-serves all of them.
+``Matrix`` creates a record of each shipped type. It then sends, as each
+persona, each request that a rule guards: the requests of the rule's routes,
+and those that reach the rule through the route of another rule. Each GET is
+repeated as HEAD, and each creation of one record as a creation of two. Writes
+are dry runs, so that one record serves all of them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tests.functional.harness.daemon import Reply
 
 Headers = Mapping[str, str]
 #: method, path, body, headers -> reply
-Request = Callable[[str, str, Any, Headers], Reply]
+SendRequest = Callable[[str, str, Any, Headers], Reply]
 
-NEWEST = {'OpenStack-API-Version': 'pileus latest'}
+NEWEST_VERSION = {'OpenStack-API-Version': 'pileus latest'}
 
-#: What a caller is answered that the matrix says this of.
-MEANS = {'allowed': range(200, 300), 'denied': [403], 'hidden': [404]}
+#: Cell of the matrix -> the valid statuses of an answer.
+STATUSES = {'allowed': range(200, 300), 'denied': [403], 'hidden': [404]}
 
-#: The body of a route that takes one, by controller and action.
+#: (controller, action) -> a valid body of the route.
 BODIES: Mapping[tuple[str, str], Any] = {
     ('tags', 'replace'): {'tags': ['x']},
     ('metadata', 'replace'): {'metadata': {'x': 'y'}},
@@ -45,8 +45,8 @@ BODIES: Mapping[tuple[str, str], Any] = {
 }
 
 
-class Asked(NamedTuple):
-    """One request, of a persona or of all of them."""
+class Request(NamedTuple):
+    """One request; ``body`` may be a function of the persona."""
 
     method: str
     path: str
@@ -58,133 +58,139 @@ class Asked(NamedTuple):
 
 
 class Matrix:
-    """What is printed for a config directory, and what its service says.
+    """The printed matrix of a config directory, and its service.
 
-    ``headers`` are those of each persona that is asked; of another that is
-    to be answered as one, by a name behind its (``no_role:guest``).
-    ``maker`` are those of an administrator who makes what is asked for;
+    ``headers`` maps each persona to its headers. The key ``no_role:guest``
+    is a caller named guest that the row of no_role must hold for as well.
+    ``admin_headers`` are those of an administrator who creates the records.
     ``own`` and ``other`` are the ids of two projects.
     """
 
-    def __init__(self, directory: Path, request: Request,
-                 headers: Mapping[str, Headers], maker: Headers, own: str,
-                 other: str) -> None:
-        self._request = request
+    def __init__(self, directory: Path, request: SendRequest,
+                 headers: Mapping[str, Headers], admin_headers: Headers,
+                 own: str, other: str) -> None:
+        self._send_request = request
         self._headers = headers
-        self._maker = maker
+        self._admin_headers = admin_headers
         self._own, self._other = own, other
-        self._number = itertools.count(1)
-        self._serial = itertools.count(1)
-        self.rows = printed(directory)
+        self._numbers = itertools.count(1)
+        self._serials = itertools.count(1)
+        self.rows = printed_matrix(directory)
         self._routes = routes(directory)
-        self._records = self._made()
+        self._records = self._create_records()
 
-    def wrong(self) -> list[str]:
-        """The cells that are not as printed; none is left out."""
+    def mismatches(self) -> list[str]:
+        """Return the cells that differ from the service, for all rows."""
         found = []
         for row in self.rows:
-            asked = 0
-            for one, persona in itertools.product(
-                    self._asked(row['rule']), self._headers):
-                asked += 1
-                found += self._compared(row, one, persona)
-            assert asked, f'nothing is asked by the rule {row["rule"]}'
+            count = 0
+            for request, persona in itertools.product(
+                    self._requests(row['rule']), self._headers):
+                count += 1
+                found += self._compare(row, request, persona)
+            assert count, f'no request is sent for the rule {row["rule"]}'
         return found
 
-    def options(self) -> list[str]:
-        """The paths whose OPTIONS depends on who asks; that says nothing of
-        records, so it should be none."""
-        asked = {Asked('OPTIONS', self._path(route))
-                 for route in self._routes}
-        return [f'OPTIONS {one.path}: {persona}'
-                for one, (persona, headers) in itertools.product(
-                    asked, self._headers.items())
-                if self._ask(one, headers).status != 204]
+    def options_mismatches(self) -> list[str]:
+        """Return the paths and personas whose OPTIONS is not 204.
 
-    def _compared(self, row: Mapping[str, str], one: Asked,
-                  persona: str) -> Iterator[str]:
-        asked = one
-        if callable(one.body):
-            asked = one._replace(body=one.body(persona))
-        status = self._ask(asked, self._headers[persona]).status
+        The answer to OPTIONS says nothing of records, so it must be the same
+        for all callers.
+        """
+        requests = {Request('OPTIONS', self._path(route))
+                    for route in self._routes}
+        return [f'OPTIONS {request.path}: {persona}'
+                for request, (persona, headers) in itertools.product(
+                    requests, self._headers.items())
+                if self._send(request, headers).status != 204]
+
+    def _compare(self, row: Mapping[str, str], request: Request,
+                 persona: str) -> Iterator[str]:
+        if callable(request.body):
+            request = request._replace(body=request.body(persona))
+        status = self._send(request, self._headers[persona]).status
         cell = row[persona.partition(':')[0]]
-        means = MEANS[cell]
+        valid = STATUSES[cell]
         if row['rule'].endswith(':replace') and cell == 'hidden':
-            means = [409]     # D17: the id is taken, which is all that is told
-        if status not in means:
+            valid = [409]     # D17: a hidden record's id is only "taken"
+        if status not in valid:
             yield (f'{row["rule"]}: {persona} is {cell} but '
-                   f'{asked.label} is {status}')
+                   f'{request.label} is {status}')
 
-    def _ask(self, one: Asked, headers: Headers) -> Reply:
-        return self._request(one.method, one.path, one.body, {
-            **NEWEST, **headers})
+    def _send(self, request: Request, headers: Headers) -> Reply:
+        return self._send_request(
+            request.method, request.path, request.body,
+            {**NEWEST_VERSION, **headers})
 
-    # What is there to be asked for
+    # Records
 
-    def _made(self) -> dict[str, str]:
-        """The id of a record of each type, and of a host elsewhere."""
-        made = {'elsewhere': self._make('hosts', self._host() | {
+    def _create_records(self) -> dict[str, str]:
+        """Create a record of each type; return the ids by collection.
+
+        The id at ``elsewhere`` is that of a host of the other project.
+        """
+        ids = {'elsewhere': self._create('hosts', self._host() | {
             'project_id': self._other})}
-        made['hosts'] = self._make('hosts', self._host() | {
+        ids['hosts'] = self._create('hosts', self._host() | {
             'project_id': self._own})
-        made['racks'] = self._make('racks', self._rack())
-        made['maintenances'] = self._make('maintenances', self._window(
-            made['hosts']) | {'project_id': self._own})
-        return made
+        ids['racks'] = self._create('racks', self._rack())
+        ids['maintenances'] = self._create('maintenances', self._window(
+            ids['hosts']) | {'project_id': self._own})
+        return ids
 
-    def _make(self, plural: str, values: Mapping[str, Any]) -> str:
-        reply = self._ask(Asked('POST', f'/v1/{plural}', {
+    def _create(self, plural: str, values: Mapping[str, Any]) -> str:
+        reply = self._send(Request('POST', f'/v1/{plural}', {
             plural: [{**values, 'tags': ['t'], 'metadata': {'k': 'v'}}]}),
-            self._maker)
+            self._admin_headers)
         assert reply.status == 201, reply.body
         return reply.json[plural][0]['id']
 
     def _host(self) -> dict[str, Any]:
-        return {'name': f'm-{next(self._number)}',
-                'serial': f'MX-{next(self._serial):06}'}
+        return {'name': f'm-{next(self._numbers)}',
+                'serial': f'MX-{next(self._serials):06}'}
 
     def _rack(self) -> dict[str, Any]:
-        return {'name': f'm-{next(self._number)}'}
+        return {'name': f'm-{next(self._numbers)}'}
 
     def _window(self, host: str) -> dict[str, Any]:
-        day = next(self._number)
+        day = next(self._numbers)
         return {'title': 'm', 'host_id': host,
                 'starts_at': f'{2031 + day // 300}-01-01T00:00:00Z',
                 'ends_at': f'{2031 + day // 300}-01-01T00:00:00.000001Z',
                 'state': 'done'}
 
     def _new(self, plural: str, project: str) -> dict[str, Any]:
-        """What a project can make of a type."""
-        host = self._records['hosts' if project == self._own
-                             else 'elsewhere']
+        """Return properties of a new record that the project may create."""
+        host = self._records['hosts' if project == self._own else 'elsewhere']
         return {'hosts': self._host, 'racks': self._rack,
                 'maintenances': lambda: self._window(host)}[plural]()
 
-    # What a rule guards
+    # Requests that a rule guards
 
-    def _asked(self, rule: str) -> Iterator[Asked]:
+    def _requests(self, rule: str) -> Iterator[Request]:
         _, plural, action = (*rule.split(':'), '')[:3]
-        for one in self._single(rule, plural, action):
-            yield one
-            if one.method == 'GET':
-                yield one._replace(method='HEAD')
+        for request in self._base_requests(rule, plural, action):
+            yield request
+            if request.method == 'GET':
+                yield request._replace(method='HEAD')
             if action in ('create', 'create_any'):
-                yield one._replace(body=_bulk(plural, one.body))
+                yield request._replace(body=_two_records(
+                    plural, request.body))
 
-    def _single(self, rule: str, plural: str, action: str
-                ) -> Iterator[Asked]:
+    def _base_requests(self, rule: str, plural: str, action: str
+                       ) -> Iterator[Request]:
         for route in self._routes:
             if route.rule == rule and route.action != 'act':
-                yield self._of(route)
+                yield self._of_route(route)
         special = _SPECIAL.get(action)
         if special is not None:
             yield special(self, plural)
 
-    def _of(self, route: Route) -> Asked:
+    def _of_route(self, route: Route) -> Request:
         path = self._path(route)
         if 'dry_run' in (route.query or ()):
             path += '?dry_run=true'
-        return Asked(route.method, path, self._body(route))
+        return Request(route.method, path, self._body(route))
 
     def _path(self, route: Route) -> str:
         plural = route.declared.plural if route.declared else ''
@@ -193,8 +199,7 @@ class Matrix:
             project_id=self._own, code='not-found')
 
     def _body(self, route: Route) -> Any:
-        """A body that is all right, of who may ask; a callable where it
-        depends on who asks."""
+        """Return a valid body, or a function from persona to body."""
         if not route.body:
             return None
         if route.controller != 'records':
@@ -202,80 +207,82 @@ class Matrix:
         assert route.declared is not None
         name, plural = route.declared.name, route.declared.plural
         return {
-            'create': lambda: lambda persona: {name: self._new(
-                plural, self._home(persona)) | self._owner(route, persona)},
+            'create': lambda: lambda persona: {
+                name: self._new(plural, self._project(persona))
+                | self._project_id(route, persona)},
             'replace': lambda: {name: self._stored(plural)},
             'patch': lambda: {name: {}}}[route.action]()
 
     def _stored(self, plural: str) -> dict[str, Any]:
-        """A record as it is, as one would send it back."""
-        reply = self._ask(Asked(
-            'GET', f'/v1/{plural}/{self._records[plural]}'), self._maker)
+        """Return the record as the service shows it."""
+        reply = self._send(Request('GET', self._record_path(plural)),
+                           self._admin_headers)
         (record,) = reply.json.values()
         return record
 
-    def _home(self, persona: str) -> str:
+    def _project(self, persona: str) -> str:
         return self._other if persona.startswith('other') else self._own
 
-    def _owner(self, route: Route, persona: str) -> dict[str, str]:
-        """Who has no project must say for which one a record is made."""
+    def _project_id(self, route: Route, persona: str) -> dict[str, str]:
+        """Return the project_id that a caller without project must give."""
         assert route.declared is not None
-        homeless = persona == 'system_admin' and route.declared.owned
-        return {'project_id': self._own} if homeless else {}
+        needed = persona == 'system_admin' and route.declared.owned
+        return {'project_id': self._own} if needed else {}
 
-    def _abroad(self, plural: str) -> Asked:
-        """Make something for a project that is not one's own."""
+    def _create_any(self, plural: str) -> Request:
+        """Create a record for a project other than the caller's."""
         name = plural[:-1]
 
         def body(persona: str) -> Any:
-            home = self._home(persona)
-            there = self._other if home == self._own else self._own
-            return {name: self._new(plural, there) | {'project_id': there}}
-        return Asked('POST', f'/v1/{plural}?dry_run=true', body)
+            target = (self._other if self._project(persona) == self._own
+                      else self._own)
+            return {name: self._new(plural, target) | {'project_id': target}}
+        return Request('POST', f'/v1/{plural}?dry_run=true', body)
 
-    def _all(self, plural: str) -> Asked:
-        return Asked('GET', f'/v1/{plural}?all_projects=true')
+    def _list_any(self, plural: str) -> Request:
+        return Request('GET', f'/v1/{plural}?all_projects=true')
 
-    def _past(self, plural: str) -> Asked:
-        number = self._numbered(plural)
-        return Asked('GET', f'{self._one(plural)}?revision={number}')
+    def _show_revision(self, plural: str) -> Request:
+        number = self._revision_number(plural)
+        return Request('GET', f'{self._record_path(plural)}?revision={number}')
 
-    def _back(self, plural: str) -> Asked:
+    def _revert(self, plural: str) -> Request:
         return self._act(plural, 'revert', {
-            'revision': self._numbered(plural)})
+            'revision': self._revision_number(plural)})
 
-    def _retired(self, plural: str) -> Asked:
+    def _retire(self, plural: str) -> Request:
         return self._act(plural, 'retire', {})
 
-    def _act(self, plural: str, name: str, arguments: Any) -> Asked:
-        return Asked('POST', f'{self._one(plural)}/action?dry_run=true',
-                     {name: arguments})
+    def _act(self, plural: str, name: str, arguments: Any) -> Request:
+        path = f'{self._record_path(plural)}/action?dry_run=true'
+        return Request('POST', path, {name: arguments})
 
-    def _numbered(self, plural: str) -> int:
-        """The number of the record's one revision."""
-        reply = self._ask(Asked('GET', f'{self._one(plural)}/revisions'),
-                          self._maker)
+    def _revision_number(self, plural: str) -> int:
+        """Return the number of the record's only revision."""
+        path = f'{self._record_path(plural)}/revisions'
+        reply = self._send(Request('GET', path), self._admin_headers)
         return int(reply.json['revisions'][0]['number'])
 
-    def _one(self, plural: str) -> str:
+    def _record_path(self, plural: str) -> str:
         return f'/v1/{plural}/{self._records[plural]}'
 
 
-def _bulk(plural: str, body: Callable[[str], Any]) -> Callable[[str], Any]:
-    """As ``body``, but two records at once."""
+def _two_records(plural: str, body: Callable[[str], Any]
+                 ) -> Callable[[str], Any]:
+    """Return a body function for two records instead of one."""
     return lambda persona: {plural: [
-        one for _ in range(2) for one in body(persona).values()]}
+        record for _ in range(2) for record in body(persona).values()]}
 
 
-#: What is asked at a URL that has another rule of its own.
-_SPECIAL: Mapping[str, Callable[[Matrix, str], Asked]] = {
-    'create_any': Matrix._abroad, 'list_any': Matrix._all,
-    'show_revision': Matrix._past, 'revert': Matrix._back,
-    'retire': Matrix._retired}
+#: Action of a rule -> its request through the route of another rule.
+_SPECIAL: Mapping[str, Callable[[Matrix, str], Request]] = {
+    'create_any': Matrix._create_any, 'list_any': Matrix._list_any,
+    'show_revision': Matrix._show_revision, 'revert': Matrix._revert,
+    'retire': Matrix._retire}
 
 
-def printed(directory: Path) -> list[dict[str, str]]:
-    """What ``pileus-manage policy matrix`` prints, as an operator runs it."""
+def printed_matrix(directory: Path) -> list[dict[str, str]]:
+    """Return the rows that ``pileus-manage policy matrix`` prints."""
     script = Path(sys.executable).with_name('pileus-manage')
     done = subprocess.run(
         [script, '--config-dir', str(directory), 'policy', 'matrix',
@@ -284,9 +291,9 @@ def printed(directory: Path) -> list[dict[str, str]]:
 
 
 def routes(directory: Path) -> list[Route]:
-    """The router's table of a config directory, but for OPTIONS."""
-    catalogue = service.catalogue(config_files.load(['--config-dir',
-                                               str(directory)]))
-    return [one for one in table.routes(catalogue,
-                                        extensions.load(catalogue))
-            if one.method != 'OPTIONS']
+    """Return the routes of a config directory, without OPTIONS."""
+    catalogue = service.catalogue(
+        config_files.load(['--config-dir', str(directory)]))
+    return [route for route in table.routes(catalogue,
+                                            extensions.load(catalogue))
+            if route.method != 'OPTIONS']

@@ -21,7 +21,7 @@ from typing import Any
 from keystoneauth1 import adapter, session
 from keystoneauth1.identity import v3
 
-from tests.functional.harness.daemon import PATIENCE, Server, free_port
+from tests.functional.harness.daemon import WAIT_SECONDS, Server, free_port
 
 PASSWORD = 'an-8-sacks-long-secret'
 
@@ -97,7 +97,7 @@ class Keystone(Server):
     def start(self) -> None:
         """Start it, and return when it has answered once."""
         super().start()
-        with urllib.request.urlopen(self.url, timeout=2 * PATIENCE):
+        with urllib.request.urlopen(self.url, timeout=2 * WAIT_SECONDS):
             pass
 
     def command(self) -> list[str]:

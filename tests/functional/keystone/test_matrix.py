@@ -25,6 +25,6 @@ def test_every_cell_is_what_the_service_answers(daemon, cloud, tokens):
     asked = Matrix(daemon.directory, daemon.request, headers,
                    headers['admin'], cloud.projects['alpha'],
                    cloud.projects['beta'])
-    wrong = '\n'.join(asked.wrong())
+    wrong = '\n'.join(asked.mismatches())
     assert wrong == ''
-    assert asked.options() == []
+    assert asked.options_mismatches() == []

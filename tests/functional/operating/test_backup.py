@@ -26,7 +26,7 @@ from service.errors import StartError
 from service.storage.database import engine
 from service.storage.maintenance import export
 from tests.functional.harness import databases
-from tests.functional.harness.daemon import SHIPPED, config_dir
+from tests.functional.harness.daemon import SHIPPED_CONFIG, config_dir
 from tests.functional.harness.in_process import Application
 
 #: Records that refer to each other in every direction, and values of all
@@ -68,14 +68,14 @@ KINDS = ('sqlite', *databases.SERVERS)
 def types() -> dict[str, str]:
     return {'node': NODE, 'leaf': LEAF, **{
         path.stem: path.read_text()
-        for path in (SHIPPED / 'resources.d').glob('*.yaml')}}
+        for path in (SHIPPED_CONFIG / 'resources.d').glob('*.yaml')}}
 
 
 def made(tmp_path: Path, kind: str, name: str) -> Path:
     """A config directory with an empty database of these types."""
     (tmp_path / name).mkdir()
     url = (f'sqlite:///{tmp_path}/{name}.sqlite' if kind == 'sqlite'
-           else databases.written(databases.created(kind)))
+           else databases.config_url(databases.create(kind)))
     directory = config_dir(tmp_path / name, types(),
                            {'database': {'connection': url}})
     schema.apply_configured(conf(directory))

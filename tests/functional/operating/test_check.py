@@ -79,7 +79,7 @@ def generation(directory: Path) -> int:
 def test_where_nothing_is_nothing_is_made(directory: Path) -> None:
     """S05: neither the database nor the state directory."""
     daemon = checked(directory)
-    assert daemon.ended() == 0, daemon.output
+    assert daemon.wait_for_exit() == 0, daemon.output
     assert said(daemon) == [
         f'pileus-api: configuration is valid: {directory}']
     assert 'There is no database yet: a start makes one' in daemon.output
@@ -96,7 +96,7 @@ def test_an_empty_state_directory_stays_as_it_is(
         (kept / 'pileus.sqlite').write_bytes(there)
     before = state(directory)
     daemon = checked(directory)
-    assert daemon.ended() == 0, daemon.output
+    assert daemon.wait_for_exit() == 0, daemon.output
     assert state(directory) == before
 
 
@@ -106,7 +106,7 @@ def test_what_a_start_would_add_is_told_and_not_added(served: Path) -> None:
     number = generation(served)
     before = state(served)
     daemon = checked(served)
-    assert daemon.ended() == 0, daemon.output
+    assert daemon.wait_for_exit() == 0, daemon.output
     assert state(served) == before
     assert 'A start changes the database: shade: ' in daemon.output
     assert generation(served) == number
@@ -119,7 +119,7 @@ def test_where_all_is_as_declared_nothing_is_told(served: Path) -> None:
     """S05"""
     before = state(served)
     daemon = checked(served)
-    assert daemon.ended() == 0, daemon.output
+    assert daemon.wait_for_exit() == 0, daemon.output
     assert state(served) == before
     assert 'A start' not in daemon.output
 
@@ -129,11 +129,11 @@ def test_what_a_start_refuses_is_refused_in_its_words(served: Path) -> None:
     declare(served, 'lamp', LAMP.replace('colour', 'color'))
     before = state(served)
     daemon = checked(served)
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert state(served) == before
     start = Daemon(served)
     start.launch()
-    assert start.ended() == 1
+    assert start.wait_for_exit() == 1
     assert 'run pileus-manage schema apply' in said(daemon)[0]
     assert said(daemon) == said(start)
 
@@ -146,7 +146,7 @@ def test_a_service_that_runs_is_looked_at_as_it_is(directory: Path) -> None:
         declare(directory, 'lamp', LAMP.replace('colour', 'color'))
         before = state(directory)
         daemon = checked(directory)
-        assert daemon.ended() == 1
+        assert daemon.wait_for_exit() == 1
         assert any('lamp' in line for line in said(daemon))
         after = state(directory)
     assert after == before and 'pileus.sqlite-wal' in before
@@ -162,7 +162,7 @@ def test_a_database_that_cannot_be_is_named(
         'connection': f'sqlite:///{directory.parent / path}',
         'max_retries': 0}})
     daemon = checked(directory)
-    assert daemon.ended() == 1, daemon.output
+    assert daemon.wait_for_exit() == 1, daemon.output
     assert told in said(daemon)[0]
 
 
@@ -174,10 +174,10 @@ def test_a_file_in_the_place_of_the_state_directory_is_refused(
     file.write_text('')
     configure(directory, {'DEFAULT': {'state_path': file / below}})
     daemon = checked(directory)
-    assert daemon.ended() == 1, daemon.output
+    assert daemon.wait_for_exit() == 1, daemon.output
     assert 'cannot make' in said(daemon)[0]
     start = Daemon(directory)
     start.launch()
-    assert start.ended() == 1
+    assert start.wait_for_exit() == 1
     assert said(daemon) == said(start)
     assert file.read_text() == ''

@@ -17,11 +17,11 @@ from tests.functional.harness.daemon import free_port
 def test_they_skip_unless_the_gate_requires_it(monkeypatch, kind, required,
                                                end):
     server = databases.SERVERS[kind]
-    monkeypatch.setenv(server.variable, databases.written(
+    monkeypatch.setenv(server.variable, databases.config_url(
         server.url.set(host='127.0.0.1', port=free_port())))
     if required is None:
         monkeypatch.delenv('PILEUS_TEST_REQUIRE', raising=False)
     else:
         monkeypatch.setenv('PILEUS_TEST_REQUIRE', required)
     with pytest.raises(end, match=f'no database server.*{server.variable}'):
-        databases.created(kind)
+        databases.create(kind)

@@ -25,7 +25,7 @@ from tests.functional.access.test_policy_reload import (
     write,
 )
 from tests.functional.harness.daemon import (
-    SHIPPED,
+    SHIPPED_CONFIG,
     Daemon,
     config_dir,
     configure,
@@ -38,7 +38,7 @@ ADA = {'Authorization': 'Basic YWRhOnMzY3JldA=='}
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    rack = (SHIPPED / 'resources.d' / 'rack.yaml').read_text()
+    rack = (SHIPPED_CONFIG / 'resources.d' / 'rack.yaml').read_text()
     directory = config_dir(tmp_path, LAMP | {'rack': rack},
                            {'api': {'workers': 2}})
     (directory / 'policy.yaml').write_text(OPEN)

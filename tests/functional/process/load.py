@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from types import TracebackType
 
-from tests.functional.harness.daemon import PATIENCE, Server
+from tests.functional.harness.daemon import WAIT_SECONDS, Server
 
 
 class Load:
@@ -40,14 +40,15 @@ class Load:
         """Return when so many more requests have been answered."""
         until = self.total + count
         with self._changed:
-            assert self._changed.wait_for(lambda: self.total >= until,
-                                          PATIENCE), 'the load stands still'
+            assert self._changed.wait_for(
+                lambda: self.total >= until,
+                WAIT_SECONDS), 'the load stands still'
 
     def wait_for_answers(self, count: int) -> None:
         """Return when there have been so many different answers."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.answers) >= count,
-                                          PATIENCE), self.answers
+                                          WAIT_SECONDS), self.answers
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -69,7 +70,7 @@ class Load:
     def _ask(self) -> None:
         """Ask on one connection after another, twenty times on each."""
         connection = http.client.HTTPConnection(*self._address,
-                                                timeout=PATIENCE)
+                                                timeout=WAIT_SECONDS)
         for number in itertools.count(1):
             if self._over.is_set():
                 break

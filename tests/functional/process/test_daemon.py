@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness.daemon import PATIENCE, Daemon, children
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, children
 from tests.functional.process.conftest import Served
 
 
@@ -28,14 +28,14 @@ def pid_file(tmp_path: Path) -> Iterator[Path]:
 def detached(daemon: Daemon) -> None:
     """Start it; the command returns when the daemon serves."""
     daemon.launch()
-    assert daemon.ended() == 0, daemon.output
+    assert daemon.wait_for_exit() == 0, daemon.output
 
 
 def end(pid: int) -> None:
     """Send SIGTERM, and return when the process has ended."""
     process = os.pidfd_open(pid)
     os.kill(pid, signal.SIGTERM)
-    assert select.select([process], [], [], PATIENCE)[0]
+    assert select.select([process], [], [], WAIT_SECONDS)[0]
     os.close(process)
 
 
@@ -69,7 +69,7 @@ def test_relative_paths_mean_the_directory_of_the_command(
     pid = int(pid_file.read_text())
     os.kill(pid, signal.SIGHUP)
     log = tmp_path / 'pileus.log'
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while 'reloaded: serving on' not in log.read_text():
         assert time.monotonic() < until, log.read_text()
     assert daemon.request('GET', '/').status == 200
@@ -81,7 +81,7 @@ def test_a_second_start_is_refused(prepared: Served, pid_file: Path) -> None:
     detached(daemon)
     pid = int(pid_file.read_text())
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert f'--pid-file {pid_file}: the service runs already, as process ' \
         f'{pid}' in daemon.output
     assert int(pid_file.read_text()) == pid
@@ -96,7 +96,7 @@ def test_the_pid_file_of_a_killed_daemon_refuses_nobody(
     killed = int(pid_file.read_text())
     process = os.pidfd_open(killed)
     os.kill(killed, signal.SIGKILL)
-    assert select.select([process], [], [], PATIENCE)[0]
+    assert select.select([process], [], [], WAIT_SECONDS)[0]
     os.close(process)
     assert pid_file.exists()
     detached(daemon)
@@ -111,7 +111,7 @@ def test_a_daemon_that_cannot_serve_says_so_at_the_terminal(
     daemon = prepared('--daemon', '--pid-file', str(pid_file),
                       '--log-file', str(log), app='nosuch')
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert daemon.output.count('\n') == 1
     assert "'nosuch'" in daemon.output
     assert "'nosuch'" in log.read_text()
@@ -129,5 +129,5 @@ def test_a_pid_file_in_the_foreground(serve: Served, tmp_path: Path) -> None:
 def test_a_pid_file_that_cannot_be_written_is_named(prepared: Served) -> None:
     daemon = prepared('--pid-file', '/nosuch/api.pid')
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert '--pid-file /nosuch/api.pid: No such file' in daemon.output

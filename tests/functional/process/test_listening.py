@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness.daemon import PATIENCE, Daemon, configure
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, configure
 from tests.functional.process.conftest import Served
 
 REQUEST = b'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
 
 
 def answer(client: socket.socket) -> bytes:
-    client.settimeout(PATIENCE)
+    client.settimeout(WAIT_SECONDS)
     client.sendall(REQUEST)
     text = b''
     while data := client.recv(4096):
@@ -85,13 +85,13 @@ def test_a_socket_in_use_and_a_file_are_left_alone(
         other.bind(str(short))
         other.listen()
         daemon.launch()
-        assert daemon.ended() == 1
+        assert daemon.wait_for_exit() == 1
         assert f'unix_socket = {short}: Address already in use' \
             in daemon.output
     short.unlink()
     short.write_text('precious')
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert 'a file that is no socket' in daemon.output
     assert short.read_text() == 'precious'
 
@@ -128,7 +128,7 @@ def test_a_passed_socket_that_does_not_listen_is_refused(
     daemon.argv = [sys.executable, '-c', ACTIVATE, str(daemon.port), 'no',
                    *daemon.argv]
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert 'LISTEN_FDS: file descriptor 3: does not listen' in daemon.output
 
 
@@ -152,7 +152,7 @@ class Authority:
              'ec_paramgen_curve:prime256v1', '-nodes', '-subj',
              f'/CN={name}', '-addext', 'subjectAltName=IP:127.0.0.1',
              '-keyout', str(key), '-out', str(cert), *words],
-            check=True, capture_output=True, timeout=PATIENCE)
+            check=True, capture_output=True, timeout=WAIT_SECONDS)
         both.write_bytes(cert.read_bytes() + key.read_bytes())
         return both
 

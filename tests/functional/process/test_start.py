@@ -19,7 +19,7 @@ from tests.functional.process.load import Load
 def refused(daemon: Daemon) -> str:
     """The one line a start ends with."""
     daemon.launch()
-    assert daemon.ended() == 1, daemon.output
+    assert daemon.wait_for_exit() == 1, daemon.output
     said = [text for text in daemon.output.splitlines()
             if text.startswith('pileus-api: ')]
     assert len(said) == 1, daemon.output
@@ -188,7 +188,7 @@ def test_check_says_that_a_configuration_is_valid(prepared: Served) -> None:
     daemon = prepared('--check')
     with socket.create_server((daemon.host, daemon.port)):
         daemon.launch()
-        assert daemon.ended() == 0
+        assert daemon.wait_for_exit() == 0
     assert (f'note: [api] bind_host = {daemon.host}, bind_port = '
             f'{daemon.port}: Address already in use') in daemon.output
     assert f'configuration is valid: {daemon.directory}' in daemon.output
@@ -223,7 +223,7 @@ def test_check_refuses_a_pid_file_as_a_start_does(prepared: Served) -> None:
     path = check.directory.parent / 'api.pid'
     valid = again(check, '--check', '--pid-file', str(path))
     valid.launch()
-    assert valid.ended() == 0
+    assert valid.wait_for_exit() == 0
     assert not path.exists()
 
 
@@ -250,4 +250,4 @@ def test_sigterm_while_it_loads_ends_it(prepared: Served) -> None:
         loading, _ = probe.accept()
         with loading:
             daemon.send(signal.SIGTERM)
-            assert daemon.ended() == 0
+            assert daemon.wait_for_exit() == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.harness.daemon import PATIENCE, Daemon
+from tests.functional.harness.daemon import WAIT_SECONDS, Daemon
 from tests.functional.process import apps
 from tests.functional.process.conftest import Served
 from tests.functional.process.load import Load
@@ -40,7 +40,7 @@ def rest(client: socket.socket) -> bytes:
 def wait_until_refused(daemon: Daemon) -> None:
     """Return when the port is closed; connections before that must not hang.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         try:
             # Reset: it waited in the queue of the port that was just closed.
@@ -74,7 +74,7 @@ def test_sigterm_under_load_answers_all_that_was_accepted(
     assert {one.partition(':')[0] for one in load.failures} \
         <= {'ConnectionRefusedError', 'ConnectionResetError'}
     assert seen.stat().st_size == load.total + len(slow)
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
 
 
 def test_a_streamed_reply_of_five_seconds_is_finished(serve: Served) -> None:
@@ -87,7 +87,7 @@ def test_a_streamed_reply_of_five_seconds_is_finished(serve: Served) -> None:
         text = rest(client)
     assert b'49\n' in text
     assert text.endswith(b'end\n\r\n0\r\n\r\n')
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
 
 
 def test_an_idle_connection_does_not_delay_the_end(serve: Served) -> None:
@@ -108,7 +108,7 @@ def test_a_request_longer_than_the_timeout_is_cut_and_said(serve: Served
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         start = time.monotonic()
         daemon.send(signal.SIGTERM)
-        assert daemon.ended() == 1
+        assert daemon.wait_for_exit() == 1
         assert time.monotonic() - start < 3
     assert 'requests in flight were cut after graceful_shutdown_timeout' \
         in daemon.output
@@ -127,7 +127,7 @@ def test_a_worker_that_hangs_does_not_delay_the_end(serve: Served) -> None:
 
 def wait_until_hanging(daemon: Daemon) -> None:
     """Return when the only worker does not answer any more."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         with daemon.connect() as client:
             client.settimeout(0.3)
@@ -155,7 +155,7 @@ def test_a_second_sigterm_and_sigint_end_it_at_once(
         if second is not None:
             wait_until_refused(daemon)
             daemon.send(second)
-        assert daemon.ended() == status
+        assert daemon.wait_for_exit() == status
         assert time.monotonic() - start < 2
 
 
@@ -179,7 +179,7 @@ def test_a_worker_that_dies_by_itself_while_it_stops_is_told_of(
         daemon.send(signal.SIGTERM)
         wait_until_refused(daemon)
         os.kill(worker, signal.SIGKILL)
-        assert daemon.ended() == 1
+        assert daemon.wait_for_exit() == 1
     assert 'was killed by SIGKILL before all was answered' in daemon.output
 
 
@@ -193,13 +193,13 @@ def test_workers_whose_launcher_was_killed_finish_and_go(serve: Served
     with asking(daemon, '/stream?1') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         daemon.send(signal.SIGKILL)
-        assert daemon.ended() == -signal.SIGKILL
+        assert daemon.wait_for_exit() == -signal.SIGKILL
         wait_until_refused(daemon)
         with Daemon(daemon.directory, env=daemon.env) as again:
             assert again.request('GET', '/').status == 200
         assert rest(client).endswith(b'end\n\r\n0\r\n\r\n')
     for one in workers:
-        assert select.select([one], [], [], PATIENCE)[0]
+        assert select.select([one], [], [], WAIT_SECONDS)[0]
         os.close(one)
 
 

@@ -169,7 +169,7 @@ def test_a_clock_that_jumps_changes_no_deadline(
         assert text.endswith(b'end\n\r\n0\r\n\r\n')
     assert load.failures == []
     assert set(workers) == {int(body.split()[1]) for body in load.answers}
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
 
 
 def test_a_full_log_disk_does_not_stop_the_service(serve: Served) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What counts, what does not, and limits by type and version.
 
-The story is ``stories/quotas.yaml``, long races are ``test_quota_races.py``.
+The stories are ``stories/quotas``, long races are ``test_quota_races.py``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def database(request: pytest.FixtureRequest,
             path = tmp_path_factory.mktemp('sqlite') / 'lists.sqlite'
             url = sa.make_url(f'sqlite:///{path}')
         else:
-            url = databases.created(request.param)
+            url = databases.create(request.param)
         engine = sa.create_engine(url)
         yield engine
         engine.dispose()
@@ -35,7 +35,7 @@ def schema_server(request: pytest.FixtureRequest,
                   ) -> Iterator[Schema]:
     path = tmp_path_factory.mktemp('schema')
     groups = {} if request.param == 'sqlite' else {'database': {
-        'connection': databases.written(databases.created(request.param))}}
+        'connection': databases.config_url(databases.create(request.param))}}
     made = engine.connect(stored.conf(path, **groups), hurried=False)
     yield Schema(made, path)
     made.dispose()

@@ -39,7 +39,7 @@ from service.storage.store import Store
 from service.storage.tables import declared as declared_tables
 from service.storage.tables import exclusion
 from service.storage.tables.declared import Tables
-from tests.functional.harness.daemon import SHIPPED, config_dir
+from tests.functional.harness.daemon import SHIPPED_CONFIG, config_dir
 
 ADMIN = Caller('demo', 'root', frozenset({'admin'}), True)
 PROCESSES = 4
@@ -93,7 +93,7 @@ class World:
 
 def shipped() -> dict[str, str]:
     return {path.stem: path.read_text()
-            for path in (SHIPPED / 'resources.d').glob('*.yaml')}
+            for path in (SHIPPED_CONFIG / 'resources.d').glob('*.yaml')}
 
 
 @contextlib.contextmanager

@@ -142,10 +142,10 @@ def test_a_number_of_the_insert_would_appear_behind(world):
 def served(tmp_path: Path, kind: str) -> Iterator[tuple[Daemon, Reader]]:
     """Two workers who wait before each commit, and a reader of their log."""
     url = (sa.make_url(f'sqlite:///{tmp_path}/order.sqlite')
-           if kind == 'sqlite' else databases.created(kind))
+           if kind == 'sqlite' else databases.create(kind))
     directory = config_dir(tmp_path, DESK, {
         'api': {'workers': 2},
-        'database': {'connection': databases.written(url)}})
+        'database': {'connection': databases.config_url(url)}})
     engine = sa.create_engine(url)
     table = sa.Table('pileus_revisions', sa.MetaData(),
                      sa.Column('number', sa.BigInteger()))

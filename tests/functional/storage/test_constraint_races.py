@@ -49,7 +49,7 @@ BOXES = [f'7bd6bd13-2c4b-4d6a-9b27-00000000000{number}' for number in range(3)]
 @pytest.fixture(params=['sqlite', *databases.SERVERS])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = (sa.make_url(f'sqlite:///{tmp_path}/races.sqlite')
-           if request.param == 'sqlite' else databases.created(request.param))
+           if request.param == 'sqlite' else databases.create(request.param))
     with racing.world(url, tmp_path, TYPES) as made:
         yield made
 

@@ -90,7 +90,7 @@ def guarded(request: pytest.FixtureRequest,
             tmp_path: Path) -> Iterator[World]:
     kind, constrained = GUARDS[request.param]
     url = (sa.make_url(f'sqlite:///{tmp_path}/periods.sqlite')
-           if kind == 'sqlite' else databases.created(kind))
+           if kind == 'sqlite' else databases.create(kind))
     with racing.world(url, tmp_path, racing.shipped(), constrained) as made:
         made.put('host', HOST, name='a', serial='CZ-1001')
         yield made
@@ -176,7 +176,7 @@ exclusive:
   - period: [ends_at, starts_at]
     when: {number: [1]}
 '''
-    url = databases.written(databases.created('postgresql'))
+    url = databases.config_url(databases.create('postgresql'))
     directory = config_dir(tmp_path, {**racing.shipped(), 'stay': stay},
                            {'database': {'connection': url}})
     conf = config_files.load(['--config-dir', str(directory)])

@@ -36,7 +36,7 @@ class World(NamedTuple):
 def world(request: pytest.FixtureRequest, tmp_path: Path,
           monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with databases.scope():
-        url = databases.created(request.param)
+        url = databases.create(request.param)
         asked: list[Any] = []
         dialect = url.get_dialect()
         ping = dialect.do_ping
@@ -46,7 +46,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path,
             return ping(self, connection)
         monkeypatch.setattr(dialect, 'do_ping', counted)
         made = engine.connect(stored.conf(tmp_path, database={
-            'connection': databases.written(url)}))
+            'connection': databases.config_url(url)}))
         there = sa.create_engine(url, isolation_level='AUTOCOMMIT')
         with there.connect() as other:
             yield World(request.param, made, engine.Transactions(made),

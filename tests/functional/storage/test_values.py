@@ -75,7 +75,7 @@ NAMES = ['a', 'A', 'a ', ' a', 'a\t', '\u00e4', 'a\u0308', 'ae', '\u00e6',
 def served(request: pytest.FixtureRequest,
            tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     conf = {} if request.param == 'sqlite' else {'database': {
-        'connection': databases.written(databases.created(request.param))}}
+        'connection': databases.config_url(databases.create(request.param))}}
     yield Application(config_dir(tmp_path_factory.mktemp('values'),
                                  {'thing': TYPE}, conf))
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every story, told to the application and to what serves it.
+"""Run every story against the application, the daemon and gunicorn.
 
-A story is a file in ``stories/``, read by gabbi: requests in order, with the
-answers they must have. ``types`` at its top names types of ``types/`` to
-serve instead of the shipped ones, ``conf`` sets options, ``files`` are laid
-into the config directory. Each story meets an empty database of its own, once
-for each way to serve in ``SERVED``; what is told to gunicorn bears its mark,
-for a run of its own.
+A story is a YAML file in ``stories/`` or ``conformance/`` that gabbi reads:
+requests in order, each with the answer that it must get. ``types`` at its top
+lists types of ``types/`` to serve instead of the shipped ones, ``conf`` sets
+options, and ``files`` are written into the config directory. Each story runs
+with an empty database, once for each server in ``SERVERS``; runs under
+gunicorn have a marker.
 """
 
 from __future__ import annotations
@@ -30,18 +30,23 @@ from tests.functional.harness import error_shape, planted_secrets
 from tests.functional.harness.daemon import (
     Daemon,
     Gunicorn,
+    apply_types,
     config_dir,
-    prepare,
 )
 
 FUNCTIONAL = Path(__file__).parents[1]
-STORIES = sorted(path for room in ('stories', 'conformance')
-                 for path in (FUNCTIONAL / room).rglob('*.yaml'))
+STORIES = sorted(path for folder in ('stories', 'conformance')
+                 for path in (FUNCTIONAL / folder).rglob('*.yaml'))
+
+#: Folder of the files that steps send (``<@duplicate-name.json``).
+DATA = FUNCTIONAL / 'stories'
 
 
 class Target(NamedTuple):
-    """Where a story's requests go; ``app``, if it is in this process. What
-    logs must not have by its end goes into ``secrets``."""
+    """The server of a story's requests, or ``app`` in this process.
+
+    At the end of the story, logs must contain none of ``secrets``.
+    """
 
     host: str
     port: int
@@ -51,101 +56,101 @@ class Target(NamedTuple):
 
 @contextlib.contextmanager
 def in_process(directory: Path) -> Iterator[Target]:
-    """The shipped pipeline, held to PEP 3333 on its outside."""
-    prepare(directory)
-    app = validator(paste.load(config_files.load(['--config-dir',
-                                            str(directory)])))
+    """The shipped pipeline in this process, checked against PEP 3333."""
+    apply_types(directory)
+    app = validator(paste.load(config_files.load(
+        ['--config-dir', str(directory)])))
     yield Target('127.0.0.1', 8088, set(), _with_bytes(app))
 
 
 def _with_bytes(app: Callable[..., Any]) -> Callable[..., Any]:
-    """httpx gives the path as text; PEP 3333 wants its bytes as Latin-1."""
-    def called(environ: dict[str, Any], start_response: Any) -> Any:
+    """Pass the path as PEP 3333 demands: its bytes decoded as Latin-1.
+
+    httpx passes the path as text.
+    """
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
         path = environ['PATH_INFO'].encode().decode('latin-1')
         return app({**environ, 'PATH_INFO': path}, start_response)
-    return called
+    return call
 
 
 @contextlib.contextmanager
 def daemon(directory: Path) -> Iterator[Target]:
-    """``pileus-api`` itself."""
+    """``pileus-api``."""
     with Daemon(directory) as running:
         yield Target(running.host, running.port, running.secrets)
 
 
 @contextlib.contextmanager
 def gunicorn(directory: Path) -> Iterator[Target]:
-    """Another server, with threads: what is promised holds without ours."""
+    """gunicorn with threads: the API does not depend on our server."""
     with Gunicorn(directory) as running:
         yield Target(running.host, running.port, running.secrets)
 
 
-#: Ways to serve a config directory.
-SERVED: Mapping[str, Callable[
+#: Servers of a config directory.
+SERVERS: Mapping[str, Callable[
     [Path], contextlib.AbstractContextManager[Target]]] = {
         'in process': in_process, 'daemon': daemon, 'gunicorn': gunicorn}
 
-#: Marks of a way to serve, by which a run leaves it out or has it alone: what
-#: the daemon does with a story's requests is the same on each database.
-MARKED = {'gunicorn': pytest.mark.gunicorn, 'daemon': pytest.mark.once}
+#: Markers that leave out or select a server. The daemon treats the requests
+#: of a story alike on each database.
+MARKS = {'gunicorn': pytest.mark.gunicorn,
+         'daemon': pytest.mark.database_independent}
 
 
-@pytest.mark.parametrize('story', STORIES, ids=lambda one: (
-    f'{one.parent.name}-{one.stem}'))
-@pytest.mark.parametrize('served', [
-    pytest.param(way, marks=MARKED.get(way, ())) for way in SERVED])
-def test_the_story_goes_as_told(served: str, story: Path,
-                                tmp_path: Path) -> None:
-    told = yaml.safe_load(story.read_text())
-    _plant(told)
-    directory = config_dir(tmp_path, types(told.pop('types', None)),
-                           told.pop('conf', None))
-    for name, text in told.pop('files', {}).items():
+@pytest.mark.parametrize('path', STORIES, ids=lambda path: (
+    f'{path.parent.name}-{path.stem}'))
+@pytest.mark.parametrize('server', [
+    pytest.param(server, marks=MARKS.get(server, ())) for server in SERVERS])
+def test_every_answer_is_as_the_story_says(server: str, path: Path,
+                                           tmp_path: Path) -> None:
+    story = yaml.safe_load(path.read_text())
+    _plant_secrets(story)
+    directory = config_dir(tmp_path, types(story.pop('types', None)),
+                           story.pop('conf', None))
+    for name, text in story.pop('files', {}).items():
         (directory / name).write_text(text)
-    with SERVED[served](directory) as target:
-        target.secrets.update(planted_secrets.of_story(told))
-        result = run(told, target, story.parent)
-    broken = [*result.failures, *result.errors]
-    assert not broken, '\n\n'.join(
-        f'{test.test_data["name"]}:\n{why}' for test, why in broken)
-    assert result.testsRun == len(told['tests'])
+    with SERVERS[server](directory) as target:
+        target.secrets.update(planted_secrets.in_story(story))
+        result = run(story, target)
+    failed = [*result.failures, *result.errors]
+    assert not failed, '\n\n'.join(
+        f'{test.test_data["name"]}:\n{why}' for test, why in failed)
+    assert result.testsRun == len(story['tests'])
 
 
-def _plant(told: dict[str, Any]) -> None:
-    """Let every request of a story carry what no log may have (L03)."""
-    defaults = told.setdefault('defaults', {})
-    defaults['request_headers'] = planted_secrets.added(
+def _plant_secrets(story: dict[str, Any]) -> None:
+    """Add secrets that no log may contain to all requests (L03)."""
+    defaults = story.setdefault('defaults', {})
+    defaults['request_headers'] = planted_secrets.with_planted(
         defaults.get('request_headers', {}),
-        told.get('conf', {}).get('api', {}).get('auth_strategy'))
+        story.get('conf', {}).get('api', {}).get('auth_strategy'))
 
 
-def test_every_story_begins_with_its_question() -> None:
+def test_every_story_begins_with_its_question_as_a_comment() -> None:
     assert STORIES
-    for story in STORIES:
-        first = story.read_text().split('\n\n')[0]
+    for path in STORIES:
+        first = path.read_text().split('\n\n')[0]
         assert all(line.startswith('# ') for line in first.splitlines()), (
-            story.name)
+            path.name)
 
 
 def types(names: list[str] | None) -> dict[str, str] | None:
-    """The texts of these types; None for what is shipped."""
+    """Return the YAML of each type; None means the shipped types."""
     if names is None:
         return None
     return {name: (FUNCTIONAL / 'types' / f'{name}.yaml').read_text()
             for name in names}
 
 
-def run(told: Mapping[str, Any], target: Target,
-        room: Path) -> unittest.TestResult:
-    """Ask what a story asks; stop where an answer is not as told.
-
-    ``room`` is where a step finds the files it names (``<@twice.json``).
-    """
+def run(story: Mapping[str, Any], target: Target) -> unittest.TestResult:
+    """Run the steps of a story up to the first that fails."""
     suite = suitemaker.test_suite_from_dict(
-        unittest.TestLoader(), 'story', dict(told), str(room),
+        unittest.TestLoader(), 'story', dict(story), str(DATA),
         target.host, target.port, None,
         target.app and (lambda: target.app),
-        handlers=[handler() for handler in (*RESPONSE_HANDLERS, Shape)])
+        handlers=[handler() for handler in (*RESPONSE_HANDLERS, ErrorShape)])
     steps = list(suite)
     result = _FirstFailure()
     result.failfast = True
@@ -157,20 +162,20 @@ def run(told: Mapping[str, Any], target: Target,
     return result
 
 
-class Shape(ResponseHandler):
-    """Of any answer that is an error, whether a step says so or not."""
+class ErrorShape(ResponseHandler):
+    """Check the shape of every error reply, whatever the step asserts."""
 
     test_key_suffix = 'shape'
 
     def __call__(self, test: case.HTTPTestCase) -> None:
         response = dict(test.response)
         error_shape.check(test.test_data['method'],
-                         int(response.pop('status')), response.items(),
-                         test.output)
+                          int(response.pop('status')), response.items(),
+                          test.output)
 
 
 class _FirstFailure(unittest.TestResult):
-    """gabbi's own text of a failure, without the traceback into gabbi."""
+    """A result with gabbi's text of a failure, without its traceback."""
 
     def _exc_info_to_string(self, err: Any, test: Any) -> str:
         return str(err[1])

@@ -21,7 +21,7 @@ from service.storage import migrations
 from service.storage.schema import applied_types
 from tests.functional.harness import databases
 from tests.functional.harness.daemon import (
-    PATIENCE,
+    WAIT_SECONDS,
     Daemon,
     Gunicorn,
     config_dir,
@@ -50,7 +50,7 @@ SERVERS = pytest.mark.parametrize('directory', [*databases.SERVERS],
 def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A config directory with one type, on each database."""
     chosen = {} if request.param == 'sqlite' else {'database': {
-        'connection': databases.written(databases.created(request.param))}}
+        'connection': databases.config_url(databases.create(request.param))}}
     return config_dir(tmp_path, {'book': BOOK}, chosen)
 
 
@@ -216,7 +216,7 @@ def test_a_read_of_a_column_that_is_gone_is_of_the_new_types(directory,
 
 def test_discovery_tells_the_new_version_by_and_by(directory, served):
     apply(directory, PAGES)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + WAIT_SECONDS
     told = ''
     while told != '1.1' and time.monotonic() < until:
         told = served.request('GET', '/').json['versions'][0]['max_version']

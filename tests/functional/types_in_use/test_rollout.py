@@ -18,7 +18,12 @@ from service.commands import schema
 from service.config import files as config_files
 from service.domain.typefiles import type_files
 from tests.functional.harness import databases
-from tests.functional.harness.daemon import PATIENCE, Daemon, Reply, config_dir
+from tests.functional.harness.daemon import (
+    WAIT_SECONDS,
+    Daemon,
+    Reply,
+    config_dir,
+)
 
 LATEST = {'OpenStack-API-Version': 'pileus latest'}
 COMMON = {'id', 'project_id', 'generation', 'created_at', 'updated_at',
@@ -106,7 +111,7 @@ class Clients:
         with self._changed:
             until = self._answered + count
             assert self._changed.wait_for(
-                lambda: self._answered >= until or self.wrong, PATIENCE)
+                lambda: self._answered >= until or self.wrong, WAIT_SECONDS)
 
     def _run(self, work: Callable[[], None]) -> None:
         while not self._over.is_set():
@@ -171,7 +176,7 @@ class Clients:
 def daemon(request: pytest.FixtureRequest, tmp_path: Path
            ) -> Iterator[Daemon]:
     chosen = {} if request.param == 'sqlite' else {'database': {
-        'connection': databases.written(databases.created(request.param))}}
+        'connection': databases.config_url(databases.create(request.param))}}
     directory = config_dir(tmp_path, {'book': next(texts())},
                            {'api': {'workers': 4}, **chosen})
     with Daemon(directory) as running:
@@ -202,7 +207,7 @@ def test_fifty_applies_under_load_are_met_by_nobody(daemon: Daemon) -> None:
 
 def until_all_serve(daemon: Daemon, generation: int) -> None:
     """A worker looks for a newer one once a second."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + WAIT_SECONDS
     while {daemon.request('GET', '/v1/types').json['generation']
            for _ in range(20)} != {generation}:
         assert time.monotonic() < end

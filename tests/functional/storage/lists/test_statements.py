@@ -41,7 +41,7 @@ LENGTHS = (1, 100, 1000)
 def served(request: pytest.FixtureRequest,
            tmp_path_factory: pytest.TempPathFactory) -> Application:
     conf = {} if request.param == 'sqlite' else {'database': {
-        'connection': databases.written(databases.created(request.param))}}
+        'connection': databases.config_url(databases.create(request.param))}}
     made = Application(config_dir(
         tmp_path_factory.mktemp('statements'), HOST, conf=conf))
     for start in range(0, HOSTS, 500):

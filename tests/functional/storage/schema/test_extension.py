@@ -26,7 +26,7 @@ Said = Callable[[str], sa.CursorResult]
 
 @pytest.fixture
 def url() -> sa.URL:
-    return databases.created('postgresql')
+    return databases.create('postgresql')
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def role(superuser: Said) -> Iterator[str]:
 def directory(tmp_path: Path, url: sa.URL, role: str) -> Path:
     return config_dir(tmp_path, conf={
         'DEFAULT': {'debug': False}, 'database': {
-            'connection': databases.written(url.set(username=role))}})
+            'connection': databases.config_url(url.set(username=role))}})
 
 
 def manage(directory: Path, *words: str) -> tuple[int, str, str]:

@@ -72,13 +72,13 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> sa.URL:
     if request.param == 'sqlite':
         return sa.make_url(f'sqlite:///{tmp_path}/pileus.sqlite')
-    return databases.created(request.param)
+    return databases.create(request.param)
 
 
 @pytest.fixture
 def directory(url: sa.URL, tmp_path: Path) -> Path:
     return config_dir(tmp_path, {'desk': DESK}, {
-        'database': {'connection': databases.written(url)}})
+        'database': {'connection': databases.config_url(url)}})
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):
         assert 'version 0999, of a newer release' in capsys.readouterr().err
     daemon = Daemon(directory)
     daemon.launch()
-    assert daemon.ended() == 1
+    assert daemon.wait_for_exit() == 1
     assert 'version 0999, of a newer release' in daemon.output
     assert layout(engine) == before
 

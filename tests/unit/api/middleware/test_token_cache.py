@@ -15,7 +15,7 @@ import redis
 
 from api.middleware.token_cache import REST, Memory, Redis
 from service.errors import StartError
-from tests.functional.harness.daemon import PATIENCE, free_port
+from tests.functional.harness.daemon import WAIT_SECONDS, free_port
 
 
 class Clock:
@@ -87,7 +87,7 @@ def server(tmp_path):
 
 def test_redis_keeps_bytes_for_a_time_and_shares_them(server):
     with server() as url:
-        one, other = Redis(url, PATIENCE), Redis(url, PATIENCE)
+        one, other = Redis(url, WAIT_SECONDS), Redis(url, WAIT_SECONDS)
         one.set('tokens/a', b'\x80\x04bytes', time=60)
         assert other.get('tokens/a') == b'\x80\x04bytes'
         assert other.get('tokens/b') is None
@@ -103,7 +103,7 @@ def test_redis_out_of_reach_is_left_alone_for_a_while(server, caplog):
     """Keystone is asked instead; nobody is turned away."""
     clock = Clock()
     with server() as url:
-        kept = Redis(url, PATIENCE, clock)
+        kept = Redis(url, WAIT_SECONDS, clock)
         kept.set('a', b'1', time=60)
     for _ in range(5):
         assert kept.get('a') is None
@@ -150,5 +150,5 @@ def test_a_url_that_leads_nowhere_stops_the_start(url):
 
 def test_a_wrong_password_stops_the_start(server):
     with server() as url, pytest.raises(StartError) as caught:
-        Redis(url.replace('hunter2', secrets.token_hex(4)), PATIENCE)
+        Redis(url.replace('hunter2', secrets.token_hex(4)), WAIT_SECONDS)
     assert 'no Redis answers there' in str(caught.value)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas done wrong, as they easily are: look how many there are, then make
-one more. Served in the place of the API, for a test that must tell."""
+"""The API with a race in its quota check: it counts, then creates.
+
+A test serves it in place of the API, to show that the test detects the race.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,14 @@ def factory(global_conf: Mapping[str, str], **local: str) -> Any:
     return app.factory(global_conf, **local)
 
 
-def _take(rows: Rows, declared: ResourceType, made: Collection[Record],
+def _take(rows: Rows, declared: ResourceType, records: Collection[Record],
           given: Mapping[str, limits.Given]) -> None:
-    for project_id, more in Counter(
-            one['project_id'] for one in made).items():
+    for project_id, count in Counter(
+            record['project_id'] for record in records).items():
         used = rows.used(declared, project_id)
-        most = limits.limit(declared, {}, None)
-        time.sleep(0.01)    # what a busy machine does to anybody
-        if most != limits.UNLIMITED and used + more > most:
-            raise errors.QuotaExceeded(limit=most, used=used, wanted=more,
+        limit = limits.limit(declared, {}, None)
+        time.sleep(0.01)    # let other requests run, as on a busy machine
+        if limit != limits.UNLIMITED and used + count > limit:
+            raise errors.QuotaExceeded(limit=limit, used=used, wanted=count,
                                        plural=declared.plural)
-        rows.use(declared, project_id, more)
+        rows.use(declared, project_id, count)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tests say that they prove which row of a requirement.
+"""Find the tests that claim to prove a row of a requirement.
 
-A story's step says so by beginning its name with rows (``MV-1 MV-2 without
-a header ...``), a Python test by naming rows in its docstring.
+A step of a story claims rows at the start of its name (``MV-1 MV-2 without a
+header ...``). A Python test claims the rows that its docstring names.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ CONTRACT = re.compile(r'\b([A-Z]{2,5}-[0-9]{1,2})\b')
 RELIABILITY = re.compile(r'\b(DB[0-9]{2}|[A-CE-Z][0-9]{2})\b')
 
 
-def made(row: re.Pattern[str]) -> Mapping[str, set[str]]:
-    """Row -> the files, below ``tests``, with a test that names it."""
-    found = defaultdict(set)
-    for path, text in _said():
-        for name in row.findall(text):
-            found[name].add(str(path.relative_to(TESTS)))
-    return found
+def files_by_row(row: re.Pattern[str]) -> Mapping[str, set[str]]:
+    """Return the files, below ``tests``, whose tests name each row."""
+    files = defaultdict(set)
+    for path, claim in _claims():
+        for name in row.findall(claim):
+            files[name].add(str(path.relative_to(TESTS)))
+    return files
 
 
-def _said() -> Iterator[tuple[Path, str]]:
+def _claims() -> Iterator[tuple[Path, str]]:
     for path in TESTS.glob('functional/**/*.yaml'):
         for step in _steps(path):
-            yield path, _heading(step['name'])
+            yield path, _leading_rows(step['name'])
     for path in TESTS.rglob('test_*.py'):
         for node in ast.walk(ast.parse(path.read_text())):
             if (isinstance(node, ast.FunctionDef)
@@ -45,12 +45,11 @@ def _said() -> Iterator[tuple[Path, str]]:
 
 
 def _steps(path: Path) -> list[dict[str, str]]:
-    told = yaml.safe_load(path.read_text())
-    return told.get('tests', []) if isinstance(told, dict) else []
+    story = yaml.safe_load(path.read_text())
+    return story.get('tests', []) if isinstance(story, dict) else []
 
 
-def _heading(name: str) -> str:
-    """The rows a step's name begins with."""
-    match = re.match(r'(?:[A-Z]{1,5}-?[0-9]{1,2} )*', name)
+def _leading_rows(step_name: str) -> str:
+    match = re.match(r'(?:[A-Z]{1,5}-?[0-9]{1,2} )*', step_name)
     assert match is not None
     return match[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A controller with a bug, for tests of what a client is told of one."""
+"""A controller with a bug, for tests of the reply to a bug."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from api.request.call import Call
 from api.routing.extensions import route
 
 
-class Broken(Controller):
-    """Whatever is asked of it, it fails and says what nobody should know."""
+class FailingController(Controller):
+    """Fail with an exception whose text must not reach a client."""
 
     @route('GET', '/{id}/failure')
     def failure(self, call: Call, id: str) -> webob.Response:
