@@ -13,7 +13,7 @@ import service
 from api import per_load, table
 from api.dispatch import App
 from api.policy.enforcement import Policy
-from api.policy.files import Files
+from api.policy.files import PolicyFiles
 from api.reloading import CatalogueAPI, CatalogueReloader, MountedApp
 from api.request.microversions import Versions
 from api.routing import extensions
@@ -23,7 +23,7 @@ from service.config import files as config_files
 from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import Catalogue
 from service.errors import StartError
-from service.hosting.handover import Keepsake
+from service.hosting.handover import Handover
 
 LOG = logging.getLogger(__name__)
 
@@ -49,18 +49,19 @@ def catalogue_reloader(global_conf: Mapping[str, str]) -> CatalogueReloader:
     """
     def opened() -> CatalogueReloader:
         conf = config_files.from_paste(global_conf)
-        kept = Keepsake.of(global_conf)
-        files = Files(conf, kept)
-        made = CatalogueReloader(
-            service.open(conf, beside=bool(kept.find('served')),
-                         looking=bool(global_conf.get(config_files.CHECK))),
+        handover = Handover.of(global_conf)
+        files = PolicyFiles(conf, handover)
+        loaded = CatalogueReloader(
+            service.open(
+                conf, use_applied=bool(handover.get('served')),
+                read_only=bool(global_conf.get(config_files.CHECK_ONLY))),
             lambda one: _generation(conf, files, one))
-        kept.leave('served', True)
-        return made
+        handover.put('served', True)
+        return loaded
     return per_load.shared(global_conf, 'generations', opened)
 
 
-def _generation(conf: cfg.ConfigOpts, files: Files,
+def _generation(conf: cfg.ConfigOpts, files: PolicyFiles,
                 opened: Service) -> CatalogueAPI:
     extended = extensions.load(opened.catalogue)
     rules = Policy(conf, opened.catalogue, extended, files=files)

@@ -59,7 +59,7 @@ class App:
         if who is None:
             if route.rule is not OPEN:
                 raise identity.refusal(environ)
-            return identity.NOBODY
+            return identity.ANONYMOUS
         caller = who.caller(self._policy, reads=route.method == 'GET')
         if route.rule is not OPEN and self._policy is not None:
             self._policy.check(caller, route.rule)

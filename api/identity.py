@@ -20,7 +20,7 @@ IDENTITY = 'pileus.identity'
 REFUSAL = 'pileus.refusal'
 
 #: No user's id is longer: history has so much room for it.
-MAX_USER = 255
+MAX_USER_ID_LENGTH = 255
 
 
 class Identity(NamedTuple):
@@ -45,7 +45,7 @@ class Identity(NamedTuple):
         return dataclasses.replace(plain, any_project=True)
 
 
-NOBODY = Caller(None, None, frozenset(), False)
+ANONYMOUS = Caller(None, None, frozenset(), False)
 
 
 def identity(environ: dict[str, Any]) -> Identity | None:
@@ -69,7 +69,7 @@ def refusal(environ: dict[str, Any]) -> PileusError:
     return found
 
 
-def enter(environ: dict[str, Any], project_id: str | None,
+def identify(environ: dict[str, Any], project_id: str | None,
           user_id: str | None, roles: Iterable[str],
           system_scope: str | None = None) -> None:
     """Note who calls, for the application and for the log."""
@@ -84,7 +84,7 @@ def enter(environ: dict[str, Any], project_id: str | None,
                    global_request_id=environ.get(
                        'openstack.global_request_id'),
                    overwrite=True)
-    caller_hint.note(environ, project_id)
+    caller_hint.report_project(environ, project_id)
 
 
 def _printable(id: str | None) -> str | None:

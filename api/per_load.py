@@ -26,7 +26,7 @@ def shared(global_conf: Mapping[str, str], kind: str,
 
     A file that somebody else loads has no mark: there, each has its own.
     """
-    load = global_conf.get(config_files.LOAD)
+    load = global_conf.get(config_files.LOAD_ID)
     if load is None:
         return make()
     found: T | None = _SHARED.get((load, kind))

@@ -36,11 +36,11 @@ from service.domain.catalogue.microversion import FIRST_VERSION
 
 #: Any other method is one word of its own, or a client could fill the
 #: worker's memory with names.
-METHODS = frozenset({'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH',
+KNOWN_METHODS = frozenset({'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH',
                      'DELETE'})
 
 #: What a probe's path takes.
-_TAKEN = ('GET', 'HEAD', 'OPTIONS')
+_ALLOWED_METHODS = ('GET', 'HEAD', 'OPTIONS')
 
 
 class Probe:
@@ -64,10 +64,11 @@ class Probe:
             raise router.no_such_path(environ)
         response = self._answered(environ)
         method = environ['REQUEST_METHOD']
-        if method not in _TAKEN:
-            raise MethodNotAllowed(method, _TAKEN)
+        if method not in _ALLOWED_METHODS:
+            raise MethodNotAllowed(method, _ALLOWED_METHODS)
         if method == 'OPTIONS':
-            return replies.empty(204, [('Allow', ', '.join(_TAKEN))])
+            return replies.empty(
+                204, [('Allow', ', '.join(_ALLOWED_METHODS))])
         return response
 
 
@@ -78,7 +79,7 @@ def healthcheck(global_conf: Mapping[str, str], **local: str) -> Probe:
                  conf.api.service_type)
 
 
-class Requests:
+class RequestCounts:
     """How many requests this worker answered, by method and status."""
 
     def __init__(self) -> None:
@@ -86,7 +87,7 @@ class Requests:
         self._answered: Counter[tuple[str, str]] = Counter()
 
     def add(self, method: str, status: str) -> None:
-        known = method if method in METHODS else 'other'
+        known = method if method in KNOWN_METHODS else 'other'
         with self._lock:
             self._answered[known, status] += 1
 
@@ -95,10 +96,11 @@ class Requests:
             return iter(sorted(self._answered.items()))
 
 
-class Counting:
+class RequestCounter:
     """Counts each reply, whoever made it."""
 
-    def __init__(self, app: Callable[..., Any], requests: Requests) -> None:
+    def __init__(self, app: Callable[..., Any],
+                 requests: RequestCounts) -> None:
         self._app = app
         self._requests = requests
 
@@ -117,16 +119,16 @@ class Counting:
 
 
 def counting(global_conf: Mapping[str, str], **local: str
-             ) -> Callable[[Callable[..., Any]], Counting]:
+             ) -> Callable[[Callable[..., Any]], RequestCounter]:
     """``paste.filter_factory``."""
-    requests = per_load.shared(global_conf, 'requests', Requests)
-    return lambda app: Counting(app, requests)
+    requests = per_load.shared(global_conf, 'requests', RequestCounts)
+    return lambda app: RequestCounter(app, requests)
 
 
 class Metrics:
     """The numbers of this worker, as Prometheus reads them."""
 
-    def __init__(self, reloader: CatalogueReloader, requests: Requests,
+    def __init__(self, reloader: CatalogueReloader, requests: RequestCounts,
                  allowed: Sequence[Network]) -> None:
         self._reloader = reloader
         self._requests = requests
@@ -172,6 +174,6 @@ def metrics(global_conf: Mapping[str, str], **local: str) -> Probe:
     conf = config_files.from_paste(global_conf)
     made = Metrics(
         catalogue_reloader(global_conf),
-        per_load.shared(global_conf, 'requests', Requests),
+        per_load.shared(global_conf, 'requests', RequestCounts),
         networks.from_option('metrics_networks', conf.api.metrics_networks))
     return Probe(made.answer, conf.api.service_type)

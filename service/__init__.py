@@ -27,15 +27,17 @@ def catalogue(conf: ConfigOpts) -> Catalogue:
     return type_files.read(config_files.find(conf, 'api', 'types_dir'))
 
 
-def open(conf: ConfigOpts, *, beside: bool = False,
-         looking: bool = False) -> Service:
-    """The one front door to the declared types and their records.
+def open(conf: ConfigOpts, *, use_applied: bool = False,
+         read_only: bool = False) -> Service:
+    """Open the database and load the types to serve.
 
-    ``beside`` others that serve already, it is opened on what they serve.
-    Who is only ``looking`` gets what a start would serve, and changes nothing.
-    Raises StartError or DeclarationError where the configuration, the type
-    files or the database do not allow to serve.
+    With ``use_applied`` the type files are not read: a replaced worker loads
+    the types that the other workers serve, from the database. With
+    ``read_only`` nothing in the database changes.
+
+    Raises StartError or DeclarationError if the configuration, the type files
+    or the database prevent a start.
     """
     from service import assembly
-    return assembly.service(conf, None if beside else catalogue(conf),
-                          looking=looking)
+    return assembly.service(conf, None if use_applied else catalogue(conf),
+                            looking=read_only)

@@ -48,25 +48,25 @@ ACTIONS: Mapping[str, Callable[[str], None]] = {
     'raise': _raise, 'sleep': _sleep, 'kill': _kill}
 
 
-def nowhere(name: str) -> None:
+def disabled(name: str) -> None:
     """What ``reach`` is while no failpoint is set."""
 
 
-def reached(text: str) -> Callable[[str], None]:
+def parse(text: str) -> Callable[[str], None]:
     """A function to call at each place by its name, set by this text."""
     if not text:
-        return nowhere
+        return disabled
     if text.startswith('@'):
-        return lambda name: _fail(name, _read(Path(text[1:])))
-    words = _parsed(text)
-    return lambda name: _fail(name, words)
+        return lambda name: _run(name, _read_actions(Path(text[1:])))
+    words = _parse_actions(text)
+    return lambda name: _run(name, words)
 
 
-def _read(path: Path) -> Mapping[str, str]:
-    return _parsed(path.read_text()) if path.exists() else {}
+def _read_actions(path: Path) -> Mapping[str, str]:
+    return _parse_actions(path.read_text()) if path.exists() else {}
 
 
-def _parsed(text: str) -> Mapping[str, str]:
+def _parse_actions(text: str) -> Mapping[str, str]:
     words = {name.strip(): action.strip() for name, _, action in
              (one.partition('=') for one in text.split(',') if one.strip())}
     for name, action in words.items():
@@ -77,11 +77,11 @@ def _parsed(text: str) -> Mapping[str, str]:
     return words
 
 
-def _fail(name: str, words: Mapping[str, str]) -> None:
+def _run(name: str, words: Mapping[str, str]) -> None:
     if name in words:
         LOG.warning('failpoint %s: %s', name, words[name])
         action, _, argument = words[name].partition(' ')
         ACTIONS[action](argument.strip())
 
 
-reach = reached(os.environ.get(ENVIRONMENT, ''))
+reach = parse(os.environ.get(ENVIRONMENT, ''))

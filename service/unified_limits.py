@@ -24,16 +24,16 @@ LOG = logging.getLogger(__name__)
 GROUP = 'oslo_limit'
 
 #: How many seconds Keystone may take, where the operator does not say.
-PATIENCE = 5
+TIMEOUT_SECONDS = 5
 
 #: Limits of so many projects are remembered.
 MAX_PROJECTS = 5000
 
 #: The limit of what has no registered limit, as oslo.limit has it.
-UNREGISTERED = 0
+UNREGISTERED_LIMIT = 0
 
 
-class Unified:
+class UnifiedLimits:
     """Keystone's unified limits, remembered for a few seconds.
 
     A limit is registered for this service under the plural of a type, such
@@ -53,7 +53,7 @@ class Unified:
 
     def of(self, project_id: str, types: Collection[ResourceType]) -> Given:
         found = self._remembered(project_id)
-        return {one.name: found.get(one.plural, UNREGISTERED)
+        return {one.name: found.get(one.plural, UNREGISTERED_LIMIT)
                 for one in types}
 
     def _remembered(self, project_id: str) -> Mapping[str, int]:
@@ -67,17 +67,17 @@ class Unified:
         return found
 
 
-def limits(conf: cfg.ConfigOpts) -> Unified:
+def limits(conf: cfg.ConfigOpts) -> UnifiedLimits:
     """The limits of ``[oslo_limit]``; StartError where it says too little.
 
     Keystone itself may still be away: it is asked when a limit is wanted.
     """
-    _register(conf)
-    _check(conf)
-    return Unified(_Keystone(conf).limits, conf.quota.limits_cache)
+    _register_options(conf)
+    _check_options(conf)
+    return UnifiedLimits(_KeystoneClient(conf).limits, conf.quota.limits_cache)
 
 
-class _Keystone:
+class _KeystoneClient:
     """Keystone, by oslo.limit, which connects at the first question."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -111,7 +111,7 @@ class _Keystone:
         return self._enforcer
 
 
-def _register(conf: cfg.ConfigOpts) -> None:
+def _register_options(conf: cfg.ConfigOpts) -> None:
     """oslo.limit registers its options with the global configuration only."""
     from keystoneauth1 import loading
     from oslo_limit import opts
@@ -123,10 +123,10 @@ def _register(conf: cfg.ConfigOpts) -> None:
            if one.dest.startswith('endpoint_')
            and one.dest not in conf[GROUP]]
     conf.register_opts(own, group=GROUP)
-    conf.set_default('timeout', PATIENCE, group=GROUP)
+    conf.set_default('timeout', TIMEOUT_SECONDS, group=GROUP)
 
 
-def _check(conf: cfg.ConfigOpts) -> None:
+def _check_options(conf: cfg.ConfigOpts) -> None:
     from keystoneauth1 import loading
     from keystoneauth1.exceptions import ClientException
     said = conf[GROUP]

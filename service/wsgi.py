@@ -25,7 +25,7 @@ def _built() -> WSGIApplication:
     from service.hosting import paste
     conf = config_files.load([], prog='service.wsgi')
     log_setup.setup(conf)
-    psycopg_timeout.limit(conf)
+    psycopg_timeout.install(conf)
     return paste.load(conf)
 
 

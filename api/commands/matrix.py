@@ -12,13 +12,13 @@ from api.policy import enforcement
 from api.policy.enforcement import Policy
 from api.routing import extensions
 from api.routing.extensions import Extension
-from service.commands.cli.output import FORMATS, Row, takes_format
+from service.commands.cli.output import FORMATS, Row, add_format
 from service.commands.cli.parser import Arguments, Command, configuration
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.domain.typefiles.vocabulary import ACTIONS
 
 #: The project of the records that are asked about, and another one.
-OWN, OTHER = 'own', 'other'
+OWN_PROJECT, OTHER_PROJECT = 'own', 'other'
 
 ALLOWED, DENIED, HIDDEN = 'allowed', 'denied', 'hidden'
 
@@ -29,7 +29,7 @@ class Persona(NamedTuple):
 
     name: str
     role: str
-    project: str | None = OWN
+    project: str | None = OWN_PROJECT
     system: str | None = None
 
     def identity(self) -> Identity:
@@ -43,11 +43,11 @@ PERSONAS = (
     Persona('manager', 'manager'),
     Persona('member', 'member'),
     Persona('reader', 'reader'),
-    Persona('other_member', 'member', OTHER),
-    Persona('other_reader', 'reader', OTHER),
+    Persona('other_member', 'member', OTHER_PROJECT),
+    Persona('other_reader', 'reader', OTHER_PROJECT),
     Persona('system_admin', 'admin', None, 'all'),
     Persona('system_reader', 'reader', None, 'all'),
-    Persona('service', 'service', OTHER),
+    Persona('service', 'service', OTHER_PROJECT),
     Persona('no_role', ''),
     Persona('no_project', 'member', None),
     # Nothing here belongs to a domain: its roles are none.
@@ -55,7 +55,7 @@ PERSONAS = (
 )
 
 
-class Deed(NamedTuple):
+class PolicyAction(NamedTuple):
     """What a rule is about. ``needs`` are all the rules that are asked;
     ``afar`` is what becomes of one that is done to what is another
     project's; ``reads``: nothing is changed."""
@@ -74,76 +74,77 @@ def matrix(arguments: Arguments) -> int:
     rules = Policy(conf, catalogue, extended)
     FORMATS[arguments.format](
         ('rule', *(one.name for one in PERSONAS), 'check'),
-        [_row(rules, deed) for deed in deeds(catalogue, extended)],
+        [_row(rules, deed) for deed in policy_actions(catalogue, extended)],
         'No type is declared.')
     return 0
 
 
-def deeds(catalogue: Catalogue, extended: tuple[Extension, ...]
-          ) -> Iterator[Deed]:
+def policy_actions(catalogue: Catalogue, extended: tuple[Extension, ...]
+          ) -> Iterator[PolicyAction]:
     """Everything there is a rule for."""
-    yield Deed(enforcement.READER, (enforcement.READER,), reads=True)
-    for verb, rule in enforcement.QUOTAS.items():
-        yield Deed(rule, (rule,), DENIED, verb == 'show')
+    yield PolicyAction(enforcement.READER, (enforcement.READER,), reads=True)
+    for verb, rule in enforcement.QUOTA_RULES.items():
+        yield PolicyAction(rule, (rule,), DENIED, verb == 'show')
     own = {one.declared.name: one for one in extended}
     for declared in catalogue.live:
         for action in ACTIONS:
             if declared.owned or not action.endswith('_any'):
-                yield _deed(declared, action)
+                yield _type_action(declared, action)
         if declared.name in own:
-            yield from _added(own[declared.name])
+            yield from _extension_actions(own[declared.name])
 
 
 #: What is asked besides the action's own rule.
-_BESIDES: Mapping[str, str] = {
+_ALSO_NEEDED: Mapping[str, str] = {
     'replace': 'create', 'create_any': 'create', 'list_any': 'list',
     'show_revision': 'show', 'revert': 'show'}
 
 #: What is done to no record in particular.
-_MANY = frozenset({'list', 'create', 'create_any', 'list_any'})
+_WITHOUT_RECORD = frozenset({'list', 'create', 'create_any', 'list_any'})
 
 
-def _deed(declared: ResourceType, action: str) -> Deed:
-    needs = [action, *filter(None, [_BESIDES.get(action)])]
-    return Deed(enforcement.name(declared, action),
+def _type_action(declared: ResourceType, action: str) -> PolicyAction:
+    needs = [action, *filter(None, [_ALSO_NEEDED.get(action)])]
+    return PolicyAction(enforcement.name(declared, action),
                 tuple(enforcement.name(declared, one) for one in needs),
-                _afar(declared, action not in _MANY),
+                _in_other_project(declared, action not in _WITHOUT_RECORD),
                 action.startswith(('show', 'list')))
 
 
-def _added(extension: Extension) -> Iterator[Deed]:
+def _extension_actions(extension: Extension) -> Iterator[PolicyAction]:
     """What a type's own controller adds: actions, and paths of its own."""
     declared = extension.declared
     for name in extension.actions:
         rule = enforcement.name(declared, name)
-        yield Deed(rule, (rule, enforcement.name(declared, 'show')),
-                   _afar(declared, True))
+        yield PolicyAction(rule, (rule, enforcement.name(declared, 'show')),
+                   _in_other_project(declared, True))
     for path in extension.paths:
         rule = enforcement.name(declared, path.name)
-        yield Deed(rule, (rule,), _afar(declared, '{id}' in path.path),
-                   path.verb == 'GET')
+        yield PolicyAction(
+            rule, (rule,), _in_other_project(declared, '{id}' in path.path),
+            path.verb == 'GET')
 
 
-def _afar(declared: ResourceType, single: bool) -> str:
+def _in_other_project(declared: ResourceType, single: bool) -> str:
     return HIDDEN if declared.owned and single else ALLOWED
 
 
-def _row(rules: Policy, deed: Deed) -> Row:
-    return (deed.rule, *(said(rules, one, deed) for one in PERSONAS),
+def _row(rules: Policy, deed: PolicyAction) -> Row:
+    return (deed.rule, *(outcome(rules, one, deed) for one in PERSONAS),
             rules.text(deed.rule))
 
 
-def said(rules: Policy, persona: Persona, deed: Deed) -> str:
+def outcome(rules: Policy, persona: Persona, deed: PolicyAction) -> str:
     """What becomes of a deed: another project's record is as if it were not
     there, but only for who would be allowed the same at home."""
     caller = persona.identity().caller(rules, reads=deed.reads)
     if not all(rules.allows(caller, rule) for rule in deed.needs):
         return DENIED
-    return ALLOWED if caller.owner in (None, OWN) else deed.afar
+    return ALLOWED if caller.owner in (None, OWN_PROJECT) else deed.afar
 
 
 COMMAND = Command(
     ('policy', 'matrix'),
     'Print who may do what, by the rules in force, to the records of a '
     'project: allowed, denied (403), or hidden (404, as if the record were '
-    'not there).', matrix, takes_format)
+    'not there).', matrix, add_format)

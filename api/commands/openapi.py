@@ -34,7 +34,7 @@ def show(arguments: Arguments) -> int:
     return 0
 
 
-def _takes(parser: argparse.ArgumentParser) -> None:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--version', type=Version.parse, metavar='X.Y',
                         help='the microversion (default: the newest)')
     parser.add_argument('--url', default='http://127.0.0.1:8088/v1',
@@ -43,4 +43,4 @@ def _takes(parser: argparse.ArgumentParser) -> None:
 
 COMMAND = Command(
     ('openapi', 'show'),
-    'Print the API as an OpenAPI 3.1 document.', show, _takes)
+    'Print the API as an OpenAPI 3.1 document.', show, _add_arguments)

@@ -26,34 +26,34 @@ from api import identity
 from api.middleware import circuit_breaker
 from api.request import errors
 from service.accounts import account_files
-from service.accounts.account_files import MAX_PASSWORD, Account
+from service.accounts.account_files import MAX_PASSWORD_BYTES, Account
 from service.config import files as config_files
 from service.errors import StartError
 from service.hosting import offload
-from service.hosting.handover import Keepsake
+from service.hosting.handover import Handover
 
 LOG = logging.getLogger(__name__)
 
 #: How many seconds credentials that were right are right without a look.
-REMEMBERED = 60.0
+VERIFIED_SECONDS = 60.0
 #: How many of them a worker remembers.
-MOST = 4096
+MAX_VERIFIED = 4096
 #: How often, in seconds, the files are looked at for a change.
-LOOKED = 1.0
+CHECK_SECONDS = 1.0
 
 #: How many seconds a password waits for others to be looked at.
-PATIENCE = 5.0
+QUEUE_SECONDS = 5.0
 
 #: What the password of a user who is not there is compared with.
-_NOBODY = b'.' * 53
+_DUMMY_DIGEST = b'.' * 53
 
 #: What who is who is kept as for a worker that takes this one's place.
-_KEPT = 'accounts'
+_HANDOVER_NAME = 'accounts'
 
 Clock = Callable[[], float]
 
 
-class Book:
+class Accounts:
     """Who is who, as the two files say now.
 
     A file that cannot be read any more changes nothing: an editor that saves
@@ -62,15 +62,15 @@ class Book:
 
     def __init__(self, passwords: str, users: str,
                  clock: Clock = time.monotonic,
-                 kept: Keepsake | None = None) -> None:
+                 handover: Handover | None = None) -> None:
         """Raises StartError with every mistake in the files, but where a
         worker before this one ``kept`` who was who."""
         self._paths: tuple[str, ...] = passwords, users
         self._clock = clock
         self._looked = clock()
-        self._kept = kept or Keepsake()
+        self._handover = handover or Handover()
         self._accounts: Mapping[str, Account]
-        left = self._kept.find(_KEPT)
+        left = self._handover.get(_HANDOVER_NAME)
         if left is None:
             self._seen = self._marks()
             self._enter(account_files.read(passwords, users))
@@ -79,11 +79,11 @@ class Book:
             # it is for a reload to take it.
             self._paths = tuple(left['paths'])
             self._seen = [one and tuple(one) for one in left['marks']]
-            self._accounts = account_files.listed(left['accounts'])
+            self._accounts = account_files.from_json(left['accounts'])
 
     def find(self, name: str) -> Account | None:
         now = self._clock()
-        if now - self._looked >= LOOKED:
+        if now - self._looked >= CHECK_SECONDS:
             self._looked = now
             self._look()
         return self._accounts.get(name)
@@ -93,7 +93,8 @@ class Book:
         """A hash that no password has, and that takes as long as any."""
         costs = [account_files.cost(one.hash)
                  for one in self._accounts.values() if one.hash]
-        return b'$2b$%02d$' % max(costs, default=account_files.COST) + _NOBODY
+        highest = max(costs, default=account_files.BCRYPT_COST)
+        return b'$2b$%02d$' % highest + _DUMMY_DIGEST
 
     def _look(self) -> None:
         marks = self._marks()
@@ -111,15 +112,16 @@ class Book:
     def _enter(self, found: Mapping[str, Account]) -> None:
         """Put in force what the files said when they were looked at."""
         self._accounts = found
-        self._kept.leave(_KEPT, {'marks': self._seen, 'paths': self._paths,
-                                 'accounts': account_files.written(found)})
+        self._handover.put(_HANDOVER_NAME, {
+            'marks': self._seen, 'paths': self._paths,
+            'accounts': account_files.to_json(found)})
 
     def _marks(self) -> list[tuple[int, ...] | None]:
         """What changes when a file does."""
-        return [_mark(path) for path in self._paths]
+        return [_file_state(path) for path in self._paths]
 
 
-def _mark(path: str) -> tuple[int, ...] | None:
+def _file_state(path: str) -> tuple[int, ...] | None:
     try:
         told = os.stat(path)
     except OSError:
@@ -127,7 +129,7 @@ def _mark(path: str) -> tuple[int, ...] | None:
     return told.st_ino, told.st_size, told.st_mtime_ns
 
 
-class Remembered:
+class VerifiedPasswords:
     """Credentials that were right a moment ago, none of them readable.
 
     bcrypt takes a quarter of a second by design, too long for each request
@@ -149,27 +151,27 @@ class Remembered:
     def add(self, hash: bytes, password: bytes) -> None:
         digest = self._digest(hash, password)
         with self._lock:
-            self._until[digest] = self._clock() + REMEMBERED
+            self._until[digest] = self._clock() + VERIFIED_SECONDS
             self._until.move_to_end(digest)
-            while len(self._until) > MOST:
+            while len(self._until) > MAX_VERIFIED:
                 self._until.popitem(last=False)
 
     def _digest(self, hash: bytes, password: bytes) -> bytes:
         return hmac.digest(self._key, hash + password, hashlib.sha256)
 
 
-class Basic:
+class BasicAuth:
     """Lets in who knows the password of a name."""
 
-    def __init__(self, app: Callable[..., Any], book: Book, realm: str,
-                 line: circuit_breaker.Breaker,
-                 remembered: Remembered | None = None) -> None:
+    def __init__(self, app: Callable[..., Any], book: Accounts, realm: str,
+                 line: circuit_breaker.CircuitBreaker,
+                 remembered: VerifiedPasswords | None = None) -> None:
         """``line`` is where passwords wait that are to be looked at."""
         self._app = app
         self._line = line
         self._book = book
         self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
-        self._remembered = remembered or Remembered()
+        self._remembered = remembered or VerifiedPasswords()
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -178,11 +180,11 @@ class Basic:
         given = _credentials(sent)
         try:
             account = given and self._proven(environ, *given)
-        except circuit_breaker.Refused:
+        except circuit_breaker.IdentityRefused:
             identity.refuse(environ, errors.IdentityUnavailable())
             return self._app(environ, start_response)
         if account:
-            identity.enter(environ, account.project_id,
+            identity.identify(environ, account.project_id,
                           account.user_id or account.name, account.roles)
         else:
             identity.refuse(environ, errors.Unauthenticated(self._challenge))
@@ -205,9 +207,10 @@ class Basic:
             if account and hash and self._remembered.has(hash, password):
                 return account
             right = offload.run(environ, bcrypt.checkpw,
-                               password[:MAX_PASSWORD],
+                               password[:MAX_PASSWORD_BYTES],
                                hash or self._book.nobody)
-        if not (account and hash and right) or len(password) > MAX_PASSWORD:
+        if (not (account and hash and right)
+                or len(password) > MAX_PASSWORD_BYTES):
             return None
         self._remembered.add(hash, password)
         return account
@@ -233,12 +236,12 @@ def _credentials(header: str | None) -> tuple[str, bytes] | None:
 
 
 def factory(global_conf: Mapping[str, str], **local: str
-            ) -> Callable[[Callable[..., Any]], Basic]:
+            ) -> Callable[[Callable[..., Any]], BasicAuth]:
     """``paste.filter_factory`` of the strategy ``http_basic``."""
     conf = config_files.from_paste(global_conf)
-    book = Book(config_files.find(conf, 'http_basic', 'htpasswd_file'),
+    book = Accounts(config_files.find(conf, 'http_basic', 'htpasswd_file'),
                 config_files.find(conf, 'http_basic', 'users_file'),
-                kept=Keepsake.of(global_conf))
-    line = circuit_breaker.Breaker(len(os.sched_getaffinity(0)),
-                           conf.api.max_in_flight // 2, wait=PATIENCE)
-    return lambda app: Basic(app, book, conf.api.service_type, line)
+                handover=Handover.of(global_conf))
+    line = circuit_breaker.CircuitBreaker(len(os.sched_getaffinity(0)),
+                           conf.api.max_in_flight // 2, wait=QUEUE_SECONDS)
+    return lambda app: BasicAuth(app, book, conf.api.service_type, line)

@@ -14,14 +14,14 @@ from collections.abc import Callable
 from types import TracebackType
 
 #: How many seconds a question waits for others to be answered.
-WAIT = 0.5
+WAIT_SECONDS = 0.5
 
 
-class Refused(Exception):
+class IdentityRefused(Exception):
     """Not asked: too many ask already, or nobody answers them."""
 
 
-class Breaker:
+class CircuitBreaker:
     """So many ask at once, so many wait for a moment, the rest is refused.
 
     When a question ends in what ``breaks`` says is no answer, one asks at a
@@ -31,7 +31,7 @@ class Breaker:
 
     def __init__(self, most: int, waiting: int,
                  breaks: Callable[[BaseException], bool] = lambda exc: False,
-                 wait: float = WAIT) -> None:
+                 wait: float = WAIT_SECONDS) -> None:
         self._most = most
         self._may_wait = waiting
         self._breaks = breaks
@@ -45,7 +45,7 @@ class Breaker:
         """Ask within; Refused where nobody must."""
         with self._changed:
             if not self._admitted():
-                raise Refused
+                raise IdentityRefused
             self._asking += 1
 
     def __exit__(self, kind: type[BaseException] | None,

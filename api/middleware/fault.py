@@ -45,7 +45,8 @@ class Fault:
                 environ, self._versions.service_type, *start.foreign)
         if not isinstance(answer, webob.Response):
             return answer
-        answer.headerlist += [*self._versions.stamp(None), *_named(environ)]
+        answer.headerlist += [*self._versions.stamp(None),
+                              *_request_id_header(environ)]
         return answer(environ, start_response)
 
 
@@ -66,12 +67,12 @@ class _Start:
         number = int(status[:3])
         if number >= 400:
             self.foreign = number, headers
-            return _ignore
+            return _discard
         return self._start_response(
             status, [*headers, *self._versions.stamp(None)], exc_info)
 
 
-def _ignore(data: bytes) -> None:
+def _discard(data: bytes) -> None:
     """What a foreign error writes is not what we say."""
 
 
@@ -81,7 +82,7 @@ def _close(answer: object) -> None:
         close()
 
 
-def _named(environ: dict[str, Any]) -> Headers:
+def _request_id_header(environ: dict[str, Any]) -> Headers:
     request_id = environ.get('openstack.request_id')
     return [('X-Openstack-Request-Id', request_id)] if request_id else []
 

@@ -33,7 +33,7 @@ from service.errors import StartError
 LOG = logging.getLogger(__name__)
 
 #: Under which keystonemiddleware finds our cache in the environ.
-CACHE = 'pileus.token_cache'
+CACHE_KEY = 'pileus.token_cache'
 
 #: What may be a token at all. Keystone's own server refuses long ones with a
 #: 400, which would look as if it were broken.
@@ -48,21 +48,21 @@ class _Unreachable(Exception):
     """Keystone could not say whether a token is good."""
 
 
-class Keystone(auth_token.AuthProtocol):
+class KeystoneAuth(auth_token.AuthProtocol):
     """Lets in who has a token that Keystone vouches for."""
 
     def __init__(self, app: Callable[..., Any], options: dict[str, Any],
-                 cache: token_cache.Cache | None, in_flight: int) -> None:
+                 cache: token_cache.TokenCache | None, in_flight: int) -> None:
         """Of ``in_flight`` requests at once, a quarter may ask Keystone and
         half wait to: the rest is for callers who are known."""
         self._deadline = keystone_deadline.Deadline()
         super().__init__(app, options)
-        self._breaker = circuit_breaker.Breaker(max(1, in_flight // 4),
-                                        in_flight // 2, _unreached)
+        self._breaker = circuit_breaker.CircuitBreaker(max(1, in_flight // 4),
+                                        in_flight // 2, _is_outage)
         self._seconds = (self._conf.get('http_connect_timeout')
                          or keystone_options.DEFAULTS['http_connect_timeout'])
         self._challenge = f'Keystone uri="{options["www_authenticate_uri"]}"'
-        self._token_cache.initialize({CACHE: cache})
+        self._token_cache.initialize({CACHE_KEY: cache})
 
     def process_request(self, request: Any) -> None:
         """Note who calls, or why nobody vouches for them."""
@@ -72,11 +72,11 @@ class Keystone(auth_token.AuthProtocol):
         except _Unreachable:
             identity.refuse(environ, errors.IdentityUnavailable())
             return
-        if not _confirmed(environ):
+        if not _tokens_valid(environ):
             identity.refuse(environ, errors.Unauthenticated(self._challenge))
             return
         user = request.token_auth.user
-        identity.enter(environ, user.project_id, user.user_id, _roles(user),
+        identity.identify(environ, user.project_id, user.user_id, _roles(user),
                       'all' if (user.system or {}).get('all') else None)
 
     def validate_allowed_request(self, request: Any, token: Any) -> None:
@@ -131,7 +131,7 @@ class Keystone(auth_token.AuthProtocol):
             told['token']['methods'], told['token']['user']['id']
         except auth_token.InvalidToken:
             raise
-        except circuit_breaker.Refused as exc:
+        except circuit_breaker.IdentityRefused as exc:
             raise _Unreachable from exc
         except _OUTAGES as exc:
             if isinstance(exc, failures.EndpointNotFound):
@@ -143,7 +143,7 @@ class Keystone(auth_token.AuthProtocol):
         return told
 
 
-def _unreached(exc: BaseException) -> bool:
+def _is_outage(exc: BaseException) -> bool:
     """Whether nobody answered. An error is an answer: one token that Keystone
     stumbles over is no reason to ask it about no other."""
     return (isinstance(exc, failures.ClientException)
@@ -161,7 +161,7 @@ def _roles(user: Any) -> set[str]:
     return {role.lower() for role in user.role_names}
 
 
-def _confirmed(environ: Mapping[str, Any]) -> bool:
+def _tokens_valid(environ: Mapping[str, Any]) -> bool:
     """Whether each token that was sent is good; at least the user's was.
 
     The filter strips what a client says here before it writes its own.
@@ -172,20 +172,20 @@ def _confirmed(environ: Mapping[str, Any]) -> bool:
 
 
 def factory(global_conf: Mapping[str, str], **local: str
-            ) -> Callable[[Callable[..., Any]], Keystone]:
+            ) -> Callable[[Callable[..., Any]], KeystoneAuth]:
     """``paste.filter_factory`` of the strategy ``keystone``."""
     conf = config_files.from_paste(global_conf)
-    options = {**keystone_options.read(conf), 'cache': CACHE}
-    cache = token_cache.made(conf)
-    return lambda app: _built(app, conf, options, cache)
+    options = {**keystone_options.read(conf), 'cache': CACHE_KEY}
+    cache = token_cache.configured(conf)
+    return lambda app: _build(app, conf, options, cache)
 
 
-def _built(app: Callable[..., Any], conf: cfg.ConfigOpts,
-           options: Mapping[str, Any], cache: token_cache.Cache | None
-           ) -> Keystone:
+def _build(app: Callable[..., Any], conf: cfg.ConfigOpts,
+           options: Mapping[str, Any], cache: token_cache.TokenCache | None
+           ) -> KeystoneAuth:
     try:
-        made = Keystone(app, {**options, 'oslo_config_config': conf}, cache,
-                        conf.api.max_in_flight)
+        made = KeystoneAuth(app, {**options, 'oslo_config_config': conf},
+                            cache, conf.api.max_in_flight)
     except ImportError as exc:
         raise StartError(f'[keystone_authtoken] memcached_servers: the '
                          f'package of the module {exc.name} is not '
@@ -197,7 +197,8 @@ def _built(app: Callable[..., Any], conf: cfg.ConfigOpts,
         raise StartError(f'[keystone_authtoken] memcached_servers = '
                          f'{",".join(told.memcached_servers)}: what is '
                          f'written there cannot be read again')
-    if shared(conf) and told.memcache_security_strategy.lower() == 'none':
+    if (uses_shared_cache(conf)
+            and told.memcache_security_strategy.lower() == 'none'):
         LOG.warning('Tokens are cached as they are: who can write to the '
                     'cache can be anybody. Set [keystone_authtoken] '
                     'memcache_security_strategy = ENCRYPT and '
@@ -205,6 +206,6 @@ def _built(app: Callable[..., Any], conf: cfg.ConfigOpts,
     return made
 
 
-def shared(conf: cfg.ConfigOpts) -> bool:
+def uses_shared_cache(conf: cfg.ConfigOpts) -> bool:
     return bool(conf.keystone_authtoken.memcached_servers
                 or conf.token_cache.redis_url)

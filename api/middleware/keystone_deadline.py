@@ -18,7 +18,7 @@ from keystoneauth1 import session
 
 #: A request that comes too late is still sent, and given up as fast as it
 #: can be: its error is then that of any other.
-_LEAST = 0.01
+_MIN_TIMEOUT_SECONDS = 0.01
 
 
 class Deadline:
@@ -40,7 +40,7 @@ class Deadline:
         end = getattr(self._of, 'end', None)
         if end is None:
             return timeout
-        left = max(end - time.monotonic(), _LEAST)
+        left = max(end - time.monotonic(), _MIN_TIMEOUT_SECONDS)
         return left if timeout is None else min(left, timeout)
 
 

@@ -45,7 +45,7 @@ def read(conf: cfg.ConfigOpts) -> dict[str, Any]:
     for group, listed in auth_token.list_opts():
         conf.register_opts(listed, group)
         config_files.check_group(conf, group, listed)
-    section = _with_credentials(conf)
+    section = _credentials_section(conf)
     _check_cache(conf)
     told = conf[GROUP]
     return {
@@ -55,29 +55,29 @@ def read(conf: cfg.ConfigOpts) -> dict[str, Any]:
                                  or conf[section].auth_url)}
 
 
-def _with_credentials(conf: cfg.ConfigOpts) -> str:
+def _credentials_section(conf: cfg.ConfigOpts) -> str:
     """The group that has the service's own credentials, which do."""
     section: str = conf[GROUP].auth_section or GROUP
     if section not in (GROUP, *conf.list_all_sections()):
-        raise _wrong('auth_section', f'there is no section [{section}]')
+        raise _error('auth_section', f'there is no section [{section}]')
     try:
         plugin = loading.load_auth_from_conf_options(conf, GROUP)
     except (failures.ClientException, cfg.Error, ValueError) as exc:
-        raise _wrong('auth_type', exc, section) from exc
+        raise _error('auth_type', exc, section) from exc
     if plugin is None:
-        raise _wrong('auth_type', 'is not set; password with auth_url, '
+        raise _error('auth_type', 'is not set; password with auth_url, '
                      'username, password, user_domain_name, project_name and '
                      'project_domain_name is usual', section)
-    for missing in _missing(conf[section]):
-        raise _wrong(missing, 'is not set; Pileus needs credentials of its '
+    for missing in _missing_options(conf[section]):
+        raise _error(missing, 'is not set; Pileus needs credentials of its '
                      'own to ask Keystone', section)
     if not conf[section].get('auth_url'):
-        raise _wrong('auth_url', 'is not set; it is where Keystone answers, '
+        raise _error('auth_url', 'is not set; it is where Keystone answers, '
                      'such as https://keystone.example.org/v3', section)
     return section
 
 
-def _missing(told: Any) -> Iterator[str]:
+def _missing_options(told: Any) -> Iterator[str]:
     for kind, rows in CREDENTIALS.items():
         if kind in told:
             yield from (' or '.join(row) for row in rows
@@ -87,13 +87,13 @@ def _missing(told: Any) -> Iterator[str]:
 def _check_cache(conf: cfg.ConfigOpts) -> None:
     told = conf[GROUP]
     if told.token_cache_time == 0:
-        raise _wrong('token_cache_time', '0 would be for ever in memcached; '
+        raise _error('token_cache_time', '0 would be for ever in memcached; '
                      'give seconds, or -1 to ask Keystone at each request')
     if (told.memcache_security_strategy.lower() != 'none'
             and not told.memcache_secret_key):
-        raise _wrong('memcache_secret_key', 'is not set, and '
+        raise _error('memcache_secret_key', 'is not set, and '
                      'memcache_security_strategy needs it')
 
 
-def _wrong(option: str, why: object, group: str = GROUP) -> StartError:
+def _error(option: str, why: object, group: str = GROUP) -> StartError:
     return StartError(f'[{group}] {option}: {why}')

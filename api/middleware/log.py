@@ -10,7 +10,7 @@ from typing import Any
 
 from oslo_context.context import RequestContext
 
-from service.logs.escape import escape, masked
+from service.logs.escape import escape, mask_secrets
 
 LOG = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def _target(environ: dict[str, Any]) -> str:
     query = environ.get('QUERY_STRING')
     if query:
         path += '?' + query
-    return escape(masked(path))
+    return escape(mask_secrets(path))
 
 
 def factory(global_conf: Mapping[str, str], **local: str

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from api.identity import MAX_USER, enter, refuse
+from api.identity import MAX_USER_ID_LENGTH, identify, refuse
 from api.request import errors, urls
 from api.request.microversions import Versions
 from api.response import faults
@@ -35,7 +35,7 @@ class NoAuth:
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not self._anywhere and not _local(environ):
+        if not self._anywhere and not _is_local(environ):
             refusal = faults.response(environ, self._versions.service_type,
                                       errors.NotLocal())
             environ[faults.OWN_REPLY] = True
@@ -44,21 +44,22 @@ class NoAuth:
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
         system = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
         said = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
-        project = _text(said)
+        project = _decode(said)
         if said and not is_project_id(project):
             refuse(environ, Invalid([Violation(
                 f'X-Project-Id: {values.quoted(project or said)} is no '
                 f'project\'s id; send {PROJECT_ID_FORMAT}, in UTF-8, or '
                 f'nothing for no project', parameter='X-Project-Id')]))
             return self._app(environ, start_response)
-        enter(environ, project or None,
-              environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER] or None,
-              {role.strip().lower() for role in roles.split(',')} - {''},
-              system)
+        identify(environ, project or None,
+                 environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER_ID_LENGTH]
+                 or None,
+                 {role.strip().lower() for role in roles.split(',')} - {''},
+                 system)
         return self._app(environ, start_response)
 
 
-def _text(header: str) -> str | None:
+def _decode(header: str) -> str | None:
     """A header's value as UTF-8, as bodies and URLs are; None: it is not."""
     try:
         return header.encode('latin-1').decode()
@@ -74,7 +75,7 @@ def noauth(global_conf: Mapping[str, str], **local: str
                               anywhere=conf.api.insecure_noauth_bind)
 
 
-def _local(environ: dict[str, Any]) -> bool:
+def _is_local(environ: dict[str, Any]) -> bool:
     """Both ends are this machine. A Unix socket has no address: ''.
 
     SECURITY: and nobody came by a proxy from elsewhere. What a proxy says is
@@ -83,12 +84,13 @@ def _local(environ: dict[str, Any]) -> bool:
     """
     host = environ.get('HTTP_HOST', '').strip()
     name = host.rpartition(':')[0] if _has_port(host) else host
-    return (all(_loopback(one or '127.0.0.1') for one in _on_the_way(environ))
+    return (all(_is_loopback(address or '127.0.0.1')
+                for address in _addresses(environ))
             and (name.strip('[]').lower() in ('localhost', '')
-                 or _loopback(name.strip('[]'))))
+                 or _is_loopback(name.strip('[]'))))
 
 
-def _on_the_way(environ: dict[str, Any]) -> Iterator[str]:
+def _addresses(environ: dict[str, Any]) -> Iterator[str]:
     """Every address the request is known or said to come from."""
     client = environ.get('REMOTE_ADDR', '')
     yield client
@@ -101,7 +103,7 @@ def _has_port(host: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _loopback(text: str) -> bool:
+def _is_loopback(text: str) -> bool:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -36,13 +36,13 @@ class Proxy:
         return self._app(environ, start_response)
 
     def _correct(self, environ: dict[str, Any]) -> None:
-        scheme = _last(environ.get('HTTP_X_FORWARDED_PROTO')).lower()
+        scheme = _last_item(environ.get('HTTP_X_FORWARDED_PROTO')).lower()
         if scheme in ('http', 'https'):
             environ['wsgi.url_scheme'] = scheme
-        host = _last(environ.get('HTTP_X_FORWARDED_HOST'))
+        host = _last_item(environ.get('HTTP_X_FORWARDED_HOST'))
         if _HOST.match(host):
             environ['HTTP_HOST'] = host
-        prefix = _last(environ.get('HTTP_X_FORWARDED_PREFIX')).rstrip('/')
+        prefix = _last_item(environ.get('HTTP_X_FORWARDED_PREFIX')).rstrip('/')
         if _PREFIX.match(prefix):
             environ[urls.PREFIX] = prefix
             environ['SCRIPT_NAME'] = prefix + environ.get('SCRIPT_NAME', '')
@@ -68,7 +68,7 @@ class Proxy:
         return networks.within(text, self._trusted)
 
 
-def _last(header: str | None) -> str:
+def _last_item(header: str | None) -> str:
     """What the nearest proxy added."""
     return (header or '').rpartition(',')[2].strip()
 

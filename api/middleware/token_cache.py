@@ -24,12 +24,12 @@ LOG = logging.getLogger(__name__)
 
 #: How many seconds a Redis that failed is left alone: waiting for it at each
 #: request would cost more than asking Keystone.
-REST = 5.0
+RETRY_SECONDS = 5.0
 
 Clock = Callable[[], float]
 
 
-class Cache(Protocol):
+class TokenCache(Protocol):
     """What keystonemiddleware calls; ``time`` is in seconds."""
 
     def get(self, key: str) -> bytes | None: ...
@@ -37,7 +37,7 @@ class Cache(Protocol):
     def set(self, key: str, value: bytes, time: int) -> object: ...
 
 
-class Memory:
+class MemoryCache:
     """The tokens seen last, in one process."""
 
     def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
@@ -63,7 +63,7 @@ class Memory:
                 self._kept.popitem(last=False)
 
 
-class Redis:
+class RedisCache:
     """The tokens that any worker has seen, on a Redis server.
 
     Bytes as they are: what another writes there is never unpickled. Redis
@@ -73,7 +73,7 @@ class Redis:
     def __init__(self, url: str, timeout: float,
                  clock: Clock = time.monotonic) -> None:
         """Raises StartError where there is no such server."""
-        redis = _redis()
+        redis = _import_redis()
         self._failures: tuple[type[Exception], ...] = (
             redis.RedisError, OSError)
         self._clock = clock
@@ -109,13 +109,13 @@ class Redis:
         try:
             return call(*args)
         except self._failures as exc:
-            self._rest_until = self._clock() + REST
+            self._rest_until = self._clock() + RETRY_SECONDS
             LOG.warning('The token cache is left alone for %d seconds: %s',
-                        REST, exc)
+                        RETRY_SECONDS, exc)
             return None
 
 
-def _redis() -> Any:
+def _import_redis() -> Any:
     try:
         import redis
         import redis.backoff
@@ -126,7 +126,7 @@ def _redis() -> Any:
     return redis
 
 
-def made(conf: cfg.ConfigOpts) -> Cache | None:
+def configured(conf: cfg.ConfigOpts) -> TokenCache | None:
     """The cache that is configured; None where it is memcached."""
     if conf.keystone_authtoken.memcached_servers:
         if conf.token_cache.redis_url:
@@ -134,6 +134,6 @@ def made(conf: cfg.ConfigOpts) -> Cache | None:
                              ' memcached_servers name two caches; name one')
         return None
     if conf.token_cache.redis_url:
-        return Redis(conf.token_cache.redis_url,
+        return RedisCache(conf.token_cache.redis_url,
                      conf.token_cache.redis_timeout)
-    return Memory(conf.token_cache.max_tokens)
+    return MemoryCache(conf.token_cache.max_tokens)

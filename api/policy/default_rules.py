@@ -27,7 +27,7 @@ READER = f'{NAMESPACE}:reader'
 
 #: What the others are made of. The roles imply each other here, since only
 #: Keystone's tokens spell the implied ones out.
-BASE = (
+BASE_RULES = (
     ('admin', 'role:admin',
      'An administrator of the cloud, by a token of any project or of the '
      'system.'),
@@ -48,7 +48,7 @@ BASE = (
 )
 
 #: What belongs to no type: rule, default, description.
-SERVICE = (
+SERVICE_RULES = (
     ('quotas:show', 'rule:pileus:own_reader',
      'Show the quotas of a project and what it uses of them.'),
     ('quotas:update', 'rule:pileus:admin', 'Set the quotas of a project.'),
@@ -57,21 +57,21 @@ SERVICE = (
 )
 
 #: The rules of ``/quotas``, by what is done.
-QUOTAS: Mapping[str, str] = {
+QUOTA_RULES: Mapping[str, str] = {
     verb: f'{NAMESPACE}:quotas:{verb}'
     for verb in ('show', 'update', 'delete')}
 
 #: The rule of an action by the type's scope: project, then cloud.
-_DEFAULT: Mapping[str, tuple[str, str]] = {
+_READ_DEFAULTS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(('list', 'show'), ('own_reader', 'reader')),
     'create_any': ('admin', 'admin'),
     'list_any': ('any_reader', 'any_reader'),
 }
-_WRITES = ('own_member', 'admin')
+_WRITE_DEFAULT = ('own_member', 'admin')
 
 #: Actions on parts and on the past of a record, whose rule is that of the
 #: record itself unless they are given one: a revert is a PUT (D26).
-_SAME: Mapping[str, str] = {
+_SAME_RULE: Mapping[str, str] = {
     **dict.fromkeys(('show_tags', 'show_metadata', 'list_revisions',
                      'show_revision'), 'show'),
     **dict.fromkeys(('update_tags', 'update_metadata'), 'patch'),
@@ -79,7 +79,7 @@ _SAME: Mapping[str, str] = {
 }
 
 #: What a rule is about, in the policy sample.
-_DESCRIBED: Mapping[str, str] = {
+_DESCRIPTIONS: Mapping[str, str] = {
     'list': 'List {plural}.',
     'show': 'Show one of {plural}, with its tags and metadata.',
     'create': 'Make {plural}.',
@@ -105,13 +105,13 @@ def name(declared: ResourceType, action: str) -> str:
 
 def defaults(catalogue: Catalogue, extended: Iterable[Extension] = ()
              ) -> Iterator[policy.RuleDefault]:
-    for rule, check, description in (*BASE, *SERVICE):
+    for rule, check, description in (*BASE_RULES, *SERVICE_RULES):
         yield policy.RuleDefault(f'{NAMESPACE}:{rule}', check, description)
     for declared in catalogue.live:
         for action in ACTIONS:
             yield policy.RuleDefault(
                 name(declared, action), _check(declared, action),
-                _DESCRIBED[action].format(plural=declared.plural))
+                _DESCRIPTIONS[action].format(plural=declared.plural))
     for one in extended:
         patch = f'rule:{name(one.declared, "patch")}'
         for own, default in one.rules:
@@ -124,7 +124,7 @@ def defaults(catalogue: Catalogue, extended: Iterable[Extension] = ()
 def _check(declared: ResourceType, action: str) -> str:
     if action in declared.policy:
         return declared.policy[action]
-    if action in _SAME:
-        return f'rule:{name(declared, _SAME[action])}'
-    owned, cloud = _DEFAULT.get(action, _WRITES)
+    if action in _SAME_RULE:
+        return f'rule:{name(declared, _SAME_RULE[action])}'
+    owned, cloud = _READ_DEFAULTS.get(action, _WRITE_DEFAULT)
     return f'rule:{NAMESPACE}:{owned if declared.owned else cloud}'

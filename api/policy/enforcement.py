@@ -22,12 +22,12 @@ from api.policy.default_rules import (
     ADMIN,
     ANY_READER,
     NAMESPACE,
-    QUOTAS,
+    QUOTA_RULES,
     READER,
     defaults,
     name,
 )
-from api.policy.files import Files, Good, Unsound
+from api.policy.files import InvalidPolicy, LoadedRules, PolicyFiles
 from api.policy.ruleset import RuleSet
 from api.routing import extensions
 from api.routing.extensions import Extension
@@ -38,15 +38,15 @@ from service.domain.catalogue.types import Catalogue
 from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
 
-__all__ = ['ADMIN', 'ANY_READER', 'NAMESPACE', 'QUOTAS', 'READER', 'Policy',
-           'defaults', 'enforcer', 'listed', 'name']
+__all__ = ['ADMIN', 'ANY_READER', 'NAMESPACE', 'QUOTA_RULES', 'READER',
+           'Policy', 'defaults', 'enforcer', 'listed', 'name']
 
 LOG = logging.getLogger(__name__)
 
 #: How many seconds lie between two looks at the files. A change counts once
 #: two looks found the same, or once it is so old: a file is not read while
 #: it is being written.
-LOOK = 0.4
+CHECK_SECONDS = 0.4
 
 
 class Policy:
@@ -59,7 +59,7 @@ class Policy:
 
     def __init__(self, conf: cfg.ConfigOpts, catalogue: Catalogue,
                  extended: Iterable[Extension] = (), *,
-                 files: Files | None = None,
+                 files: PolicyFiles | None = None,
                  clock: Callable[[], float] = time.monotonic,
                  wall: Callable[[], float] = time.time) -> None:
         """Raises StartError for files that do not do; but not where the same
@@ -67,15 +67,15 @@ class Policy:
         self._conf = conf
         self._clock = clock
         self._wall = wall
-        self._files = files or Files(conf)
+        self._files = files or PolicyFiles(conf)
         self._lock = threading.Lock()
         self._defaults = {one.name: one
                           for one in defaults(catalogue, extended)}
-        self._due = clock() + LOOK
+        self._due = clock() + CHECK_SECONDS
         try:
             good = self._files.good or self._first()
             self._rules = RuleSet(conf, self._defaults, good.given)
-        except Unsound as exc:
+        except InvalidPolicy as exc:
             raise StartError(str(exc)) from exc
         self._good = good
         if self._files.good is None:
@@ -97,20 +97,20 @@ class Policy:
             self._look()
         return self._rules.allows(caller, rule)
 
-    def _first(self) -> Good:
+    def _first(self) -> LoadedRules:
         """What the files say at a start."""
         seen = self._files.signature()
         if self._files.chosen and self._files.main is None:
-            raise Unsound(f'[oslo_policy] policy_file = {self._files.name}: '
-                          f'there is no such file')
-        return Good(self._files.read(), seen, self._files.main)
+            raise InvalidPolicy(f'[oslo_policy] policy_file = '
+                                f'{self._files.name}: there is no such file')
+        return LoadedRules(self._files.read(), seen, self._files.main)
 
     def _look(self) -> None:
         """See whether the files have changed; one caller does, for all."""
         if not self._lock.acquire(blocking=False):
             return
         try:
-            self._due = self._clock() + LOOK
+            self._due = self._clock() + CHECK_SECONDS
             before, self._met = self._met, self._files.signature()
             if self._met != self._read and (
                     self._met == before or self._settled()):
@@ -122,25 +122,26 @@ class Policy:
         """Nothing about the files changed within the last moment, as far as
         they tell; one that is gone tells nothing."""
         changed = [mark[1] for _, mark in self._met if mark]
-        return bool(changed) and self._wall() - max(changed) / 1e9 > LOOK
+        return (bool(changed)
+                and self._wall() - max(changed) / 1e9 > CHECK_SECONDS)
 
     def _again(self) -> None:
         """Read the changed files; the rules stay where they do not do. What
         was written to meanwhile is for the next look."""
         try:
-            found: RuleSet | Unsound = self._next()
-        except Unsound as exc:
+            found: RuleSet | InvalidPolicy = self._next()
+        except InvalidPolicy as exc:
             found = exc
         if self._files.signature() != self._met:
             return
         self._read = self._met
-        if isinstance(found, Unsound):
+        if isinstance(found, InvalidPolicy):
             LOG.error('The policy files have changed and do not do; the '
                       'rules stay as they were: %s.', found)
             return
         self._rules = found
-        self._files.good = self._good = Good(found.given, self._read,
-                                             self._files.main)
+        self._files.good = self._good = LoadedRules(
+            found.given, self._read, self._files.main)
         LOG.info('The policy files have changed; their rules are in force.')
         self._warn()
 
@@ -153,15 +154,15 @@ class Policy:
         """
         main = self._good.main
         if main is not None and not os.path.exists(main):
-            raise Unsound(f'{main}: is gone; reload if the defaults shall '
-                          f'hold')
+            raise InvalidPolicy(f'{main}: is gone; reload if the defaults '
+                                f'shall hold')
         found = RuleSet(self._conf, self._defaults,
                         self._files.read(blank=False))
         known = {rule for rule, _ in self._rules.doubts()}
         doubts = [doubt for rule, doubt in found.doubts()
                   if rule not in known]
         if doubts:
-            raise Unsound('; '.join(doubts))
+            raise InvalidPolicy('; '.join(doubts))
         return found
 
     def _warn(self) -> None:
@@ -177,7 +178,7 @@ def listed() -> Iterable[policy.RuleDefault]:
     Those of the declared types are read from the config directory that a
     daemon without arguments would use.
     """
-    with _told():
+    with _exit_on_error():
         catalogue = service.catalogue(config_files.load([]))
         return list(defaults(catalogue, extensions.load(catalogue)))
 
@@ -187,9 +188,9 @@ def enforcer() -> policy.Enforcer:
 
     They find the files by oslo.config's global options, or not at all.
     """
-    with _told():
+    with _exit_on_error():
         conf = config_files.load([])
-        files = Files(conf)
+        files = PolicyFiles(conf)
         rules = list(listed())
         RuleSet(conf, {one.name: one for one in rules}, files.read())
     conf.set_override('policy_dirs', files.folders, 'oslo_policy')
@@ -200,9 +201,9 @@ def enforcer() -> policy.Enforcer:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _exit_on_error() -> Iterator[None]:
     """A mistake ends a tool with one line and no traceback."""
     try:
         yield
-    except (StartError, DeclarationError, Unsound) as exc:
+    except (StartError, DeclarationError, InvalidPolicy) as exc:
         raise SystemExit(f'pileus: {exc}') from exc

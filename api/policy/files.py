@@ -17,25 +17,25 @@ from oslo_policy import opts
 
 from service.config import files
 from service.domain.errors import printable, shorten
-from service.hosting.handover import Keepsake
+from service.hosting.handover import Handover
 
 #: A file's time of writing, of any change, size and inode; None: not there.
-Mark = tuple[int, ...] | None
-Signature = tuple[tuple[str, Mark], ...]
+FileState = tuple[int, ...] | None
+Signature = tuple[tuple[str, FileState], ...]
 
 #: Where the policy file is looked for when no option names it.
-_USUAL = 'policy.yaml'
-_TEXT = 'tag:yaml.org,2002:str'
+_DEFAULT_NAME = 'policy.yaml'
+_STRING_TAG = 'tag:yaml.org,2002:str'
 
 #: What it is kept as for a worker that takes this one's place.
-_KEPT = 'policy'
+_HANDOVER_NAME = 'policy'
 
 
-class Unsound(Exception):
+class InvalidPolicy(Exception):
     """What is wrong with the files or with what they say, in one line."""
 
 
-class Given(NamedTuple):
+class FileRule(NamedTuple):
     """A rule of a file. ``doubt`` is what nobody can have meant by it."""
 
     text: str
@@ -43,16 +43,16 @@ class Given(NamedTuple):
     doubt: str = ''
 
 
-class Good(NamedTuple):
+class LoadedRules(NamedTuple):
     """Rules that did, of files that then looked so; the ``main`` one, if
     there was one."""
 
-    given: Mapping[str, Given]
+    given: Mapping[str, FileRule]
     signature: Signature
     main: str | None
 
 
-class Files:
+class PolicyFiles:
     """``[oslo_policy] policy_file`` and what stands in ``policy_dirs``.
 
     ``good`` is what was last put in force of them; None before a start. It
@@ -60,22 +60,22 @@ class Files:
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
-                 kept: Keepsake | None = None) -> None:
-        self._kept = kept or Keepsake()
-        self._good = _good(self._kept.find(_KEPT))
+                 handover: Handover | None = None) -> None:
+        self._handover = handover or Handover()
+        self._good = _from_handover(self._handover.get(_HANDOVER_NAME))
         conf.register_opts(opts.list_opts()[0][1], 'oslo_policy')
         self.name: str = conf.oslo_policy.policy_file
         self._folders: list[str] = conf.oslo_policy.policy_dirs
         self._directories = files.directories(conf)
 
     @property
-    def good(self) -> Good | None:
+    def good(self) -> LoadedRules | None:
         return self._good
 
     @good.setter
-    def good(self, good: Good) -> None:
+    def good(self, good: LoadedRules) -> None:
         self._good = good
-        self._kept.leave(_KEPT, good)
+        self._handover.put(_HANDOVER_NAME, good)
 
     @property
     def main(self) -> str | None:
@@ -89,28 +89,28 @@ class Files:
     @property
     def chosen(self) -> bool:
         """The operator named a file, and so means one to be there."""
-        return self.name != _USUAL
+        return self.name != _DEFAULT_NAME
 
     def paths(self) -> list[str]:
         """Every file there is, the ones that win last."""
-        inside = (one for folder in self.folders for one in _within(folder))
+        inside = (one for folder in self.folders for one in _files_in(folder))
         return [*filter(None, [self.main]), *inside]
 
     def signature(self) -> Signature:
         """What differs after any change; PERF: a few calls of stat."""
-        return tuple((path, _mark(path)) for path in self.paths())
+        return tuple((path, _file_state(path)) for path in self.paths())
 
-    def read(self, *, blank: bool = True) -> dict[str, Given]:
-        """The rules of all files by name; Unsound where one is no such file,
+    def read(self, *, blank: bool = True) -> dict[str, FileRule]:
+        """The rules of all files by name; InvalidPolicy where one is no such file,
         or has not one letter and may not be ``blank``.
         """
-        found: dict[str, Given] = {}
+        found: dict[str, FileRule] = {}
         for path in self.paths():
-            text = _text(path)
+            text = _read_text(path)
             if not blank and not text.strip():
-                raise Unsound(f'{path}: is empty; write {{}} if the defaults '
-                              f'shall hold')
-            found.update(_read(path, text))
+                raise InvalidPolicy(f'{path}: is empty; write {{}} if the '
+                                    f'defaults shall hold')
+            found.update(_parse(path, text))
         return found
 
     def _found(self, name: str) -> str | None:
@@ -120,17 +120,17 @@ class Files:
         return next(filter(os.path.exists, paths), None)
 
 
-def _good(left: Any) -> Good | None:
+def _from_handover(left: Any) -> LoadedRules | None:
     """What another worker left, of which JSON has made lists."""
     if left is None:
         return None
     given, signature, main = left
-    return Good({name: Given(*one) for name, one in given.items()},
+    return LoadedRules({name: FileRule(*one) for name, one in given.items()},
                 tuple((path, mark and tuple(mark))
                       for path, mark in signature), main)
 
 
-def _within(folder: str) -> list[str]:
+def _files_in(folder: str) -> list[str]:
     """The files of a folder; one that cannot be listed has none to read."""
     try:
         names = sorted(os.listdir(folder))
@@ -141,7 +141,7 @@ def _within(folder: str) -> list[str]:
     return [one for one in paths if os.path.isfile(one)]
 
 
-def _mark(path: str) -> Mark:
+def _file_state(path: str) -> FileState:
     try:
         told = os.stat(path)
     except OSError:
@@ -149,28 +149,28 @@ def _mark(path: str) -> Mark:
     return (told.st_mtime_ns, told.st_ctime_ns, told.st_size, told.st_ino)
 
 
-def _text(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         with open(path, encoding='utf-8') as file:
             return file.read()
     except OSError as exc:
-        raise Unsound(f'{path}: {exc.strerror}') from exc
+        raise InvalidPolicy(f'{path}: {exc.strerror}') from exc
     except UnicodeDecodeError as exc:
-        raise Unsound(f'{path}: is not text in UTF-8') from exc
+        raise InvalidPolicy(f'{path}: is not text in UTF-8') from exc
 
 
-def _read(path: str, text: str) -> Iterator[tuple[str, Given]]:
+def _parse(path: str, text: str) -> Iterator[tuple[str, FileRule]]:
     seen: dict[str, int] = {}
     for key, value in _pairs(path, text):
         line = key.start_mark.line + 1
         place = f'{path}: line {line}: {printable(shorten(str(key.value)))}'
-        if key.tag != _TEXT or value.tag != _TEXT:
-            raise Unsound(f'{place}: a rule is a name and a text in quotes, '
-                          f'such as "role:admin"')
+        if key.tag != _STRING_TAG or value.tag != _STRING_TAG:
+            raise InvalidPolicy(f'{place}: a rule is a name and a text in '
+                                f'quotes, such as "role:admin"')
         doubt = (f'stands in line {seen[key.value]} already'
                  if key.value in seen else '')
         seen[key.value] = line
-        yield key.value, Given(value.value, place, doubt)
+        yield key.value, FileRule(value.value, place, doubt)
 
 
 def _pairs(path: str, text: str) -> list[tuple[yaml.Node, yaml.Node]]:
@@ -180,12 +180,12 @@ def _pairs(path: str, text: str) -> list[tuple[yaml.Node, yaml.Node]]:
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         line = f'line {mark.line + 1}: ' if mark else ''
-        raise Unsound(f'{path}: {line}{exc.problem}') from exc
+        raise InvalidPolicy(f'{path}: {line}{exc.problem}') from exc
     except (yaml.YAMLError, RecursionError) as exc:
-        raise Unsound(f'{path}: {" ".join(str(exc).split())}') from exc
+        raise InvalidPolicy(f'{path}: {" ".join(str(exc).split())}') from exc
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
-        raise Unsound(f'{path}: line {root.start_mark.line + 1}: it is not a '
-                      f'mapping of names to rules')
+        raise InvalidPolicy(f'{path}: line {root.start_mark.line + 1}: it is '
+                            f'not a mapping of names to rules')
     return list(root.value)

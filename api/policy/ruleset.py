@@ -10,7 +10,7 @@ from functools import lru_cache
 from oslo_config import cfg
 from oslo_policy import _checks, _parser, policy
 
-from api.policy.files import Given, Unsound
+from api.policy.files import FileRule, InvalidPolicy
 from service.domain.caller import Caller
 from service.domain.errors import printable, shorten
 
@@ -19,23 +19,23 @@ CREDENTIALS = ('project_id', 'user_id', 'roles', 'system_scope')
 #: What it may compare that with, as ``%(project_id)s`` (D19).
 TARGET = ('project_id', 'user_id')
 
-_MAY = f'a rule may ask for role, rule, {", ".join(CREDENTIALS)}'
+_VALID_CHECKS = f'a rule may ask for role, rule, {", ".join(CREDENTIALS)}'
 
 #: A caller of whom all is known: what cannot be asked of this one, such as
 #: ``user_id.x:y`` or ``role:100%``, fails, and how.
-_TARGET = dict.fromkeys(TARGET, 'x')
-_CREDS = {**_TARGET, 'roles': ['x'], 'system_scope': 'all'}
+_SAMPLE_TARGET = dict.fromkeys(TARGET, 'x')
+_SAMPLE_CREDENTIALS = {**_SAMPLE_TARGET, 'roles': ['x'], 'system_scope': 'all'}
 _FAILURES = (TypeError, ValueError, SyntaxError, MemoryError, RecursionError)
 
 #: What is said of a caller of more roles is not remembered: a header holds
 #: thousands, and each such set of them would stay in memory.
-_REMEMBERED = 64
+_MAX_CACHED_ROLES = 64
 
 
 class RuleSet:
     """The default rules, and what the policy files put in their place.
 
-    Raises Unsound where a rule cannot be understood, leads nowhere or asks
+    Raises InvalidPolicy where a rule cannot be understood, leads nowhere or asks
     something else than a caller (``http:``). PERF: oslo.policy's own
     ``enforce`` looks at its files on each call, about 110 us; the parsed
     checks are asked directly here, and what they say of the same caller is
@@ -44,7 +44,7 @@ class RuleSet:
 
     def __init__(self, conf: cfg.ConfigOpts,
                  defaults: Mapping[str, policy.RuleDefault],
-                 given: Mapping[str, Given]) -> None:
+                 given: Mapping[str, FileRule]) -> None:
         self.given = given
         self._defaults = defaults
         self._enforcer = policy.Enforcer(conf, use_conf=False)
@@ -54,7 +54,7 @@ class RuleSet:
         self._enforcer.set_rules(self._rules)
         wrong = list(self._wrong())
         if wrong:
-            raise Unsound('; '.join(wrong))
+            raise InvalidPolicy('; '.join(wrong))
         self._decide = lru_cache(maxsize=4096)(self._decided)
 
     def text(self, rule: str) -> str:
@@ -62,7 +62,7 @@ class RuleSet:
         return str(self._rules[rule])
 
     def allows(self, caller: Caller, rule: str) -> bool:
-        decide = (self._decide if len(caller.roles) <= _REMEMBERED
+        decide = (self._decide if len(caller.roles) <= _MAX_CACHED_ROLES
                   else self._decided)
         return decide(rule, caller.project_id, caller.user_id, caller.roles,
                       caller.system_scope)
@@ -70,20 +70,20 @@ class RuleSet:
     def doubts(self) -> Iterator[tuple[str, str]]:
         """Rules of the files that are not what anybody means, and why."""
         used = {one for check in self._rules.values()
-                for one in _referred(check)}
+                for one in _referenced_rules(check)}
         for name, one in self.given.items():
             for told in (one.doubt, *self._doubts(name, one, used)):
                 if told:
                     yield name, f'{one.place}: {told}'
 
-    def _doubts(self, name: str, one: Given,
+    def _doubts(self, name: str, one: FileRule,
                 used: Iterable[str]) -> Iterator[str]:
         if name not in self._defaults and name not in used:
             yield 'nothing asks for a rule of this name'
         if not one.text.strip():
             yield 'is empty, which allows everybody; write "@" if that is ' \
                   'meant'
-        yield from _unheard(self._rules[name])
+        yield from _impossible_checks(self._rules[name])
 
     def remarks(self) -> Iterator[str]:
         """What is no mistake of the files, but worth a warning: what the
@@ -91,12 +91,12 @@ class RuleSet:
         any rule but a mere reference."""
         for name, check in self._rules.items():
             if name not in self.given:
-                for told in _unheard(check):
+                for told in _impossible_checks(check):
                     yield f'{self._place(name)}: {told}'
             if not isinstance(check, _checks.RuleCheck) and self._decided(
                     name, None, None, frozenset(), None):
                 yield f'{self._place(name)}: ' + (
-                    'allows everybody' if _always(check)
+                    'allows everybody' if _always_allows(check)
                     else 'lets in who has no role')
 
     def _decided(self, rule: str, project_id: str | None,
@@ -120,7 +120,7 @@ class RuleSet:
                 yield f'{place}: "{text}" is not in the policy language'
             for told in self._unaskable(check):
                 yield f'{place}: {told}'
-            for other in _referred(check):
+            for other in _referenced_rules(check):
                 if other not in self._rules:
                     yield f'{place}: there is no rule {other}'
             if self._circles(name):
@@ -135,11 +135,12 @@ class RuleSet:
         """
         for one in _leaves(check):
             asked = printable(shorten(str(one)))
-            if type(one) not in _KNOWN:
-                yield f'"{asked}" does not ask for what a caller is; {_MAY}'
+            if type(one) not in _CHECK_TYPES:
+                yield (f'"{asked}" does not ask for what a caller is; '
+                       f'{_VALID_CHECKS}')
             elif not isinstance(one, _checks.RuleCheck):
                 try:
-                    one(_TARGET, _CREDS, self._enforcer)
+                    one(_SAMPLE_TARGET, _SAMPLE_CREDENTIALS, self._enforcer)
                 except _FAILURES:
                     yield f'"{asked}" cannot be asked'
 
@@ -153,7 +154,7 @@ class RuleSet:
         met: set[str] = set()
         ahead = [name]
         while ahead:
-            for other in _referred(self._rules.get(ahead.pop())):
+            for other in _referenced_rules(self._rules.get(ahead.pop())):
                 if other == name:
                     return True
                 if other not in met:
@@ -181,7 +182,7 @@ def _has_never(check: _checks.BaseCheck) -> bool:
 
 
 #: Checks that look at nothing but who calls, which is all there may be.
-_KNOWN = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
+_CHECK_TYPES = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
           _checks.TrueCheck, _checks.FalseCheck)
 
 
@@ -196,31 +197,31 @@ def _leaves(check: _checks.BaseCheck | None) -> Iterator[_checks.BaseCheck]:
         yield check
 
 
-def _always(check: _checks.BaseCheck) -> bool:
+def _always_allows(check: _checks.BaseCheck) -> bool:
     """Whether the rule says yes by its form: ``not role:x`` lets in who has
     no role, and keeps others out."""
     if isinstance(check, _checks.OrCheck):
-        return any(map(_always, check.rules))
+        return any(map(_always_allows, check.rules))
     if isinstance(check, _checks.AndCheck):
-        return all(map(_always, check.rules))
+        return all(map(_always_allows, check.rules))
     return isinstance(check, _checks.TrueCheck)
 
 
-def _referred(check: _checks.BaseCheck | None) -> Iterator[str]:
+def _referenced_rules(check: _checks.BaseCheck | None) -> Iterator[str]:
     """The rules that a rule refers to by their names."""
     return (one.match for one in _leaves(check)
             if isinstance(one, _checks.RuleCheck))
 
 
-def _unheard(check: _checks.BaseCheck) -> Iterator[str]:
+def _impossible_checks(check: _checks.BaseCheck) -> Iterator[str]:
     """What a rule asks of a caller that no caller has: ``rol:admin``."""
     for one in _leaves(check):
         if type(one) is _checks.GenericCheck:
-            for word in _in_vain(one):
-                yield f'asks for {word}, which never holds; {_MAY}'
+            for word in _unknown_names(one):
+                yield f'asks for {word}, which never holds; {_VALID_CHECKS}'
 
 
-def _in_vain(check: _checks.GenericCheck) -> Iterator[str]:
+def _unknown_names(check: _checks.GenericCheck) -> Iterator[str]:
     if check.kind.isidentifier() and check.kind not in (*CREDENTIALS,
                                                         *_LITERALS):
         yield check.kind

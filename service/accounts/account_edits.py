@@ -20,8 +20,8 @@ import yaml
 from service.accounts import account_files
 from service.errors import StartError
 
-_HEAD = ('# Who is who for [api] auth_strategy = http_basic. Written anew by '
-         'pileus-manage user;\n# comments of your own would be lost.\n')
+_HEADER = ('# Who is who for [api] auth_strategy = http_basic. Written anew '
+           'by pileus-manage user;\n# comments of your own would be lost.\n')
 
 
 def put(passwords: str, users: str, name: str, password: str,
@@ -31,35 +31,36 @@ def put(passwords: str, users: str, name: str, password: str,
     What the name stands for is written first: a name with a password and no
     roles yet would be let in and told that it may not.
     """
-    hash = bcrypt.hashpw(password.encode(), bcrypt.gensalt(account_files.COST))
-    with _locked(passwords, users):
-        _write(users, _dumped({**_mapping(users), name: entry}))
+    hash = bcrypt.hashpw(password.encode(),
+                         bcrypt.gensalt(account_files.BCRYPT_COST))
+    with _lock(passwords, users):
+        _write(users, _dump({**_existing_users(users), name: entry}))
         _write(passwords, ''.join(
-            [*_others(passwords, name), f'{name}:{hash.decode()}\n']))
+            [*_other_lines(passwords, name), f'{name}:{hash.decode()}\n']))
 
 
-def drop(passwords: str, users: str, name: str) -> None:
+def remove(passwords: str, users: str, name: str) -> None:
     """Forget a user; the password goes first."""
-    with _locked(passwords, users):
-        _write(passwords, ''.join(_others(passwords, name)))
-        kept = _mapping(users)
+    with _lock(passwords, users):
+        _write(passwords, ''.join(_other_lines(passwords, name)))
+        kept = _existing_users(users)
         kept.pop(name, None)
-        _write(users, _dumped(kept))
+        _write(users, _dump(kept))
 
 
 @contextlib.contextmanager
-def _locked(*paths: str) -> Iterator[None]:
+def _lock(*paths: str) -> Iterator[None]:
     """One writer at a time, by a lock on the directories: two that read the
     same file would lose each other's user."""
     with contextlib.ExitStack() as held:
         for directory in sorted({os.path.dirname(one) for one in paths}):
-            handle = _opened(directory)
+            handle = _open_directory(directory)
             held.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def _opened(directory: str) -> int:
+def _open_directory(directory: str) -> int:
     try:
         return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as exc:
@@ -67,20 +68,20 @@ def _opened(directory: str) -> int:
             f'{directory}: cannot be opened: {exc.strerror}') from exc
 
 
-def _others(path: str, name: str) -> list[str]:
+def _other_lines(path: str, name: str) -> list[str]:
     """The lines of an htpasswd file that are not about ``name``."""
     if not os.path.exists(path):
         return []
-    return [f'{line}\n' for line in account_files.text(path).splitlines()
+    return [f'{line}\n' for line in account_files.read_text(path).splitlines()
             if line.partition(':')[0] != name]
 
 
-def _mapping(path: str) -> dict[Any, Any]:
-    return account_files.mapping(path) if os.path.exists(path) else {}
+def _existing_users(path: str) -> dict[Any, Any]:
+    return account_files.read_mapping(path) if os.path.exists(path) else {}
 
 
-def _dumped(entries: dict[Any, Any]) -> str:
-    return _HEAD + yaml.safe_dump(entries, allow_unicode=True)
+def _dump(entries: dict[Any, Any]) -> str:
+    return _HEADER + yaml.safe_dump(entries, allow_unicode=True)
 
 
 def _write(path: str, text: str) -> None:

@@ -24,21 +24,21 @@ from service.errors import StartError
 
 #: bcrypt looks at no more of a password than this; more is refused, or two
 #: long passwords with the same beginning would be one.
-MAX_PASSWORD = 72
+MAX_PASSWORD_BYTES = 72
 
 #: No name and no id is longer: history has so much room for a user.
-MAX_NAME = 255
+MAX_NAME_LENGTH = 255
 
 #: What makes a hash cost, for a hash made here.
-COST = 12
+BCRYPT_COST = 12
 
 # The last letter of the salt holds two bits; a cost above 17 takes minutes.
 _HASH = re.compile(r'\$2[aby]\$(0[4-9]|1[0-7])'
                    r'\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}')
-_UNFIT = re.compile(r'[:\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+_INVALID_NAME = re.compile(r'[:\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
 #: What the second file may say of a name.
-_WORDS = ('project_id', 'roles', 'user_id')
+_FIELDS = ('project_id', 'roles', 'user_id')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +63,36 @@ def read(passwords: str, users: str) -> Mapping[str, Account]:
     missing, the line may be a password.
     """
     mistakes: list[str] = []
-    hashes = dict(_hashes(passwords, mistakes))
-    told = dict(_told(users, mistakes))
+    hashes = dict(_read_hashes(passwords, mistakes))
+    told = dict(_read_users(users, mistakes))
     if mistakes:
         raise StartError('\n'.join(mistakes))
     return {name: Account(name, hashes.get(name), **told.get(name, {}))
             for name in sorted({*hashes, *told})}
 
 
-def written(found: Mapping[str, Account]) -> dict[str, Any]:
+def to_json(found: Mapping[str, Account]) -> dict[str, Any]:
     """The same as JSON has it."""
     return {name: {**asdict(one), 'roles': sorted(one.roles),
                    'hash': one.hash and one.hash.decode()}
             for name, one in found.items()}
 
 
-def listed(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Account]:
+def from_json(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Account]:
     """Back from what ``written`` made."""
     return {name: Account(**{**one, 'roles': frozenset(one['roles']),
                              'hash': one['hash'] and one['hash'].encode()})
             for name, one in told.items()}
 
 
-def unfit(name: str) -> str | None:
+def name_problem(name: str) -> str | None:
     """Why a name cannot be a user's; None where it can."""
     if not name or name != name.strip() or name.startswith('#'):
         return 'a name is not empty, not within blanks and not a comment'
-    if _UNFIT.search(name):
+    if _INVALID_NAME.search(name):
         return 'a name has no colon and no control character'
-    if len(name) > MAX_NAME:
-        return f'a name has at most {MAX_NAME} characters'
+    if len(name) > MAX_NAME_LENGTH:
+        return f'a name has at most {MAX_NAME_LENGTH} characters'
     return None
 
 
@@ -100,7 +100,7 @@ def cost(hash: bytes) -> int:
     return int(hash[4:6])
 
 
-def text(path: str) -> str:
+def read_text(path: str) -> str:
     """A file's text; StartError naming it where it cannot be read."""
     try:
         with open(path, encoding='utf-8') as file:
@@ -111,14 +111,14 @@ def text(path: str) -> str:
         raise StartError(f'{path}: is not UTF-8') from exc
 
 
-def _hashes(path: str, mistakes: list[str]
+def _read_hashes(path: str, mistakes: list[str]
             ) -> Iterator[tuple[str, bytes]]:
     seen = set()
-    for number, line in enumerate(text(path).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         name, colon, hash = line.rstrip().partition(':')
         if not line.strip() or name.startswith('#'):
             continue
-        why = (unfit(name) if colon else 'is not name:hash')
+        why = (name_problem(name) if colon else 'is not name:hash')
         if why is None and not _HASH.fullmatch(hash):
             why = 'the hash is not bcrypt\'s with a cost of 4 to 17 ' \
                   '(htpasswd -B makes such)'
@@ -131,20 +131,21 @@ def _hashes(path: str, mistakes: list[str]
         yield name, hash.encode()
 
 
-def _told(path: str, mistakes: list[str]
+def _read_users(path: str, mistakes: list[str]
           ) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, entry in mapping(path).items():
+    for name, entry in read_mapping(path).items():
         before = len(mistakes)
-        mistakes += [f'{path}: {name}: {why}' for why in _wrong(name, entry)]
+        mistakes += [f'{path}: {name}: {problem}'
+                     for problem in _problems(name, entry)]
         if len(mistakes) == before:
             yield name, {**entry, 'roles': frozenset(
                 role.strip().lower() for role in entry.get('roles', ()))}
 
 
-def mapping(path: str) -> dict[Any, Any]:
+def read_mapping(path: str) -> dict[Any, Any]:
     """What a YAML file maps; an empty file maps nothing. StartError."""
     try:
-        found = yaml.safe_load(text(path))
+        found = yaml.safe_load(read_text(path))
     except yaml.YAMLError as exc:
         mark = getattr(exc, 'problem_mark', None)
         at = f' at line {mark.line + 1}' if mark else ''
@@ -155,18 +156,18 @@ def mapping(path: str) -> dict[Any, Any]:
     return found or {}
 
 
-def _wrong(name: Any, entry: Any) -> Iterator[str]:
+def _problems(name: Any, entry: Any) -> Iterator[str]:
     if not isinstance(name, str):
         yield 'the name is not text; put it into quotes'
-    elif unfit(name):
-        yield str(unfit(name))
+    elif name_problem(name):
+        yield str(name_problem(name))
     if not isinstance(entry, dict):
-        yield f'is not a mapping of {", ".join(_WORDS)}'
+        yield f'is not a mapping of {", ".join(_FIELDS)}'
         return
-    for word in entry.keys() - set(_WORDS):
-        yield f'{word}: is not known; there is {", ".join(_WORDS)}'
+    for word in entry.keys() - set(_FIELDS):
+        yield f'{word}: is not known; there is {", ".join(_FIELDS)}'
     for word, most in (('project_id', MAX_PROJECT_ID_CHARS),
-                       ('user_id', MAX_NAME)):
+                       ('user_id', MAX_NAME_LENGTH)):
         if word in entry and not is_name(entry[word], most):
             yield f'{word}: is not a text of 1 to {most} characters'
     roles = entry.get('roles', [])
@@ -174,6 +175,6 @@ def _wrong(name: Any, entry: Any) -> Iterator[str]:
         yield 'roles: is not a list of names'
 
 
-def is_name(value: Any, most: int = MAX_NAME) -> bool:
+def is_name(value: Any, most: int = MAX_NAME_LENGTH) -> bool:
     return (isinstance(value, str) and len(value.strip()) > 0
             and len(value) <= most)

@@ -27,7 +27,7 @@ _STANDARD = '-'
 
 def export(arguments: Arguments) -> int:
     """Write a dump of everything, as it is at this moment."""
-    tell = progress.told(arguments.prog)
+    tell = progress.reporter(arguments.prog)
 
     def told(table: str, out: int, rows: int) -> None:
         if out % 100 == 0 or out == rows:
@@ -35,14 +35,15 @@ def export(arguments: Arguments) -> int:
 
     def work(made: Engine) -> int:
         if arguments.file == _STANDARD:
-            return _put(sys.stdout.buffer, database_export.lines(made, told))
-        return _written(arguments.file, database_export.lines(made, told))
-    count = database.on(arguments, work, 'nothing to export')
+            return _write_lines(sys.stdout.buffer,
+                                database_export.lines(made, told))
+        return _write_file(arguments.file, database_export.lines(made, told))
+    count = database.run_on(arguments, work, 'nothing to export')
     print(f'{arguments.prog}: {count} lines written.', file=sys.stderr)
     return 0
 
 
-def _put(file: BinaryIO, lines: Iterable[bytes]) -> int:
+def _write_lines(file: BinaryIO, lines: Iterable[bytes]) -> int:
     count = 0
     for line in lines:
         file.write(line)
@@ -51,7 +52,7 @@ def _put(file: BinaryIO, lines: Iterable[bytes]) -> int:
     return count
 
 
-def _written(path: str, lines: Iterable[bytes]) -> int:
+def _write_file(path: str, lines: Iterable[bytes]) -> int:
     """A file of the name is there when it is whole, and not before.
 
     SECURITY: it holds all that anybody ever stored.
@@ -60,7 +61,7 @@ def _written(path: str, lines: Iterable[bytes]) -> int:
     try:
         made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(made, 'wb') as file:
-            count = _put(file, lines)
+            count = _write_lines(file, lines)
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as exc:
@@ -68,17 +69,17 @@ def _written(path: str, lines: Iterable[bytes]) -> int:
     return count
 
 
-def restored(arguments: Arguments) -> int:
+def import_file(arguments: Arguments) -> int:
     """Store a dump in an empty database, or go on where one was left."""
     if arguments.file == _STANDARD:
-        count = _stored(arguments, sys.stdin.buffer, 'stdin')
+        count = _restore(arguments, sys.stdin.buffer, 'stdin')
     else:
-        count = _from_file(arguments)
+        count = _import_path(arguments)
     print(f'{arguments.prog}: {count} rows imported.', file=sys.stderr)
     return 0
 
 
-def _from_file(arguments: Arguments) -> int:
+def _import_path(arguments: Arguments) -> int:
     """Look at the whole file before anything is done."""
     path = arguments.file
     try:
@@ -86,22 +87,22 @@ def _from_file(arguments: Arguments) -> int:
             for _ in dump_file.Reading(file, path).chunks():
                 pass
             file.seek(0)
-            return _stored(arguments, file, path)
+            return _restore(arguments, file, path)
     except OSError as exc:
         raise StartError(f'{path}: {exc.strerror}') from exc
 
 
-def _stored(arguments: Arguments, file: BinaryIO, name: str) -> int:
-    tell = progress.told(arguments.prog)
+def _restore(arguments: Arguments, file: BinaryIO, name: str) -> int:
+    tell = progress.reporter(arguments.prog)
     reading = dump_file.Reading(file, name)
-    return database.on(
+    return database.run_on(
         arguments, lambda made: restore.restore(
             made, reading, lambda stored, rows: tell(
                 f'{stored} of {rows} rows')),
         'nothing to import into: run pileus-manage schema apply')
 
 
-def _file(parser: argparse.ArgumentParser) -> None:
+def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('file', metavar='FILE',
                         help='the dump, or - for stdin or stdout')
 
@@ -109,9 +110,9 @@ def _file(parser: argparse.ArgumentParser) -> None:
 COMMANDS = (
     Command(('export',),
             'Write everything to a file, as it is at this moment: records, '
-            'their history, tags, quotas.', export, _file),
+            'their history, tags, quotas.', export, _add_file),
     Command(('import',),
             'Store a file that export wrote in an empty database of the same '
             'types; run again, it goes on where it was interrupted.',
-            restored, _file),
+            import_file, _add_file),
 )

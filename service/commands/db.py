@@ -7,14 +7,14 @@ from __future__ import annotations
 from sqlalchemy.engine import Engine
 
 from service.commands.cli import database
-from service.commands.cli.output import FORMATS, takes_format
+from service.commands.cli.output import FORMATS, add_format
 from service.commands.cli.parser import Arguments, Command
 from service.storage import migrations
 
 
 def upgrade(arguments: Arguments) -> int:
     """Bring the core tables to the newest version."""
-    before, after = database.on(arguments, migrations.upgrade)
+    before, after = database.run_on(arguments, migrations.upgrade)
     if before == after:
         print(f'The core tables are of version {after} already.')
     else:
@@ -29,7 +29,7 @@ def version(arguments: Arguments) -> int:
         with made.connect() as connection:
             return (migrations.version(connection),
                     migrations.behind(connection))
-    found, behind = database.on(arguments, told)
+    found, behind = database.run_on(arguments, told)
     FORMATS[arguments.format](
         ('version', 'newest'), [(found or 'none', migrations.HEAD)], '')
     return 1 if behind else 0
@@ -41,5 +41,5 @@ COMMANDS = (
             'apply does it as well.', upgrade),
     Command(('db', 'version'),
             'Tell the version of the core tables; exit 1 if this release '
-            'needs another.', version, takes_format),
+            'needs another.', version, add_format),
 )

@@ -34,11 +34,12 @@ def purge(arguments: Arguments) -> int:
 
 def _run(arguments: Arguments, what: Iterable[str]) -> int:
     conf = configuration(arguments)
-    connected = database.there(engine.connect(conf), 'nothing to remove')
-    tell = progress.told(arguments.prog)
+    connected = database.require_existing(engine.connect(conf),
+                                          'nothing to remove')
+    tell = progress.reporter(arguments.prog)
     removed = {}
     try:
-        _settled(connected)
+        _check_no_import(connected)
         for name in what:
             removed[name] = 0
             for done in _sweeps(conf, connected, arguments.dry_run)[name]:
@@ -64,14 +65,14 @@ def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
         'counts of zero': maintenance_purge.zeros(connected, dry_run=dry_run)}
 
 
-def _settled(connected: Engine) -> None:
+def _check_no_import(connected: Engine) -> None:
     """An import finds every row that it stored, or never ends."""
     if Transactions(connected).read(applied_types.importing):
         raise StartError(f'[database] connection: {plan.HALF_IMPORTED}: '
                          f'nothing is removed until then')
 
 
-def _sentence(removed: dict[str, int], dry_run: bool, days: int) -> None:
+def _print_text(removed: dict[str, int], dry_run: bool, days: int) -> None:
     *rest, last = (f'{number} {name}' for name, number in removed.items())
     told = ' and '.join(filter(None, (', '.join(rest), last)))
     print(f'{told} would be removed.' if dry_run else f'{told} removed.')
@@ -79,15 +80,15 @@ def _sentence(removed: dict[str, int], dry_run: bool, days: int) -> None:
         print('[history] keep_days is 0: revisions are kept for ever.')
 
 
-def _object(removed: dict[str, int], dry_run: bool, days: int) -> None:
+def _print_json(removed: dict[str, int], dry_run: bool, days: int) -> None:
     print(json.dumps({'dry_run': dry_run, **{
         name.replace(' ', '_'): number for name, number in removed.items()}}))
 
 
-_FORMATS = {'text': _sentence, 'json': _object}
+_FORMATS = {'text': _print_text, 'json': _print_json}
 
 
-def _takes(parser: argparse.ArgumentParser) -> None:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dry-run', action='store_true',
                         help='say how many would be removed, remove none')
     parser.add_argument('--format', choices=list(_FORMATS), default='text',
@@ -98,9 +99,9 @@ COMMANDS = (
     Command(('history', 'purge'),
             'Remove revisions older than [history] keep_days, but for the '
             'newest keep_last of each record that is there.', purge_history,
-            _takes),
+            _add_arguments),
     Command(('purge',),
             'Remove all that is old enough (revisions as history purge does, '
             'idempotency keys) or stands for nothing (locks that nobody '
-            'holds, counts of zero).', purge, _takes),
+            'holds, counts of zero).', purge, _add_arguments),
 )

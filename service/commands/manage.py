@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # oslo.db has a traceback for what is told in a line here.
     logging.getLogger('oslo_db').setLevel(logging.ERROR)
-    commands = (*COMMANDS, *parser.named())
-    arguments = parser.parser(PROG, __doc__, commands).parse_args(argv)
+    commands = (*COMMANDS, *parser.installed())
+    arguments = parser.build(PROG, __doc__, commands).parse_args(argv)
     with _interrupted_by(signal.SIGINT, signal.SIGTERM):
         return _run(arguments)
 

@@ -26,7 +26,7 @@ from service.storage.schema import plan as schema_plan
 from service.storage.schema.apply import Done
 from service.storage.schema.steps import Step
 
-_NOTHING = 'The tables are as the type files say.'
+_UP_TO_DATE = 'The tables are as the type files say.'
 
 
 def plan(arguments: Arguments) -> int:
@@ -35,26 +35,26 @@ def plan(arguments: Arguments) -> int:
     wanted = service.catalogue(conf)
     made = engine.connect(conf, hurried=False)
     try:
-        found = schema_plan.planned(made, wanted, _Seldom())
+        found = schema_plan.planned(made, wanted, _ThrottledReport())
     finally:
         made.dispose()
     _FORMATS[arguments.format](found.steps, None)
     for line in (*found.refused, *found.broken):
-        _told(line)
+        _report(line)
     return 1 if found.steps else 0
 
 
 def apply(arguments: Arguments) -> int:
     """Take the steps; 1 where one is refused, and none was taken then."""
     try:
-        done = apply_configured(configuration(arguments), _Seldom(),
+        done = apply_configured(configuration(arguments), _ThrottledReport(),
                                 arguments.keep_broken)
     except applying.Refused as exc:
         for line in str(exc).splitlines():
-            _told(f'refused: {line}')
+            _report(f'refused: {line}')
         if not exc.plan.refused:
-            _told('--keep-broken lets them stay as they are')
-        _told('nothing was done')
+            _report('--keep-broken lets them stay as they are')
+        _report('nothing was done')
         return 1
     _FORMATS[arguments.format](done.steps, done.generation)
     return 0
@@ -77,11 +77,11 @@ def apply_configured(conf: cfg.ConfigOpts,
         made.dispose()
 
 
-def _told(line: str) -> None:
+def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class _Seldom:
+class _ThrottledReport:
     """Tells what goes on, but how many records it was so far only now and
     then."""
 
@@ -90,13 +90,13 @@ class _Seldom:
 
     def __call__(self, line: str) -> None:
         now = time.monotonic()
-        if line.endswith(' records') and now - self._last < _PAUSE:
+        if line.endswith(' records') and now - self._last < _REPORT_SECONDS:
             return
         self._last = now
-        _told(line)
+        _report(line)
 
 
-_PAUSE = 1.0
+_REPORT_SECONDS = 1.0
 
 
 # What is printed
@@ -106,7 +106,7 @@ def _table(steps: Sequence[Step], generation: int | None) -> None:
         ('step', 'change', 'class', 'breaks it'),
         [(one.name, one.what, str(one.kind),
           str(one.broken.rows) if one.broken.rows else '')
-         for one in steps], _NOTHING)
+         for one in steps], _UP_TO_DATE)
     if generation is not None:
         print(f'Generation {generation} is served.')
         return
@@ -133,8 +133,8 @@ _FORMATS: dict[str, Callable[[Sequence[Step], int | None], None]] = {
     'table': _table, 'json': _json}
 
 
-def _applied(parser: argparse.ArgumentParser) -> None:
-    output.takes_format(parser)
+def _add_apply_arguments(parser: argparse.ArgumentParser) -> None:
+    output.add_format(parser)
     parser.add_argument(
         '--keep-broken', action='store_true',
         help='let records stay whose values a narrower rule does not take; '
@@ -144,9 +144,9 @@ def _applied(parser: argparse.ArgumentParser) -> None:
 COMMANDS = (
     Command(('schema', 'plan'),
             'Tell each step from the tables there are to the declared types; '
-            'exit 1 if there is one.', plan, output.takes_format),
+            'exit 1 if there is one.', plan, output.add_format),
     Command(('schema', 'apply'),
             'Take the steps that schema plan tells: change the tables, and '
             'have the declared types served; exit 1 if one is refused.',
-            apply, _applied),
+            apply, _add_apply_arguments),
 )

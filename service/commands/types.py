@@ -7,7 +7,7 @@ import argparse
 import os
 
 import service
-from service.commands.cli.output import FORMATS, Row, takes_format
+from service.commands.cli.output import FORMATS, Row, add_format
 from service.commands.cli.parser import Arguments, Command, configuration
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.domain.evolution import compatibility
@@ -37,7 +37,7 @@ def _read(directory: str) -> Catalogue:
         ) from exc
 
 
-def listed(arguments: Arguments) -> int:
+def list_types(arguments: Arguments) -> int:
     """Name the declared types."""
     catalogue = service.catalogue(configuration(arguments))
     FORMATS[arguments.format](
@@ -51,19 +51,19 @@ def _row(one: ResourceType) -> Row:
             str(one.until or ''), one.file)
 
 
-def _directories(parser: argparse.ArgumentParser) -> None:
+def _add_directories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('old', metavar='OLD_DIR',
                         help='the type files that are served')
     parser.add_argument('new', metavar='NEW_DIR',
                         help='the type files that shall be')
-    takes_format(parser)
+    add_format(parser)
 
 
 COMMANDS = (
     Command(('types', 'check'),
             'Name each change between two directories of type files that '
             'breaks a client of an existing version; exit 1 if there is one.',
-            check, _directories, configured=False),
-    Command(('types', 'list'), 'List the declared types.', listed,
-            takes_format),
+            check, _add_directories, configured=False),
+    Command(('types', 'list'), 'List the declared types.', list_types,
+            add_format),
 )

@@ -11,7 +11,7 @@ import sys
 from oslo_config import cfg
 
 from service.accounts import account_edits, account_files
-from service.commands.cli.output import FORMATS, takes_format
+from service.commands.cli.output import FORMATS, add_format
 from service.commands.cli.parser import Arguments, Command, configuration
 from service.config import files as config_files
 from service.domain.caller import MAX_PROJECT_ID_CHARS
@@ -22,30 +22,30 @@ def add(arguments: Arguments) -> int:
     """Make a user, or with --replace change one."""
     passwords, users = _files(configuration(arguments))
     name = arguments.name
-    why = account_files.unfit(name)
+    why = account_files.name_problem(name)
     if why:
         raise StartError(f'user {ascii(name)}: {why}')
-    if name in _known(passwords, users) and not arguments.replace:
+    if name in _known_users(passwords, users) and not arguments.replace:
         raise StartError(f'user {name}: is there already; --replace gives '
                          f'another password, project and roles')
     account_edits.put(passwords, users, name, _password(), _entry(arguments))
-    print(f'user {name}: {_said(arguments)}')
+    print(f'user {name}: {_description(arguments)}')
     return 0
 
 
 def remove(arguments: Arguments) -> int:
     passwords, users = _files(configuration(arguments))
-    if arguments.name not in _known(passwords, users):
+    if arguments.name not in _known_users(passwords, users):
         raise StartError(f'user {arguments.name}: there is none in '
                          f'{passwords}')
-    account_edits.drop(passwords, users, arguments.name)
+    account_edits.remove(passwords, users, arguments.name)
     print(f'user {arguments.name}: removed')
     return 0
 
 
-def listed(arguments: Arguments) -> int:
+def list_users(arguments: Arguments) -> int:
     """Name the users; what proves who they are is not shown."""
-    known = _known(*_files(configuration(arguments)))
+    known = _known_users(*_files(configuration(arguments)))
     FORMATS[arguments.format](
         ('name', 'project_id', 'roles', 'user_id', 'password'),
         [(one.name, one.project_id or '', ','.join(sorted(one.roles)),
@@ -66,7 +66,8 @@ def _path(conf: cfg.ConfigOpts, option: str) -> str:
     return next(filter(os.path.exists, places), places[0])
 
 
-def _known(passwords: str, users: str) -> dict[str, account_files.Account]:
+def _known_users(passwords: str, users: str
+                 ) -> dict[str, account_files.Account]:
     """Everybody there is; files that are not there yet name nobody."""
     present = [path if os.path.exists(path) else os.devnull
                for path in (passwords, users)]
@@ -87,10 +88,10 @@ def _password() -> str:
     if not password or '\0' in password:
         raise StartError('the password is empty or has a NUL; give one on '
                          'the terminal or as the first line of stdin')
-    if len(password.encode()) > account_files.MAX_PASSWORD:
+    if len(password.encode()) > account_files.MAX_PASSWORD_BYTES:
         raise StartError(f'the password is longer than '
-                         f'{account_files.MAX_PASSWORD} bytes, which is all '
-                         f'that bcrypt looks at')
+                         f'{account_files.MAX_PASSWORD_BYTES} bytes, which is '
+                         f'all that bcrypt looks at')
     return password
 
 
@@ -103,7 +104,7 @@ def _entry(arguments: Arguments) -> dict[str, object]:
     return entry
 
 
-def _said(arguments: Arguments) -> str:
+def _description(arguments: Arguments) -> str:
     project = (f'in project {arguments.project}' if arguments.project
                else 'without a project')
     roles = ', '.join(arguments.role)
@@ -111,42 +112,42 @@ def _said(arguments: Arguments) -> str:
                              'without a role: may do nothing')
 
 
-def _takes_name(parser: argparse.ArgumentParser) -> None:
+def _add_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('name', metavar='NAME', help='whom to log in as')
 
 
-def _takes_user(parser: argparse.ArgumentParser) -> None:
-    _takes_name(parser)
-    parser.add_argument('--project', type=_project, metavar='ID',
+def _add_user(parser: argparse.ArgumentParser) -> None:
+    _add_name(parser)
+    parser.add_argument('--project', type=_project_id, metavar='ID',
                         help='the project they work in (default: none)')
-    parser.add_argument('--role', type=_word, action='append', default=[],
+    parser.add_argument('--role', type=_name, action='append', default=[],
                         metavar='ROLE',
                         help='such as reader, member or admin; may be given '
                         'more than once')
-    parser.add_argument('--user-id', type=_word, metavar='ID',
+    parser.add_argument('--user-id', type=_name, metavar='ID',
                         help='how history names them (default: the name)')
     parser.add_argument('--replace', action='store_true',
                         help='change a user that is there')
 
 
-def _word(given: str, most: int = account_files.MAX_NAME) -> str:
+def _name(given: str, most: int = account_files.MAX_NAME_LENGTH) -> str:
     if not account_files.is_name(given, most):
         raise argparse.ArgumentTypeError(
             f'a text of 1 to {most} characters is wanted')
     return given
 
 
-def _project(given: str) -> str:
-    return _word(given, MAX_PROJECT_ID_CHARS)
+def _project_id(given: str) -> str:
+    return _name(given, MAX_PROJECT_ID_CHARS)
 
 
 COMMANDS = (
     Command(('user', 'add'),
             'Let a user log in by auth_strategy http_basic. The password is '
-            'asked for, or read from stdin.', add, _takes_user),
+            'asked for, or read from stdin.', add, _add_user),
     Command(('user', 'list'), 'List the users of auth_strategy http_basic.',
-            listed, takes_format),
+            list_users, add_format),
     Command(('user', 'remove'),
             'Take a user of auth_strategy http_basic away.', remove,
-            _takes_name),
+            _add_name),
 )

@@ -22,7 +22,7 @@ from service.config import options, value_origin
 from service.errors import StartError
 
 #: Where a config directory is looked for when none is named.
-SEARCH = ('~/.pileus', '/etc/pileus')
+SEARCH_DIRECTORIES = ('~/.pileus', '/etc/pileus')
 ENVIRONMENT = 'OS_PILEUS_CONFIG_DIR'
 
 
@@ -56,7 +56,7 @@ def parse(argv: Sequence[str], prog: str = 'pileus-api',
     if not conf.config_dir and not conf.config_file:
         raise StartError(
             f'no config directory: give --config-dir, set {ENVIRONMENT} or '
-            f'make one of {", ".join(SEARCH)}')
+            f'make one of {", ".join(SEARCH_DIRECTORIES)}')
     return conf
 
 
@@ -82,17 +82,17 @@ def _read(conf: cfg.ConfigOpts, group: str, listed: Iterable[cfg.Opt],
             section[option.dest]
         except (ValueError, cfg.Error) as exc:
             raise StartError(value_origin.complaint(
-                _sources(argv), group, option.dest, exc)) from exc
+                _config_files(argv), group, option.dest, exc)) from exc
 
 
 #: What PasteDeploy carries to tell one load of a file from the next.
-LOAD = 'pileus_load'
+LOAD_ID = 'pileus_load'
 
 #: And where the workers of one configuration leave what is in force.
-KEPT = 'pileus_kept'
+HANDOVER = 'pileus_kept'
 
 #: And that nothing is to be served: whoever loads only wants to know.
-CHECK = 'pileus_check'
+CHECK_ONLY = 'pileus_check'
 
 
 def from_paste(global_conf: Mapping[str, str]) -> cfg.ConfigOpts:
@@ -194,11 +194,11 @@ def _default_dirs() -> list[str]:
     named = os.environ.get(ENVIRONMENT)
     if named:
         return [named]
-    found = (os.path.expanduser(one) for one in SEARCH)
+    found = (os.path.expanduser(one) for one in SEARCH_DIRECTORIES)
     return [one for one in found if os.path.isdir(one)][:1]
 
 
-def _sources(argv: Sequence[str]) -> list[str]:
+def _config_files(argv: Sequence[str]) -> list[str]:
     return value_origin.files(argv, _default_dirs())
 
 
@@ -215,12 +215,13 @@ def _parse(conf: cfg.ConfigOpts, argv: Sequence[str], prog: str) -> None:
             conf(list(argv), project='pileus', prog=prog,
                  default_config_files=[], default_config_dirs=_default_dirs())
     except cfg.Error as exc:
-        raise StartError(value_origin.plain(exc)) from exc
+        raise StartError(value_origin.one_line(exc)) from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise StartError(value_origin.unreadable(_sources(argv), exc)) from exc
+        raise StartError(
+            value_origin.unreadable(_config_files(argv), exc)) from exc
     except SystemExit as exc:
         if exc.code != 1:
             sys.stderr.write(said.getvalue())
             raise
         raise StartError(value_origin.argument(
-            _sources(argv), said.getvalue())) from exc
+            _config_files(argv), said.getvalue())) from exc

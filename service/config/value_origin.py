@@ -18,7 +18,7 @@ from typing import NamedTuple
 from oslo_config import cfg, types
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """A value as written, and the file it is written in."""
 
     path: str
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 #: What would do, where oslo.config's own reason does not say.
-WANTED: dict[type, str] = {
+VALID_VALUES: dict[type, str] = {
     types.Boolean: 'give true or false',
     types.Integer: 'give a whole number',
     types.Float: 'give a number',
@@ -48,11 +48,13 @@ def files(argv: Sequence[str], default_dirs: Iterable[str]) -> list[str]:
 def complaint(paths: Sequence[str], group: str, name: str,
               exc: Exception) -> str:
     """One line: the place, the option, its value, what is wrong with it."""
-    text = plain(exc)
+    text = one_line(exc)
     reason = text.partition(' is not valid: ')[2] or text
-    wanted = WANTED.get(_kind(reason), '')
-    return _line(_variable(group, name) or _place(paths, group, name),
-                 group, name, f'{reason}; {wanted}' if wanted else reason)
+    wanted = VALID_VALUES.get(_option_type(reason), '')
+    origin = (_from_environment(group, name)
+              or _from_files(paths, group, name))
+    return _message(origin, group, name,
+                    f'{reason}; {wanted}' if wanted else reason)
 
 
 def argument(paths: Sequence[str], said: str) -> str:
@@ -68,15 +70,16 @@ def argument(paths: Sequence[str], said: str) -> str:
     name = found[1].replace('-', '_')
     reason = found[2]
     if 'Boolean' in reason:
-        reason = f'{reason}; {WANTED[types.Boolean]}'
-    return _line(_place(paths, 'DEFAULT', name), 'DEFAULT', name, reason)
+        reason = f'{reason}; {VALID_VALUES[types.Boolean]}'
+    return _message(_from_files(paths, 'DEFAULT', name), 'DEFAULT', name,
+                    reason)
 
 
 def unreadable(paths: Sequence[str], exc: OSError | UnicodeDecodeError) -> str:
     """Which of the files could not be read, and why."""
     if isinstance(exc, OSError):
         return f'{exc.filename}: cannot be read: {exc.strerror}'
-    return (f'{_broken(paths)}: cannot be read: not UTF-8 text '
+    return (f'{_undecodable_file(paths)}: cannot be read: not UTF-8 text '
             f'(byte {exc.start})')
 
 
@@ -84,18 +87,18 @@ def unreadable(paths: Sequence[str], exc: OSError | UnicodeDecodeError) -> str:
 _LOCATION = re.compile(r"\(?LocationInfo\(.*?detail='([^']*)'\)\)?")
 
 
-def plain(exc: Exception) -> str:
+def one_line(exc: Exception) -> str:
     """One line of what oslo.config said, with the file named plainly."""
     return ' '.join(_LOCATION.sub(r'\1', str(exc)).split())
 
 
-def _line(place: Place | None, group: str, name: str, reason: str) -> str:
+def _message(place: Origin | None, group: str, name: str, reason: str) -> str:
     if place is None:
         return f'[{group}] {name}: {reason}'
     return f'{place.path}: [{group}] {name} = {place.value}: {reason}'
 
 
-def _kind(reason: str) -> type:
+def _option_type(reason: str) -> type:
     """The type whose parser gave up, told by the words Python gives up in."""
     if 'invalid literal for int()' in reason:
         return types.Integer
@@ -104,24 +107,24 @@ def _kind(reason: str) -> type:
     return types.Boolean if 'Boolean' in reason else types.ConfigType
 
 
-def _variable(group: str, name: str) -> Place | None:
+def _from_environment(group: str, name: str) -> Origin | None:
     """The environment variable that sets an option, which beats the files."""
     variable = f'OS_{group}__{name}'.upper()
     value = os.environ.get(variable)
-    return None if value is None else Place(variable, value)
+    return None if value is None else Origin(variable, value)
 
 
-def _place(paths: Sequence[str], group: str, name: str) -> Place | None:
+def _from_files(paths: Sequence[str], group: str, name: str) -> Origin | None:
     for path in reversed(paths):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
         values = sections.get(group, {}).get(name)
         if values:
-            return Place(path, values[-1])
+            return Origin(path, values[-1])
     return None
 
 
-def _broken(paths: Sequence[str]) -> str:
+def _undecodable_file(paths: Sequence[str]) -> str:
     for path in paths:
         try:
             with open(path, encoding='utf-8') as source:

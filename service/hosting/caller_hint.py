@@ -12,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-NOTE = 'pileus.flow'
+REPORT_PROJECT = 'pileus.flow'
 
 #: The flow of those who are known and of no project, as of the system. No
 #: project has such a name.
 NO_PROJECT = ' '
 
 
-def note(environ: Mapping[str, Any], project_id: str | None) -> None:
+def report_project(environ: Mapping[str, Any], project_id: str | None) -> None:
     """Tell the server, if it asks, whose request this is.
 
     SECURITY: of somebody who is known. Strangers stand in a line of their
     own, with all who only claim to be somebody.
     """
-    told: Callable[[str], None] | None = environ.get(NOTE)
+    told: Callable[[str], None] | None = environ.get(REPORT_PROJECT)
     if told is not None:
         told(project_id or NO_PROJECT)

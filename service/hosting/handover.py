@@ -21,19 +21,19 @@ from typing import IO, Any
 from service.config import files as config_files
 
 
-class Memory:
+class SharedMemory:
     """The memory of one configuration; forked workers inherit it.
 
     ``path`` is how each of them finds it, as PasteDeploy's text.
     """
 
     def __init__(self) -> None:
-        descriptor = os.memfd_create('pileus-keepsake')
+        descriptor = os.memfd_create('pileus-handover')
         self.path = f'/proc/self/fd/{descriptor}'
         weakref.finalize(self, os.close, descriptor)
 
 
-class Keepsake:
+class Handover:
     """Values of JSON by name; ``leave`` what is in force, for others to
     ``find``. Where no launcher made the memory nothing is ever found."""
 
@@ -41,17 +41,17 @@ class Keepsake:
         self._path = path
 
     @classmethod
-    def of(cls, global_conf: Mapping[str, str]) -> Keepsake:
-        return cls(global_conf.get(config_files.KEPT, ''))
+    def of(cls, global_conf: Mapping[str, str]) -> Handover:
+        return cls(global_conf.get(config_files.HANDOVER, ''))
 
-    def find(self, name: str) -> Any:
+    def get(self, name: str) -> Any:
         """What was left last; None where nothing was."""
         if not self._path:
             return None
         with self._held('rb', fcntl.LOCK_SH) as file:
             return _read(file).get(name)
 
-    def leave(self, name: str, value: object) -> None:
+    def put(self, name: str, value: object) -> None:
         if not self._path:
             return
         with self._held('r+b', fcntl.LOCK_EX) as file:

@@ -44,16 +44,17 @@ def load(conf: cfg.ConfigOpts, kept: str = '', *, check: bool = False
     try:
         loader = _Loader(path)
         app = loader.load(name, {**config_files.to_paste(conf),
-                                 config_files.LOAD: secrets.token_hex(8),
-                                 config_files.KEPT: kept,
-                                 config_files.CHECK: 'yes' if check else ''})
+                                 config_files.LOAD_ID: secrets.token_hex(8),
+                                 config_files.HANDOVER: kept,
+                                 config_files.CHECK_ONLY:
+                                     'yes' if check else ''})
     except StartError:
         raise
     except DeclarationError as exc:
         raise StartError(str(exc)) from exc
     except Exception as exc:
         at = loader.at if loader else None
-        raise StartError(_told(path, name, at, exc)) from exc
+        raise StartError(_message(path, name, at, exc)) from exc
     LOG.debug('loaded the app "%s": %s', name, type(app).__name__)
     return app
 
@@ -97,7 +98,7 @@ class _Loader(loadwsgi.ConfigLoader):
         self.at = before
 
 
-def _told(path: str, name: str, at: str | None, exc: Exception) -> str:
+def _message(path: str, name: str, at: str | None, exc: Exception) -> str:
     inside = f' in its entry "{at}"' if at not in (None, name) else ''
     reason = ' '.join(_reason(exc).split())
     return f'{path}: cannot load the app "{name}"{inside}: {reason}'

@@ -25,21 +25,21 @@ LOG = logging.getLogger(__name__)
 
 #: How long a server may take over each step of opening a connection, in
 #: seconds.
-CONNECT = 5
+CONNECT_SECONDS = 5
 
 #: Whether a file descriptor can be read, or else written, within so many
 #: seconds.
-Ready = Callable[[int, bool, float], bool]
+Wait = Callable[[int, bool, float], bool]
 
 
-def in_thread(file: int, writing: bool, seconds: float) -> bool:
+def wait_in_thread(file: int, writing: bool, seconds: float) -> bool:
     """Waits while other threads go on."""
     waiting = select.poll()
     waiting.register(file, select.POLLOUT if writing else select.POLLIN)
     return bool(waiting.poll(seconds * 1000))
 
 
-def limit(conf: cfg.ConfigOpts, ready: Ready = in_thread) -> None:
+def install(conf: cfg.ConfigOpts, ready: Wait = wait_in_thread) -> None:
     """Let psycopg2, where it is the driver, wait by ``ready``.
 
     Whoever has given it a way of waiting already, as gevent's users do, has
@@ -55,8 +55,8 @@ def limit(conf: cfg.ConfigOpts, ready: Ready = in_thread) -> None:
     writing = {extensions.POLL_READ: False, extensions.POLL_WRITE: True}
 
     def wait(connection: Any) -> None:
-        opening = connection.info.status != _OPEN
-        patience = CONNECT if opening else answer
+        opening = connection.info.status != _CONNECTION_OK
+        patience = CONNECT_SECONDS if opening else answer
         while (state := connection.poll()) != extensions.POLL_OK:
             if ready(connection.fileno(), writing[state], patience):
                 continue
@@ -65,12 +65,12 @@ def limit(conf: cfg.ConfigOpts, ready: Ready = in_thread) -> None:
                     f'no answer within {patience:g} seconds')
             LOG.warning('PostgreSQL has not answered a new connection '
                         'within %g seconds', patience)
-            _hang_up(connection.fileno())
+            _shut_down(connection.fileno())
     if extensions.get_wait_callback() is None:
         extensions.set_wait_callback(wait)
 
 
-def _hang_up(file: int) -> None:
+def _shut_down(file: int) -> None:
     """libpq hears of it, and goes on to the next of several hosts: it counts
     no seconds itself where another waits for it."""
     with (socket.socket(fileno=os.dup(file)) as connection,
@@ -79,4 +79,4 @@ def _hang_up(file: int) -> None:
 
 
 #: libpq's CONNECTION_OK.
-_OPEN = 0
+_CONNECTION_OK = 0

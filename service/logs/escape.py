@@ -17,7 +17,8 @@ _UNSAFE = re.compile(
     '["\\\\\x00-\x1f\x7f-\xa0\xad\u061c\u200b-\u200f\u2028-\u202e'
     '\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\uffff]')
 
-_NAMED = {'"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t'}
+_SHORT_ESCAPES = {'"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r',
+                  '\t': '\\t'}
 
 
 def escape(text: str, longest: int = 2048) -> str:
@@ -33,46 +34,46 @@ def escape(text: str, longest: int = 2048) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     char = match.group()
-    return _NAMED.get(char) or f'\\u{ord(char):04x}'
+    return _SHORT_ESCAPES.get(char) or f'\\u{ord(char):04x}'
 
 
 #: SECURITY: the value of a parameter whose name may be a secret's is not
 #: logged. Words that only begin or end as one are left out by name.
-_SECRET = re.compile(
+_SECRET_NAME = re.compile(
     'token|secret|auth|bearer|credential|signature|sig(?![a-z])|jwt|pwd'
     '|sess(?:ion|_?id)|cookie|(?<!sort_)key'
     '|(?<!com)(?<!by)(?<!sur)pass(?!age|ed|eng|es|ing|ion|ive)',
     re.IGNORECASE)
 
 #: Where the parameters of a target begin.
-_QUERY = re.compile('[?#;]')
+_PARAMETERS_START = re.compile('[?#;]')
 
 #: Who asks, after the method and the scheme if there are any: it stands
 #: before the host (``http://user:password@host/``).
 _USERINFO = re.compile(r'((?:[^ /]+ ++)?(?:[^ /@:]*:?//)?)[^/]*@')
 
 
-def masked(line: str) -> str:
+def mask_secrets(line: str) -> str:
     """A target, or the line of a request, without the secrets in it.
 
     The line may be of any form: a server refuses most of those that have an
     unusual one, and tells of each. What follows a secret may be of it.
     """
-    begun = _QUERY.search(line)
+    begun = _PARAMETERS_START.search(line)
     at = begun.end() if begun else len(line)
-    return (_named(line[:at])
-            + '&'.join(map(_masked, line[at:].split('&'))))
+    return (_mask_userinfo(line[:at])
+            + '&'.join(map(_mask_parameter, line[at:].split('&'))))
 
 
-def _named(path: str) -> str:
+def _mask_userinfo(path: str) -> str:
     found = _USERINFO.match(path)
     return f'{found[1]}***@{path[found.end():]}' if found else path
 
 
-def _masked(parameter: str) -> str:
+def _mask_parameter(parameter: str) -> str:
     """The application reads a name of any spelling: ``%74oken`` too."""
     pieces = parameter.split('=')
     for count, name in enumerate(pieces[:-1], 1):
-        if _SECRET.search(unquote_plus(name)):
+        if _SECRET_NAME.search(unquote_plus(name)):
             return '='.join([*pieces[:count], '***'])
     return parameter

@@ -27,7 +27,7 @@ def setup(conf: cfg.ConfigOpts) -> None:
     try:
         log.setup(conf, 'pileus')
     except (OSError, ValueError, RuntimeError, log.LogConfigError) as exc:
-        raise StartError(f'cannot set up logging: {_told(conf, exc)}'
+        raise StartError(f'cannot set up logging: {_reason(conf, exc)}'
                          ) from exc
     for handler in list(logging.getLogger().handlers):
         if type(handler) is WatchedFileHandler:
@@ -66,7 +66,7 @@ def elsewhere(conf: cfg.ConfigOpts) -> bool:
                 or conf.use_journal or conf.log_config_append)
 
 
-def _told(conf: cfg.ConfigOpts, exc: Exception) -> str:
+def _reason(conf: cfg.ConfigOpts, exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.filename:
         return (f'[DEFAULT] log_file = {conf.log_file}: {exc.filename}: '
                 f'{exc.strerror}')

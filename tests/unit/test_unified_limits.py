@@ -8,7 +8,7 @@ import pytest
 from service import unified_limits
 from service.domain.catalogue.types import ResourceType
 from service.domain.errors import Unavailable
-from service.unified_limits import Unified
+from service.unified_limits import UnifiedLimits
 
 HOST, RACK = ResourceType('host', 'hosts'), ResourceType('rack', 'racks')
 
@@ -35,12 +35,12 @@ def keystone():
 
 @pytest.fixture
 def limits(keystone):
-    return Unified(keystone.limits, 5.0, lambda: keystone.now)
+    return UnifiedLimits(keystone.limits, 5.0, lambda: keystone.now)
 
 
 def test_a_limit_has_the_plural_for_its_name(limits):
     assert limits.of('alpha', [HOST, RACK]) == {
-        'host': 5, 'rack': unified_limits.UNREGISTERED}
+        'host': 5, 'rack': unified_limits.UNREGISTERED_LIMIT}
 
 
 def test_keystone_is_asked_once_in_a_while_for_each_project(limits, keystone):

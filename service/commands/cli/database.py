@@ -16,7 +16,7 @@ from service.storage.database import engine
 T = TypeVar('T')
 
 
-def on(arguments: Arguments, work: Callable[[Engine], T],
+def run_on(arguments: Arguments, work: Callable[[Engine], T],
        otherwise: str | None = None) -> T:
     """Do work on the database; StartError where it does not answer, or is
     not ``there`` and has to be."""
@@ -24,7 +24,7 @@ def on(arguments: Arguments, work: Callable[[Engine], T],
     made = engine.connect(conf, hurried=False)
     try:
         if otherwise is not None:
-            there(made, otherwise)
+            require_existing(made, otherwise)
         engine.await_answer(made, conf)
         return work(made)
     except engine.FAILURES as exc:
@@ -33,7 +33,7 @@ def on(arguments: Arguments, work: Callable[[Engine], T],
         made.dispose()
 
 
-def there(made: Engine, otherwise: str) -> Engine:
+def require_existing(made: Engine, otherwise: str) -> Engine:
     """The same database, if there is one: SQLite would make an empty file,
     in which there is ``otherwise``, such as nothing to remove."""
     file = made.url.database or ''

@@ -22,16 +22,16 @@ def table(head: Row, rows: Sequence[Row], otherwise: str) -> None:
             line, widths, strict=True)).rstrip())
 
 
-def objects(head: Row, rows: Sequence[Row], otherwise: str) -> None:
+def json_objects(head: Row, rows: Sequence[Row], otherwise: str) -> None:
     print(json.dumps([dict(zip(head, row, strict=True)) for row in rows],
                      indent=2))
 
 
 FORMATS: dict[str, Callable[[Row, Sequence[Row], str], None]] = {
-    'table': table, 'json': objects}
+    'table': table, 'json': json_objects}
 
 
-def takes_format(parser: argparse.ArgumentParser) -> None:
+def add_format(parser: argparse.ArgumentParser) -> None:
     """Adds ``--format``."""
     parser.add_argument('--format', choices=list(FORMATS), default='table',
                         help='for people or for programs (default: table)')

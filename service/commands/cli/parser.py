@@ -34,7 +34,7 @@ NOUNS: Mapping[str, str] = {
 Arguments = argparse.Namespace
 
 
-def _nothing(parser: argparse.ArgumentParser) -> None:
+def _no_arguments(parser: argparse.ArgumentParser) -> None:
     """Most commands take no argument of their own."""
 
 
@@ -51,20 +51,20 @@ class Command:
     words: tuple[str, ...]
     help: str
     run: Callable[[Arguments], int]
-    takes: Callable[[argparse.ArgumentParser], None] = _nothing
+    takes: Callable[[argparse.ArgumentParser], None] = _no_arguments
     configured: bool = True
 
 
-def named(group: str = GROUP) -> list[Command]:
+def installed(group: str = GROUP) -> list[Command]:
     """The commands of installed packages, in the order of their names."""
     return [entry.load() for entry in sorted(
         metadata.entry_points(group=group), key=lambda one: one.name)]
 
 
-def parser(prog: str, description: str,
+def build(prog: str, description: str,
            commands: Iterable[Command]) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog=prog, description=description)
-    _configured(top, 'before')
+    _add_config_arguments(top, 'before')
     first = top.add_subparsers(metavar='COMMAND', required=True)
     seconds: dict[str, argparse._SubParsersAction] = {}
     for one in commands:
@@ -84,12 +84,12 @@ def parser(prog: str, description: str,
 
 def _add(made: argparse.ArgumentParser, command: Command) -> None:
     if command.configured:
-        _configured(made, 'after')
+        _add_config_arguments(made, 'after')
     command.takes(made)
     made.set_defaults(command=command, prog=made.prog.split()[0])
 
 
-def _configured(made: argparse.ArgumentParser, place: str) -> None:
+def _add_config_arguments(made: argparse.ArgumentParser, place: str) -> None:
     for name in ('--config-dir', '--config-file'):
         made.add_argument(
             name, dest=place, type=_option(name), default=[],

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 
-def told(prog: str, pause: float = 1.0) -> Callable[[str], None]:
+def reporter(prog: str, pause: float = 1.0) -> Callable[[str], None]:
     """A function to call with each state there is: the first is printed, and
     then what is new a second after what was printed last."""
     due = time.monotonic()

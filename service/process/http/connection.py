@@ -192,7 +192,7 @@ class Connection:
         self._reply = reply = Reply(self.wire, head, body, shared)
         values = environ.for_request(self._template, self._client, head, body)
         values['pileus.release_slot'] = self._leave
-        values[caller_hint.NOTE] = self._note
+        values[caller_hint.REPORT_PROJECT] = self._note
         try:
             _call(shared.app, values, reply)
         except (ClientDisconnected, DeadlineExceeded, RequestRefused):
@@ -261,7 +261,7 @@ class Connection:
 
     def _line(self) -> str:
         line = _LINE_END.split(self._data, maxsplit=1)[0]
-        return escape.escape(escape.masked(line.decode('latin-1')), 512)
+        return escape.escape(escape.mask_secrets(line.decode('latin-1')), 512)
 
     def _linger(self) -> None:
         """Let the client read the answer before the connection is gone.

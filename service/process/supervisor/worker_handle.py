@@ -23,7 +23,7 @@ from typing import NoReturn
 from oslo_config import cfg
 from oslo_log import log
 
-from service.hosting.handover import Memory
+from service.hosting.handover import SharedMemory
 from service.process.listening.connection_balance import (
     ConnectionBalance,
     ConnectionCount,
@@ -143,7 +143,7 @@ class WorkerSet:
 
     def __post_init__(self) -> None:
         self._balance = ConnectionBalance(self.conf.api.workers)
-        self._kept = Memory()
+        self._kept = SharedMemory()
 
     def lacks(self) -> int:
         """How many workers it is short of.

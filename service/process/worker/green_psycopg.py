@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 
 def make_green(conf: cfg.ConfigOpts) -> None:
     """Let psycopg2, where it is the driver, wait as everybody else does."""
-    psycopg_timeout.limit(conf, _in_green_thread)
+    psycopg_timeout.install(conf, _in_green_thread)
 
 
 def _in_green_thread(file: int, writing: bool, seconds: float) -> bool:

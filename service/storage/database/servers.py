@@ -185,7 +185,7 @@ def _nothing(wait: float) -> Mapping[str, Any]:
 
 
 def _pymysql(wait: float) -> Mapping[str, Any]:
-    made: dict[str, Any] = {'connect_timeout': psycopg_timeout.CONNECT}
+    made: dict[str, Any] = {'connect_timeout': psycopg_timeout.CONNECT_SECONDS}
     if wait:
         made |= {'read_timeout': wait, 'write_timeout': wait}
     return made
@@ -193,7 +193,7 @@ def _pymysql(wait: float) -> Mapping[str, Any]:
 
 def _psycopg2(wait: float) -> Mapping[str, Any]:
     """Where requests are served, ``waiting`` has the limits."""
-    return {'connect_timeout': psycopg_timeout.CONNECT}
+    return {'connect_timeout': psycopg_timeout.CONNECT_SECONDS}
 
 
 _OPENING: Mapping[str, Callable[[float], Mapping[str, Any]]] = {

@@ -53,12 +53,12 @@ RULES = '''
 
 
 MAKER = {'X-Roles': 'admin,manager,member,reader',
-         'X-Project-Id': matrix.OWN}
+         'X-Project-Id': matrix.OWN_PROJECT}
 
 
 def asked(directory: Path, request: SendRequest) -> Matrix:
-    return Matrix(directory, request, HEADERS, MAKER, matrix.OWN,
-                  matrix.OTHER)
+    return Matrix(directory, request, HEADERS, MAKER, matrix.OWN_PROJECT,
+                  matrix.OTHER_PROJECT)
 
 
 def test_every_cell_is_what_the_service_answers(daemon: Daemon):

@@ -111,13 +111,13 @@ def test_a_user_is_put_and_dropped_again(files):
     assert found['jürgen'].user_id == 'ü'
     assert bcrypt.checkpw(b'three', found['ada'].hash)
     assert account_files.cost(found['ada'].hash) == 12
-    account_edits.drop(*files, 'ada')
+    account_edits.remove(*files, 'ada')
     assert list(account_files.read(*files)) == ['jürgen']
 
 
 def test_lines_about_others_stay_as_they_were(files):
     read(files, f'# first\nada:{HASH}\n\nbob:{HASH}\n', '')
-    account_edits.drop(*files, 'bob')
+    account_edits.remove(*files, 'bob')
     with open(files[0]) as file:
         assert file.read() == f'# first\nada:{HASH}\n\n'
 

@@ -138,7 +138,7 @@ def test_every_command_is_in_the_help_of_its_noun(capsys):
 
 def test_every_noun_and_every_command_says_what_it_is_for(capsys):
     """In a sentence, which needs none of those around it."""
-    commands = (*manage.COMMANDS, *parser.named())
+    commands = (*manage.COMMANDS, *parser.installed())
     nouns = {one.words[0] for one in commands if len(one.words) > 1}
     assert nouns == {*parser.NOUNS}
     for told in (*parser.NOUNS.values(), *(one.help for one in commands)):
@@ -156,7 +156,7 @@ def test_a_command_of_another_package_stands_beside_ours(capsys):
         print(parser.configuration(arguments).api.app)
         return 5
     rows = (*manage.COMMANDS, parser.Command(('policy', 'show'), 'x', run))
-    arguments = parser.parser('pileus-manage', 'x', rows).parse_args(
+    arguments = parser.build('pileus-manage', 'x', rows).parse_args(
         ['policy', 'show', '--config-dir', str(CONFIG)])
     assert arguments.command.run(arguments) == 5
     assert capsys.readouterr().out == 'pileus\n'

@@ -94,7 +94,8 @@ def test_what_is_not_there_is_named(words: list[str]) -> None:
 def test_no_directory_at_all(monkeypatch: pytest.MonkeyPatch,
                              tmp_path: Path) -> None:
     monkeypatch.delenv(config_files.ENVIRONMENT, raising=False)
-    monkeypatch.setattr(config_files, 'SEARCH', (str(tmp_path / 'nosuch'),))
+    monkeypatch.setattr(config_files, 'SEARCH_DIRECTORIES',
+                        (str(tmp_path / 'nosuch'),))
     with pytest.raises(StartError, match='no config directory: give '
                                          '--config-dir, set OS_PILEUS'):
         config_files.load([])

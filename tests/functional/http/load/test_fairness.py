@@ -27,7 +27,7 @@ class Projects:
     def __call__(self, environ: dict[str, Any], start: Any
                  ) -> Iterable[bytes]:
         project = environ['HTTP_X_PROJECT_ID']
-        caller_hint.note(environ, project)
+        caller_hint.report_project(environ, project)
         self.served.append(project)
         while not self.gate:
             eventlet.sleep(0.005)
@@ -79,7 +79,7 @@ class Stepping:
     def __call__(self, environ: dict[str, Any], start: Any
                  ) -> Iterable[bytes]:
         project = environ['HTTP_X_PROJECT_ID']
-        caller_hint.note(environ, project)
+        caller_hint.report_project(environ, project)
         ours, theirs = socket.socketpair()
         with ours, theirs:
             for _ in range(self._steps[project]):

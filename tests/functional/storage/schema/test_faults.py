@@ -80,7 +80,7 @@ def forked(schema: Schema, failpoint: str = '',
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     status = 1
     try:
-        failpoints.reach = failpoints.reached(failpoint)
+        failpoints.reach = failpoints.parse(failpoint)
         made = engine.connect(config_files.load(
             ['--config-dir', str(schema.directory)]), hurried=False)
         if said:

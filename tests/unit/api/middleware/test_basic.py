@@ -11,8 +11,8 @@ import pytest
 
 from api import identity
 from api.middleware import basic
-from api.middleware.basic import Basic, Book, Remembered
-from api.middleware.circuit_breaker import Breaker
+from api.middleware.basic import Accounts, BasicAuth, VerifiedPasswords
+from api.middleware.circuit_breaker import CircuitBreaker
 from service.accounts import account_files
 from service.errors import StartError
 from service.hosting import offload
@@ -57,10 +57,10 @@ class Door:
         self.clock = Clock()
         self.native = Native()
         self.app = App()
-        self.filter = Basic(
+        self.filter = BasicAuth(
             self.app,
-            Book(str(self.passwords), str(self.users), self.clock),
-            'pileus', Breaker(1, 0), Remembered(self.clock))
+            Accounts(str(self.passwords), str(self.users), self.clock),
+            'pileus', CircuitBreaker(1, 0), VerifiedPasswords(self.clock))
 
     def knock(self, name='ada', password='s3cret'):
         return self.shows(header(f'{name}:{password}'))
@@ -133,7 +133,7 @@ def test_a_password_of_any_script_with_colons(tmp_path):
 
 def test_more_than_bcrypt_looks_at_is_not_cut(tmp_path):
     """Else two long passwords with one beginning were the same."""
-    long = 'x' * account_files.MAX_PASSWORD
+    long = 'x' * account_files.MAX_PASSWORD_BYTES
     hash = bcrypt.hashpw(long.encode(), bcrypt.gensalt(4)).decode()
     door = Door(tmp_path, f'ada:{hash}\n')
     assert door.knock(password=long) is not None
@@ -144,7 +144,7 @@ def test_what_was_right_is_right_for_a_minute_without_a_look(door):
     for _ in range(5):
         assert door.knock() is not None
     assert len(door.native.asked) == 1
-    door.clock.now += basic.REMEMBERED - 0.5
+    door.clock.now += basic.VERIFIED_SECONDS - 0.5
     assert door.knock() is not None
     assert len(door.native.asked) == 1
     door.clock.now += 1
@@ -176,7 +176,7 @@ def test_so_does_one_with_too_long_a_password(door):
 def test_a_new_password_holds_within_a_second_and_the_old_no_more(door):
     assert door.knock() is not None
     door.passwords.write_text(f'ada:{OTHER}\n')
-    door.clock.now += basic.LOOKED
+    door.clock.now += basic.CHECK_SECONDS
     assert door.knock() is None
     assert door.knock(password='another') is not None
 
@@ -185,14 +185,14 @@ def test_a_user_who_was_removed_is_out_within_a_second(door):
     assert door.knock() is not None
     door.passwords.write_text('')
     assert door.knock() is not None
-    door.clock.now += basic.LOOKED
+    door.clock.now += basic.CHECK_SECONDS
     assert door.knock() is None
 
 
 def test_other_roles_hold_within_a_second(door):
     assert door.knock().roles == {'member'}
     door.users.write_text('ada: {roles: [reader], project_id: theirs}\n')
-    door.clock.now += basic.LOOKED
+    door.clock.now += basic.CHECK_SECONDS
     assert door.knock().roles == {'reader'}
     assert door.knock().project_id == 'theirs'
 
@@ -207,14 +207,14 @@ def test_a_broken_file_keeps_everybody_and_is_told_once(door, caplog,
     else:
         door.passwords.write_text(broken)
     for _ in range(3):
-        door.clock.now += basic.LOOKED
+        door.clock.now += basic.CHECK_SECONDS
         assert door.knock() is not None
     told = [one for one in caplog.records if one.levelname == 'ERROR']
     assert len(told) == 1
     assert str(door.passwords) in told[0].getMessage()
     assert HASH not in caplog.text
     door.passwords.write_text(f'ada:{OTHER}\n')
-    door.clock.now += basic.LOOKED
+    door.clock.now += basic.CHECK_SECONDS
     assert door.knock(password='another') is not None
 
 
@@ -248,8 +248,8 @@ def test_who_finds_too_many_passwords_before_theirs_comes_back(door):
 
 
 def test_no_more_is_remembered_than_has_room():
-    remembered = Remembered(Clock())
-    for number in range(basic.MOST + 5):
+    remembered = VerifiedPasswords(Clock())
+    for number in range(basic.MAX_VERIFIED + 5):
         remembered.add(HASH.encode(), b'%d' % number)
     assert not remembered.has(HASH.encode(), b'4')
     assert remembered.has(HASH.encode(), b'5')

@@ -8,26 +8,26 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from api.middleware.circuit_breaker import Breaker, Refused
+from api.middleware.circuit_breaker import CircuitBreaker, IdentityRefused
 
 
 class Silence(Exception):
     """Nobody answered."""
 
 
-def breaker(most: int, waiting: int = 0) -> Breaker:
-    return Breaker(most, waiting, lambda exc: isinstance(exc, Silence))
+def breaker(most: int, waiting: int = 0) -> CircuitBreaker:
+    return CircuitBreaker(most, waiting, lambda exc: isinstance(exc, Silence))
 
 
-def admitted(asked: Breaker) -> bool:
+def admitted(asked: CircuitBreaker) -> bool:
     try:
         with asked:
             return True
-    except Refused:
+    except IdentityRefused:
         return False
 
 
-def broken(asked: Breaker) -> Breaker:
+def broken(asked: CircuitBreaker) -> CircuitBreaker:
     with suppress(Silence), asked:
         raise Silence
     return asked

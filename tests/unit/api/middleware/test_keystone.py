@@ -13,8 +13,8 @@ from keystoneauth1 import exceptions as failures
 from keystonemiddleware import auth_token
 
 from api import identity
-from api.middleware.keystone import CACHE, Keystone
-from api.middleware.token_cache import Memory
+from api.middleware.keystone import CACHE_KEY, KeystoneAuth
+from api.middleware.token_cache import MemoryCache
 from service.config import files as config_files
 from tests.unit.api.calling import App, answer, environ
 
@@ -68,10 +68,10 @@ class Door:
         (directory / 'pileus.conf').write_text('')
         conf = config_files.load(['--config-dir', str(directory)])
         self.app = App()
-        self.cache = Memory(10)
-        self.filter = Keystone(self.app, {
+        self.cache = MemoryCache(10)
+        self.filter = KeystoneAuth(self.app, {
             'oslo_config_config': conf, 'delay_auth_decision': True,
-            'cache': CACHE, 'www_authenticate_uri': 'http://keystone/v3'},
+            'cache': CACHE_KEY, 'www_authenticate_uri': 'http://keystone/v3'},
             self.cache, 64)
         self.keystone = Told()
         self.filter._identity_server = self.keystone

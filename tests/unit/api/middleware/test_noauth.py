@@ -176,4 +176,4 @@ def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
 def test_a_user_fits_into_the_history():
     """A database with lengths would refuse each of its writes."""
     _, who = asked(HTTP_X_USER_ID='u' * 9000)
-    assert who.user_id == 'u' * identity.MAX_USER
+    assert who.user_id == 'u' * identity.MAX_USER_ID_LENGTH

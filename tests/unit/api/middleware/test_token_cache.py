@@ -13,7 +13,7 @@ import threading
 import pytest
 import redis
 
-from api.middleware.token_cache import REST, Memory, Redis
+from api.middleware.token_cache import RETRY_SECONDS, MemoryCache, RedisCache
 from service.errors import StartError
 from tests.functional.harness.daemon import WAIT_SECONDS, free_port
 
@@ -29,7 +29,7 @@ class Clock:
 
 def test_memory_forgets_when_the_time_is_over():
     clock = Clock()
-    kept = Memory(10, clock)
+    kept = MemoryCache(10, clock)
     kept.set('a', b'1', time=60)
     clock.now += 59
     assert kept.get('a') == b'1'
@@ -40,13 +40,13 @@ def test_memory_forgets_when_the_time_is_over():
 
 @pytest.mark.parametrize('time', [0, -1])
 def test_memory_keeps_nothing_that_has_no_time(time):
-    kept = Memory(10, Clock())
+    kept = MemoryCache(10, Clock())
     kept.set('a', b'1', time=time)
     assert kept.get('a') is None
 
 
 def test_memory_holds_the_tokens_seen_last():
-    kept = Memory(2, Clock())
+    kept = MemoryCache(2, Clock())
     for key in 'ab':
         kept.set(key, key.encode(), time=60)
     assert kept.get('a') == b'a'
@@ -56,7 +56,7 @@ def test_memory_holds_the_tokens_seen_last():
 
 
 def test_memory_of_no_size_keeps_nothing():
-    kept = Memory(0, Clock())
+    kept = MemoryCache(0, Clock())
     kept.set('a', b'1', time=60)
     assert kept.get('a') is None
 
@@ -87,7 +87,8 @@ def server(tmp_path):
 
 def test_redis_keeps_bytes_for_a_time_and_shares_them(server):
     with server() as url:
-        one, other = Redis(url, WAIT_SECONDS), Redis(url, WAIT_SECONDS)
+        one = RedisCache(url, WAIT_SECONDS)
+        other = RedisCache(url, WAIT_SECONDS)
         one.set('tokens/a', b'\x80\x04bytes', time=60)
         assert other.get('tokens/a') == b'\x80\x04bytes'
         assert other.get('tokens/b') is None
@@ -103,7 +104,7 @@ def test_redis_out_of_reach_is_left_alone_for_a_while(server, caplog):
     """Keystone is asked instead; nobody is turned away."""
     clock = Clock()
     with server() as url:
-        kept = Redis(url, WAIT_SECONDS, clock)
+        kept = RedisCache(url, WAIT_SECONDS, clock)
         kept.set('a', b'1', time=60)
     for _ in range(5):
         assert kept.get('a') is None
@@ -112,7 +113,7 @@ def test_redis_out_of_reach_is_left_alone_for_a_while(server, caplog):
     assert 'hunter2' not in caplog.text
     with server():
         assert kept.get('a') is None
-        clock.now += REST
+        clock.now += RETRY_SECONDS
         kept.set('a', b'3', time=60)
         assert kept.get('a') == b'3'
     kept._client.close()
@@ -132,7 +133,7 @@ def deaf():
 
 def test_a_redis_that_does_not_answer_stops_the_start():
     with deaf() as url, pytest.raises(StartError) as caught:
-        Redis(url, 0.1)
+        RedisCache(url, 0.1)
     assert '[token_cache] redis_url' in str(caught.value)
     assert 'hunter2' not in str(caught.value)
 
@@ -143,12 +144,13 @@ def test_a_redis_that_does_not_answer_stops_the_start():
     'redis://:hunter2/ss@127.0.0.1', 'redis://[hunter2', 'hunter2://a'])
 def test_a_url_that_leads_nowhere_stops_the_start(url):
     with pytest.raises(StartError) as caught:
-        Redis(url, 1.0)
+        RedisCache(url, 1.0)
     assert str(caught.value).startswith('[token_cache] redis_url: ')
     assert 'hunter2' not in str(caught.value)
 
 
 def test_a_wrong_password_stops_the_start(server):
     with server() as url, pytest.raises(StartError) as caught:
-        Redis(url.replace('hunter2', secrets.token_hex(4)), WAIT_SECONDS)
+        RedisCache(url.replace('hunter2', secrets.token_hex(4)),
+                   WAIT_SECONDS)
     assert 'no Redis answers there' in str(caught.value)

@@ -6,8 +6,8 @@ import itertools
 import pytest
 
 from api.policy import enforcement as asked
-from api.policy.enforcement import QUOTAS, Policy, defaults, name
-from api.policy.files import Files
+from api.policy.enforcement import QUOTA_RULES, Policy, defaults, name
+from api.policy.files import PolicyFiles
 from service.domain import errors
 from service.domain.caller import Caller
 from service.domain.typefiles.vocabulary import ACTIONS
@@ -94,12 +94,12 @@ def test_a_reader_of_the_system_reads_everything_and_writes_nothing(
 
 @pytest.mark.parametrize(('who', 'may'), [
     (caller('reader'), {'show'}), (caller('other'), set()),
-    (caller('member'), {'show'}), (caller('admin'), set(QUOTAS)),
+    (caller('member'), {'show'}), (caller('admin'), set(QUOTA_RULES)),
     (caller('reader', project=None), set()),
     (caller('reader', project=None, system='all'), {'show'})])
 def test_quotas_are_seen_by_their_project_and_set_by_administrators(
         rules, who, may):
-    assert {verb for verb, rule in QUOTAS.items()
+    assert {verb for verb, rule in QUOTA_RULES.items()
             if rules.allows(who, rule)} == may
 
 
@@ -253,7 +253,7 @@ class World:
                             clock=lambda: self.now, wall=lambda: self.wall)
 
     def later(self):
-        self.now += asked.LOOK
+        self.now += asked.CHECK_SECONDS
         return self.rules.allows(caller('builder'), 'pileus:hosts:create')
 
     @property
@@ -369,11 +369,11 @@ def test_new_types_do_not_wait_for_a_file_to_be_mended(tmp_path, text):
     """Nor do they bring the defaults back: the last good rules go over."""
     (tmp_path / 'policy.yaml').write_text(GOOD)
     conf = stored.conf(tmp_path)
-    files = Files(conf)
+    files = PolicyFiles(conf)
     Policy(conf, TYPES, files=files)
     spoil(tmp_path / 'policy.yaml', None if text is None
           else text.encode())
-    ticks = itertools.count(0, asked.LOOK)
+    ticks = itertools.count(0, asked.CHECK_SECONDS)
     rules = Policy(conf, TYPES, files=files, clock=lambda: next(ticks))
     for _ in range(3):
         assert rules.allows(caller('builder'), 'pileus:hosts:create')

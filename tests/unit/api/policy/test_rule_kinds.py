@@ -4,7 +4,7 @@
 import pytest
 from oslo_policy import _checks
 
-from api.policy.enforcement import LOOK, Policy
+from api.policy.enforcement import CHECK_SECONDS, Policy
 from service.domain.caller import Caller
 from service.errors import StartError
 from tests.unit import stored
@@ -52,7 +52,7 @@ def test_and_leaves_the_rules_as_they_were(tmp_path, caplog, rule, told):
     rules = policy(tmp_path, GOOD, clock=lambda: now[0], wall=lambda: 0.0)
     (tmp_path / 'policy.yaml').write_text(f'"{RULE}": "{rule}"\n')
     for _ in range(3):
-        now[0] += LOOK
+        now[0] += CHECK_SECONDS
         assert rules.allows(ADA, RULE)
     (line,) = [one.getMessage() for one in caplog.records
                if one.name == 'api.policy.enforcement'
@@ -117,7 +117,7 @@ def test_nor_does_it_keep_a_file_from_coming_into_force(tmp_path, caplog):
                    wall=lambda: 0.0)
     (tmp_path / 'policy.yaml').write_text('{}')
     for _ in range(3):
-        now[0] += LOOK
+        now[0] += CHECK_SECONDS
         allowed = rules.allows(ADA, RULE)
     assert not allowed
     (line,) = warned(caplog)

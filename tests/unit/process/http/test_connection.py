@@ -221,7 +221,7 @@ def test_between_requests_a_connection_waits_in_nobodys_name() -> None:
     """R12: behind a proxy the next one on it may be anybody's. The body of
     one is waited for in its project's name."""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
-        caller_hint.note(environ, environ['HTTP_X_PROJECT_ID'])
+        caller_hint.report_project(environ, environ['HTTP_X_PROJECT_ID'])
         environ['wsgi.input'].read()
         start('200 OK', [('Content-Length', '2')])
         return [b'ok']

@@ -136,8 +136,9 @@ def test_who_is_known_and_of_no_project_is_no_stranger() -> None:
     """R12: an administrator of the system does not wait for those who try
     tokens."""
     told: list[str] = []
-    caller_hint.note({caller_hint.NOTE: told.append}, None)
-    caller_hint.note({caller_hint.NOTE: told.append}, 'alpha')
+    environ = {caller_hint.REPORT_PROJECT: told.append}
+    caller_hint.report_project(environ, None)
+    caller_hint.report_project(environ, 'alpha')
     assert told == [caller_hint.NO_PROJECT, 'alpha']
     assert STRANGERS not in told
 
