@@ -101,8 +101,10 @@ class PolicyFiles:
         return tuple((path, _file_state(path)) for path in self.paths())
 
     def read(self, *, blank: bool = True) -> dict[str, FileRule]:
-        """The rules of all files by name; InvalidPolicy where one is no such file,
-        or has not one letter and may not be ``blank``.
+        """Return the rules of all files by name.
+
+        Raises InvalidPolicy if a file is not a policy file, or is empty and
+        not ``blank``.
         """
         found: dict[str, FileRule] = {}
         for path in self.paths():

@@ -35,8 +35,8 @@ _MAX_CACHED_ROLES = 64
 class RuleSet:
     """The default rules, and what the policy files put in their place.
 
-    Raises InvalidPolicy where a rule cannot be understood, leads nowhere or asks
-    something else than a caller (``http:``). PERF: oslo.policy's own
+    Raises InvalidPolicy where a rule cannot be understood, leads nowhere or
+    asks something else than a caller (``http:``). PERF: oslo.policy's own
     ``enforce`` looks at its files on each call, about 110 us; the parsed
     checks are asked directly here, and what they say of the same caller is
     remembered.
