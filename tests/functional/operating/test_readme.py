@@ -82,7 +82,7 @@ def run(daemon, text):
 
 def test_the_session_is_as_shown(tmp_path):
     with Daemon(config_dir(tmp_path)) as daemon:
-        session = README[README.index('A session'):
+        session = README[README.index('The first five minutes'):
                          README.index('A type of your own')]
         assert run(daemon, session) == 10
 
