@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's session, typed again at a fresh daemon.
+"""The commands of the README and of the tutorial, typed at a fresh daemon.
 
 Ids, times, generation stamps and the port differ from one run to the next;
 each is compared by the order in which it first appears.
@@ -8,19 +8,25 @@ each is compared by the order in which it first appears.
 import re
 import shutil
 import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from tests.functional.harness.daemon import ROOT, Daemon, config_dir
 
 README = (ROOT / 'README.rst').read_text()
+TUTORIAL = (ROOT / 'doc/source/tutorial.rst').read_text()
 
 #: What differs between runs.
 FLEETING = re.compile(
     r'[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}'
     r'|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z'
     r'|(?<=")\d+-[0-9a-f]{10}-[0-9a-f]{8}(?=")')
+
+#: What the shell prints behind the output of a command.
+END = '-- end of the output --'
 
 pytestmark = pytest.mark.skipif(
     shutil.which('curl') is None, reason='curl is not installed')
@@ -39,59 +45,112 @@ def steps(text):
 
 
 def _goes_on(lines):
-    """A command is not at its end behind a backslash or an open quote."""
+    """A command goes on after a backslash or within open quotes."""
     return (lines[-1].endswith('\\')
             or '\n'.join(lines).count("'") % 2 == 1)
 
 
-class Names:
-    """What this run calls the things that the README shows."""
+class Terminal:
+    """A shell in a directory laid out like a checkout, for one daemon.
 
-    def __init__(self, port):
-        self._port = port
+    It keeps variables and functions from one command to the next.
+    """
+
+    def __init__(self, directory, daemon):
+        (directory / 'etc').mkdir(parents=True)
+        (directory / 'etc/pileus').symlink_to(daemon.directory)
+        (directory / '.venv').mkdir()
+        (directory / '.venv/bin').symlink_to(Path(sys.executable).parent)
+        self._port = daemon.port
         self._here = {}
+        self._shell = subprocess.Popen(
+            ['bash'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd=directory)
 
-    def typed(self, command):
-        command = command.replace(':8088', f':{self._port}')
-        return FLEETING.sub(lambda found: self._here[found[0]], command)
+    def close(self):
+        self._shell.stdin.close()
+        self._shell.wait(10)
+        self._shell.stdout.close()
 
-    def learn(self, shown, real):
-        """Match what is shown with what this run printed in its place."""
-        pairs = zip(FLEETING.findall(shown), FLEETING.findall(real),
+    def type(self, text):
+        """Type the commands of ``text``, and return how many there are."""
+        typed = list(steps(text))
+        for command, shown in typed:
+            printed = self._output(command.replace(':8088',
+                                                   f':{self._port}'))
+            self._learn(shown, printed)
+            assert printed == self._expected(shown), command
+        return len(typed)
+
+    def _output(self, command):
+        self._shell.stdin.write(f'{command}\nprintf "\\n%s\\n" "{END}"\n')
+        self._shell.stdin.flush()
+        lines = iter(self._shell.stdout.readline, f'{END}\n')
+        return ''.join(lines).strip()
+
+    def _learn(self, shown, printed):
+        """Note what this run printed in place of what the text shows."""
+        pairs = zip(FLEETING.findall(shown), FLEETING.findall(printed),
                     strict=False)
         for there, here in pairs:
             self._here.setdefault(there, here)
 
-    def expected(self, shown):
+    def _expected(self, shown):
         shown = shown.replace(':8088', f':{self._port}')
         return FLEETING.sub(
-            lambda found: self._here.get(found[0], found[0]), shown)
+            lambda match: self._here.get(match[0], match[0]), shown)
 
 
-def run(daemon, text):
-    names = Names(daemon.port)
-    ran = list(steps(text))
-    for command, shown in ran:
-        real = subprocess.run(['bash', '-c', names.typed(command)],
-                              capture_output=True, text=True,
-                              timeout=30).stdout.strip()
-        names.learn(shown, real)
-        assert real == names.expected(shown), command
-    return len(ran)
-
-
-def test_the_session_is_as_shown(tmp_path):
+@pytest.fixture
+def daemon(tmp_path):
     with Daemon(config_dir(tmp_path)) as daemon:
-        session = README[README.index('The first five minutes'):
-                         README.index('A type of your own')]
-        assert run(daemon, session) == 10
+        yield daemon
 
 
-def test_a_type_of_ones_own_is_there_after_a_reload(tmp_path):
-    section = README[README.index('A type of your own'):]
-    with Daemon(config_dir(tmp_path)) as daemon:
-        declared = re.search(r'code-block:: yaml\n\n((?:    .*\n)+)', section)
-        (daemon.directory / 'resources.d' / 'booking.yaml').write_text(
-            textwrap.dedent(declared[1]))
-        daemon.reload()
-        assert run(daemon, section) == 2
+@pytest.fixture
+def terminal(tmp_path, daemon):
+    terminal = Terminal(tmp_path / 'checkout', daemon)
+    yield terminal
+    terminal.close()
+
+
+def section(text, title):
+    """The text from one title to the next."""
+    _, _, rest = text.partition(f'\n{title}\n{"=" * len(title)}\n')
+    assert rest
+    return re.split(r'\n[^\n]+\n={3,}\n', rest)[0]
+
+
+def code(text):
+    """The YAML block of a section, with its lines as they are shown."""
+    return re.search(r'code-block:: yaml\n\n((?:    .*\n)+)', text)[1]
+
+
+def declare(daemon, name, text):
+    (daemon.directory / 'resources.d' / name).write_text(text)
+    daemon.reload()
+
+
+def test_the_readme_shows_what_its_commands_print(daemon, terminal):
+    first = section(README, 'The first five minutes')
+    assert terminal.type(first) == 15
+    own = section(README, 'A type of your own')
+    declare(daemon, 'booking.yaml', textwrap.dedent(code(own)))
+    assert terminal.type(own) == 2
+
+
+def test_the_tutorial_shows_what_its_commands_print(daemon, terminal):
+    assert terminal.type(section(TUTORIAL, 'Send requests')) == 6
+    own = section(TUTORIAL, 'Declare a type of your own')
+    switch = textwrap.dedent(code(own))
+    declare(daemon, 'switch.yaml', switch)
+    assert terminal.type(own) == 2
+    change = section(TUTORIAL, 'Change the type without breaking clients')
+    copy, compare, look = re.split('In\n``etc|Restart the service', change)
+    assert terminal.type(copy) == 1
+    added = code(change).removeprefix('    ')
+    declare(daemon, 'switch.yaml',
+            re.sub(r'(?m)^  ports:.*\n', lambda line: line[0] + added,
+                   switch))
+    assert terminal.type(compare) == 1
+    assert terminal.type(look) == 2
