@@ -42,7 +42,7 @@ class CatalogueAPI(NamedTuple):
 
     @property
     def catalogue_number(self) -> int:
-        return self.service.generation
+        return self.service.catalogue_number
 
 
 class CatalogueReloader:

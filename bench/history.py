@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from service.domain.documents import timestamps
 from service.domain.records.revisions import History
 from service.storage.maintenance import purge
-from service.storage.maintenance.purge import Keep
+from service.storage.maintenance.purge import Retention
 from tests.functional.storage import racing
 from tests.functional.storage.racing import ADMIN, World
 
@@ -94,10 +94,10 @@ def timed(look: Callable[[], object]) -> float:
 def sweep(world: World) -> None:
     for what, dry_run in (('looked at', True), ('removed', False)):
         begun = time.perf_counter()
-        *_, done = purge.revisions(world.engine, Keep(30, 2),
+        *_, done = purge.revisions(world.engine, Retention(30, 2),
                                    timestamps.now(), dry_run=dry_run)
         spent = time.perf_counter() - begun
-        number = done.seen if dry_run else done.removed
+        number = done.checked if dry_run else done.removed
         print(f'{number} {what:33} {number / spent:8.0f} /s', flush=True)
 
 

@@ -39,5 +39,5 @@ def open(conf: ConfigOpts, *, use_applied: bool = False,
     or the database prevent a start.
     """
     from service import assembly
-    return assembly.service(conf, None if use_applied else catalogue(conf),
-                            looking=read_only)
+    return assembly.open_service(
+        conf, None if use_applied else catalogue(conf), read_only=read_only)

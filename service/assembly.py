@@ -17,7 +17,7 @@ from service.domain.records.quotas import Quotas
 from service.storage.database import engine
 from service.storage.schema import applied_types, startup
 from service.storage.schema.applied_types import Applied
-from service.storage.store import Store
+from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
 
 LOG = logging.getLogger(__name__)
@@ -29,11 +29,11 @@ class Service:
     """
 
     catalogue: Catalogue
-    generation: int
+    catalogue_number: int
     records: Records
     quotas: Quotas
-    store: Store
-    _make: Callable[[Applied, Store], Service] = field(repr=False)
+    store: SQLStore
+    _make: Callable[[Applied, SQLStore], Service] = field(repr=False)
 
     def newer(self) -> Service | None:
         """The service of the types applied since, in the same database.
@@ -42,16 +42,16 @@ class Service:
         Unavailable where the database does not answer, StartError where this
         release cannot read the types.
         """
-        found = self.store.look(self._applied_since)
+        found = self.store.read_on_connection(self._applied_since)
         if found is None:
             return None
-        return self._make(found, self.store.of(
-            declared_tables.build(found.catalogue), found.generation))
+        return self._make(found, self.store.with_types(
+            declared_tables.build(found.catalogue), found.number))
 
     def _applied_since(self, connection: Connection) -> Applied | None:
-        if applied_types.generation(connection) == self.generation:
+        if applied_types.announced_number(connection) == self.catalogue_number:
             return None
-        if applied_types.newest(connection) == self.generation:
+        if applied_types.applied_number(connection) == self.catalogue_number:
             return None
         return applied_types.current(connection)
 
@@ -59,37 +59,37 @@ class Service:
         self.store.close()
 
 
-def service(conf: cfg.ConfigOpts, proposed: Catalogue | None, *,
-            looking: bool = False) -> Service:
+def open_service(conf: cfg.ConfigOpts, proposed: Catalogue | None, *,
+            read_only: bool = False) -> Service:
     """The records of the types in force, which the files may propose; those
     that are served already where nothing is proposed. Who is only ``looking``
     changes no database."""
     if proposed is not None:
         LOG.debug('Types read: %s',
                   ', '.join(one.name for one in proposed.live) or 'none')
-    connected = engine.connect(conf, looking=looking)
-    engine.await_answer(connected, conf)
+    connected = engine.connect(conf, read_only=read_only)
+    engine.wait_for_database(connected, conf)
     try:
-        found = (startup.standing(connected) if proposed is None
-                 else _BEGIN[looking](connected, proposed))
+        found = (startup.already_served(connected) if proposed is None
+                 else _BEGIN[read_only](connected, proposed))
     except engine.FAILURES as exc:
-        raise engine.unusable(connected, exc) from exc
+        raise engine.unusable_error(connected, exc) from exc
     LOG.debug('Database ready: %s',
               connected.url.render_as_string(hide_password=True))
     limits = _LIMITS[conf.quota.driver](conf)
 
-    def make(found: Applied, store: Store) -> Service:
+    def make(found: Applied, store: SQLStore) -> Service:
         catalogue = found.catalogue
         return Service(
-            catalogue, found.generation,
+            catalogue, found.number,
             Records(catalogue, store, conf.api.max_cascade, limits),
             Quotas(catalogue, store, limits), store, make)
-    return make(found, Store(connected, declared_tables.build(found.catalogue),
-                             found.generation))
+    return make(found, SQLStore(
+        connected, declared_tables.build(found.catalogue), found.number))
 
 
 #: What there is to serve, by whether it is only looked at.
-_BEGIN = {False: startup.in_force, True: startup.foreseen}
+_BEGIN = {False: startup.prepare, True: startup.preview}
 
 
 def _stored(conf: cfg.ConfigOpts) -> Limits:

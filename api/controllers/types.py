@@ -26,7 +26,7 @@ class TypesController:
 
     def __init__(self, opened: Service, rules: Policy,
                  extended: Iterable[Extension]) -> None:
-        self._generation = opened.generation
+        self._generation = opened.catalogue_number
         self._catalogue = opened.catalogue
         self._policy = rules
         self._extended = {one.declared.name: one for one in extended}

@@ -84,7 +84,7 @@ def _import_path(arguments: Arguments) -> int:
     path = arguments.file
     try:
         with open(path, 'rb') as file:
-            for _ in dump_file.Reading(file, path).chunks():
+            for _ in dump_file.ExportReader(file, path).chunks():
                 pass
             file.seek(0)
             return _restore(arguments, file, path)
@@ -94,7 +94,7 @@ def _import_path(arguments: Arguments) -> int:
 
 def _restore(arguments: Arguments, file: BinaryIO, name: str) -> int:
     tell = progress.reporter(arguments.prog)
-    reading = dump_file.Reading(file, name)
+    reading = dump_file.ExportReader(file, name)
     return database.run_on(
         arguments, lambda made: restore.restore(
             made, reading, lambda stored, rows: tell(

@@ -28,7 +28,7 @@ def version(arguments: Arguments) -> int:
     def told(made: Engine) -> tuple[str | None, str | None]:
         with made.connect() as connection:
             return (migrations.version(connection),
-                    migrations.behind(connection))
+                    migrations.pending_upgrade(connection))
     found, behind = database.run_on(arguments, told)
     FORMATS[arguments.format](
         ('version', 'newest'), [(found or 'none', migrations.HEAD)], '')

@@ -17,7 +17,7 @@ from service.errors import StartError
 from service.storage.database import engine
 from service.storage.database.engine import Transactions
 from service.storage.maintenance import purge as maintenance_purge
-from service.storage.maintenance.purge import Keep, Swept
+from service.storage.maintenance.purge import PurgeProgress, Retention
 from service.storage.schema import applied_types, plan
 
 
@@ -44,17 +44,17 @@ def _run(arguments: Arguments, what: Iterable[str]) -> int:
             removed[name] = 0
             for done in _sweeps(conf, connected, arguments.dry_run)[name]:
                 removed[name] = done.removed
-                tell(f'{name}: {done.seen} looked at, {done.removed} to go')
+                tell(f'{name}: {done.checked} looked at, {done.removed} to go')
     except engine.FAILURES as exc:
-        raise engine.unusable(connected, exc) from exc
+        raise engine.unusable_error(connected, exc) from exc
     _FORMATS[arguments.format](removed, arguments.dry_run,
                                conf.history.keep_days)
     return 0
 
 
 def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
-            dry_run: bool) -> dict[str, Iterable[Swept]]:
-    keep = Keep(conf.history.keep_days, conf.history.keep_last)
+            dry_run: bool) -> dict[str, Iterable[PurgeProgress]]:
+    keep = Retention(conf.history.keep_days, conf.history.keep_last)
     now = timestamps.now()
     return {
         'revisions': maintenance_purge.revisions(connected, keep, now,
@@ -62,13 +62,14 @@ def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
         'idempotency keys': maintenance_purge.replies(connected, now,
                                                       dry_run=dry_run),
         'locks': maintenance_purge.locks(connected, dry_run=dry_run),
-        'counts of zero': maintenance_purge.zeros(connected, dry_run=dry_run)}
+        'counts of zero': maintenance_purge.zero_counts(
+            connected, dry_run=dry_run)}
 
 
 def _check_no_import(connected: Engine) -> None:
     """An import finds every row that it stored, or never ends."""
-    if Transactions(connected).read(applied_types.importing):
-        raise StartError(f'[database] connection: {plan.HALF_IMPORTED}: '
+    if Transactions(connected).read(applied_types.import_unfinished):
+        raise StartError(f'[database] connection: {plan.IMPORT_UNFINISHED}: '
                          f'nothing is removed until then')
 
 

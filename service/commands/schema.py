@@ -23,7 +23,7 @@ from service.storage import migrations
 from service.storage.database import engine
 from service.storage.schema import apply as applying
 from service.storage.schema import plan as schema_plan
-from service.storage.schema.apply import Done
+from service.storage.schema.apply import ApplyResult
 from service.storage.schema.steps import Step
 
 _UP_TO_DATE = 'The tables are as the type files say.'
@@ -33,13 +33,13 @@ def plan(arguments: Arguments) -> int:
     """Tell what apply would do; 1 if that is anything."""
     conf = configuration(arguments)
     wanted = service.catalogue(conf)
-    made = engine.connect(conf, hurried=False)
+    made = engine.connect(conf, time_limits=False)
     try:
-        found = schema_plan.planned(made, wanted, _ThrottledReport())
+        found = schema_plan.of_database(made, wanted, _ThrottledReport())
     finally:
         made.dispose()
     _FORMATS[arguments.format](found.steps, None)
-    for line in (*found.refused, *found.broken):
+    for line in (*found.refusals, *found.violations):
         _report(line)
     return 1 if found.steps else 0
 
@@ -49,28 +49,28 @@ def apply(arguments: Arguments) -> int:
     try:
         done = apply_configured(configuration(arguments), _ThrottledReport(),
                                 arguments.keep_broken)
-    except applying.Refused as exc:
+    except applying.PlanRefused as exc:
         for line in str(exc).splitlines():
             _report(f'refused: {line}')
-        if not exc.plan.refused:
+        if not exc.plan.refusals:
             _report('--keep-broken lets them stay as they are')
         _report('nothing was done')
         return 1
-    _FORMATS[arguments.format](done.steps, done.generation)
+    _FORMATS[arguments.format](done.steps, done.catalogue_number)
     return 0
 
 
 def apply_configured(conf: cfg.ConfigOpts,
                      progress: Callable[[str], None] = schema_plan.silent,
-                     keep_broken: bool = False) -> Done:
+                     keep_broken: bool = False) -> ApplyResult:
     """Bring the configured database to the configured types.
 
-    The core tables first (D9). Raises ``apply.Refused``, with nothing done.
+    The core tables first (D9). Raises ``PlanRefused``, with nothing done.
     """
     wanted = service.catalogue(conf)
-    made = engine.connect(conf, hurried=False)
+    made = engine.connect(conf, time_limits=False)
     try:
-        engine.await_answer(made, conf)
+        engine.wait_for_database(made, conf)
         migrations.upgrade(made)
         return applying.apply(made, wanted, progress, keep_broken)
     finally:
@@ -104,8 +104,8 @@ _REPORT_SECONDS = 1.0
 def _table(steps: Sequence[Step], generation: int | None) -> None:
     output.table(
         ('step', 'change', 'class', 'breaks it'),
-        [(one.name, one.what, str(one.kind),
-          str(one.broken.rows) if one.broken.rows else '')
+        [(one.name, one.change, str(one.kind),
+          str(one.violations.rows) if one.violations.rows else '')
          for one in steps], _UP_TO_DATE)
     if generation is not None:
         print(f'Generation {generation} is served.')
@@ -123,10 +123,10 @@ def _json(steps: Sequence[Step], generation: int | None) -> None:
 
 
 def _document(step: Step) -> dict[str, Any]:
-    return {'name': step.name, 'what': step.what, 'class': str(step.kind),
-            'ddl': list(step.ddl), 'broken_rows': step.broken.rows,
-            'sample_ids': list(step.broken.samples),
-            'refused': step.refused}
+    return {'name': step.name, 'what': step.change, 'class': str(step.kind),
+            'ddl': list(step.ddl), 'broken_rows': step.violations.rows,
+            'sample_ids': list(step.violations.samples),
+            'refused': step.refusal}
 
 
 _FORMATS: dict[str, Callable[[Sequence[Step], int | None], None]] = {

@@ -47,14 +47,14 @@ class Checks(upgradecheck.UpgradeCommands):
             return Result(Code.FAILURE, str(exc))
         if plan is None:
             return Result(Code.SUCCESS, 'The next start makes the database.')
-        if plan.refused or plan.broken:
+        if plan.refusals or plan.violations:
             return Result(Code.FAILURE, '; '.join(
-                (*plan.refused, *plan.broken)))
+                (*plan.refusals, *plan.violations)))
         return self._due(plan)
 
     def _due(self, plan: schema_plan.Plan) -> Result:
         """A start takes what only adds, and that of SQLite alone."""
-        told = '; '.join(plan.told)
+        told = '; '.join(plan.lines)
         if not told:
             return Result(Code.SUCCESS, 'The tables fit the types.')
         if self._sqlite() and plan.additive:
@@ -69,11 +69,11 @@ class Checks(upgradecheck.UpgradeCommands):
     def _plan(self) -> schema_plan.Plan | None:
         """The steps to the types; None where there is no database yet."""
         catalogue = service.catalogue(self._conf)
-        made = engine.connect(self._conf, hurried=False)
+        made = engine.connect(self._conf, time_limits=False)
         file = made.url.database or ''
         if made.dialect.name == 'sqlite' and not os.path.exists(file):
             return None
-        return schema_plan.planned(made, catalogue)
+        return schema_plan.of_database(made, catalogue)
 
     _upgrade_checks = (('Resource types', types), ('Database', database))
 

@@ -23,7 +23,7 @@ from service.storage.tables.declared import Tables
 T = TypeVar('T')
 
 
-class _Done(NamedTuple, Generic[T]):
+class _Result(NamedTuple, Generic[T]):
     """What a transaction did, and by what it is known to have been."""
 
     answer: T
@@ -31,7 +31,7 @@ class _Done(NamedTuple, Generic[T]):
     mark: Mark | None
 
 
-class Store:
+class SQLStore:
     """Opens the transactions that ``domain.records`` works in.
 
     They are of one ``generation`` of types: once others are in force a write
@@ -39,19 +39,19 @@ class Store:
     """
 
     def __init__(self, engine: Engine, tables: Tables,
-                 generation: int) -> None:
+                 catalogue_number: int) -> None:
         self._engine = engine
         self._transactions = Transactions(engine)
         self._tables = tables
-        self._generation = generation
+        self._catalogue_number = catalogue_number
 
-    def of(self, tables: Tables, generation: int) -> Store:
+    def with_types(self, tables: Tables, catalogue_number: int) -> SQLStore:
         """The store of other types in the same database.
 
         It takes turns with this one: both are of one process.
         """
         made = copy.copy(self)
-        made._tables, made._generation = tables, generation
+        made._tables, made._catalogue_number = tables, catalogue_number
         return made
 
     def read(self, work: Callable[[Rows], T]) -> T:
@@ -68,7 +68,7 @@ class Store:
         """
         again = False
 
-        def on(connection: Connection) -> _Done[T]:
+        def on(connection: Connection) -> _Result[T]:
             nonlocal again
             if again:
                 self._check(connection)
@@ -76,16 +76,16 @@ class Store:
             rows = self._rows(connection)
             answer = work(rows)
             rows.seal()
-            return _Done(answer, rows.deeds, rows.mark)
+            return _Result(answer, rows.deeds, rows.mark)
 
-        def kept(connection: Connection, done: _Done[T]) -> bool:
+        def kept(connection: Connection, done: _Result[T]) -> bool:
             return self._rows(connection).left(done.mark)
         with self._noticing():
             done = self._transactions.write(on, kept)
         audit_log.tell(done.deeds)
         return done.answer
 
-    def look(self, work: Callable[[Connection], T]) -> T:
+    def read_on_connection(self, work: Callable[[Connection], T]) -> T:
         """Read what is beside the records, such as the applied types."""
         return self._transactions.read(work)
 
@@ -93,12 +93,13 @@ class Store:
         self._engine.dispose()
 
     def _rows(self, connection: Connection) -> Rows:
-        return Rows(connection, self._tables, self._generation)
+        return Rows(connection, self._tables, self._catalogue_number)
 
     def _check(self, connection: Connection) -> None:
         """A write that others were faster than may have met new rules, and
         would meet them each time it is run."""
-        if applied_types.generation(connection) != self._generation:
+        if (applied_types.announced_number(connection)
+                != self._catalogue_number):
             raise Outdated
 
     @contextmanager
@@ -107,13 +108,13 @@ class Store:
         try:
             yield
         except FAILURES as exc:
-            if failures.told_by_server(exc) and self._moved():
+            if failures.refused_by_server(exc) and self._moved():
                 raise Outdated from exc
             raise
 
     def _moved(self) -> bool:
         try:
-            found = self._transactions.read(applied_types.generation)
+            found = self._transactions.read(applied_types.announced_number)
         except FAILURES:
             return False
-        return found != self._generation
+        return found != self._catalogue_number

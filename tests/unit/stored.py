@@ -30,7 +30,7 @@ from service.domain.records.store import Record
 from service.domain.typefiles import type_files
 from service.storage.database import engine
 from service.storage.schema import startup
-from service.storage.store import Store
+from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
 from service.storage.tables.declared import Tables
 
@@ -63,7 +63,7 @@ def connected(tmp_path: Path) -> sa.Engine:
 
 def brought_up(connection: sa.Engine, types: Catalogue) -> Tables:
     """The tables of these types, as a start leaves them."""
-    startup.in_force(connection, types)
+    startup.prepare(connection, types)
     return declared_tables.build(types)
 
 
@@ -74,7 +74,7 @@ class World:
     catalogue: Catalogue
     engine: sa.Engine
     tables: Tables
-    store: Store
+    store: SQLStore
     records: Records
 
     def type(self, name: str) -> ResourceType:
@@ -125,6 +125,6 @@ def world(tmp_path: Path, max_cascade: int = 1000, **files: str) -> World:
     types = catalogue(**files)
     connection = connected(tmp_path)
     built = brought_up(connection, types)
-    store = Store(connection, built, 1)
+    store = SQLStore(connection, built, 1)
     return World(types, connection, built, store,
                  Records(types, store, max_cascade))

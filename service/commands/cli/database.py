@@ -21,14 +21,14 @@ def run_on(arguments: Arguments, work: Callable[[Engine], T],
     """Do work on the database; StartError where it does not answer, or is
     not ``there`` and has to be."""
     conf = configuration(arguments)
-    made = engine.connect(conf, hurried=False)
+    made = engine.connect(conf, time_limits=False)
     try:
         if otherwise is not None:
             require_existing(made, otherwise)
-        engine.await_answer(made, conf)
+        engine.wait_for_database(made, conf)
         return work(made)
     except engine.FAILURES as exc:
-        raise engine.unusable(made, exc) from exc
+        raise engine.unusable_error(made, exc) from exc
     finally:
         made.dispose()
 

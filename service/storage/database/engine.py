@@ -24,31 +24,36 @@ from service import failpoints
 from service.domain import errors
 from service.errors import StartError
 from service.storage.database import failures, servers, sqlite
-from service.storage.database.write_retries import Attempts, Kept, Work
+from service.storage.database.write_retries import (
+    CommitCheck,
+    RetriedWrite,
+    Work,
+)
 
 LOG = logging.getLogger(__name__)
 T = TypeVar('T')
 
 #: How long a write is tried anew when others were faster, and how long it is
 #: asked what became of it, in seconds.
-_PATIENCE = 10.0
+_RETRY_SECONDS = 10.0
 
 
-def connect(conf: cfg.ConfigOpts, *, hurried: bool = True,
-            looking: bool = False) -> Engine:
+def connect(conf: cfg.ConfigOpts, *, time_limits: bool = True,
+            read_only: bool = False) -> Engine:
     """An engine for ``[database] connection``; nothing connects yet.
 
-    What may take its time, such as a change of large tables, is not
-    ``hurried``: then no statement is stopped for taking too long. Who is only
-    ``looking`` at SQLite makes no file, and cannot write to one.
+    Without ``time_limits`` no statement is cancelled for taking too long, as
+    a change of a large table may. With ``read_only`` a SQLite file is neither
+    created nor written.
     """
     url = conf.database.connection or sqlite.default_url(
-        conf, make=not looking)
+        conf, make=not read_only)
     try:
         parsed = sa.make_url(url)
-        made = ((sqlite.looking if looking else sqlite.engine)(parsed, conf)
+        made = ((sqlite.read_only_engine if read_only
+                 else sqlite.engine)(parsed, conf)
                 if parsed.get_backend_name() == 'sqlite'
-                else servers.engine(parsed, conf, hurried=hurried))
+                else servers.engine(parsed, conf, time_limits=time_limits))
     except sa_exc.ArgumentError as exc:
         raise StartError(
             '[database] connection is not a database URL such as '
@@ -71,10 +76,11 @@ class Transactions:
     one included.
     """
 
-    def __init__(self, engine: Engine, patience: float = _PATIENCE) -> None:
+    def __init__(self, engine: Engine,
+                 retry_seconds: float = _RETRY_SECONDS) -> None:
         self._engine = engine
         self._writer = writer(engine)
-        self._patience = patience
+        self._retry_seconds = retry_seconds
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if engine.dialect.name == 'sqlite'
             else nullcontext())
@@ -82,7 +88,7 @@ class Transactions:
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work``, and once more if the connection broke under it, as
         when the server was restarted."""
-        with failures.told():
+        with failures.translate_errors():
             try:
                 return self._read_once(work)
             except db_exception.DBConnectionError:
@@ -90,10 +96,10 @@ class Transactions:
 
     def _read_once(self, work: Callable[[Connection], T]) -> T:
         with (self._engine.connect() as connection,
-              servers.unbound(connection)):
+              servers.autocommit(connection)):
             return work(connection)
 
-    def write(self, work: Work[T], kept: Kept[T] | None = None) -> T:
+    def write(self, work: Work[T], kept: CommitCheck[T] | None = None) -> T:
         """Run ``work`` in one transaction; again, whole, if it was raced.
 
         ``work`` must bear being run twice: it may change only the database.
@@ -101,9 +107,9 @@ class Transactions:
         one whether the transaction of such an answer was committed. Without
         it nobody knows, and the write is not run again.
         """
-        with failures.told():
-            done = Attempts(work, kept, self._turn,
-                            self._patience).made(self._writer)
+        with failures.translate_errors():
+            done = RetriedWrite(work, kept, self._turn,
+                            self._retry_seconds).made(self._writer)
         failpoints.reach('after_commit_before_reply')
         return done
 
@@ -112,7 +118,7 @@ class Transactions:
 FAILURES = failures.FAILURES
 
 
-def await_answer(engine: Engine, conf: cfg.ConfigOpts) -> None:
+def wait_for_database(engine: Engine, conf: cfg.ConfigOpts) -> None:
     """Return when the database answers; StartError if it will not.
 
     ``[database] max_retries`` says how often it is asked again.
@@ -124,14 +130,15 @@ def await_answer(engine: Engine, conf: cfg.ConfigOpts) -> None:
                 return
         except FAILURES as exc:
             if 0 <= left <= tries:
-                raise unusable(engine, exc) from exc
+                raise unusable_error(engine, exc) from exc
             tries += 1
             LOG.warning('%s; trying again in %d seconds',
-                        unusable(engine, exc), conf.database.retry_interval)
+                        unusable_error(engine, exc),
+                        conf.database.retry_interval)
         time.sleep(conf.database.retry_interval)
 
 
-def unusable(engine: Engine, exc: BaseException) -> StartError:
+def unusable_error(engine: Engine, exc: BaseException) -> StartError:
     """Why the service cannot start on this database, as its driver has it."""
     where = engine.url.render_as_string(hide_password=True)
     said = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc

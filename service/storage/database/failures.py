@@ -62,64 +62,65 @@ _ENDED = frozenset({'57P01', '57P02', '57P03', '57P05', '08000', '08003',
                     '08006', '08007', 1053, 1317, 1927})
 
 
-def to_others(exc: BaseException) -> bool:
+def is_race(exc: BaseException) -> bool:
     """Others were faster: run again, it may well be done."""
-    return (isinstance(exc, _RACED) or sqlite.busy(exc)
-            or _code(exc) in _RACED_CODES)
+    return (isinstance(exc, _RACED) or sqlite.is_busy(exc)
+            or _error_code(exc) in _RACED_CODES)
 
 
-def broken(exc: BaseException) -> bool:
+def connection_lost(exc: BaseException) -> bool:
     """The connection is gone; on another one it may well be done."""
     return isinstance(exc, db_exception.DBConnectionError)
 
 
-def read_only(said: BaseException) -> bool:
+def is_read_only(said: BaseException) -> bool:
     """The server has told its driver that it only reads."""
-    return _of_driver(said) in _READ_ONLY
+    return _driver_code(said) in _READ_ONLY
 
 
-def unanswered(exc: BaseException) -> bool:
+def commit_unknown(exc: BaseException) -> bool:
     """A commit that failed so may be done: the server did not refuse it."""
-    return (broken(exc) or _code(exc) in _ENDED
-            or not (told_by_server(exc) or to_others(exc)))
+    return (connection_lost(exc) or _error_code(exc) in _ENDED
+            or not (refused_by_server(exc) or is_race(exc)))
 
 
 def no_such_index(exc: BaseException) -> bool:
     """MariaDB and MySQL were told to read by an index that is not there."""
-    return _code(exc) == _NO_INDEX
+    return _error_code(exc) == _NO_INDEX
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """A database that cannot answer now is Unavailable."""
     try:
         yield
     except _UNAVAILABLE as exc:
         raise _unavailable(exc) from exc
     except (db_exception.DBError, sa_exc.DBAPIError) as exc:
-        if not (sqlite.damaged(exc) or _code(exc) in _UNAVAILABLE_CODES):
+        if not (sqlite.is_damaged(exc)
+                or _error_code(exc) in _UNAVAILABLE_CODES):
             raise
         raise _unavailable(exc) from exc
 
 
-def told_by_server(exc: BaseException) -> bool:
+def refused_by_server(exc: BaseException) -> bool:
     """The database itself refused a statement; it was not out of reach."""
     said = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc
     if said is None:
         return False
-    code = _code(said)
+    code = _error_code(said)
     if isinstance(code, int):
         return code not in _OUT_OF_REACH
-    return code is not None or sqlite.refused(said)
+    return code is not None or sqlite.is_refused(said)
 
 
-def _code(exc: BaseException) -> str | int | None:
+def _error_code(exc: BaseException) -> str | int | None:
     """The code that the database itself gave a failure, if any."""
     said = getattr(getattr(exc, 'inner_exception', exc), 'orig', None)
-    return None if said is None else _of_driver(said)
+    return None if said is None else _driver_code(said)
 
 
-def _of_driver(said: BaseException) -> str | int | None:
+def _driver_code(said: BaseException) -> str | int | None:
     state: str | None = getattr(said, 'pgcode', None)
     first = said.args[0] if said.args else None
     return state or (first if isinstance(first, int) else None)

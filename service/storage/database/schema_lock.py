@@ -14,24 +14,24 @@ from service.errors import StartError
 from service.storage.database.failures import FAILURES
 
 #: How long somebody waits for a turn on MariaDB and MySQL, in seconds.
-PATIENCE = 86400
+LOCK_WAIT_SECONDS = 86400
 
 _LOST = ('the turn to change the schema is lost, for the connection that kept '
          'it was ended; somebody else may change it now: run this again')
 
 
-class Turn(NamedTuple):
+class SchemaLock(NamedTuple):
     """A turn somebody has, for as long as its connection lives."""
 
     connection: Connection
-    what: str
+    name: str
 
-    def stand(self) -> None:
+    def check(self) -> None:
         """StartError unless it still stands: ask before each thing that may
         be done alone only."""
-        standing = _of(self.connection).standing
+        is_held = _driver(self.connection).is_held
         try:
-            stands = standing(self.connection, self.what)
+            stands = is_held(self.connection, self.name)
         except FAILURES as exc:
             raise StartError(_LOST) from exc
         if not stands:
@@ -39,26 +39,26 @@ class Turn(NamedTuple):
 
 
 @contextmanager
-def alone(connection: Connection, what: str) -> Iterator[Turn]:
-    """Wait until nobody else does ``what`` on this database.
+def acquire(connection: Connection, name: str) -> Iterator[SchemaLock]:
+    """Wait until nobody else does ``name`` on this database.
 
     The turn ends with the block, or with the connection of who is killed. In
     SQLite a transaction that writes is alone already.
     """
-    kind = _of(connection)
-    kind.take(connection, what)
+    kind = _driver(connection)
+    kind.acquire(connection, name)
     try:
-        yield Turn(connection, what)
+        yield SchemaLock(connection, name)
     finally:
         with suppress(*FAILURES):
-            kind.give(connection, what)
+            kind.release(connection, name)
 
 
-def _nothing(connection: Connection, what: str) -> None:
+def _nothing(connection: Connection, name: str) -> None:
     pass
 
 
-def _always(connection: Connection, what: str) -> bool:
+def _always(connection: Connection, name: str) -> bool:
     return True
 
 
@@ -69,16 +69,16 @@ _UNLIMITED = (
     "('idle_in_transaction_session_timeout', 'transaction_timeout')")
 
 
-def _take_postgresql(connection: Connection, what: str) -> None:
+def _acquire_postgresql(connection: Connection, name: str) -> None:
     """The locks are of one database; the transaction's end gives it back.
     """
     connection.execute(sa.text(_UNLIMITED))
     connection.execute(sa.text(
         'SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))'),
-        {'name': f'pileus.{what}'})
+        {'name': f'pileus.{name}'})
 
 
-def _standing_postgresql(connection: Connection, what: str) -> bool:
+def _held_postgresql(connection: Connection, name: str) -> bool:
     """As long as there is an answer, there is the transaction."""
     return connection.scalar(sa.text('SELECT true')) is True
 
@@ -92,47 +92,49 @@ _IDLE = {'wait_timeout': 31536000, 'idle_transaction_timeout': 0,
          'idle_write_transaction_timeout': 0}
 
 
-def _take_mysql(connection: Connection, what: str) -> None:
+def _acquire_mysql(connection: Connection, name: str) -> None:
     """MySQL knows but the first of the limits."""
-    for (name, _) in connection.execute(sa.text(
+    for (variable, _) in connection.execute(sa.text(
             "SHOW VARIABLES WHERE variable_name = 'wait_timeout' "
             "OR variable_name LIKE 'idle%transaction_timeout'")).all():
-        connection.execute(sa.text(f'SET SESSION {name} = {_IDLE[name]}'))
-    got = connection.scalar(sa.text(f'SELECT GET_LOCK({_NAME}, {PATIENCE})'),
-                            {'name': what})
+        connection.execute(sa.text(
+            f'SET SESSION {variable} = {_IDLE[variable]}'))
+    got = connection.scalar(
+        sa.text(f'SELECT GET_LOCK({_NAME}, {LOCK_WAIT_SECONDS})'),
+        {'name': name})
     if got != 1:
         raise StartError(
-            f'somebody else has been changing the schema for {PATIENCE} '
-            f'seconds' if got == 0 else
+            f'somebody else has been changing the schema for '
+            f'{LOCK_WAIT_SECONDS} seconds' if got == 0 else
             'the server has ended the wait for the turn to change the schema')
 
 
-def _standing_mysql(connection: Connection, what: str) -> bool:
+def _held_mysql(connection: Connection, name: str) -> bool:
     return connection.scalar(
         sa.text(f'SELECT IS_USED_LOCK({_NAME}) = CONNECTION_ID()'),
-        {'name': what}) == 1
+        {'name': name}) == 1
 
 
-def _give_mysql(connection: Connection, what: str) -> None:
+def _release_mysql(connection: Connection, name: str) -> None:
     """The connection goes back to its pool, and would keep the lock."""
     if not connection.invalidated:
         connection.execute(sa.text(f'DO RELEASE_LOCK({_NAME})'),
-                           {'name': what})
+                           {'name': name})
 
 
-class _Kind(NamedTuple):
+class _Driver(NamedTuple):
     """How a turn is taken, seen to stand and given back."""
 
-    take: Callable[[Connection, str], None] = _nothing
-    standing: Callable[[Connection, str], bool] = _always
-    give: Callable[[Connection, str], None] = _nothing
+    acquire: Callable[[Connection, str], None] = _nothing
+    is_held: Callable[[Connection, str], bool] = _always
+    release: Callable[[Connection, str], None] = _nothing
 
 
-_MYSQL = _Kind(_take_mysql, _standing_mysql, _give_mysql)
-_KINDS: Mapping[str, _Kind] = {
-    'sqlite': _Kind(), 'mysql': _MYSQL, 'mariadb': _MYSQL,
-    'postgresql': _Kind(_take_postgresql, _standing_postgresql)}
+_MYSQL = _Driver(_acquire_mysql, _held_mysql, _release_mysql)
+_DRIVERS: Mapping[str, _Driver] = {
+    'sqlite': _Driver(), 'mysql': _MYSQL, 'mariadb': _MYSQL,
+    'postgresql': _Driver(_acquire_postgresql, _held_postgresql)}
 
 
-def _of(connection: Connection) -> _Kind:
-    return _KINDS[connection.dialect.name]
+def _driver(connection: Connection) -> _Driver:
+    return _DRIVERS[connection.dialect.name]

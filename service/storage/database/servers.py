@@ -25,29 +25,29 @@ from service.hosting import psycopg_timeout
 from service.storage.database import failures
 
 #: How long connections to a server that only reads are kept, in seconds.
-_PAUSE = 1.0
+_RENEW_SECONDS = 1.0
 
 #: For how many seconds a connection that was used is thought to live.
-_FRESH = 1.0
+_FRESH_SECONDS = 1.0
 
 #: PostgreSQL's number of the type.
-_UUID = 2950
+_UUID_OID = 2950
 
 #: When a connection was opened, in the pool's notes on it.
-_OPENED = 'pileus_opened'
+_OPENED_KEY = 'pileus_opened'
 
 
-def engine(url: sa.URL, conf: cfg.ConfigOpts, *, hurried: bool) -> Engine:
-    """Connections by oslo.db; ``hurried`` ones have the time limits.
+def engine(url: sa.URL, conf: cfg.ConfigOpts, *, time_limits: bool) -> Engine:
+    """Connections by oslo.db; ``time_limits`` ones have the time limits.
 
-    What is not hurried is a command, which holds a lock on one connection
+    What is not time_limits is a command, which holds a lock on one connection
     while it works on another, however few a worker may have.
     """
     options = conf.database
     made = engines.create_engine(
-        _with_every_letter(url), max_retries=0, thread_checkin=False,
+        _with_utf8mb4(url), max_retries=0, thread_checkin=False,
         max_pool_size=options.max_pool_size,
-        max_overflow=options.max_overflow if hurried else 10,
+        max_overflow=options.max_overflow if time_limits else 10,
         pool_timeout=options.pool_timeout,
         connection_recycle_time=options.connection_recycle_time,
         connection_debug=options.connection_debug,
@@ -55,13 +55,13 @@ def engine(url: sa.URL, conf: cfg.ConfigOpts, *, hurried: bool) -> Engine:
         connection_parameters=options.connection_parameters,
         mysql_sql_mode=options.mysql_sql_mode,
         mysql_wsrep_sync_wait=options.mysql_wsrep_sync_wait)
-    _Session(made, conf, hurried)
-    _Alive(made)
+    _Session(made, conf, time_limits)
+    _Liveness(made)
     _Standby(made)
     return made
 
 
-def _with_every_letter(url: sa.URL) -> sa.URL:
+def _with_utf8mb4(url: sa.URL) -> sa.URL:
     """oslo.db would talk to MariaDB and MySQL in letters of three bytes, in
     which there is no emoji and no rare Chinese character."""
     if (url.get_backend_name() not in ('mysql', 'mariadb')
@@ -71,7 +71,7 @@ def _with_every_letter(url: sa.URL) -> sa.URL:
 
 
 @contextlib.contextmanager
-def unbound(connection: Connection) -> Iterator[None]:
+def autocommit(connection: Connection) -> Iterator[None]:
     """Each statement stands for itself, where that saves anything.
 
     PERF: under READ COMMITTED a transaction around what only reads is
@@ -95,14 +95,14 @@ class _Session:
     """What each new connection of an engine is told first."""
 
     def __init__(self, made: Engine, conf: cfg.ConfigOpts,
-                 hurried: bool) -> None:
-        self._statement = conf.database.statement_timeout if hurried else 0
-        self._lock = conf.database.lock_timeout if hurried else 0
-        self._answer = config_files.answer_timeout(conf) if hurried else 0
+                 time_limits: bool) -> None:
+        self._statement = conf.database.statement_timeout if time_limits else 0
+        self._lock = conf.database.lock_timeout if time_limits else 0
+        self._answer = config_files.answer_timeout(conf) if time_limits else 0
         dialect = made.dialect
         self._driver = dialect.driver
-        self._opening = _OPENING.get(dialect.driver, _nothing)
-        self._words = _WORDS[dialect.name]
+        self._opening = _CONNECT_OPTIONS.get(dialect.driver, _no_options)
+        self._words = _SESSION_STATEMENTS[dialect.name]
         event.listen(made, 'do_connect', self.opening)
         event.listen(made, 'connect', self.opened)
 
@@ -114,7 +114,7 @@ class _Session:
 
     def opened(self, connection: Any, record: Any) -> None:
         if self._driver == 'psycopg2':
-            _ids_as_texts(connection)
+            _read_uuids_as_text(connection)
         words = self._words(connection, self._statement, self._lock)
         with connection.cursor() as cursor:
             for word in words:
@@ -123,7 +123,7 @@ class _Session:
         connection.commit()
 
 
-class _Alive:
+class _Liveness:
     """A connection that nobody used for a moment is asked whether it lives.
 
     PERF: oslo.db asks each time that one is taken, which for most reads is as
@@ -144,7 +144,7 @@ class _Alive:
 
     def lives(self, dbapi_connection: Any) -> bool:
         used = self._used.get(dbapi_connection, float('-inf'))
-        return (time.monotonic() < used + _FRESH
+        return (time.monotonic() < used + _FRESH_SECONDS
                 or self._asked(dbapi_connection))
 
 
@@ -166,21 +166,21 @@ class _Standby:
             event.listen(made, 'handle_error', one, retval=True)
 
     def opened(self, connection: Any, record: Any) -> None:
-        record.info[_OPENED] = time.monotonic()
+        record.info[_OPENED_KEY] = time.monotonic()
 
     def refused(self, context: sa.ExceptionContext) -> None:
         """Such a connection is as good as broken."""
-        if context.connection is None or not failures.read_only(
+        if context.connection is None or not failures.is_read_only(
                 context.original_exception):
             return
         now = time.monotonic()
-        opened = context.connection.info.get(_OPENED, now)
-        if opened < self._renewed or self._renewed < now - _PAUSE:
+        opened = context.connection.info.get(_OPENED_KEY, now)
+        if opened < self._renewed or self._renewed < now - _RENEW_SECONDS:
             self._renewed = now
             context.is_disconnect = True
 
 
-def _nothing(wait: float) -> Mapping[str, Any]:
+def _no_options(wait: float) -> Mapping[str, Any]:
     return {}
 
 
@@ -196,16 +196,16 @@ def _psycopg2(wait: float) -> Mapping[str, Any]:
     return {'connect_timeout': psycopg_timeout.CONNECT_SECONDS}
 
 
-_OPENING: Mapping[str, Callable[[float], Mapping[str, Any]]] = {
+_CONNECT_OPTIONS: Mapping[str, Callable[[float], Mapping[str, Any]]] = {
     'pymysql': _pymysql, 'psycopg2': _psycopg2}
 
 
-def _ids_as_texts(connection: Any) -> None:
+def _read_uuids_as_text(connection: Any) -> None:
     """PERF: SQLAlchemy lets psycopg2 make a UUID of each id, of which we make
     a text again: a tenth of the time that a list takes."""
     from psycopg2 import extensions
     extensions.register_type(extensions.new_type(
-        (_UUID,), 'UUID', lambda text, cursor: text), connection)
+        (_UUID_OID,), 'UUID', lambda text, cursor: text), connection)
 
 
 def _postgresql(connection: Any, statement: float,
@@ -241,5 +241,5 @@ def is_mariadb(connection: Any) -> bool:
     return 'mariadb' in str(connection.get_server_info()).lower()
 
 
-_WORDS: Mapping[str, Callable[[Any, float, float], list[str]]] = {
+_SESSION_STATEMENTS: Mapping[str, Callable[[Any, float, float], list[str]]] = {
     'postgresql': _postgresql, 'mysql': _mysql, 'mariadb': _mysql}

@@ -25,10 +25,10 @@ from service.config import files as config_files
 
 #: How long SQLite itself may wait for a writer of another process, in
 #: seconds. It blocks the whole thread, so it is short; who writes tries anew.
-_BUSY = 0.02
+_BUSY_SECONDS = 0.02
 
 #: Which file a connection is to, in the pool's notes on it.
-_FILE = 'pileus_file'
+_FILE_KEY = 'pileus_file'
 
 #: Execution option: this transaction writes.
 WRITES = 'pileus_writes'
@@ -46,30 +46,30 @@ def engine(url: sa.URL, conf: cfg.ConfigOpts) -> Engine:
         url, poolclass=QueuePool, pool_size=conf.database.max_pool_size or 5,
         max_overflow=conf.database.max_overflow or 0,
         pool_timeout=conf.database.pool_timeout,
-        connect_args={'check_same_thread': False, 'timeout': _BUSY,
+        connect_args={'check_same_thread': False, 'timeout': _BUSY_SECONDS,
                       'isolation_level': None})
     exc_filters.register_engine(made)
     event.listen(made, 'connect', _prepare)
     event.listen(made, 'begin', _begin)
-    file = _File(url.database or '')
+    file = _DatabaseFile(url.database or '')
     event.listen(made, 'do_connect', file.opening)
     event.listen(made, 'connect', file.opened)
     event.listen(made, 'checkout', file.check)
     return made
 
 
-def looking(url: sa.URL, conf: cfg.ConfigOpts) -> Engine:
+def read_only_engine(url: sa.URL, conf: cfg.ConfigOpts) -> Engine:
     """An engine that changes no file; where there is none yet, that of an
     empty database in memory, for a start to be tried on."""
     path = (url.database or '').removeprefix('file:').partition('?')[0]
     made = (sa.create_engine('sqlite://', poolclass=StaticPool)
-            if _to_be_made(path, conf) else
-            sa.create_engine(url, creator=lambda: _reader(path)))
+            if _would_be_created(path, conf) else
+            sa.create_engine(url, creator=lambda: _connect_read_only(path)))
     exc_filters.register_engine(made)
     return made
 
 
-def _to_be_made(path: str, conf: cfg.ConfigOpts) -> bool:
+def _would_be_created(path: str, conf: cfg.ConfigOpts) -> bool:
     """A start would make the file; it makes no directory but its own."""
     if os.path.exists(path):
         return os.path.getsize(path) == 0
@@ -80,7 +80,7 @@ def _to_be_made(path: str, conf: cfg.ConfigOpts) -> bool:
     return not path or os.access(there, os.W_OK | os.X_OK)
 
 
-def _reader(path: str) -> sqlite3.Connection:
+def _connect_read_only(path: str) -> sqlite3.Connection:
     """Where nobody has the file open, SQLite would make one beside it to read
     it, unless it is told that nobody changes it meanwhile."""
     how = 'mode=ro' if os.path.exists(f'{path}-wal') else 'immutable=1'
@@ -88,7 +88,7 @@ def _reader(path: str) -> sqlite3.Connection:
                            check_same_thread=False, isolation_level=None)
 
 
-class _File:
+class _DatabaseFile:
     """The file of a SQLite database, which has to stay where it is.
 
     SQLite goes on with a file that was deleted or moved away: it answers that
@@ -108,11 +108,11 @@ class _File:
             raise sqlite3.OperationalError(f'{self._path} is gone')
 
     def opened(self, connection: Any, record: Any) -> None:
-        record.info[_FILE] = self._now()
-        self._known = self._known or record.info[_FILE] is not None
+        record.info[_FILE_KEY] = self._now()
+        self._known = self._known or record.info[_FILE_KEY] is not None
 
     def check(self, connection: Any, record: Any, pooled: Any) -> None:
-        if record.info[_FILE] != self._now():
+        if record.info[_FILE_KEY] != self._now():
             raise sa_exc.DisconnectionError(f'{self._path} is another file')
 
     def _now(self) -> tuple[int, int] | None:
@@ -126,7 +126,7 @@ class _File:
 def _prepare(connection: sqlite3.Connection, record: Any) -> None:
     """The first connection of all makes the file WAL; others may wait."""
     for pragma in ('busy_timeout = 5000', 'journal_mode = WAL',
-                   f'busy_timeout = {int(_BUSY * 1000)}',
+                   f'busy_timeout = {int(_BUSY_SECONDS * 1000)}',
                    'synchronous = FULL', 'foreign_keys = ON',
                    'temp_store = MEMORY'):
         connection.execute(f'PRAGMA {pragma}')
@@ -142,19 +142,19 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql('BEGIN IMMEDIATE')
 
 
-def busy(exc: BaseException) -> bool:
+def is_busy(exc: BaseException) -> bool:
     """Another process holds the write lock."""
     return (isinstance(exc, sa_exc.OperationalError)
             and 'database is locked' in str(exc.orig))
 
 
-def damaged(exc: BaseException) -> bool:
+def is_damaged(exc: BaseException) -> bool:
     """The file is no database, or not all of one any more."""
     said = getattr(getattr(exc, 'inner_exception', None), 'orig', None)
     return type(said) is sqlite3.DatabaseError
 
 
-def refused(exc: BaseException) -> bool:
+def is_refused(exc: BaseException) -> bool:
     """SQLite itself said no to a statement."""
     said = getattr(exc, 'inner_exception', exc)
     return isinstance(getattr(said, 'orig', None), sqlite3.Error)

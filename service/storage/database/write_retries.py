@@ -28,11 +28,11 @@ T = TypeVar('T')
 Work = Callable[[Connection], T]
 
 #: Whether the transaction that gave this answer was committed.
-Kept = Callable[[Connection, T], bool]
+CommitCheck = Callable[[Connection, T], bool]
 
 
-class Attempts(Generic[T]):
-    """The attempts at one write, for ``patience`` seconds.
+class RetriedWrite(Generic[T]):
+    """The attempts at one write, for ``retry_seconds`` seconds.
 
     They begin anew, once, where a commit was not answered: what was slow
     until then shall not keep us from asking. Without ``kept`` nobody can be
@@ -41,13 +41,14 @@ class Attempts(Generic[T]):
     thirty that made theirs in turn would stop it for good.
     """
 
-    def __init__(self, work: Work[T], kept: Kept[T] | None,
-                 turn: AbstractContextManager[Any], patience: float) -> None:
+    def __init__(self, work: Work[T], kept: CommitCheck[T] | None,
+                 turn: AbstractContextManager[Any],
+                 retry_seconds: float) -> None:
         self._work = work
         self._kept = kept
         self._turn = turn
-        self._patience = patience
-        self._ends = time.monotonic() + patience
+        self._retry_seconds = retry_seconds
+        self._ends = time.monotonic() + retry_seconds
         #: What the work answered whose commit was not.
         self._open: list[T] = []
         self._asked = self._broken = False
@@ -82,7 +83,7 @@ class Attempts(Generic[T]):
                 answers.append(done)
             return done
         except failures.FAILURES as exc:
-            if answers and failures.unanswered(exc):
+            if answers and failures.commit_unknown(exc):
                 self._opened(answers)
             raise
 
@@ -90,18 +91,18 @@ class Attempts(Generic[T]):
         self._open = answers
         if not self._asked:
             self._asked = True
-            self._ends = time.monotonic() + self._patience
+            self._ends = time.monotonic() + self._retry_seconds
 
     def _again(self, exc: BaseException) -> bool:
         if self._open:
             return self._ask(exc)
         if time.monotonic() >= self._ends:
             return False
-        if failures.to_others(exc):
+        if failures.is_race(exc):
             return True
         # Once: a statement that breaks each connection would break them all.
         first, self._broken = not self._broken, True
-        return first and failures.broken(exc)
+        return first and failures.connection_lost(exc)
 
     def _ask(self, exc: BaseException) -> bool:
         asked = (self._kept is not None and time.monotonic() < self._ends

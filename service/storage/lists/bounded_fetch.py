@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy.engine import CursorResult
 
 #: The JSON of the rows of a page is at most so long, and one row more.
-MAX_PAGE = 2 ** 23
+MAX_PAGE_BYTES = 2 ** 23
 
 
 def read(result: CursorResult[Any], limit: int
@@ -24,7 +24,7 @@ def read(result: CursorResult[Any], limit: int
     with result:
         names = tuple(result.keys())
         for row in result:
-            if len(found) == limit or size > MAX_PAGE:
+            if len(found) == limit or size > MAX_PAGE_BYTES:
                 return found, True
             found.append(dict(zip(names, row, strict=True)))
             size += len(orjson.dumps(tuple(row)))

@@ -19,10 +19,10 @@ from service.storage.lists import statements
 from service.storage.lists.statements import Source
 
 #: Forms by where they are read and all but the values.
-Forms = dict[Any, sa.Select[Any]]
+Statements = dict[Any, sa.Select[Any]]
 
 #: Clients choose what to ask for; when there are so many, it begins anew.
-MAX_FORMS = 1000
+MAX_STATEMENTS = 1000
 
 #: Filters with as many parameters as values are not kept, nor are tags.
 _MANY = ('in', 'nin')
@@ -30,7 +30,7 @@ _MANY = ('in', 'nin')
 _OWNER = 'pileus_owner'
 
 
-def select(forms: Forms, source: Source, query: Query, owner: str | None,
+def select(forms: Statements, source: Source, query: Query, owner: str | None,
            marker: Mapping[str, Any] | None, backwards: bool = False
            ) -> tuple[sa.Select[Any], Mapping[str, Any]]:
     """The statement that ``lists.select`` makes, and its parameters."""
@@ -45,7 +45,7 @@ def select(forms: Forms, source: Source, query: Query, owner: str | None,
     nulls = marker and tuple(marker[one] is None for one in columns)
     key = source, formal, owner is None, nulls, backwards
     if key not in forms:
-        if len(forms) >= MAX_FORMS:
+        if len(forms) >= MAX_STATEMENTS:
             forms.clear()
         forms[key] = _made(source, query, owner, marker, backwards)
     return forms[key], dict(_given(query, owner, marker))

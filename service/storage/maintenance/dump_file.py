@@ -24,12 +24,12 @@ from service.errors import StartError
 FORMAT = 1
 
 #: A chunk has at most so many rows, and ends after so many bytes.
-ROWS = 1000
-BYTES = 2 ** 20
+CHUNK_ROWS = 1000
+CHUNK_BYTES = 2 ** 20
 
 #: A line that is longer has one before it that says so; without a bound, a
 #: file that is none would be read whole.
-MAX_LINE = 2 ** 26
+MAX_LINE_BYTES = 2 ** 26
 
 Row = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ class Chunk(NamedTuple):
     line: int
 
 
-class Broken(StartError):
+class CorruptFile(StartError):
     """The file is not, or no longer, what was written."""
 
 
@@ -77,13 +77,14 @@ def lines(header: Header, rows: Iterable[tuple[str, Row]]
         return line
     yield said({'pileus_dump': FORMAT, **header._asdict()})
     for name, row in rows:
-        if held and (name != table or held == ROWS or size >= BYTES):
+        if held and (name != table or held == CHUNK_ROWS
+                     or size >= CHUNK_BYTES):
             chunks += 1
             yield said({'chunk': chunks, 'rows': held,
                         'sha256': part.hexdigest()})
             part, held, size = hashlib.sha256(), 0, 0
         line = _line({'in': name, 'row': row})
-        if len(line) > MAX_LINE:
+        if len(line) > MAX_LINE_BYTES:
             yield said({'long': len(line)})
         whole.update(line)
         part.update(line)
@@ -100,7 +101,7 @@ def _line(value: object) -> bytes:
     return orjson.dumps(value) + b'\n'
 
 
-class Reading:
+class ExportReader:
     """A dump that is read; Broken says at which line it is not sound."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -136,7 +137,7 @@ class Reading:
         while True:
             before = self._whole.hexdigest()
             raw, value = self._next()
-            if 'row' in value and len(rows) < ROWS:
+            if 'row' in value and len(rows) < CHUNK_ROWS:
                 part.update(raw)
                 table = table or value.get('in')
                 self._expect(table == value.get('in'),
@@ -161,7 +162,7 @@ class Reading:
         value = self._read(raw)
         if 'long' in value:
             longest = value['long']
-            self._expect(isinstance(longest, int) and longest > MAX_LINE,
+            self._expect(isinstance(longest, int) and longest > MAX_LINE_BYTES,
                          'this is no line of a dump')
             raw = self._raw(longest)
             value = self._read(raw)
@@ -171,7 +172,7 @@ class Reading:
         return self._read(self._raw())
 
     def _raw(self, longest: int = 0) -> bytes:
-        longest = longest or MAX_LINE
+        longest = longest or MAX_LINE_BYTES
         raw = self._file.readline(longest)
         self._line += 1
         self._expect(raw.endswith(b'\n'), 'the file ends here, before its '
@@ -192,5 +193,5 @@ class Reading:
         if not holds:
             raise self._broken(otherwise)
 
-    def _broken(self, what: str) -> Broken:
-        return Broken(f'{self._name}: line {self._line}: {what}')
+    def _broken(self, what: str) -> CorruptFile:
+        return CorruptFile(f'{self._name}: line {self._line}: {what}')

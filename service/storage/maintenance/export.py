@@ -26,10 +26,10 @@ from service.storage.tables import declared as declared_tables
 from service.storage.tables.columns import MYSQL
 
 #: How many rows are fetched at once.
-_FETCHED = 500
+_FETCH_ROWS = 500
 
 #: Core tables whose rows are of this database alone.
-_STAYING = ('counter', 'catalogues', 'locks')
+_NOT_EXPORTED = ('counter', 'catalogues', 'locks')
 
 _SNAPSHOT: Mapping[str, str] = {
     'sqlite': 'BEGIN',
@@ -38,12 +38,12 @@ _SNAPSHOT: Mapping[str, str] = {
                            'READ ONLY')}
 
 
-def moving(catalogue: Catalogue
+def exported_tables(catalogue: Catalogue
            ) -> tuple[declared_tables.Tables, list[sa.Table]]:
     """The tables of these types, and those whose rows a dump holds."""
     built = declared_tables.build(catalogue)
     core = (table for name, table in built.core._asdict().items()
-            if name not in _STAYING)
+            if name not in _NOT_EXPORTED)
     return built, [*built.types.values(), *core]
 
 
@@ -54,13 +54,13 @@ def lines(engine: Engine,
     ``progress`` is told of each table, how many rows of how many are out.
     """
     with _snapshot(engine) as connection:
-        found = known(connection)
-        if applied_types.shut(connection):
+        found = require_types(connection)
+        if applied_types.writes_blocked(connection):
             raise StartError(
                 '[database] connection: types are being applied, or a dump '
                 'imported, or whoever did so was interrupted: wait until it '
                 'is over, or do it again')
-        built, moved = moving(found.catalogue)
+        built, moved = exported_tables(found.catalogue)
         counts = {str(one.name): connection.scalar(
             sa.select(sa.func.count()).select_from(one)) or 0
             for one in moved}
@@ -77,9 +77,9 @@ def lines(engine: Engine,
         yield from dump_file.lines(header, rows())
 
 
-def known(connection: Connection) -> Applied:
+def require_types(connection: Connection) -> Applied:
     """The types of a database that this release can read and write whole."""
-    behind = migrations.behind(connection)
+    behind = migrations.pending_upgrade(connection)
     found = None if behind else applied_types.current(connection)
     if behind or found is None:
         raise StartError(f'[database] connection: '
@@ -91,7 +91,7 @@ def known(connection: Connection) -> Applied:
 def _rows(connection: Connection, table: sa.Table) -> Iterator[Row]:
     """In the order of the key, so that two dumps of the same are alike."""
     names = [str(one.name) for one in table.c]
-    with connection.execution_options(yield_per=_FETCHED).execute(
+    with connection.execution_options(yield_per=_FETCH_ROWS).execute(
             sa.select(table).order_by(*table.primary_key)) as found:
         for row in found:
             yield dict(zip(names, row, strict=True))

@@ -31,13 +31,13 @@ from service.storage.tables import declared as declared_tables
 T = TypeVar('T')
 
 #: So many rows are looked at, and at most so many removed, at a time.
-BATCH = 500
+BATCH_ROWS = 500
 
 #: So many are passed at a time where none is old enough.
-STRIDE = 10000
+STRIDE_ROWS = 10000
 
 
-class Keep(NamedTuple):
+class Retention(NamedTuple):
     """What stays: all that is younger than ``days`` (0: everything), and the
     ``last`` revisions of each record that is not deleted."""
 
@@ -45,15 +45,15 @@ class Keep(NamedTuple):
     last: int
 
 
-class Swept(NamedTuple):
+class PurgeProgress(NamedTuple):
     """How far a run has come."""
 
-    seen: int
+    checked: int
     removed: int
 
 
-def revisions(engine: Engine, keep: Keep, now: str, *,
-              dry_run: bool = False) -> Iterator[Swept]:
+def revisions(engine: Engine, keep: Retention, now: str, *,
+              dry_run: bool = False) -> Iterator[PurgeProgress]:
     """Remove revisions that are old enough, the oldest first.
 
     The newest of a record that is there is never among them. Of one that was
@@ -62,12 +62,13 @@ def revisions(engine: Engine, keep: Keep, now: str, *,
     if not keep.days:
         return
     horizon = _before(now, timedelta(days=keep.days))
-    done, transactions = Swept(0, 0), Transactions(engine)
+    done, transactions = PurgeProgress(0, 0), Transactions(engine)
     for found in _old(transactions, horizon, keep.last):
         gone = [one.number for one in found if _goes(one, horizon)]
         if gone and not dry_run:
             _in(transactions.write, _Aged.erase, gone)
-        done = Swept(done.seen + len(found), done.removed + len(gone))
+        done = PurgeProgress(done.checked + len(found),
+                             done.removed + len(gone))
         yield done
 
 
@@ -99,25 +100,25 @@ def _passed(transactions: Transactions, place: int,
 
 
 def replies(engine: Engine, now: str, *,
-            dry_run: bool = False) -> Iterator[Swept]:
+            dry_run: bool = False) -> Iterator[PurgeProgress]:
     """Remove the replies whose keys mean nothing any more (D18)."""
     horizon = _before(now, idempotency.LIFE)
     transactions = Transactions(engine)
     if dry_run:
         old = _in(transactions.read, _Aged.old, horizon)
-        yield Swept(old, old)
+        yield PurgeProgress(old, old)
         return
     done = 0
     while True:
-        scopes = _in(transactions.read, _Aged.outlived, horizon, BATCH)
+        scopes = _in(transactions.read, _Aged.outlived, horizon, BATCH_ROWS)
         if not scopes:
             return
         _in(transactions.write, _Aged.forget, scopes, horizon)
         done += len(scopes)
-        yield Swept(done, done)
+        yield PurgeProgress(done, done)
 
 
-def locks(engine: Engine, *, dry_run: bool = False) -> Iterator[Swept]:
+def locks(engine: Engine, *, dry_run: bool = False) -> Iterator[PurgeProgress]:
     """Remove the rows that writers of periods wait for.
 
     Whoever needs one that went makes it again, so none has to stay but those
@@ -128,13 +129,15 @@ def locks(engine: Engine, *, dry_run: bool = False) -> Iterator[Swept]:
     yield from _idle(engine, _Aged.locks, _Aged.unlock, dry_run)
 
 
-def zeros(engine: Engine, *, dry_run: bool = False) -> Iterator[Swept]:
+def zero_counts(engine: Engine, *,
+                dry_run: bool = False) -> Iterator[PurgeProgress]:
     """Remove counts of projects that have no record of a type."""
     yield from _idle(engine, _Aged.zeros, _Aged.uncount, dry_run)
 
 
 def _idle(engine: Engine, some: Callable[..., list[Any]],
-          remove: Callable[..., None], dry_run: bool) -> Iterator[Swept]:
+          remove: Callable[..., None],
+          dry_run: bool) -> Iterator[PurgeProgress]:
     """Remove some rows at a time, in the order of their keys."""
     transactions, place, done = Transactions(engine), None, 0
 
@@ -146,7 +149,7 @@ def _idle(engine: Engine, some: Callable[..., list[Any]],
     run = transactions.read if dry_run else transactions.write
     while found := _in(run, swept, place):
         place, done = found[-1], done + len(found)
-        yield Swept(done, done)
+        yield PurgeProgress(done, done)
 
 
 def _in(run: Callable[[Callable[[Connection], T]], T],
@@ -189,14 +192,15 @@ class _Aged(Replies):
             sa.select(one.c.number, one.c.at, self._newest('number', last - 1),
                       self._newest('action'), self._newest('at'))
             .where(one.c.number > place)
-            .order_by(one.c.number).limit(BATCH))]
+            .order_by(one.c.number).limit(BATCH_ROWS))]
 
     def stride(self, place: int, horizon: str
                ) -> tuple[int | None, int | None]:
         """The last number of a good many, and the first that is old."""
         one = self._tables.core.revisions.c
         some = sa.select(one.number, one.at).where(
-            one.number > place).order_by(one.number).limit(STRIDE).subquery()
+            one.number > place).order_by(one.number).limit(
+            STRIDE_ROWS).subquery()
         old = sa.case((some.c.at < horizon, some.c.number))
         row = self._connection.execute(sa.select(
             sa.func.max(some.c.number), sa.func.min(old))).one()
@@ -219,7 +223,7 @@ class _Aged(Replies):
         name = self._tables.core.locks.c.name
         return list(self._connection.scalars(
             sa.select(name).where(name > (after or '')).order_by(name)
-            .limit(BATCH).with_for_update(skip_locked=True)))
+            .limit(BATCH_ROWS).with_for_update(skip_locked=True)))
 
     def unlock(self, names: Iterable[str]) -> None:
         """One by one: for a list of names MariaDB reads all rows, and waits
@@ -239,7 +243,7 @@ class _Aged(Replies):
                 one.used == 0, sa.or_(
                     one.project_id > project,
                     sa.and_(one.project_id == project, one.type > type)))
-            .order_by(one.project_id, one.type).limit(BATCH))]
+            .order_by(one.project_id, one.type).limit(BATCH_ROWS))]
 
     def uncount(self, counts: Iterable[tuple[str, str]]) -> None:
         """Who made a record meanwhile has the count not at zero."""

@@ -21,9 +21,9 @@ from service.errors import StartError
 from service.storage import migrations
 from service.storage.database import schema_lock
 from service.storage.database.engine import writer
-from service.storage.database.schema_lock import Turn
+from service.storage.database.schema_lock import SchemaLock
 from service.storage.maintenance import export
-from service.storage.maintenance.dump_file import Chunk, Header, Reading
+from service.storage.maintenance.dump_file import Chunk, ExportReader, Header
 from service.storage.schema import applied_types
 from service.storage.tables.columns import MYSQL
 from service.storage.tables.declared import Tables
@@ -39,34 +39,34 @@ _MARK = sa.Table(
 Progress = Callable[[int, int], None]
 
 
-def restore(engine: Engine, reading: Reading, progress: Progress) -> int:
+def restore(engine: Engine, reading: ExportReader, progress: Progress) -> int:
     """Store all rows of a dump; how many they are.
 
     StartError where the database is not empty, not of the dump's types, or
     holds half of another dump. ``progress`` is told how many of how many
     rows are stored.
     """
-    with _alone(engine) as (connection, turn):
-        return _Restore(connection, turn, reading, progress).run()
+    with _exclusive_connection(engine) as (connection, lock):
+        return _Restore(connection, lock, reading, progress).run()
 
 
 class _Restore:
-    """One import, by who has the turn."""
+    """One import, by who has the lock."""
 
-    def __init__(self, connection: Connection, turn: Turn, reading: Reading,
-                 progress: Progress) -> None:
+    def __init__(self, connection: Connection, lock: SchemaLock,
+                 reading: ExportReader, progress: Progress) -> None:
         self._connection = connection
-        self._turn = turn
+        self._lock = lock
         self._reading = reading
         self._progress = progress
         with connection.begin():
-            found = export.known(connection)
-            if applied_types.unfinished(connection):
+            found = export.require_types(connection)
+            if applied_types.unfinished_apply(connection):
                 raise StartError('an apply of types has begun and is not at '
                                  'its end: run pileus-manage schema apply '
                                  'first')
         self._catalogue = found.catalogue
-        self._tables, moved = export.moving(found.catalogue)
+        self._tables, moved = export.exported_tables(found.catalogue)
         self._moved = {one.name: one for one in moved}
 
     def run(self) -> int:
@@ -80,12 +80,12 @@ class _Restore:
         total, stored = sum(header.rows.values()), 0
         for chunk in self._reading.chunks():
             if chunk.number > done:
-                self._turn.stand()
+                self._lock.check()
                 self._store(chunk, header)
                 failpoints.reach('import_chunk')
             stored += len(chunk.rows)
             self._progress(stored, total)
-        self._turn.stand()
+        self._lock.check()
         self._finish(header, generation)
         return stored
 
@@ -171,19 +171,20 @@ def _differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[tuple[Connection, Turn]]:
+def _exclusive_connection(
+        engine: Engine) -> Iterator[tuple[Connection, SchemaLock]]:
     """A connection whose references are off, while nobody applies types.
 
     It is closed after it, so that nobody else gets it as it is then.
     """
     with (engine.connect() as guard,
-          schema_lock.alone(guard, 'schema') as turn,
+          schema_lock.acquire(guard, 'schema') as lock,
           writer(engine).connect() as connection):
         connection.detach()
         driver: Any = connection.connection.dbapi_connection
         for said in _SESSION.get(connection.dialect.name, ()):
             driver.cursor().execute(said)
-        yield connection, turn
+        yield connection, lock
 
 
 #: What a session is told first. PostgreSQL has no such word for everybody:

@@ -17,7 +17,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from service.errors import StartError
 from service.storage.database import schema_lock
-from service.storage.database.engine import FAILURES, Transactions, unusable
+from service.storage.database.engine import (
+    FAILURES,
+    Transactions,
+    unusable_error,
+)
 from service.storage.tables import core
 
 #: Every version there was, in order; each has its script in ``versions``.
@@ -28,7 +32,7 @@ HEAD = VERSIONS[-1]
 TABLE = 'pileus_alembic_version'
 
 #: How long an upgrade on SQLite waits for those who write, in seconds.
-_PATIENCE = 60.0
+_SQLITE_WAIT_SECONDS = 60.0
 
 
 def version(connection: Connection) -> str | None:
@@ -39,7 +43,7 @@ def version(connection: Connection) -> str | None:
         sa.table(TABLE)))
 
 
-def behind(connection: Connection) -> str | None:
+def pending_upgrade(connection: Connection) -> str | None:
     """What is to be done before this release can serve; None: nothing.
 
     StartError where a newer release has been here: it knows its tables, we
@@ -66,22 +70,22 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
     step looks first whether it was. StartError where the database will not.
     """
     try:
-        return Transactions(engine, _PATIENCE).write(_upgrade)
+        return Transactions(engine, _SQLITE_WAIT_SECONDS).write(_upgrade)
     except FAILURES as exc:
         said = getattr(exc, 'inner_exception', None) or exc
-        raise unusable(engine, said) from exc
+        raise unusable_error(engine, said) from exc
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
-    with schema_lock.alone(connection, 'core'):
+    with schema_lock.acquire(connection, 'core'):
         before = version(connection)
-        if behind(connection):
+        if pending_upgrade(connection):
             found = sa.inspect(connection).has_table('pileus_counter')
-            (_run if found else _make)(connection)
+            (_migrate if found else _create)(connection)
         return before, HEAD
 
 
-def _make(connection: Connection) -> None:
+def _create(connection: Connection) -> None:
     """The newest tables where there were none.
 
     The counter comes last but for the version: while it is missing, whoever
@@ -101,7 +105,7 @@ def _make(connection: Connection) -> None:
     connection.execute(sa.insert(stamp).values(version_num=HEAD))
 
 
-def _run(connection: Connection) -> None:
+def _migrate(connection: Connection) -> None:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory

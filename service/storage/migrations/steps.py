@@ -40,7 +40,8 @@ def kind(table: str, wanted: sa.Column[Any], using: str) -> None:
     dialect = op.get_bind().dialect
     found = next(one['type'] for one in _look().get_columns(table)
                  if one['name'] == wanted.name)
-    if layouts.plain(found, dialect) == layouts.plain(wanted.type, dialect):
+    if layouts.type_name(found, dialect) == layouts.type_name(
+            wanted.type, dialect):
         return
     op.alter_column(table, wanted.name, type_=wanted.type,
                     existing_type=found, existing_nullable=wanted.nullable,

@@ -65,11 +65,12 @@ class Neighbours(Transaction):
         Nobody else puts one there before we commit: they wait for us here.
         """
         table = self._tables.of(declared)
-        exclusion.hold(self._connection, self._tables.core.locks, declared,
-                       rule, records)
+        exclusion.lock_periods(self._connection, self._tables.core.locks,
+                               declared, rule, records)
         for some in _at_once(list(records)):
             row = self._connection.execute(
-                exclusion.rivals(declared, rule, table, some)).first()
+                exclusion.overlapping_record(declared, rule, table,
+                                             some)).first()
             if row is not None:
                 return dict(row._mapping)
         return None

@@ -31,7 +31,7 @@ _APPLIED = 'applied'
 class Applied(NamedTuple):
     """A catalogue that the tables were brought to, and its number."""
 
-    generation: int
+    number: int
     digest: str
     catalogue: Catalogue
 
@@ -54,20 +54,20 @@ def current(connection: Connection,
                    _read(row.generation, row.files))
 
 
-def generation(connection: Connection) -> int:
+def announced_number(connection: Connection) -> int:
     """The number on the counter's row: that of the newest catalogue, also
     while it is being applied."""
     return connection.scalar(sa.select(_COUNTER.c.generation)) or 0
 
 
-def newest(connection: Connection) -> int | None:
+def applied_number(connection: Connection) -> int | None:
     """The number of the catalogue that ``current`` would read."""
     return connection.scalar(
         sa.select(sa.func.max(_CATALOGUES.c.generation))
         .where(_CATALOGUES.c.state == _APPLIED))
 
 
-def known(connection: Connection, digest: str) -> int | None:
+def number_of(connection: Connection, digest: str) -> int | None:
     """The last generation that said the same as this digest's files."""
     return connection.scalar(
         sa.select(sa.func.max(_CATALOGUES.c.generation)).where(
@@ -75,24 +75,24 @@ def known(connection: Connection, digest: str) -> int | None:
             _CATALOGUES.c.state == _APPLIED))
 
 
-def shut(connection: Connection) -> bool:
+def writes_blocked(connection: Connection) -> bool:
     """Nobody can write: somebody applies a catalogue or imports a dump now,
     or was interrupted when he did."""
-    return _is(connection, _APPLYING) or _is(connection, _IMPORTING)
+    return _any_in(connection, _APPLYING) or _any_in(connection, _IMPORTING)
 
 
-def importing(connection: Connection) -> bool:
+def import_unfinished(connection: Connection) -> bool:
     """A part of a dump is in the database, and the rest is to come."""
-    return _is(connection, _IMPORTING)
+    return _any_in(connection, _IMPORTING)
 
 
-def _is(connection: Connection, state: str) -> bool:
+def _any_in(connection: Connection, state: str) -> bool:
     return connection.scalar(
         sa.select(_CATALOGUES.c.generation)
         .where(_CATALOGUES.c.state == state).limit(1)) is not None
 
 
-def unfinished(connection: Connection) -> Catalogue | None:
+def unfinished_apply(connection: Connection) -> Catalogue | None:
     """What an apply began with that is not at its end, if there is one."""
     row = connection.execute(
         sa.select(_CATALOGUES).where(_CATALOGUES.c.state == _APPLYING)
@@ -118,7 +118,7 @@ def begin_import(connection: Connection, there: Catalogue) -> int:
 
 
 def _begin(connection: Connection, wanted: Catalogue, state: str) -> int:
-    number = 1 + max(generation(connection), connection.scalar(
+    number = 1 + max(announced_number(connection), connection.scalar(
         sa.select(sa.func.max(_CATALOGUES.c.generation))) or 0)
     connection.execute(sa.update(_COUNTER).values(generation=number))
     connection.execute(sa.delete(_CATALOGUES).where(

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 #: How many rows a transaction fills.
-BATCH = 1000
+BATCH_ROWS = 1000
 
 Progress = Callable[[str], None]
 
@@ -54,7 +54,7 @@ class Fill:
         further = [] if place is None else [id > place]
         ids = connection.scalars(
             sa.select(id).where(self.column.is_(None), *further)
-            .order_by(id).limit(BATCH)).all()
+            .order_by(id).limit(BATCH_ROWS)).all()
         if ids:
             connection.execute(self._update(id.in_(ids)))
         return ids

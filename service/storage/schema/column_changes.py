@@ -23,32 +23,32 @@ from service.domain.catalogue.types import (
 from service.domain.evolution import changes
 from service.storage.schema import ddl, type_changes
 from service.storage.schema.backfill import Fill
-from service.storage.schema.existing_rows import Present
-from service.storage.schema.steps import Broken, Kind, Phase, Step
-from service.storage.schema.type_changes import Turn
+from service.storage.schema.existing_rows import ExistingRows
+from service.storage.schema.steps import Kind, Phase, Step, Violations
+from service.storage.schema.type_changes import TypeChange
 from service.storage.tables.columns import MYSQL
-from service.storage.tables.layouts import Layout
+from service.storage.tables.layouts import TableLayout
 
 
 @dataclass(frozen=True)
-class Pair:
+class TablePair:
     """A table that is there, and the type it is for.
 
     ``now`` is the name it has before the steps; ``real`` and ``present``
     have the names of columns after them. ``renamed``: the old name of each
-    column that gets a new one, ``turns`` what becomes of the types of those
-    that stay. ``was`` is the type as last applied.
+    column that gets a new one, ``type_changes`` what becomes of the types of
+    those that stay. ``was`` is the type as last applied.
     """
 
     declared: ResourceType
     was: ResourceType | None
     table: sa.Table
     now: str
-    real: Layout
-    wanted: Layout
+    real: TableLayout
+    wanted: TableLayout
     renamed: Mapping[str, str]
-    turns: Mapping[str, Turn]
-    present: Present
+    type_changes: Mapping[str, TypeChange]
+    rows: ExistingRows
     dialect: sa.Dialect
 
     @property
@@ -60,7 +60,7 @@ class Pair:
 
 
 def renames(declared: ResourceType, known: Iterable[ResourceType],
-            real: Layout) -> dict[str, str]:
+            real: TableLayout) -> dict[str, str]:
     """The columns that only have another name now, from new to old; also
     back to the old one, if one of the ``known`` types had renamed it."""
     found = {}
@@ -84,7 +84,7 @@ def _names(declared: ResourceType, known: Iterable[ResourceType],
             yield was.name
 
 
-def columns(pair: Pair) -> Iterator[Step]:
+def columns(pair: TablePair) -> Iterator[Step]:
     """What is to be done about the columns of a table."""
     for new, old in pair.renamed.items():
         yield Step(pair.place(new), f'was {old}', Kind.ONLINE,
@@ -104,7 +104,7 @@ def columns(pair: Pair) -> Iterator[Step]:
 
 # Added and dropped
 
-def _added(pair: Pair, column: sa.Column[Any]) -> Step:
+def _added(pair: TablePair, column: sa.Column[Any]) -> Step:
     prop = pair.declared.properties.get(column.name)
     if column.name in COMMON_FIELDS or prop is None:
         return _lost(pair, column.name)
@@ -113,29 +113,29 @@ def _added(pair: Pair, column: sa.Column[Any]) -> Step:
     return Step(
         pair.place(prop.name), 'is new', Kind.ONLINE, Phase.ADD_COLUMN,
         ddl.add_column(column, value), in_place=not unfilled,
-        needs='give it a default or a backfill: it is required, and records '
-              'are there' if unfilled and pair.present.count else None)
+        blocker='give it a default or a backfill: it is required, and records '
+              'are there' if unfilled and pair.rows.count else None)
 
 
-def _lost(pair: Pair, name: str) -> Step:
+def _lost(pair: TablePair, name: str) -> Step:
     """A column that every type of its scope has."""
     if name == 'project_id':
         return Step(pair.declared.name, 'turns from scope cloud to scope '
                     'project', Kind.DESTRUCTIVE, Phase.ADD_COLUMN,
-                    needs=_SCOPE)
+                    blocker=_SCOPE)
     return Step(pair.place(name), 'is not in the table', Kind.DESTRUCTIVE,
-                Phase.ADD_COLUMN, needs='restore the table from a backup')
+                Phase.ADD_COLUMN, blocker='restore the table from a backup')
 
 
 _SCOPE = ('nobody can say whose the records are; declare a type of another '
           'name')
 
 
-def _dropped(pair: Pair, name: str) -> Step:
+def _dropped(pair: TablePair, name: str) -> Step:
     if name == 'project_id':
         return Step(pair.declared.name, 'turns from scope project to scope '
                     'cloud', Kind.DESTRUCTIVE, Phase.DROP_COLUMN,
-                    needs=_SCOPE)
+                    blocker=_SCOPE)
     prop = pair.declared.properties.get(name)
     known = pair.was is not None and name in pair.was.properties
     meant = prop is not None and prop.dropped
@@ -145,11 +145,11 @@ def _dropped(pair: Pair, name: str) -> Step:
         'is in the table, and no property declares it',
         Kind.DESTRUCTIVE, Phase.DROP_COLUMN,
         ddl.drop_column(pair.table.name, name), in_place=False,
-        needs=None if meant else f'declare it, or say "{name}: {{dropped: '
+        blocker=None if meant else f'declare it, or say "{name}: {{dropped: '
                                  f'true}}" if its values may go')
 
 
-def _default(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
+def _default(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
     """What an apply that was killed has left of a column it added."""
     if pair.real.columns[column.name].default:
         yield Step(pair.place(column.name), 'is given no value by the table '
@@ -160,22 +160,23 @@ def _default(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
 
 # Types
 
-def turns(declared: ResourceType, was: ResourceType | None, real: Layout,
-          wanted: Layout) -> dict[str, Turn]:
+def column_type_changes(
+        declared: ResourceType, was: ResourceType | None, real: TableLayout,
+        wanted: TableLayout) -> dict[str, TypeChange]:
     """What becomes of the type of each column that stays."""
     before = {} if was is None else {one.name: one for one in was.live}
     found = {}
     for name in wanted.columns.keys() & real.columns.keys():
         prop = declared.properties.get(name)
-        found[name] = type_changes.turn(
+        found[name] = type_changes.type_change(
             real.columns[name], wanted.columns[name],
             changes.predecessor(before, declared, prop) if prop else None,
             prop)
     return found
 
 
-def _type(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
-    turn = pair.turns[column.name]
+def _type(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
+    turn = pair.type_changes[column.name]
     if turn.nothing:
         yield from _compared(pair, column)
         return
@@ -186,21 +187,21 @@ def _type(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
         ddl.change_type(column, pair.real.columns[column.name].nullable,
                         by_text=not turn.kept), in_place=False)
     if turn.kept:
-        unfit = turn.misfits(pair.present.rows.c[column.name])
-        yield replace(step, broken=Broken() if unfit is None
-                      else pair.present.broken(unfit))
-    elif filled := pair.present.count - pair.present.nulls(column.name).rows:
+        unfit = turn.misfits(pair.rows.future.c[column.name])
+        yield replace(step, violations=Violations() if unfit is None
+                      else pair.rows.violations_of(unfit))
+    elif filled := pair.rows.count - pair.rows.nulls(column.name).rows:
         yield replace(
-            step, what=f'turns from {turn.families[0]} to '
+            step, change=f'turns from {turn.families[0]} to '
                        f'{turn.families[1]}',
-            needs=f'{filled} records have a value, which cannot be '
+            blocker=f'{filled} records have a value, which cannot be '
                   f'converted; declare a property of another name and drop '
                   f'this one')
     elif old != new:
         yield step
 
 
-def _compared(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
+def _compared(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
     """A name that two records may have is another's where case or blanks do
     not count. Ours tells most apart, so no record breaks a key by it."""
     was, now = (one.columns[column.name]
@@ -214,7 +215,7 @@ def _compared(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
 
 # Null or not
 
-def _nullable(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
+def _nullable(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
     was, now = (one.columns[column.name].nullable
                 for one in (pair.real, pair.wanted))
     if was == now:
@@ -225,18 +226,18 @@ def _nullable(pair: Pair, column: sa.Column[Any]) -> Iterator[Step]:
                                                     Kind.ONLINE),
                    Phase.NULLS, ddl.nullable(column), in_place=False)
         return
-    nulls = pair.present.nulls(column.name)
+    nulls = pair.rows.nulls(column.name)
     prop = pair.declared.properties.get(column.name)
     value = MISSING if prop is None else prop.existing_value
     if nulls.rows and value is not MISSING:
         yield Step(place, f'is given to {nulls.rows} records that have none',
                    Kind.BACKFILL, Phase.FILL, fill=Fill(column, value),
-                   rows=nulls.rows, in_place=False)
+                   fill_rows=nulls.rows, in_place=False)
     unfilled = nulls.rows and value is MISSING
     yield Step(place, 'may not be null', Kind.REWRITE, Phase.NULLS,
                ddl.nullable(column), in_place=False,
-               broken=nulls if unfilled else Broken(),
-               needs=f'{nulls}; give it a default or a backfill, or give '
+               violations=nulls if unfilled else Violations(),
+               blocker=f'{nulls}; give it a default or a backfill, or give '
                      f'them a value' if unfilled else None)
 
 

@@ -19,21 +19,21 @@ from service.domain.evolution import changes
 from service.domain.evolution.changes import Change
 from service.storage.schema import column_changes, ddl, key_changes
 from service.storage.schema.backfill import Progress
-from service.storage.schema.column_changes import Pair
-from service.storage.schema.existing_rows import Present
+from service.storage.schema.column_changes import TablePair
+from service.storage.schema.existing_rows import ExistingRows
 from service.storage.schema.steps import (
-    Broken,
     Kind,
     Phase,
     Step,
+    Violations,
     Work,
-    nothing,
+    no_work,
 )
 from service.storage.tables import columns, layouts
 from service.storage.tables import declared as declared_tables
 
 
-class Survey:
+class TableComparison:
     """``before`` is what was applied last, None where nothing ever was;
     ``unfinished`` what an apply was for that did not come to its end."""
 
@@ -46,7 +46,7 @@ class Survey:
         self._wanted = wanted
         self._progress = progress
         self._tables = declared_tables.build(wanted)
-        self._real = layouts.real(connection)
+        self._real = layouts.existing_layouts(connection)
 
     def steps(self) -> list[Step]:
         """What is to be done, type by type."""
@@ -91,11 +91,11 @@ class Survey:
             self._owners.get(other, owner) == owner)
 
     @cached_property
-    def _pairs(self) -> dict[str, Pair]:
+    def _pairs(self) -> dict[str, TablePair]:
         return {name: self._pair(self._wanted.types[name], now)
                 for name, now in self._standing.items()}
 
-    def _pair(self, declared: ResourceType, now: str) -> Pair:
+    def _pair(self, declared: ResourceType, now: str) -> TablePair:
         table = self._tables.of(declared)
         dialect = self._connection.dialect
         known = [one.types[declared.name]
@@ -106,16 +106,17 @@ class Survey:
             {old: new for new, old in renamed.items()},
             {now: declared_tables.table_name(self._wanted.types[name])
              for name, now in self._standing.items()})
-        wanted = layouts.wanted(table, dialect)
+        wanted = layouts.declared_layout(table, dialect)
         if dialect.name == ddl.SQLITE:
             real, wanted = real.unnamed(), wanted.unnamed()
         was = self._before.types.get(declared.name)
         was = None if was is None or was.dropped else was
-        turns = column_changes.turns(declared, was, real, wanted)
-        return Pair(
-            declared, was, table, now, real, wanted, renamed, turns,
-            Present(self._connection, now, real, declared, table, renamed,
-                    turns), dialect)
+        type_changes = column_changes.column_type_changes(
+            declared, was, real, wanted)
+        return TablePair(
+            declared, was, table, now, real, wanted, renamed, type_changes,
+            ExistingRows(self._connection, now, real, declared, table, renamed,
+                    type_changes), dialect)
 
     # Tables that go, move and come
 
@@ -142,8 +143,8 @@ class Survey:
             else f'is a table with {count} records, and no type declares it',
             Kind.DESTRUCTIVE, Phase.DROP_TABLE,
             ddl.several(*self._forget(type_), ddl.drop_table(name)),
-            needs=None if meant else f'declare it, or let a file say "{tomb}"'
-                                     f' if its records may go')
+            blocker=None if meant else f'declare it, or let a file say '
+                                       f'"{tomb}" if its records may go')
 
     def _forget(self, type_: str | None) -> list[Work]:
         """What stands beside the records of a type that goes; what was done
@@ -163,7 +164,7 @@ class Survey:
                 f'{pair.now.removeprefix(declared_tables.PREFIX)}',
                 Kind.ONLINE, Phase.RENAME_TABLE, ddl.rename_table(
                     pair.now, pair.table.name),
-                needs=f'the type {self._owners[pair.table.name]} has this '
+                blocker=f'the type {self._owners[pair.table.name]} has this '
                       f'plural still; apply its new one first'
                 if taken and not self._goes(pair.table.name) else None)
 
@@ -186,7 +187,7 @@ class Survey:
 
     # Within a table
 
-    def _within(self, pair: Pair) -> list[Step]:
+    def _within(self, pair: TablePair) -> list[Step]:
         there = {declared_tables.table_name(self._wanted.types[name]): now
                  for name, now in self._standing.items()}
         found = [*column_changes.columns(pair), *key_changes.uniques(pair),
@@ -206,15 +207,15 @@ class Survey:
             if change.affects_table and change.place in places:
                 continue
             yield Step(change.place, change.message, Kind.NONE, Phase.SAY,
-                       broken=self._misfits(change),
-                       may_stay=not change.affects_table)
+                       violations=self._misfits(change),
+                       violations_allowed=not change.affects_table)
 
-    def _misfits(self, change: Change) -> Broken:
+    def _misfits(self, change: Change) -> Violations:
         """The records whose value a word does not take any more."""
         pair = self._pairs.get(change.type)
         if (change.check is None or pair is None
                 or change.column not in pair.real.columns):
-            return Broken()
+            return Violations()
         prop = pair.declared.properties[change.column]
         known = {} if pair.was is None else {
             one.name: one for one in pair.was.live}
@@ -222,21 +223,21 @@ class Survey:
 
         def told(line: str) -> None:
             self._progress(f'{change.place}: {line}')
-        return pair.present.refused(
+        return pair.rows.violations_of_check(
             change.column, columns.of(was),
             changes.validator(change.check), told)
 
 
-def _on_sqlite(pair: Pair, found: list[Step]) -> list[Step]:
+def _on_sqlite(pair: TablePair, found: list[Step]) -> list[Step]:
     """The steps as SQLite can take them: where one of them needs it, all are
     taken by writing the table anew."""
     if all(one.in_place for one in found):
         added = {one.name for one in found if one.phase is Phase.ADD_COLUMN}
-        return [replace(one, work=nothing)
+        return [replace(one, work=no_work)
                 if one.phase is Phase.LINK and one.name in added else one
                 for one in found]
-    told = [replace(one, work=nothing, fill=None) for one in found]
+    told = [replace(one, work=no_work, fill=None) for one in found]
     return [*told, Step(
         pair.declared.name, 'the table is written anew for this',
         Kind.REWRITE, Phase.REBUILD, ddl.rebuild(
-            pair.table, pair.present.values(pair.table.name)))]
+            pair.table, pair.rows.values(pair.table.name)))]

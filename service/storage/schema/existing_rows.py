@@ -16,34 +16,34 @@ from sqlalchemy.engine import Connection
 
 from service.domain.catalogue.types import MISSING, ResourceType
 from service.storage.schema.backfill import Progress
-from service.storage.schema.steps import SAMPLES, Broken
-from service.storage.schema.type_changes import Turn
+from service.storage.schema.steps import SAMPLES, Violations
+from service.storage.schema.type_changes import TypeChange
 from service.storage.tables import columns
 from service.storage.tables import declared as declared_tables
-from service.storage.tables.layouts import Layout
+from service.storage.tables.layouts import TableLayout
 
 #: How many values are fetched and looked at together.
-PAGE = 1000
+PAGE_ROWS = 1000
 
 
-class Present:
+class ExistingRows:
     """One type's table as it stands.
 
     ``name`` is its name now, ``renamed`` the present name of each column
     that gets another; ``real`` has the names that columns shall have.
     """
 
-    def __init__(self, connection: Connection, name: str, real: Layout,
+    def __init__(self, connection: Connection, name: str, real: TableLayout,
                  declared: ResourceType, table: sa.Table,
                  renamed: Mapping[str, str],
-                 turns: Mapping[str, Turn]) -> None:
+                 type_changes: Mapping[str, TypeChange]) -> None:
         self._connection = connection
         self._name = name
         self._real = real
         self._declared = declared
         self._table = table
         self._renamed = renamed
-        self._turns = turns
+        self._type_changes = type_changes
 
     @cached_property
     def count(self) -> int:
@@ -51,7 +51,7 @@ class Present:
             sa.table(self._name)))
 
     @cached_property
-    def rows(self) -> sa.Subquery:
+    def future(self) -> sa.Subquery:
         """Every row as it will be."""
         return sa.select(*(
             one.label(name) for name, one in self.values(self._name).items()
@@ -76,7 +76,7 @@ class Present:
         value = MISSING if prop is None else prop.existing_value
         filling = sa.literal(None if value is MISSING else value,
                              column.type)
-        turn = self._turns.get(column.name)
+        turn = self._type_changes.get(column.name)
         if turn is None or not turn.kept:
             return filling
         found = source.c[self._renamed.get(column.name, column.name)]
@@ -91,37 +91,37 @@ class Present:
         """The columns there are whose nulls will be given a value."""
         return frozenset(
             name for name, one in self._real.columns.items()
-            if one.nullable and name in self._turns
+            if one.nullable and name in self._type_changes
             and not self._table.c[name].nullable
             and name in self._declared.properties
             and self._declared.properties[name].existing_value is not MISSING)
 
     # What breaks a rule
 
-    def broken(self, condition: sa.ColumnElement[bool]) -> Broken:
-        return self.among(sa.select(self.rows.c.id).where(condition))
+    def violations_of(self, condition: sa.ColumnElement[bool]) -> Violations:
+        return self.among(sa.select(self.future.c.id).where(condition))
 
-    def among(self, ids: sa.Select[Any]) -> Broken:
+    def among(self, ids: sa.Select[Any]) -> Violations:
         """The rows that a selection of ids finds."""
         count = self._scalar(sa.select(sa.func.count()).select_from(
             ids.order_by(None).subquery()))
         if not count:
-            return Broken()
+            return Violations()
         some = ids.order_by(None).subquery('some')
         samples = self._connection.scalars(
             sa.select(some.c.id).order_by(some.c.id).limit(SAMPLES))
-        return Broken(count, tuple(map(str, samples)))
+        return Violations(count, tuple(map(str, samples)))
 
-    def nulls(self, column: str) -> Broken:
+    def nulls(self, column: str) -> Violations:
         """The rows that have nothing in a column there is."""
         now = sa.table(self._name, sa.column('id'), sa.column(
             self._renamed.get(column, column)))
         return self.among(sa.select(now.c.id).where(
             list(now.c)[1].is_(None)))
 
-    def twins(self, names: tuple[str, ...]) -> Broken:
+    def duplicates(self, names: tuple[str, ...]) -> Violations:
         """The rows that share the values of all these columns."""
-        rows = self.rows
+        rows = self.future
         keys = [rows.c[one] for one in (*declared_tables.owner(self._declared),
                                         *names)]
         shared = sa.select(*keys).where(*(
@@ -130,15 +130,15 @@ class Present:
         return self.among(sa.select(rows.c.id).join(shared, sa.and_(*(
             one == shared.c[one.name] for one in keys))))
 
-    def orphans(self, column: str, target: str, *, owned: bool) -> Broken:
+    def orphans(self, column: str, target: str, *, owned: bool) -> Violations:
         """The rows that point at what is not there, or not theirs (D14)."""
-        rows = self.rows
+        rows = self.future
         other = sa.table(target, sa.column('id'), sa.column('project_id'))
         there = sa.select(other.c.id).where(
             self._text(other.c.id) == self._text(rows.c[column]))
         if owned:
             there = there.where(other.c.project_id == rows.c.project_id)
-        return self.broken(sa.and_(
+        return self.violations_of(sa.and_(
             rows.c[column].is_not(None), ~there.correlate(rows).exists()))
 
     def _text(self, column: sa.ColumnElement[Any]) -> Any:
@@ -146,8 +146,9 @@ class Present:
         postgresql = self._connection.dialect.name == 'postgresql'
         return sa.cast(column, sa.Text()) if postgresql else column
 
-    def refused(self, column: str, type_: Any,
-                meets: Callable[[Any], bool], progress: Progress) -> Broken:
+    def violations_of_check(self, column: str, type_: Any,
+                            meets: Callable[[Any], bool],
+                            progress: Progress) -> Violations:
         """The rows whose value in a column there is does not meet a rule
         that only Python knows."""
         found: list[str] = []
@@ -158,7 +159,7 @@ class Present:
             found += bad[:SAMPLES - len(found)]
             seen += len(page)
             progress(f'{seen} of {self.count} records')
-        return Broken(count, tuple(found))
+        return Violations(count, tuple(found))
 
     def _pages(self, column: str,
                type_: Any) -> Iterator[list[tuple[str, Any]]]:
@@ -169,10 +170,10 @@ class Present:
         while True:
             page = [(id, one) for id, one in self._connection.execute(
                 sa.select(now.c.id, value).where(after, value.is_not(None))
-                .order_by(now.c.id).limit(PAGE))]
+                .order_by(now.c.id).limit(PAGE_ROWS))]
             if page:
                 yield page
-            if len(page) < PAGE:
+            if len(page) < PAGE_ROWS:
                 return
             after = now.c.id > page[-1][0]
 

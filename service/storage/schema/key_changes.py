@@ -17,15 +17,15 @@ from sqlalchemy.engine import Connection
 from service.domain.catalogue.exclusive_periods import ExclusivePeriod
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.storage.schema import ddl
-from service.storage.schema.column_changes import Pair
-from service.storage.schema.steps import Broken, Kind, Phase, Step
+from service.storage.schema.column_changes import TablePair
+from service.storage.schema.steps import Kind, Phase, Step, Violations
 from service.storage.tables import exclusion
 from service.storage.tables.columns import MYSQL
-from service.storage.tables.layouts import Index
+from service.storage.tables.layouts import IndexLayout
 
 # Uniques and indexes
 
-def uniques(pair: Pair) -> Iterator[Step]:
+def uniques(pair: TablePair) -> Iterator[Step]:
     place = pair.place('unique')
     made = {str(one.name): one for one in pair.table.constraints
             if isinstance(one, sa.UniqueConstraint)}
@@ -48,14 +48,14 @@ def uniques(pair: Pair) -> Iterator[Step]:
                 place, f'{told} is new', _UNIQUE.get(
                     pair.database, Kind.REWRITE), Phase.KEY,
                 ddl.add_key(made[new or '']), in_place=False,
-                broken=pair.present.twins(_own(pair, names)))
+                violations=pair.rows.duplicates(_own(pair, names)))
 
 
 #: InnoDB makes one beside its readers; PostgreSQL's wait.
 _UNIQUE: Mapping[str, Kind] = dict.fromkeys(MYSQL, Kind.ONLINE)
 
 
-def indexes(pair: Pair) -> Iterator[Step]:
+def indexes(pair: TablePair) -> Iterator[Step]:
     made = {str(one.name): one for one in pair.table.indexes}
     renames = pair.database != ddl.SQLITE
     for old, new in _moved(pair.real.indexes, pair.wanted.indexes, renames):
@@ -74,7 +74,7 @@ def indexes(pair: Pair) -> Iterator[Step]:
                        ddl.add_key(made[new or '']))
 
 
-def _index(pair: Pair, name: str, index: Index) -> tuple[str, str]:
+def _index(pair: TablePair, name: str, index: IndexLayout) -> tuple[str, str]:
     """Where an index comes from in the file, and what to call it."""
     if name.startswith('ir_'):
         return pair.place(index.columns[0]), 'the index of its reference'
@@ -83,7 +83,7 @@ def _index(pair: Pair, name: str, index: Index) -> tuple[str, str]:
     return pair.place('indexes'), f'index [{own}]{everybody}'
 
 
-def _own(pair: Pair, names: Iterable[str]) -> tuple[str, ...]:
+def _own(pair: TablePair, names: Iterable[str]) -> tuple[str, ...]:
     """A key without what all keys have."""
     return tuple(one for one in names if one not in ('project_id', 'id'))
 
@@ -106,7 +106,7 @@ def _moved(real: Mapping[str, Any], wanted: Mapping[str, Any],
 
 # References
 
-def links(pair: Pair, catalogue: Catalogue, there: Mapping[str, str]
+def links(pair: TablePair, catalogue: Catalogue, there: Mapping[str, str]
           ) -> Iterator[Step]:
     """``there`` are the tables as they will be named, and their present
     names."""
@@ -120,21 +120,21 @@ def links(pair: Pair, catalogue: Catalogue, there: Mapping[str, str]
             yield _linked(pair, catalogue, name, there.get(link.target))
 
 
-def _linked(pair: Pair, catalogue: Catalogue, name: str,
+def _linked(pair: TablePair, catalogue: Catalogue, name: str,
             target: str | None) -> Step:
     link = pair.wanted.links[name]
     referred = catalogue.types[
         pair.declared.properties[link.column].references or '']
     key = next(one for one in pair.table.foreign_key_constraints
                if one.column_keys[0] == link.column)
-    future = pair.present.rows.c[link.column]
-    broken = (pair.present.broken(future.is_not(None)) if target is None else
-              pair.present.orphans(link.column, target,
-                                   owned=referred.owned))
-    filled = pair.database in MYSQL and pair.present.count
+    future = pair.rows.future.c[link.column]
+    broken = (pair.rows.violations_of(future.is_not(None))
+              if target is None else
+              pair.rows.orphans(link.column, target, owned=referred.owned))
+    filled = pair.database in MYSQL and pair.rows.count
     return Step(pair.place(link.column), f'refers to {referred.name}',
                 Kind.REWRITE if filled else Kind.ONLINE, Phase.LINK,
-                ddl.add_key(key), broken=broken,
+                ddl.add_key(key), violations=broken,
                 in_place=link.column not in pair.real.columns)
 
 
@@ -151,11 +151,11 @@ def new_links(table: sa.Table, type_: str, catalogue: Catalogue
 
 # Periods
 
-def exclusives(pair: Pair, connection: Connection) -> Iterator[Step]:
+def exclusives(pair: TablePair, connection: Connection) -> Iterator[Step]:
     """The constraints PostgreSQL can have, and rows that a new rule would
     not have let stand, on every database."""
     statements: Mapping[str, str] = {}
-    real = exclusion.standing(connection, pair.now)
+    real = exclusion.existing_names(connection, pair.now)
     if exclusion.possible(connection):
         statements = exclusion.statements(pair.declared, pair.table,
                                           pair.dialect)
@@ -168,33 +168,33 @@ def exclusives(pair: Pair, connection: Connection) -> Iterator[Step]:
         if name in statements and name not in real:
             yield Step(pair.place('exclusive'), _told(rule), Kind.REWRITE,
                        Phase.EXCLUSIVE, ddl.said(statements[name]),
-                       broken=_overlapping(pair, rule))
+                       violations=_overlapping(pair, rule))
         elif name not in statements and _new(pair, rule):
             yield Step(pair.place('exclusive'), _told(rule), Kind.NONE,
-                       Phase.SAY, broken=_overlapping(pair, rule))
+                       Phase.SAY, violations=_overlapping(pair, rule))
 
 
-def upset(pair: Pair) -> Iterator[Step]:
+def upset(pair: TablePair) -> Iterator[Step]:
     """Keys that stay, and do not bear the values that records are given:
     as long as those were null, none of them was another's."""
-    filled = pair.present.filled
+    filled = pair.rows.filled
     for names in pair.wanted.uniques.values():
         if names in pair.real.uniques.values() and filled & {*names}:
             yield Step(pair.place('unique'), _bound('unique', _own(
                 pair, names)), Kind.NONE, Phase.SAY,
-                broken=pair.present.twins(_own(pair, names)))
+                violations=pair.rows.duplicates(_own(pair, names)))
     for rule in pair.declared.exclusive:
         if not _new(pair, rule) and filled & {*rule.columns}:
             yield Step(pair.place('exclusive'), _bound(
                 'exclusive', rule.period), Kind.NONE, Phase.SAY,
-                broken=_overlapping(pair, rule))
+                violations=_overlapping(pair, rule))
 
 
 def _bound(word: str, names: tuple[str, ...]) -> str:
     return f'{word} [{", ".join(names)}] binds records that had nulls'
 
 
-def _new(pair: Pair, rule: ExclusivePeriod) -> bool:
+def _new(pair: TablePair, rule: ExclusivePeriod) -> bool:
     return pair.was is not None and rule not in pair.was.exclusive
 
 
@@ -202,9 +202,9 @@ def _told(rule: ExclusivePeriod) -> str:
     return f'periods [{", ".join(rule.period)}] may not overlap'
 
 
-def _overlapping(pair: Pair, rule: ExclusivePeriod) -> Broken:
-    return pair.present.among(exclusion.offenders(
-        pair.declared, rule, pair.present.rows))  # type: ignore[arg-type]
+def _overlapping(pair: TablePair, rule: ExclusivePeriod) -> Violations:
+    return pair.rows.among(exclusion.violating_ids(
+        pair.declared, rule, pair.rows.future))  # type: ignore[arg-type]
 
 
 def new_exclusives(declared: ResourceType, table: sa.Table,

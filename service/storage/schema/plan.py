@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection, Engine
 
 from service.domain.catalogue.types import Catalogue
 from service.storage import migrations
-from service.storage.database.engine import FAILURES, unusable
+from service.storage.database.engine import FAILURES, unusable_error
 from service.storage.schema import applied_types, steps
 from service.storage.schema.backfill import Progress
-from service.storage.schema.compare_tables import Survey
+from service.storage.schema.compare_tables import TableComparison
 from service.storage.schema.steps import Kind, Phase, Step
 from service.storage.tables import exclusion
 
@@ -32,27 +32,27 @@ class Plan:
     steps: tuple[Step, ...]
 
     @property
-    def refused(self) -> tuple[str, ...]:
+    def refusals(self) -> tuple[str, ...]:
         """What an operator must mend first; nothing is done until then."""
-        return tuple(f'{one.name}: {one.what}: {one.refused}'
-                     for one in self.steps if one.refused)
+        return tuple(f'{one.name}: {one.change}: {one.refusal}'
+                     for one in self.steps if one.refusal)
 
     @property
-    def broken(self) -> tuple[str, ...]:
+    def violations(self) -> tuple[str, ...]:
         """Records that a new rule of values would not take. They may stay,
         if that is meant, until they are next written."""
-        return tuple(f'{one.name}: {one.what}: {one.broken}'
+        return tuple(f'{one.name}: {one.change}: {one.violations}'
                      for one in self.steps
-                     if one.broken.rows and not one.refused)
+                     if one.violations.rows and not one.refusal)
 
     @property
     def additive(self) -> bool:
         """Nothing is lost, and no row is written or breaks a rule."""
-        return not (self.refused or self.broken) and all(
+        return not (self.refusals or self.violations) and all(
             one.kind in _ADDITIVE for one in self.steps)
 
     @property
-    def told(self) -> list[str]:
+    def lines(self) -> list[str]:
         return [str(one) for one in self.steps]
 
 
@@ -61,17 +61,17 @@ _CATALOGUES = 'pileus_catalogues'
 
 _ADDITIVE = (Kind.ONLINE, Kind.NONE)
 
-HALF_IMPORTED = 'an import has begun and is not at its end'
+IMPORT_UNFINISHED = 'an import has begun and is not at its end'
 #: What can be done about it.
-IMPORT = ('if it was interrupted, run pileus-manage import of the same dump '
-          'again, or begin with an empty database')
+FINISH_IMPORT = ('if it was interrupted, run pileus-manage import of the '
+                 'same dump again, or begin with an empty database')
 
 
 def silent(line: str) -> None:
     """Progress that nobody is told of."""
 
 
-def plan(connection: Connection, before: Catalogue | None,
+def build(connection: Connection, before: Catalogue | None,
          wanted: Catalogue, progress: Progress = silent,
          unfinished: Catalogue | None = None) -> Plan:
     """The steps from the real tables to the wanted types.
@@ -80,45 +80,46 @@ def plan(connection: Connection, before: Catalogue | None,
     ``unfinished`` is what an apply was for that did not come to its end.
     ``progress`` is told how far a look at many rows has come.
     """
-    found = [*_half_imported(connection), *Survey(
+    found = [*_unfinished_import(connection), *TableComparison(
         connection, before, wanted, progress, unfinished).steps()]
     return Plan(tuple(
-        steps.rendered(one, connection.dialect)
+        steps.with_sql(one, connection.dialect)
         for one in sorted(found, key=lambda step: step.phase)))
 
 
-def planned(engine: Engine, wanted: Catalogue,
+def of_database(engine: Engine, wanted: Catalogue,
             progress: Progress = silent) -> Plan:
     """The steps from what was applied last, those of the core tables among
     them; StartError where the database does not answer."""
     try:
         with engine.connect() as connection:
-            first = tuple(_first(connection))
+            first = tuple(_database_steps(connection))
             before, unfinished = _applied(connection)
-            found = plan(connection, before, wanted, progress, unfinished)
-            for told in exclusion.remarks(connection, wanted):
+            found = build(connection, before, wanted, progress, unfinished)
+            for told in exclusion.notes(connection, wanted):
                 progress(told)
             return Plan((*first, *found.steps))
     except FAILURES as exc:
-        raise unusable(engine, exc) from exc
+        raise unusable_error(engine, exc) from exc
 
 
-def _first(connection: Connection) -> Iterator[Step]:
+def _database_steps(connection: Connection) -> Iterator[Step]:
     """What an apply does for more than the types."""
-    behind = migrations.behind(connection)
+    behind = migrations.pending_upgrade(connection)
     if behind is not None:
         yield Step('database', behind, Kind.ONLINE, Phase.PREPARE)
-    elif applied_types.unfinished(connection):
+    elif applied_types.unfinished_apply(connection):
         yield Step('database', 'an apply has begun and is not at its end',
                    Kind.NONE, Phase.PREPARE)
 
 
-def _half_imported(connection: Connection) -> Iterator[Step]:
+def _unfinished_import(connection: Connection) -> Iterator[Step]:
     """SECURITY: an apply lets readers and writers in at its end, and would
     have half of what there was taken for all."""
-    if has_catalogues(connection) and applied_types.importing(connection):
-        yield Step('database', HALF_IMPORTED, Kind.NONE, Phase.PREPARE,
-                   needs=IMPORT)
+    if has_catalogues(connection) and (
+            applied_types.import_unfinished(connection)):
+        yield Step('database', IMPORT_UNFINISHED, Kind.NONE, Phase.PREPARE,
+                   blocker=FINISH_IMPORT)
 
 
 def _applied(connection: Connection
@@ -128,7 +129,8 @@ def _applied(connection: Connection
     if not has_catalogues(connection):
         return None, None
     found = applied_types.current(connection)
-    return found and found.catalogue, applied_types.unfinished(connection)
+    return (found and found.catalogue,
+            applied_types.unfinished_apply(connection))
 
 
 def has_catalogues(connection: Connection) -> bool:

@@ -28,21 +28,21 @@ LOG = logging.getLogger(__name__)
 _APPLY = 'run pileus-manage schema apply'
 
 
-def in_force(engine: Engine, proposed: Catalogue) -> Applied:
+def prepare(engine: Engine, proposed: Catalogue) -> Applied:
     """The catalogue to serve; StartError lists what must be done first."""
     transactions = Transactions(engine)
     if engine.dialect.name != 'sqlite':
-        return transactions.read(lambda one: _agreed(one, proposed))
-    if transactions.read(migrations.behind):
+        return transactions.read(lambda one: _applied_or_refuse(one, proposed))
+    if transactions.read(migrations.pending_upgrade):
         migrations.upgrade(engine)
-    found = transactions.read(lambda one: _same(one, proposed))
+    found = transactions.read(lambda one: _applied_if_same(one, proposed))
     if found is not None and not transactions.read(
-            lambda one: _lacking(one, found)):
+            lambda one: _lacks_indexes(one, found)):
         return found
-    return transactions.write(lambda one: _taken(one, proposed))
+    return transactions.write(lambda one: _apply_additions(one, proposed))
 
 
-def foreseen(engine: Engine, proposed: Catalogue) -> Applied:
+def preview(engine: Engine, proposed: Catalogue) -> Applied:
     """What a start would serve; what it would do to the database for that is
     told, and not done.
 
@@ -50,35 +50,35 @@ def foreseen(engine: Engine, proposed: Catalogue) -> Applied:
     which is as good as any to start on.
     """
     if engine.dialect.name != 'sqlite':
-        return in_force(engine, proposed)
+        return prepare(engine, proposed)
     if engine.url.database is None:
         LOG.info('There is no database yet: a start makes one')
-        return in_force(engine, proposed)
-    return Transactions(engine).read(lambda one: _foreseen(one, proposed))
+        return prepare(engine, proposed)
+    return Transactions(engine).read(lambda one: _preview(one, proposed))
 
 
-def _foreseen(connection: Connection, proposed: Catalogue) -> Applied:
-    behind = migrations.behind(connection)
+def _preview(connection: Connection, proposed: Catalogue) -> Applied:
+    behind = migrations.pending_upgrade(connection)
     if behind is not None:
         LOG.info('A start upgrades the database: %s', behind)
-    found = (_due(connection, proposed)
+    found = (_applied_or_plan(connection, proposed)
              if schema_plan.has_catalogues(connection)
-             else schema_plan.plan(connection, None, proposed))
+             else schema_plan.build(connection, None, proposed))
     if isinstance(found, Applied):
         return found
-    for step in found.told:
+    for step in found.lines:
         LOG.info('A start changes the database: %s', step)
     return Applied(0, proposed.digest, proposed)
 
 
-def standing(engine: Engine) -> Applied:
+def already_served(engine: Engine) -> Applied:
     """The catalogue that other workers serve: to take what the files propose
     by now, or to refuse it, is for a start or a reload."""
     def read(connection: Connection) -> Applied:
-        behind = migrations.behind(connection)
+        behind = migrations.pending_upgrade(connection)
         if behind is not None:
             raise StartError(f'[database] connection: {behind}: {_APPLY}')
-        _whole(connection)
+        _refuse_half_import(connection)
         found = applied_types.current(connection)
         if found is None:
             raise StartError('[database] connection: the types that were '
@@ -87,42 +87,45 @@ def standing(engine: Engine) -> Applied:
     return Transactions(engine).read(read)
 
 
-def _same(connection: Connection, proposed: Catalogue) -> Applied | None:
+def _applied_if_same(connection: Connection,
+                     proposed: Catalogue) -> Applied | None:
     """What was applied, if that is what the files say."""
     found = applied_types.current(connection, proposed)
     same = found is not None and found.catalogue.digest == proposed.digest
-    return found if same and not applied_types.shut(connection) else None
+    return (found if same and not applied_types.writes_blocked(connection)
+            else None)
 
 
-def _taken(connection: Connection, proposed: Catalogue) -> Applied:
+def _apply_additions(connection: Connection, proposed: Catalogue) -> Applied:
     """Apply what the files add, in one transaction: nobody meets half of it,
     and of two that start at once the second finds it done."""
-    due = _due(connection, proposed)
+    due = _applied_or_plan(connection, proposed)
     if isinstance(due, Applied):
         return due
     number = applied_types.begin(connection, proposed)
     for step in due.steps:
-        steps.taken(step, connection)
+        steps.execute(step, connection)
     applied_types.publish(connection, number)
     return Applied(number, proposed.digest, proposed)
 
 
-def _due(connection: Connection, proposed: Catalogue) -> Applied | Plan:
+def _applied_or_plan(connection: Connection,
+                     proposed: Catalogue) -> Applied | Plan:
     """What can be served as it is, or what has to be done first and may be;
     StartError where it may not."""
-    found = _same(connection, proposed)
-    if found is not None and not _lacking(connection, found):
+    found = _applied_if_same(connection, proposed)
+    if found is not None and not _lacks_indexes(connection, found):
         return found
-    _whole(connection)
+    _refuse_half_import(connection)
     plan = _plan(connection, proposed)
     if plan.additive:
         return plan
     if found is not None:
         return found
-    raise _unapplied(plan)
+    raise _not_applied_error(plan)
 
 
-def _lacking(connection: Connection, found: Applied) -> bool:
+def _lacks_indexes(connection: Connection, found: Applied) -> bool:
     """There is no index yet that this release wants for the same types."""
     there = set(connection.exec_driver_sql(
         "SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
@@ -132,63 +135,63 @@ def _lacking(connection: Connection, found: Applied) -> bool:
                for index in table.indexes)
 
 
-def _agreed(connection: Connection, proposed: Catalogue) -> Applied:
+def _applied_or_refuse(connection: Connection, proposed: Catalogue) -> Applied:
     """What was applied, if the files are of it or of a time before it."""
-    behind = migrations.behind(connection)
+    behind = migrations.pending_upgrade(connection)
     if behind is not None:
         raise StartError(f'[database] connection: {behind}: {_APPLY}')
     found = applied_types.current(connection, proposed)
-    _whole(connection)
-    if applied_types.shut(connection):
+    _refuse_half_import(connection)
+    if applied_types.writes_blocked(connection):
         raise StartError(
             '[database] connection: resource types are being applied, or '
             'whoever did so was interrupted: wait until it is over, or '
             f'{_APPLY}')
-    if found is None or not _known(connection, found, proposed):
+    if found is None or not _is_applied_or_older(connection, found, proposed):
         plan = _plan(connection, proposed)
         if found is None or plan.steps:
-            raise _unapplied(plan)
-    for told in exclusion.remarks(connection, found.catalogue):
+            raise _not_applied_error(plan)
+    for told in exclusion.notes(connection, found.catalogue):
         LOG.warning('%s', told)
     return found
 
 
-def _whole(connection: Connection) -> None:
+def _refuse_half_import(connection: Connection) -> None:
     """SECURITY: half a dump is never served as all there is."""
-    if applied_types.importing(connection):
+    if applied_types.import_unfinished(connection):
         raise StartError(f'[database] connection: '
-                         f'{schema_plan.HALF_IMPORTED}: '
-                         f'{schema_plan.IMPORT}')
+                         f'{schema_plan.IMPORT_UNFINISHED}: '
+                         f'{schema_plan.FINISH_IMPORT}')
 
 
 def _plan(connection: Connection, proposed: Catalogue) -> Plan:
     found = applied_types.current(connection)
-    return schema_plan.plan(connection, found.catalogue if found else None,
+    return schema_plan.build(connection, found.catalogue if found else None,
                        proposed)
 
 
-def _unapplied(plan: Plan) -> StartError:
+def _not_applied_error(plan: Plan) -> StartError:
     """Every step an operator has to decide on, a line each; then what an
     apply would refuse, and the help that it would give."""
-    refused = [f'refused: {one}' for one in (*plan.refused, *plan.broken)]
+    refused = [f'refused: {one}' for one in (*plan.refusals, *plan.violations)]
     first = 'mend what is refused, then ' if refused else ''
-    if plan.broken and not plan.refused:
+    if plan.violations and not plan.refusals:
         refused.append('--keep-broken lets them stay as they are')
     return StartError('\n'.join([
         f'[api] types_dir: the types are not those of the database; '
-        f'{first}{_APPLY}, which does this:', *plan.told, *refused]))
+        f'{first}{_APPLY}, which does this:', *plan.lines, *refused]))
 
 
-def _known(connection: Connection, found: Applied,
+def _is_applied_or_older(connection: Connection, found: Applied,
            proposed: Catalogue) -> bool:
     """The files are those in force, or older: a worker that starts again in
     the midst of a roll-out serves what the others do."""
     if found.catalogue.digest == proposed.digest:
         return True
-    older = applied_types.known(connection, proposed.digest)
+    older = applied_types.number_of(connection, proposed.digest)
     if older is not None:
         LOG.warning(
             '[api] types_dir: the files are those of generation %d, and the '
             'database is at %d: serving what the database has', older,
-            found.generation)
+            found.number)
     return older is not None

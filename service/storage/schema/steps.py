@@ -70,7 +70,7 @@ class Phase(IntEnum):
     SAY = 18
 
 
-class Broken(NamedTuple):
+class Violations(NamedTuple):
     """How many rows break a rule, and the ids of the first."""
 
     rows: int = 0
@@ -82,7 +82,7 @@ class Broken(NamedTuple):
         return f'{self.rows} records break it ({ids}{more})'
 
 
-def nothing(operations: Operations) -> None:
+def no_work(operations: Operations) -> None:
     """What the database does for a change without DDL."""
 
 
@@ -90,39 +90,40 @@ def nothing(operations: Operations) -> None:
 class Step:
     """One change, by the name of what changes in the files.
 
-    ``needs`` is what an operator must do before; the step cannot be taken
-    until then. Rows that break a rule of values alone are no such reason
-    where he says so: they ``may_stay``. ``fill`` is what gives so many
-    ``rows`` their values, a batch a transaction, before ``work``. SQLite can
-    take only some steps without writing the table anew: ``in_place``.
+    ``blocker`` is what an operator must do first; until then the step is
+    refused. Rows that break a new rule of values (``violations``) refuse it
+    too, unless ``violations_allowed``. ``fill`` gives about ``fill_rows``
+    rows their values in batches, before ``work`` runs. ``in_place``: SQLite
+    can execute the step without rebuilding the table.
     """
 
     name: str
-    what: str
+    change: str
     kind: Kind
     phase: Phase
-    work: Work = nothing
-    broken: Broken = Broken()
-    needs: str | None = None
-    may_stay: bool = False
+    work: Work = no_work
+    violations: Violations = Violations()
+    blocker: str | None = None
+    violations_allowed: bool = False
     fill: Fill | None = None
-    rows: int = 0
+    fill_rows: int = 0
     in_place: bool = True
     ddl: tuple[str, ...] = field(default=(), compare=False)
 
     @property
-    def refused(self) -> str | None:
+    def refusal(self) -> str | None:
         """Why the step cannot be taken, if it cannot."""
-        if self.needs is None and self.broken.rows and not self.may_stay:
-            return f'{self.broken}; mend them first'
-        return self.needs
+        if (self.blocker is None and self.violations.rows
+                and not self.violations_allowed):
+            return f'{self.violations}; mend them first'
+        return self.blocker
 
     def __str__(self) -> str:
-        broken = f'; {self.broken}' if self.broken.rows else ''
-        return f'{self.name}: {self.what} ({self.kind}){broken}'
+        broken = f'; {self.violations}' if self.violations.rows else ''
+        return f'{self.name}: {self.change} ({self.kind}){broken}'
 
 
-def rendered(step: Step, dialect: Dialect) -> Step:
+def with_sql(step: Step, dialect: Dialect) -> Step:
     """The step with its SQL, as the database will be told it.
 
     PERF: alembic takes a tenth of a second to import, and most starts find
@@ -149,7 +150,7 @@ def _statements(text: str) -> Iterator[str]:
             yield ' '.join(line.strip() for line in one.split('\n'))
 
 
-def taken(step: Step, connection: Connection) -> None:
+def execute(step: Step, connection: Connection) -> None:
     """Take the step on an open transaction, without what it fills."""
     from alembic.migration import MigrationContext
     from alembic.operations import Operations

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from service.domain.catalogue.types import Property
 from service.storage.schema.steps import Kind
 from service.storage.tables.columns import MYSQL
-from service.storage.tables.layouts import Field
+from service.storage.tables.layouts import ColumnLayout
 
 Column = sa.ColumnElement[Any]
 Condition = sa.ColumnElement[bool]
 
 
-class Turn(NamedTuple):
+class TypeChange(NamedTuple):
     """From one family and type to another."""
 
     families: tuple[str, str]
@@ -61,11 +61,11 @@ class Turn(NamedTuple):
         return Kind.ONLINE if same else Kind.REWRITE
 
 
-def turn(old: Field, new: Field, was: Property | None,
-         prop: Property | None) -> Turn:
+def type_change(old: ColumnLayout, new: ColumnLayout, was: Property | None,
+         prop: Property | None) -> TypeChange:
     """``was`` is the property that ``old`` was made for, if that is known."""
     known = was is not None and prop is not None
-    return Turn((_declared(was) if was and known else _family(old),
+    return TypeChange((_declared(was) if was and known else _family(old),
                  _declared(prop) if prop and known else _family(new)),
                 (old.type, new.type))
 
@@ -81,7 +81,7 @@ def _declared(prop: Property) -> str:
 _KINDS = {'string': 'text', 'object': 'document', 'array': 'document'}
 
 
-def _family(field: Field) -> str:
+def _family(field: ColumnLayout) -> str:
     word = _word(field.type)
     return 'text' if word in _TEXTS else _FAMILIES.get(word, word)
 

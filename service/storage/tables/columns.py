@@ -26,7 +26,7 @@ from service.domain.documents import values
 
 #: The longest text that is a VARCHAR; what may be longer is TEXT. MariaDB
 #: counts every VARCHAR of a row towards 65535 bytes.
-VARCHAR = 1024
+MAX_VARCHAR_LENGTH = 1024
 
 #: What SQLAlchemy calls MariaDB and MySQL, by the URL they are reached with.
 MYSQL = ('mysql', 'mariadb')
@@ -59,7 +59,7 @@ def _by_code_point(type_: _Varchar | _MediumText, compiler: Any,
 
 def text(length: int) -> TypeEngine[str]:
     """Text compared by code point, trailing blanks significant (D13)."""
-    if length > VARCHAR:
+    if length > MAX_VARCHAR_LENGTH:
         return sa.Text().with_variant(
             postgresql.TEXT(collation='C'), 'postgresql').with_variant(
             _MediumText(), *MYSQL)
@@ -68,7 +68,7 @@ def text(length: int) -> TypeEngine[str]:
         _Varchar(length), *MYSQL)
 
 
-class Identity(TypeDecorator[str]):
+class RecordId(TypeDecorator[str]):
     """The id of a record: a UUID in lower case, text in Python.
 
     PostgreSQL's own type for it takes half the room in every index, and sorts
@@ -99,7 +99,7 @@ class Identity(TypeDecorator[str]):
         return _from_id if dialect.name == 'postgresql' else None
 
 
-class Instant(TypeDecorator[str]):
+class Timestamp(TypeDecorator[str]):
     """A time: canonical UTC text in Python.
 
     SQLite keeps that very text, which sorts as the times do; the others keep
@@ -139,7 +139,7 @@ class Document(TypeDecorator[Any]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(text(VARCHAR + 1))
+        return dialect.type_descriptor(text(MAX_VARCHAR_LENGTH + 1))
 
     def bind_processor(self, dialect: Dialect) -> Processor:
         return _to_json
@@ -186,7 +186,7 @@ _KIND: dict[str, TypeEngine[Any]] = {
     'array': Document(),
 }
 
-ID = Identity()
+ID = RecordId()
 PROJECT = text(MAX_PROJECT_ID_CHARS)
 
 
@@ -197,5 +197,5 @@ def of(prop: Property) -> TypeEngine[Any]:
     if prop.references:
         return ID
     if prop.format == 'date-time':
-        return Instant()
+        return Timestamp()
     return text(prop.max_length or 255)

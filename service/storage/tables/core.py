@@ -61,7 +61,7 @@ def _catalogues(metadata: sa.MetaData) -> sa.Table:
         sa.Column('digest', columns.text(64), nullable=False),
         sa.Column('files', columns.Document(), nullable=False),
         sa.Column('state', columns.text(16), nullable=False),
-        sa.Column('at', columns.Instant(), nullable=False),
+        sa.Column('at', columns.Timestamp(), nullable=False),
         **ENGINE)
 
 
@@ -83,7 +83,7 @@ def _revisions(metadata: sa.MetaData) -> sa.Table:
         sa.Column('user_id', columns.text(255)),
         sa.Column('request_id', columns.text(64)),
         sa.Column('global_request_id', columns.text(64)),
-        sa.Column('at', columns.Instant(), nullable=False),
+        sa.Column('at', columns.Timestamp(), nullable=False),
         sa.Index('ix_pileus_revisions_record', 'type', 'record_id',
                  'number'),
         **ENGINE)
@@ -113,8 +113,9 @@ def _keys(metadata: sa.MetaData) -> sa.Table:
         sa.Column('body_hash', columns.text(64), nullable=False),
         sa.Column('status', sa.Integer(), nullable=False),
         sa.Column('headers', columns.Document(), nullable=False),
-        sa.Column('body', columns.text(columns.VARCHAR + 1), nullable=False),
-        sa.Column('at', columns.Instant(), nullable=False),
+        sa.Column('body', columns.text(columns.MAX_VARCHAR_LENGTH + 1),
+                  nullable=False),
+        sa.Column('at', columns.Timestamp(), nullable=False),
         sa.Index('ix_pileus_keys_at', 'at'),
         **ENGINE)
 

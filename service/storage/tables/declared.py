@@ -22,7 +22,7 @@ from service.storage.tables import columns, core
 from service.storage.tables.core import ENGINE, Core
 
 #: PostgreSQL's limit; the others allow as much or more.
-NAME_LENGTH = 63
+MAX_NAME_LENGTH = 63
 
 #: What the name of a type's table begins with.
 PREFIX = 'r_'
@@ -101,8 +101,8 @@ def _common(declared: ResourceType) -> Iterable[sa.Column]:
     if declared.owned:
         yield sa.Column('project_id', columns.PROJECT, nullable=False)
     yield sa.Column('generation', sa.BigInteger(), nullable=False)
-    yield sa.Column('created_at', columns.Instant(), nullable=False)
-    yield sa.Column('updated_at', columns.Instant(), nullable=False)
+    yield sa.Column('created_at', columns.Timestamp(), nullable=False)
+    yield sa.Column('updated_at', columns.Timestamp(), nullable=False)
     yield sa.Column('tags', columns.Document(), nullable=False)
     yield sa.Column('metadata', columns.Document(), nullable=False)
 
@@ -166,10 +166,10 @@ def owner(declared: ResourceType) -> tuple[str, ...]:
 def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
     """A constraint's name; a long one ends in a hash of the whole."""
     name = '_'.join((kind, declared.plural, *names))
-    if len(name) <= NAME_LENGTH:
+    if len(name) <= MAX_NAME_LENGTH:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:10]
-    return f'{name[:NAME_LENGTH - 11]}_{digest}'
+    return f'{name[:MAX_NAME_LENGTH - 11]}_{digest}'
 
 
 def nulls_first(declared: ResourceType,

@@ -25,7 +25,7 @@ from service.domain.catalogue.types import (
 )
 from service.domain.documents import values
 from service.domain.records.store import Record
-from service.storage.tables.declared import NAME_LENGTH, owner
+from service.storage.tables.declared import MAX_NAME_LENGTH, owner
 
 #: What PostgreSQL's constraints need. It is ``trusted``: whoever may create
 #: in the database may create it.
@@ -51,7 +51,7 @@ def possible(connection: Connection) -> bool:
             and bool(connection.scalar(_POSSIBLE)))
 
 
-def remarks(connection: Connection, catalogue: Catalogue) -> Iterator[str]:
+def notes(connection: Connection, catalogue: Catalogue) -> Iterator[str]:
     """What is missing for the constraints of these types, and what would do.
     """
     wanting = [f'{one.name}.exclusive' for one in catalogue.live
@@ -66,7 +66,7 @@ def remarks(connection: Connection, catalogue: Catalogue) -> Iterator[str]:
                'schema apply')
 
 
-def standing(connection: Connection, table: str) -> frozenset[str]:
+def existing_names(connection: Connection, table: str) -> frozenset[str]:
     """The names of a table's exclusion constraints."""
     if connection.dialect.name != 'postgresql':
         return frozenset()
@@ -88,7 +88,7 @@ def name(declared: ResourceType, rule: ExclusivePeriod) -> str:
                              dict(rule.when)])
     digest = hashlib.sha256(said.encode()).hexdigest()[:10]
     stem = '_'.join(('ex', declared.plural, *rule.over, *rule.period))
-    return f'{stem[:NAME_LENGTH - 11]}_{digest}'
+    return f'{stem[:MAX_NAME_LENGTH - 11]}_{digest}'
 
 
 def _statement(declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
@@ -134,8 +134,9 @@ def _said(conditions: Collection[sa.ColumnElement[bool]],
 
 # As a write looks
 
-def rivals(declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
-           records: Collection[Record]) -> sa.Select[tuple[object, ...]]:
+def overlapping_record(
+        declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
+        records: Collection[Record]) -> sa.Select[tuple[object, ...]]:
     """One other record that the rule binds and that overlaps one of these.
     """
     names = ('id', *owner(declared), *rule.over, *rule.period)
@@ -170,8 +171,9 @@ def _open(column: sa.Column[object], condition: sa.ColumnElement[bool]
             else condition)
 
 
-def hold(connection: Connection, locks: sa.Table, declared: ResourceType,
-         rule: ExclusivePeriod, records: Iterable[Record]) -> None:
+def lock_periods(connection: Connection, locks: sa.Table,
+                 declared: ResourceType, rule: ExclusivePeriod,
+                 records: Iterable[Record]) -> None:
     """Wait for whoever writes a period that could overlap one of these.
 
     All take their locks in one order, or two that write several periods each
@@ -199,7 +201,7 @@ def _lock(declared: ResourceType, rule: ExclusivePeriod,
 
 # As rows stand that no rule has bound yet
 
-def offenders(declared: ResourceType, rule: ExclusivePeriod,
+def violating_ids(declared: ResourceType, rule: ExclusivePeriod,
               table: sa.Table) -> sa.Select[tuple[str]]:
     """The ids of records that a new rule would not have let stand: they
     overlap another, or end before they start."""

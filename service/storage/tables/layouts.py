@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.types import TypeEngine
 
 from service.storage.tables import system_catalogs
-from service.storage.tables.columns import MYSQL, Identity
+from service.storage.tables.columns import MYSQL, RecordId
 from service.storage.tables.declared import PREFIX
 
 #: What names of our own indexes, uniques and foreign keys begin with.
@@ -27,7 +27,7 @@ _UNIQUE = ('uq_',)
 _LINK = ('fk_',)
 
 
-class Field(NamedTuple):
+class ColumnLayout(NamedTuple):
     """One column: its type in a word, whether it may be null, whether rows
     that leave it out are given a value (none of ours are, for long), and how
     its text compares, where that is to be said."""
@@ -38,7 +38,7 @@ class Field(NamedTuple):
     collation: str | None = None
 
 
-class Index(NamedTuple):
+class IndexLayout(NamedTuple):
     """The columns of an index, which of them it has nulls first in, and
     whether it is of any use."""
 
@@ -47,7 +47,7 @@ class Index(NamedTuple):
     valid: bool = True
 
 
-class Link(NamedTuple):
+class ForeignKeyLayout(NamedTuple):
     """A foreign key."""
 
     column: str
@@ -55,16 +55,16 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """One table; its keys by name."""
 
-    columns: Mapping[str, Field]
+    columns: Mapping[str, ColumnLayout]
     uniques: Mapping[str, tuple[str, ...]]
-    indexes: Mapping[str, Index]
-    links: Mapping[str, Link]
+    indexes: Mapping[str, IndexLayout]
+    links: Mapping[str, ForeignKeyLayout]
 
     def renamed(self, columns: Mapping[str, str],
-                tables: Mapping[str, str]) -> Layout:
+                tables: Mapping[str, str]) -> TableLayout:
         """As it is when these were renamed, from old to new."""
         def all_of(names: Iterable[str]) -> tuple[str, ...]:
             return tuple(columns.get(one, one) for one in names)
@@ -77,11 +77,11 @@ class Layout:
                          columns=all_of(one.columns),
                          nulls_first=frozenset(all_of(one.nulls_first)))
                      for name, one in self.indexes.items()},
-            links={name: Link(columns.get(one.column, one.column),
+            links={name: ForeignKeyLayout(columns.get(one.column, one.column),
                               tables.get(one.target, one.target))
                    for name, one in self.links.items()})
 
-    def unnamed(self) -> Layout:
+    def unnamed(self) -> TableLayout:
         """As SQLite knows it, which has no names for constraints."""
         return replace(
             self,
@@ -89,19 +89,21 @@ class Layout:
             links={one.column: one for one in self.links.values()})
 
 
-def wanted(table: sa.Table, dialect: Dialect) -> Layout:
+def declared_layout(table: sa.Table, dialect: Dialect) -> TableLayout:
     """The layout that a declared type asks for."""
-    return Layout(
-        {one.name: Field(plain(one.type, dialect), bool(one.nullable),
-                         collation=_collation(one.type, dialect))
+    return TableLayout(
+        {one.name: ColumnLayout(type_name(one.type, dialect),
+                                bool(one.nullable),
+                                collation=_collation(one.type, dialect))
          for one in table.columns},
         {str(one.name): tuple(one.columns.keys())
          for one in _sorted(table.constraints)
          if isinstance(one, sa.UniqueConstraint)},
-        {str(one.name): Index(tuple(one.columns.keys()),
+        {str(one.name): IndexLayout(tuple(one.columns.keys()),
                               _nulls_first(one, dialect))
          for one in _sorted(table.indexes)},
-        {str(one.name): Link(one.column_keys[0], one.referred_table.name)
+        {str(one.name): ForeignKeyLayout(one.column_keys[0],
+                                         one.referred_table.name)
          for one in _sorted(table.foreign_key_constraints)})
 
 
@@ -116,7 +118,7 @@ def _nulls_first(index: sa.Index, dialect: Dialect) -> frozenset[str]:
     return frozenset(index.dialect_options['postgresql']['ops'])
 
 
-def real(connection: Connection) -> dict[str, Layout]:
+def existing_layouts(connection: Connection) -> dict[str, TableLayout]:
     """The layouts of all tables of types that there are, by name."""
     inspector = sa.inspect(connection)
     names = [one for one in inspector.get_table_names()
@@ -143,11 +145,11 @@ class _Reflected:
         self._links = _by_table(inspector.get_multi_foreign_keys(
             filter_names=names))
 
-    def layouts(self, names: Iterable[str]) -> dict[str, Layout]:
+    def layouts(self, names: Iterable[str]) -> dict[str, TableLayout]:
         return {name: self._layout(name) for name in names}
 
-    def _layout(self, name: str) -> Layout:
-        return Layout(
+    def _layout(self, name: str) -> TableLayout:
+        return TableLayout(
             {one['name']: self._field(name, one)
              for one in self._columns[name]},
             {str(one['name']): tuple(one['column_names'])
@@ -155,21 +157,21 @@ class _Reflected:
             {str(one['name']): self._index(name, one)
              for one in self._indexes[name]
              if str(one['name']).startswith(_INDEX)},
-            {str(one['name']): Link(one['constrained_columns'][0],
+            {str(one['name']): ForeignKeyLayout(one['constrained_columns'][0],
                                     one['referred_table'])
              for one in self._ours(self._links[name], _LINK)})
 
-    def _field(self, table: str, told: Mapping[str, Any]) -> Field:
+    def _field(self, table: str, told: Mapping[str, Any]) -> ColumnLayout:
         """SQLite cannot take the default back that a column came with."""
-        return Field(plain(told['type'], self._dialect),
+        return ColumnLayout(type_name(told['type'], self._dialect),
                      bool(told['nullable']),
                      told['default'] is not None
                      and self._dialect.name != 'sqlite',
                      self._collations.get((table, told['name'])))
 
-    def _index(self, table: str, told: Mapping[str, Any]) -> Index:
+    def _index(self, table: str, told: Mapping[str, Any]) -> IndexLayout:
         sorting = told.get('column_sorting', {})
-        return Index(tuple(told['column_names']), frozenset(
+        return IndexLayout(tuple(told['column_names']), frozenset(
             name for name, words in sorting.items()
             if 'nulls_first' in words),
             (table, told['name']) not in self._invalid)
@@ -206,10 +208,10 @@ _COLLATE = re.compile(r' COLLATE "?(\w+)')
 def _collation(type: TypeEngine[Any], dialect: Dialect) -> str | None:
     """How a text is to compare; ids are written in one way only."""
     found = _COLLATE.search(type.compile(dialect=dialect))
-    return found[1] if found and not isinstance(type, Identity) else None
+    return found[1] if found and not isinstance(type, RecordId) else None
 
 
-def plain(type: TypeEngine[Any], dialect: Dialect) -> str:
+def type_name(type: TypeEngine[Any], dialect: Dialect) -> str:
     """The type in a word; SQLite has one for all texts. A hand can have made
     a column of none, or of one that SQLAlchemy does not know."""
     if isinstance(type, sa.types.NullType):

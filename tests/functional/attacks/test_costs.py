@@ -143,7 +143,7 @@ def test_a_page_of_large_records_is_a_short_page(served):
     query, met, lengths = 'sort=created_at', [], []
     while query:
         page = served.request('GET', f'/v1/things?{query}', None, large)
-        assert len(page.body) < bounded_fetch.MAX_PAGE + 2 ** 21
+        assert len(page.body) < bounded_fetch.MAX_PAGE_BYTES + 2 ** 21
         lengths.append(len(page.json['things']))
         met += [one['id'] for one in page.json['things']]
         query = ''.join(one['href'].partition('?')[2] for one in

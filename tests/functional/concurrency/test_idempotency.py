@@ -21,7 +21,7 @@ BODY = {'hosts': [{'name': f'node-{number}', 'serial': f'AAA-000{number}'}
                   for number in range(3)]}
 Ask = Callable[..., Reply]
 
-KEYS = sa.table('pileus_keys', sa.column('at', columns.Instant()))
+KEYS = sa.table('pileus_keys', sa.column('at', columns.Timestamp()))
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_one_that_is_not_let_go_is_given_up(connected):
     with connected.connect() as other:
         other.execute(ADD, {'id': 1})
         with pytest.raises(Unavailable):
-            Transactions(connected, patience=0.5).write(
+            Transactions(connected, retry_seconds=0.5).write(
                 lambda connection: connection.execute(ADD, {'id': 1}))
         other.rollback()
     assert sums(connected) == [0, 0]

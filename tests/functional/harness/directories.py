@@ -17,7 +17,7 @@ from service.commands import schema
 from service.config import files as config_files
 from service.domain.typefiles.type_files import DeclarationError
 from service.errors import StartError
-from service.storage.schema.apply import Refused
+from service.storage.schema.apply import PlanRefused
 from tests.functional.harness import databases
 
 ROOT = Path(__file__).parents[3]
@@ -73,7 +73,7 @@ def apply_types(directory: Path) -> None:
     if (options(directory, 'database').get('connection') or
             'sqlite').startswith('sqlite'):
         return
-    with contextlib.suppress(StartError, DeclarationError, Refused):
+    with contextlib.suppress(StartError, DeclarationError, PlanRefused):
         schema.apply_configured(
             config_files.load(['--config-dir', str(directory)]))
 

@@ -130,7 +130,8 @@ def rows(directory: Path) -> dict[str, list[Any]]:
     connected = engine.connect(conf(directory))
     try:
         with connected.connect() as connection:
-            _, moved = export.moving(export.known(connection).catalogue)
+            _, moved = export.exported_tables(
+                export.require_types(connection).catalogue)
             return {str(table.name): sorted(
                 (tuple(row) for row in connection.execute(
                     sa.select(table))), key=lambda row: repr(row[:3]))
@@ -195,7 +196,8 @@ def test_references_bind_again_after_an_import(written, empty):
     assert run(empty, 'import', str(written)) == 0
     connected = engine.connect(conf(empty))
     with connected.connect() as connection:
-        built, _ = export.moving(export.known(connection).catalogue)
+        built, _ = export.exported_tables(
+                export.require_types(connection).catalogue)
     racks = built.types['rack']
     with (pytest.raises(db_exception.DBReferenceError),
           engine.writer(connected).begin() as connection):

@@ -188,7 +188,7 @@ def test_a_page_of_large_revisions_is_a_short_page(tmp_path):
     met, path = [], f'{PATH}/revisions'
     while path:
         reply = served.request('GET', path)
-        assert len(reply.body) < bounded_fetch.MAX_PAGE + 2 ** 21
+        assert len(reply.body) < bounded_fetch.MAX_PAGE_BYTES + 2 ** 21
         met += [one['book']['title'] for one in reply.json['revisions']]
         path = ''.join(one['href'].partition(':8088')[2]
                        for one in reply.json.get('revisions_links', []))

@@ -36,7 +36,7 @@ def schema_server(request: pytest.FixtureRequest,
     path = tmp_path_factory.mktemp('schema')
     groups = {} if request.param == 'sqlite' else {'database': {
         'connection': databases.config_url(databases.create(request.param))}}
-    made = engine.connect(stored.conf(path, **groups), hurried=False)
+    made = engine.connect(stored.conf(path, **groups), time_limits=False)
     yield Schema(made, path)
     made.dispose()
 

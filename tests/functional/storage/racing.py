@@ -35,7 +35,7 @@ from service.domain.records.operations import NewRecord, Records
 from service.domain.records.preconditions import Seen
 from service.domain.typefiles import type_files
 from service.storage.database import engine
-from service.storage.store import Store
+from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
 from service.storage.tables import exclusion
 from service.storage.tables.declared import Tables
@@ -52,7 +52,7 @@ class World:
     directory: Path
     types: Mapping[str, str]
     records: Records
-    store: Store
+    store: SQLStore
     tables: Tables
     engine: sa.Engine
     shapes: Mapping[str, Shape]
@@ -117,7 +117,7 @@ def opened(directory: Path, types: Mapping[str, str]) -> Iterator[World]:
     connected = engine.connect(
         config_files.load(['--config-dir', str(directory)]))
     built = declared_tables.build(catalogue)
-    store = Store(connected, built, 1)
+    store = SQLStore(connected, built, 1)
     shapes = {one.name: shape for one in catalogue.live
               if (shape := one.at(FIRST_VERSION)) is not None}
     try:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from service.commands import manage
 from service.domain.documents import timestamps
 from service.storage.maintenance import purge
-from service.storage.maintenance.purge import Keep
+from service.storage.maintenance.purge import Retention
 from tests.functional.harness import daemon
 from tests.functional.storage import racing
 from tests.functional.storage.racing import World
@@ -65,7 +65,7 @@ def left(world: World) -> list[int]:
 def swept(world: World, days: int, last: int, **how: Any) -> int:
     """How many the last of all bits says were removed."""
     done = [0, *(one.removed for one in purge.revisions(
-        world.engine, Keep(days, last), NOW, **how))]
+        world.engine, Retention(days, last), NOW, **how))]
     return done[-1]
 
 
@@ -107,7 +107,7 @@ def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
             ('update', 'update', 'update', 'delete')), source.uniform(0, 99))
         for _ in range(300)), key=lambda one: -one[2])
     told(world, *deeds)
-    monkeypatch.setattr(purge, 'BATCH', 7)
+    monkeypatch.setattr(purge, 'BATCH_ROWS', 7)
     expected = set(left(world)) - _gone(deeds, 40, 3)
     assert 0 < len(expected) < 300
     swept(world, 40, 3)
@@ -118,8 +118,8 @@ def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
 def test_a_clock_that_ran_ahead_hides_nothing_that_follows(
         world, monkeypatch, ahead):
     """Its own revisions stay until their time has come."""
-    monkeypatch.setattr(purge, 'BATCH', 3)
-    monkeypatch.setattr(purge, 'STRIDE', 4)
+    monkeypatch.setattr(purge, 'BATCH_ROWS', 3)
+    monkeypatch.setattr(purge, 'STRIDE_ROWS', 4)
     told(world, ('a', 'create', 90),
          *(('a', 'update', -300) for _ in range(ahead)),
          *(('a', 'update', 80) for _ in range(7)),
@@ -148,7 +148,7 @@ def test_who_writes_meanwhile_is_neither_lost_nor_stopped(world, monkeypatch):
     told(world, *(('a', 'update', 90) for _ in range(150)))
     with world.engine.begin() as connection:
         connection.execute(sa.update(world.tables.core.counter).values(n=150))
-    monkeypatch.setattr(purge, 'BATCH', 5)
+    monkeypatch.setattr(purge, 'BATCH_ROWS', 5)
     with ThreadPoolExecutor(9) as threads:
         removed = threads.submit(
             swept, world, 30, 1)
@@ -185,14 +185,14 @@ def number(world: World, table: sa.Table) -> int:
 
 
 def test_what_stands_for_nothing_goes(world, monkeypatch):
-    monkeypatch.setattr(purge, 'BATCH', 4)
+    monkeypatch.setattr(purge, 'BATCH_ROWS', 4)
     idle(world)
     core = world.tables.core
     locks = 0 if world.engine.dialect.name == 'sqlite' else 30
     for dry_run in (True, False):
         assert max((one.removed for one in purge.locks(
             world.engine, dry_run=dry_run)), default=0) == locks
-        assert [one.removed for one in purge.zeros(
+        assert [one.removed for one in purge.zero_counts(
             world.engine, dry_run=dry_run)][-1] == 18
     assert number(world, core.locks) == 30 - locks
     assert world.rows(sa.select(core.usage.c.project_id)) == [('p7',)] * 2

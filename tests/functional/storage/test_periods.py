@@ -78,7 +78,7 @@ def far(number: int) -> int:
 
 def unguarded(world: World, source: random.Random, number: int) -> None:
     """The mutant: it looks, but nobody waits for it."""
-    exclusion.hold = lambda *arguments: None
+    exclusion.lock_periods = lambda *arguments: None
     shift(world, source, number)
 
 
@@ -99,7 +99,7 @@ def guarded(request: pytest.FixtureRequest,
 def overlaps(made: World) -> int:
     """How many stored windows overlap another, in one look."""
     declared = made.shapes['maintenance'].declared
-    return len(made.rows(exclusion.offenders(
+    return len(made.rows(exclusion.violating_ids(
         declared, declared.exclusive[0], made.table('maintenance'))))
 
 

@@ -77,7 +77,7 @@ def test_a_connection_is_asked_whether_it_lives_after_a_pause_only(
     for run in (world.transactions.read, world.transactions.write) * 3:
         run(lambda connection: who(world, connection))
     assert world.asked == []
-    monkeypatch.setattr(servers, '_FRESH', 0)
+    monkeypatch.setattr(servers, '_FRESH_SECONDS', 0)
     for run in (world.transactions.read, world.transactions.write):
         run(lambda connection: who(world, connection))
     assert len(world.asked) == 2
@@ -87,7 +87,7 @@ def test_a_connection_is_asked_whether_it_lives_after_a_pause_only(
 def test_one_that_the_server_ended_is_nobodys_trouble(
         world: World, monkeypatch: pytest.MonkeyPatch, pause: int) -> None:
     """Whether it was just used or not."""
-    monkeypatch.setattr(servers, '_FRESH', pause)
+    monkeypatch.setattr(servers, '_FRESH_SECONDS', pause)
     for run in (world.transactions.read, world.transactions.write) * 2:
         ended = run(lambda connection: who(world, connection))
         world.other.exec_driver_sql(END[world.kind].format(ended))

@@ -21,7 +21,7 @@ from service.storage import migrations
 from service.storage.database import engine
 from service.storage.rows.record_rows import Rows
 from service.storage.schema import applied_types
-from service.storage.store import Store
+from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
 from tests.functional.harness.daemon import config_dir
 
@@ -30,15 +30,15 @@ LONG_AGO = '2020-01-01T00:00:00.000000Z'
 
 
 @pytest.fixture
-def store(database: sa.Engine, tmp_path: Path) -> Iterator[Store]:
+def store(database: sa.Engine, tmp_path: Path) -> Iterator[SQLStore]:
     url = database.url.render_as_string(hide_password=False)
     directory = config_dir(tmp_path, conf={'database': {'connection': url}})
     connected = engine.connect(
         config_files.load(['--config-dir', str(directory)]))
     migrations.upgrade(connected)
     with connected.connect() as connection:
-        number = applied_types.generation(connection)
-    opened = Store(connected, declared_tables.build(Catalogue({})), number)
+        number = applied_types.announced_number(connection)
+    opened = SQLStore(connected, declared_tables.build(Catalogue({})), number)
     yield opened
     opened.close()
 
@@ -47,7 +47,7 @@ def kept(scope: str, body: str, at: str) -> Kept:
     return Kept(scope, 'hash', 201, [], body, at)
 
 
-def claims(store: Store, scopes: list[str]) -> list[tuple[Kept, bool]]:
+def claims(store: SQLStore, scopes: list[str]) -> list[tuple[Kept, bool]]:
     """What the requests of these scopes are told, all sent at once."""
     now = timestamps.now()
 

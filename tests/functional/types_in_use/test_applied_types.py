@@ -77,7 +77,7 @@ def load(directory: Path) -> Any:
 
 def apply(directory: Path, text: str) -> int:
     say(directory, text)
-    return schema.apply_configured(load(directory)).generation
+    return schema.apply_configured(load(directory)).catalogue_number
 
 
 def refused(directory: Path) -> list[str]:

@@ -196,7 +196,7 @@ def test_fifty_applies_under_load_are_met_by_nobody(daemon: Daemon) -> None:
             text = next(changes)
             digests[number] = type_files.parse({'book.yaml': text}).digest
             file.write_text(text)
-            clients.published = schema.apply_configured(conf).generation
+            clients.published = schema.apply_configured(conf).catalogue_number
             assert clients.published == number
             clients.wait_for(8)
     assert clients.wrong == []

@@ -19,7 +19,7 @@ class Opened:
     """A service that finds these newer ones, one a look."""
 
     def __init__(self, generation, *newer):
-        self.generation = generation
+        self.catalogue_number = generation
         self.catalogue = Catalogue({})
         self.looks = 0
         self._newer = iter(newer)
@@ -68,7 +68,7 @@ def test_one_loads_and_the_others_go_on(at_once):
     loading, over = threading.Event(), threading.Event()
 
     def slowly(opened):
-        if opened.generation == 2:
+        if opened.catalogue_number == 2:
             loading.set()
             over.wait(30)
         return built(opened)

@@ -18,7 +18,7 @@ _ID = columns.text(36)
 _INSTANT = sa.String(27).with_variant(
     postgresql.TIMESTAMP(precision=6), 'postgresql').with_variant(
     mysql.DATETIME(fsp=6), *columns.MYSQL)
-_DOCUMENT = columns.text(columns.VARCHAR + 1)
+_DOCUMENT = columns.text(columns.MAX_VARCHAR_LENGTH + 1)
 
 
 def upgrade() -> None:
@@ -55,7 +55,8 @@ def upgrade() -> None:
         sa.Column('body_hash', columns.text(64), nullable=False),
         sa.Column('status', sa.Integer(), nullable=False),
         sa.Column('headers', _DOCUMENT, nullable=False),
-        sa.Column('body', columns.text(columns.VARCHAR + 1), nullable=False),
+        sa.Column('body', columns.text(columns.MAX_VARCHAR_LENGTH + 1),
+                  nullable=False),
         sa.Column('at', _INSTANT, nullable=False))
     steps.index('ix_pileus_keys_at', 'pileus_keys', 'at')
     steps.row('pileus_counter', id=1, n=0, generation=0)

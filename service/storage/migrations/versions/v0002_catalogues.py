@@ -23,7 +23,7 @@ def upgrade() -> None:
         steps.kind(table, sa.Column(column, columns.ID, nullable=False),
                    f'{column}::uuid')
     for table in ('pileus_revisions', 'pileus_keys'):
-        steps.kind(table, sa.Column('at', columns.Instant(), nullable=False),
+        steps.kind(table, sa.Column('at', columns.Timestamp(), nullable=False),
                    "at AT TIME ZONE 'UTC'")
     steps.column('pileus_revisions',
                  sa.Column('global_request_id', columns.text(64)))
@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.Column('digest', columns.text(64), nullable=False),
         sa.Column('files', columns.Document(), nullable=False),
         sa.Column('state', columns.text(16), nullable=False),
-        sa.Column('at', columns.Instant(), nullable=False))
+        sa.Column('at', columns.Timestamp(), nullable=False))
     steps.table(
         'pileus_usage',
         sa.Column('project_id', columns.PROJECT, primary_key=True),

@@ -143,7 +143,7 @@ many = settings(max_examples=80, deadline=None, suppress_health_check=[
 
 
 #: The statements made so far, which later lists of their form are read by.
-FORMS: dict[sa.Engine, statement_cache.Forms] = {}
+FORMS: dict[sa.Engine, statement_cache.Statements] = {}
 
 
 def page(world: SimpleNamespace, asked: dict, marker: Any,

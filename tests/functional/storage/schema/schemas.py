@@ -59,9 +59,9 @@ class Schema:
             connection.commit()
 
     def plan(self, types: Sequence[Words]) -> schema_plan.Plan:
-        return schema_plan.planned(self.engine, catalogue(types))
+        return schema_plan.of_database(self.engine, catalogue(types))
 
-    def apply(self, types: Sequence[Words], **how: Any) -> apply.Done:
+    def apply(self, types: Sequence[Words], **how: Any) -> apply.ApplyResult:
         return apply.apply(self.engine, catalogue(types), **how)
 
     def fill(self, types: Sequence[Words], name: str, rows: Rows) -> None:

@@ -37,9 +37,9 @@ def driven(schema: Schema, *statements: str) -> None:
 
 def mended(schema: Schema) -> list[str]:
     """What an apply of the same types does; nothing is left after it."""
-    told = schema.plan(TYPES).told
+    told = schema.plan(TYPES).lines
     schema.apply(TYPES)
-    assert schema.plan(TYPES).told == []
+    assert schema.plan(TYPES).lines == []
     assert [one['text'] for one in schema.rows(TYPES, 'box')] == ['a']
     return told
 
@@ -60,12 +60,12 @@ def test_the_indexes_of_a_later_release_are_made(schema):
     driven(schema, *(f'DROP INDEX {one}{on}' for one in (
         'ia_boxes_created_at', 'ia_boxes_updated_at', 'ix_boxes_size')))
     plan = schema.plan(types)
-    assert (plan.additive, plan.told) == (True, [
+    assert (plan.additive, plan.lines) == (True, [
         'box.indexes: index [created_at] over all projects is made (online)',
         'box.indexes: index [updated_at] over all projects is made (online)',
         'box.indexes: index [size] is made (online)'])
     schema.apply(types)
-    assert schema.plan(types).told == []
+    assert schema.plan(types).lines == []
 
 
 def test_a_lost_column_is_made_again_without_its_values(applied):
@@ -108,14 +108,14 @@ def test_what_a_hand_took_away_is_put_back(applied, sqls, told):
 
 def test_a_column_that_no_property_declares_is_refused(applied):
     driven(applied, 'ALTER TABLE r_boxes ADD COLUMN colour INTEGER')
-    with pytest.raises(apply.Refused, match=(
+    with pytest.raises(apply.PlanRefused, match=(
             'box.colour: is in the table, and no property declares it: '
             'declare it, or say "colour: {dropped: true}"')):
         applied.apply(TYPES)
     types = (box({**TYPES[0]['properties'], 'colour': {'dropped': True}},
                  unique=[['text']], indexes=[['size', 'text']]), rack())
     applied.apply(types)
-    assert applied.plan(types).told == applied.plan(TYPES).told == []
+    assert applied.plan(types).lines == applied.plan(TYPES).lines == []
 
 
 @pytest.mark.parametrize(('schema_server', 'type'), [
@@ -124,26 +124,26 @@ def test_a_column_that_no_property_declares_is_refused(applied):
 @pytest.mark.filterwarnings('ignore:Did not recognize type')
 def test_a_column_of_an_odd_type_is_told_of_as_well(applied, type):
     driven(applied, f'ALTER TABLE r_boxes ADD COLUMN colour {type}')
-    with pytest.raises(apply.Refused, match='no property declares it'):
+    with pytest.raises(apply.PlanRefused, match='no property declares it'):
         applied.apply(TYPES)
 
 
 def test_a_table_that_no_type_declares_is_refused(applied):
     driven(applied, 'CREATE TABLE r_lamps (id INTEGER)')
-    with pytest.raises(apply.Refused, match=(
+    with pytest.raises(apply.PlanRefused, match=(
             'r_lamps: is a table with 0 records, and no type declares it: '
             'declare it, or let a file say "{name: its_name, plural: lamps, '
             'dropped: true}"')):
         applied.apply(TYPES)
     types = (*TYPES, {'name': 'lamp', 'plural': 'lamps', 'dropped': True})
-    assert applied.plan(types).refused == ()
+    assert applied.plan(types).refusals == ()
     applied.apply(types)
-    assert applied.plan(TYPES).told == []
+    assert applied.plan(TYPES).lines == []
 
 
 def test_a_column_that_all_records_have_is_not_made_up(applied):
     driven(applied, 'ALTER TABLE r_boxes DROP COLUMN metadata')
-    with pytest.raises(apply.Refused, match='box.metadata: is not in the '
+    with pytest.raises(apply.PlanRefused, match='box.metadata: is not in the '
                                             'table: restore'):
         applied.apply(TYPES)
 
@@ -178,7 +178,7 @@ def test_text_is_compared_as_it_should_be_again(applied, sql, told):
 @pytest.mark.parametrize('unique', ['', 'UNIQUE'])
 def test_an_index_of_the_operators_own_is_left_alone(applied, unique):
     driven(applied, f'CREATE {unique} INDEX mine ON r_boxes (kind)')
-    assert applied.plan(TYPES).told == []
+    assert applied.plan(TYPES).lines == []
     applied.apply((box({**TYPES[0]['properties'], 'label': {
         'type': 'string'}}, unique=[['text']], indexes=[['size', 'text']]),
         rack()))
@@ -192,4 +192,4 @@ def test_a_constraint_of_the_operators_own_is_left_alone(applied):
     driven(applied, 'ALTER TABLE r_boxes ADD CONSTRAINT mine UNIQUE (kind)',
            'ALTER TABLE r_boxes ADD CONSTRAINT also_mine '
            'FOREIGN KEY (id) REFERENCES r_boxes (id)')
-    assert applied.plan(TYPES).told == []
+    assert applied.plan(TYPES).lines == []

@@ -82,7 +82,7 @@ def forked(schema: Schema, failpoint: str = '',
     try:
         failpoints.reach = failpoints.parse(failpoint)
         made = engine.connect(config_files.load(
-            ['--config-dir', str(schema.directory)]), hurried=False)
+            ['--config-dir', str(schema.directory)]), time_limits=False)
         if said:
             sa.event.listen(made, 'after_cursor_execute', _killed_by(said))
         apply.apply(made, catalogue(types))
@@ -100,12 +100,12 @@ def _killed_by(said: str) -> Callable[..., None]:
 
 
 def kept(schema: Schema) -> None:
-    assert schema.plan(NEW).told == []
+    assert schema.plan(NEW).lines == []
     rows = schema.rows(NEW, 'box')
     assert [{name: one[name] for name in KEPT[0]} for one in rows] == KEPT
     assert {'gone', 'size'}.isdisjoint(rows[0])
     with schema.engine.connect() as connection:
-        assert not applied_types.shut(connection)
+        assert not applied_types.writes_blocked(connection)
 
 
 def undone(schema: Schema) -> int:
@@ -120,7 +120,7 @@ def test_an_apply_killed_after_each_of_its_steps_is_finished(filled):
     sqlite = filled.engine.dialect.name == 'sqlite'
     filled.engine.dispose()
     while (status := forked(filled, 'schema_step=kill')) == -signal.SIGKILL:
-        assert filled.plan(NEW).refused == ()
+        assert filled.plan(NEW).refusals == ()
         if sqlite:
             assert undone(filled) == left
             status = forked(filled)
@@ -136,9 +136,9 @@ def test_an_apply_killed_before_its_first_step_is_finished(filled):
     filled.engine.dispose()
     assert forked(filled, 'schema_begun=kill') == -signal.SIGKILL
     with filled.engine.connect() as connection:
-        shut = applied_types.shut(connection)
+        shut = applied_types.writes_blocked(connection)
     assert shut != (filled.engine.dialect.name == 'sqlite')
-    told = filled.plan(NEW).told
+    told = filled.plan(NEW).lines
     assert shut == ('database: an apply has begun and is not at its end '
                     '(none)' in told)
     filled.engine.dispose()
@@ -153,7 +153,7 @@ def test_an_apply_killed_within_a_step_leaves_no_default(filled):
     filled.engine.dispose()
     assert forked(filled, said='ALTER TABLE r_boxes ADD COLUMN label'
                   ) == -signal.SIGKILL
-    told = [one for one in filled.plan(NEW).told if 'by the table' in one]
+    told = [one for one in filled.plan(NEW).lines if 'by the table' in one]
     assert told == ['box.label: is given no value by the table any more '
                     '(online)']
     filled.engine.dispose()
@@ -171,15 +171,15 @@ def test_who_goes_back_gets_the_old_name_back(filled):
     new = (box({**kept, 'width': NEW[0]['properties']['width']}),)
     before = filled.rows(OLD, 'box')
     filled.apply(new)
-    assert filled.plan(OLD).refused == ()
+    assert filled.plan(OLD).refusals == ()
     filled.apply(OLD)
     assert filled.rows(OLD, 'box') == before
     filled.engine.dispose()
     killed = forked(filled, 'schema_step=kill', new)
     assert killed == -signal.SIGKILL
-    assert filled.plan(OLD).refused == ()
+    assert filled.plan(OLD).refusals == ()
     filled.apply(OLD)
-    assert filled.plan(OLD).told == []
+    assert filled.plan(OLD).lines == []
     assert filled.rows(OLD, 'box') == before
 
 
@@ -207,21 +207,21 @@ def test_a_record_made_after_the_first_look_is_seen(filled):
                 made.append(connection.execute(sa.text(
                     "UPDATE r_boxes SET text = 't0'")))
 
-    with pytest.raises(apply.Refused, match='unique .text. is new: 6 records '
-                                            'break it'):
+    with pytest.raises(apply.PlanRefused, match='unique .text. is new: 6 '
+                       'records break it'):
         filled.apply(new, progress=progress)
     assert made
     with filled.engine.connect() as connection:
-        assert not applied_types.shut(connection)
-    assert filled.plan(OLD).told == []
+        assert not applied_types.writes_blocked(connection)
+    assert filled.plan(OLD).lines == []
 
 
 @pytest.mark.parametrize('schema_server', ['postgresql', 'mysql'],
                          indirect=True)
 def test_a_step_gives_way_to_who_reads_for_long(filled, monkeypatch):
     """Else everybody who reads after it would wait behind the step."""
-    for name, words in apply._IN_A_HURRY.items():
-        monkeypatch.setitem(apply._IN_A_HURRY, name,
+    for name, words in apply._SHORT_LOCK_WAIT.items():
+        monkeypatch.setitem(apply._SHORT_LOCK_WAIT, name,
                             re.sub('5', '1', words))
     reader = filled.engine.connect()
     reader.execute(sa.text('SELECT * FROM r_boxes')).all()
@@ -258,7 +258,7 @@ def test_an_apply_that_fails_on_its_way_says_so(filled):
 
 
 def test_many_rows_are_filled_a_batch_at_a_time(schema, monkeypatch):
-    monkeypatch.setattr('service.storage.schema.backfill.BATCH', 2)
+    monkeypatch.setattr('service.storage.schema.backfill.BATCH_ROWS', 2)
     told: list[str] = []
     schema.apply((box(),))
     schema.fill((box(),), 'box', [{'text': None}] * 5)

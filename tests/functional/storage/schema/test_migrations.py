@@ -125,7 +125,7 @@ def layout(engine: sa.Engine) -> dict[str, Any]:
     with engine.connect() as connection:
         inspector = sa.inspect(connection)
         return {name: (
-            {one['name']: (layouts.plain(one['type'], engine.dialect),
+            {one['name']: (layouts.type_name(one['type'], engine.dialect),
                            one['nullable'])
              for one in inspector.get_columns(name)},
             inspector.get_pk_constraint(name)['constrained_columns'],

@@ -25,12 +25,12 @@ def test_records_are_kept_and_nothing_is_left_to_do(schema, case):
     """DB09: what stood in the old tables stands in the new."""
     schema.filled(case)
     found = schema.plan(case.new)
-    assert found.refused == found.broken == ()
+    assert found.refusals == found.violations == ()
     told = {one.name: str(one.kind) for one in reversed(found.steps)}
     assert told | case.kinds == told
     done = schema.apply(case.new)
-    assert [str(one) for one in done.steps] == found.told
-    assert schema.plan(case.new).told == []
+    assert [str(one) for one in done.steps] == found.lines
+    assert schema.plan(case.new).lines == []
     assert schema.apply(case.new).steps == ()
     for row, wanted in zip(schema.rows(case.new, 'box'), case.expected,
                            strict=True):
@@ -48,13 +48,14 @@ def test_what_an_operator_must_mend_first_is_refused(schema, case):
     schema.filled(case)
     before = schema.rows(case.old, 'box')
     found = schema.plan(case.new)
-    assert case.refused in '\n'.join(found.refused)
-    samples = [one.broken.samples for one in found.steps if one.broken.rows]
+    assert case.refused in '\n'.join(found.refusals)
+    samples = [step.violations.samples for step in found.steps
+               if step.violations.rows]
     assert samples == [tuple(IDS[n] for n in case.broken)
                        ] * bool(case.broken)
-    with pytest.raises(apply.Refused, match=': .*: '):
+    with pytest.raises(apply.PlanRefused, match=': .*: '):
         schema.apply(case.new)
-    assert schema.plan(case.old).told == []
+    assert schema.plan(case.old).lines == []
     assert schema.rows(case.old, 'box') == before
 
 
@@ -63,12 +64,13 @@ def test_records_that_a_narrower_rule_would_not_take(schema, case):
     """They stay only where an operator says so."""
     schema.filled(case)
     found = schema.plan(case.new)
-    assert found.refused == ()
-    assert [one.broken for one in found.steps if one.broken.rows] == [
+    assert found.refusals == ()
+    assert [step.violations for step in found.steps
+            if step.violations.rows] == [
         (len(case.broken), tuple(IDS[n] for n in case.broken))]
     assert not found.additive
-    with pytest.raises(apply.Refused, match='1 records break it'):
+    with pytest.raises(apply.PlanRefused, match='1 records break it'):
         schema.apply(case.new)
     schema.apply(case.new, keep_broken=True)
-    assert schema.plan(case.new).told == []
+    assert schema.plan(case.new).lines == []
     assert len(schema.rows(case.new, 'box')) == len(case.rows)

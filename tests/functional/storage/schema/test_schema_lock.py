@@ -66,16 +66,17 @@ def unguarded(schema: Schema) -> None:
 
 def shut(schema: Schema) -> bool:
     with schema.engine.connect() as connection:
-        return applied_types.shut(connection)
+        return applied_types.writes_blocked(connection)
 
 
 @pytest.mark.parametrize('schema_server', ['mysql'], indirect=True)
 def test_a_turn_that_is_not_got_in_time_is_no_turn(schema, monkeypatch):
-    monkeypatch.setattr(schema_lock, 'PATIENCE', 0)
-    with (schema.engine.connect() as first, schema_lock.alone(first, 'schema'),
+    monkeypatch.setattr(schema_lock, 'LOCK_WAIT_SECONDS', 0)
+    with (schema.engine.connect() as first,
+          schema_lock.acquire(first, 'schema'),
           schema.engine.connect() as second,
           pytest.raises(StartError, match='somebody else has been changing')):
-        schema_lock.alone(second, 'schema').__enter__()
+        schema_lock.acquire(second, 'schema').__enter__()
 
 
 @on_servers
@@ -84,7 +85,7 @@ def test_who_keeps_a_turn_may_say_nothing_for_long(schema):
     with schema.engine.connect() as guard:
         guard.exec_driver_sql(SHORT[name])
         guard.commit()
-        with schema_lock.alone(guard, 'schema'):
+        with schema_lock.acquire(guard, 'schema'):
             assert guard.exec_driver_sql(SHOWN[name]).scalar() in (
                 '0', 31536000)
         guard.invalidate()
@@ -117,7 +118,7 @@ def test_an_import_whose_turn_is_lost_stores_no_more(filled, tmp_path):
 
     def imported(progress: restore.Progress) -> int:
         with file.open('rb') as opened:
-            return restore.restore(filled.engine, dump_file.Reading(
+            return restore.restore(filled.engine, dump_file.ExportReader(
                 opened, file.name), progress)
     with pytest.raises(StartError, match='the turn .* is lost'):
         imported(lambda stored, rows: unguarded(filled))
@@ -150,7 +151,7 @@ def test_an_apply_that_is_interrupted_leaves_nobody_shut_out_unawares(
         assert (status, told) == (128 + number, ''), why
         assert why.splitlines()[-1] == 'pileus-manage: interrupted'
         assert not shut(filled)
-        assert filled.plan(OLD).told == []
+        assert filled.plan(OLD).lines == []
     else:
         assert (status, told) == (2, '')
         assert why.splitlines()[-1].endswith(

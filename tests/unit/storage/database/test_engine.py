@@ -156,7 +156,7 @@ def test_work_that_was_raced_is_run_again_as_a_whole(
 
 def test_work_that_is_always_raced_ends_as_unavailable(tmp_path):
     """Nothing says that it would ever win; the client may try again."""
-    made = engine.Transactions(stored.connected(tmp_path), patience=0.05)
+    made = engine.Transactions(stored.connected(tmp_path), retry_seconds=0.05)
 
     def work(connection):
         raise Raced
@@ -165,7 +165,7 @@ def test_work_that_is_always_raced_ends_as_unavailable(tmp_path):
 
 
 def test_a_foreign_lock_that_stays_ends_as_unavailable(tmp_path, connected):
-    made = engine.Transactions(connected, patience=0.05)
+    made = engine.Transactions(connected, retry_seconds=0.05)
     with engine.writer(connected).begin() as connection:
         count(connection)
         with pytest.raises(Unavailable):

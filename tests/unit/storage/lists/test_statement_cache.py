@@ -14,11 +14,11 @@ from tests.unit.storage.lists.test_statements import MARKER, SHAPE, SOURCE
 
 
 @pytest.fixture
-def forms() -> statement_cache.Forms:
+def forms() -> statement_cache.Statements:
     return {}
 
 
-def asked(forms: statement_cache.Forms, *parameters: tuple[str, str],
+def asked(forms: statement_cache.Statements, *parameters: tuple[str, str],
           owner: str | None = 'p', marker: Any = None,
           backwards: bool = False) -> tuple[Any, Any]:
     return statement_cache.select(
@@ -62,7 +62,7 @@ def test_forms_of_which_there_is_no_end_are_not_kept(forms, parameter):
 
 
 def test_no_client_can_fill_the_memory_with_forms(forms, monkeypatch):
-    monkeypatch.setattr(statement_cache, 'MAX_FORMS', 10)
+    monkeypatch.setattr(statement_cache, 'MAX_STATEMENTS', 10)
     for limit in range(1, 100):
         asked(forms, ('limit', str(limit)))
         assert len(forms) <= 10

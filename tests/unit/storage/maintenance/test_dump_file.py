@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 from service.storage.maintenance import dump_file
-from service.storage.maintenance.dump_file import Broken, Header, Reading
+from service.storage.maintenance.dump_file import (
+    CorruptFile,
+    ExportReader,
+    Header,
+)
 
 HEADER = Header('d', '2026', '1', 'x', {}, 7, {'r_a': 3})
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dump_file, 'MAX_LINE', 200)
+    monkeypatch.setattr(dump_file, 'MAX_LINE_BYTES', 200)
 
 
 def written(*texts: str) -> list[bytes]:
@@ -25,7 +29,7 @@ def written(*texts: str) -> list[bytes]:
 
 
 def read(lines: list[bytes]) -> list[Any]:
-    return [row['text'] for chunk in Reading(
+    return [row['text'] for chunk in ExportReader(
         io.BytesIO(b''.join(lines)), 'dump').chunks() for row in chunk.rows]
 
 
@@ -46,24 +50,25 @@ def test_a_length_that_is_not_true_is_told(said: bytes) -> None:
     lines = written('x' * 5000)
     assert lines[1].startswith(b'{"long":')
     lines[1] = said + b'\n'
-    with pytest.raises(Broken, match='dump: line [234]: '):
+    with pytest.raises(CorruptFile, match='dump: line [234]: '):
         read(lines)
 
 
 def test_a_file_that_is_no_dump_is_not_read_whole() -> None:
     file = io.BytesIO(b'x' * 10 ** 6)
-    with pytest.raises(Broken, match='line 1: the line is longer than it'):
-        Reading(file, 'dump')
+    with pytest.raises(CorruptFile,
+                       match='line 1: the line is longer than it'):
+        ExportReader(file, 'dump')
     assert file.tell() == 200
 
 
 def test_a_long_line_that_nothing_announces_is_refused() -> None:
     lines = written('x' * 5000)
-    with pytest.raises(Broken, match='line 2: the line is longer'):
+    with pytest.raises(CorruptFile, match='line 2: the line is longer'):
         read([lines[0], *lines[2:]])
 
 
 def test_a_file_that_ends_within_a_long_line_is_told() -> None:
     lines = written('x' * 5000)
-    with pytest.raises(Broken, match='line 3: the file ends here'):
+    with pytest.raises(CorruptFile, match='line 3: the file ends here'):
         read([*lines[:2], lines[2][:3000]])

@@ -16,7 +16,7 @@ from service.domain.records import idempotency
 from service.domain.records.idempotency import Once
 from service.domain.records.store import Kept
 from service.storage.rows.record_rows import Rows
-from service.storage.store import Store
+from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
 
 NOW = '2026-01-02T12:00:00.000000Z'
@@ -27,7 +27,7 @@ def store(tmp_path: Path):
     engine = sa.create_engine(f'sqlite:///{tmp_path}/kept.sqlite')
     built = declared_tables.build(Catalogue({}))
     built.metadata.create_all(engine)
-    opened = Store(engine, built, 1)
+    opened = SQLStore(engine, built, 1)
     yield opened
     opened.close()
 
@@ -47,14 +47,14 @@ def claim(scope: str, at: str = NOW, status: int = 201
     return lambda rows: asked.claim(rows, [])
 
 
-def fill(store: Store, *all_kept: Kept) -> None:
+def fill(store: SQLStore, *all_kept: Kept) -> None:
     def work(rows: Rows) -> None:
         for one in all_kept:
             rows.keep(one)
     store.write(work)
 
 
-def scopes(store: Store) -> set[str]:
+def scopes(store: SQLStore) -> set[str]:
     far = '9999-12-31T00:00:00.000000Z'
     return set(store.read(lambda rows: rows.outlived(far, 10_000)))
 

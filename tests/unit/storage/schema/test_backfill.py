@@ -62,13 +62,13 @@ def steps(connection: sa.Connection, count: int) -> int:
 
 def test_twice_as_many_records_take_twice_as_long(connection, monkeypatch):
     """DB09: writers are shut out meanwhile."""
-    monkeypatch.setattr(backfill, 'BATCH', 10)
+    monkeypatch.setattr(backfill, 'BATCH_ROWS', 10)
     assert steps(connection, 4000) < 2.5 * steps(connection, 2000)
 
 
 def test_who_was_interrupted_fills_what_is_left(connection, monkeypatch):
     """Wherever it is: what comes before the place it came to, too."""
-    monkeypatch.setattr(backfill, 'BATCH', 10)
+    monkeypatch.setattr(backfill, 'BATCH_ROWS', 10)
     holding(connection, 35)
     middle = connection.scalars(sa.select(BOXES.c.id).order_by(
         BOXES.c.id).offset(12).limit(15)).all()

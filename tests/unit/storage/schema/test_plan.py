@@ -35,7 +35,7 @@ def engine(tmp_path):
 
 
 def planned(engine, **files):
-    return plan.planned(engine, stored.catalogue(**files))
+    return plan.of_database(engine, stored.catalogue(**files))
 
 
 def with_a_record(engine):
@@ -174,7 +174,7 @@ def test_all_that_is_refused_is_told_at_once(engine):
     with_a_record(engine)
     desk = DESK.replace('name: {type', 'title: {type').replace(
         '[name]', '[title]') + 'unique: [[title]]\n'
-    refused = planned(engine, desk=desk).refused
+    refused = planned(engine, desk=desk).refusals
     assert [one.partition(':')[0] for one in refused] == [
         'desk.title', 'desk.name']
 
@@ -204,7 +204,7 @@ from service.storage.schema import startup
 from tests.unit import stored
 import pathlib
 path = pathlib.Path(sys.argv[1])
-startup.in_force(stored.connected(path), stored.catalogue(desk=sys.argv[2]))
+startup.prepare(stored.connected(path), stored.catalogue(desk=sys.argv[2]))
 print('alembic.operations' in sys.modules)
 '''
     told = [subprocess.run(

@@ -129,7 +129,7 @@ indexes: [[{first}], [{second}]]
     table = declared_tables.build(declared).of(declared.types['long'])
     names = [str(one.name) for one in (*table.indexes, *table.constraints)
              if one.name]
-    assert max(map(len, names)) <= declared_tables.NAME_LENGTH
+    assert max(map(len, names)) <= declared_tables.MAX_NAME_LENGTH
     assert len(set(names)) == len(names)
 
 
