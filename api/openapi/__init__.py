@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document of the API, built from the route table."""

@@ -16,7 +16,7 @@ project = 'Pileus'
 project_copyright = 'the Pileus authors'
 version = release = _about['metadata']['version']
 
-extensions = ['oslo_config.sphinxext', 'releasenotes']
+extensions = ['oslo_config.sphinxext', 'packagemap', 'releasenotes']
 needs_sphinx = '9.0'
 nitpicky = True
 

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Storage in SQL databases: the only user of SQLAlchemy."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Parser, output, progress and database of the commands."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Comparison of two catalogues, and what breaks a client."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Operations on records, and the rules that they keep."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Listening sockets, TLS contexts, balance between workers."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The child process: it loads the application and serves it."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Lists as SQL: conditions, order, cached statements."""
