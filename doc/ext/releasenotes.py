@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directive ``release-notes``: reno's notes without git's history.
+"""The directive ``release-notes``: the notes of reno without git history.
 
 reno asks git which release a note belongs to. A source archive has no git
-metadata and still builds its documentation, so the notes of a directory are
-listed by reno's own section names, whichever release they came with.
+metadata but must build its documentation, so the directive lists all notes of
+a directory under the section names of reno.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-#: reno's section names and the headings it gives them, in its order.
+#: Section names of reno -> their headings, in the order of reno.
 HEADINGS = {
     'prelude': 'Prelude',
     'features': 'New features',
@@ -33,22 +33,22 @@ HEADINGS = {
 
 
 class ReleaseNotes(SphinxDirective):
-    """``.. release-notes:: directory``, taken from this document's."""
+    """``.. release-notes:: directory``, relative to the document."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         _, folder = self.env.relfn2path(self.arguments[0])
-        found = [(path, yaml.safe_load(path.read_text()))
+        notes = [(path, yaml.safe_load(path.read_text()))
                  for path in sorted(Path(folder).glob('*.yaml'))]
-        for path, note in found:
+        for path, note in notes:
             self.env.note_dependency(str(path))
             unknown = note.keys() - HEADINGS.keys()
             if unknown:
                 raise self.error(f'{path}: unknown section '
                                  f'{", ".join(sorted(unknown))}')
-        return [self._section(name, list(_items(found, name)))
-                for name in HEADINGS if any(name in note for _, note in found)]
+        return [self._section(name, list(_items(notes, name)))
+                for name in HEADINGS if any(name in note for _, note in notes)]
 
     def _section(self, name: str, items: list[tuple[Path, str]]
                  ) -> nodes.section:
@@ -60,10 +60,10 @@ class ReleaseNotes(SphinxDirective):
         return section
 
 
-def _items(found: list[tuple[Path, dict[str, Any]]], name: str
+def _items(notes: list[tuple[Path, dict[str, Any]]], name: str
            ) -> Iterator[tuple[Path, str]]:
-    """The texts of one section: the prelude is text, the others lists."""
-    for path, note in found:
+    """Return the texts of one section. The prelude is a text, not a list."""
+    for path, note in notes:
         texts = note.get(name, [])
         for text in [texts] if isinstance(texts, str) else texts:
             yield path, text

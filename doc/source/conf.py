@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sphinx makes the documentation; ``tox -e docs`` runs it."""
+"""Configuration of Sphinx; ``tox -e docs`` builds the documentation."""
 
 import configparser
 import sys
@@ -12,7 +12,7 @@ _about = configparser.ConfigParser()
 _about.read(ROOT / 'setup.cfg')
 
 project = 'Pileus'
-# A date or a builder's name would make two builds of one source differ.
+# No date and no user name, so that two builds of one source are equal.
 project_copyright = 'the Pileus authors'
 version = release = _about['metadata']['version']
 
