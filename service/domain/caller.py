@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, as far as records care."""
+"""The caller of a request, and the records that the caller may see."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: No project's id is longer: records have so much room for it.
+#: The longest project id: the width of its column.
 MAX_PROJECT_ID_CHARS = 64
 
-#: What a project's id is, for whoever sends another.
+#: The valid form of a project id, for error texts.
 PROJECT_ID_FORMAT = (f'1 to {MAX_PROJECT_ID_CHARS} printable characters, with '
                      f'no blank at either end')
 
 
 def is_project_id(text: object) -> bool:
-    """Whether a project can have this id: records hold it, and a header, a
-    URL and a line of the log carry it."""
+    """Whether ``text`` is a valid project id.
+
+    A column, a header, a URL and a log line must be able to carry the id.
+    """
     return (isinstance(text, str) and 0 < len(text) <= MAX_PROJECT_ID_CHARS
             and text.isprintable() and text == text.strip())
 
 
 def may_see(owner: str | None, record: Mapping[str, Any]) -> bool:
-    """Whether who meets the records of ``owner``, or with None everybody's,
-    may know of this one. What belongs to no project is everybody's (D26)."""
+    """Whether a caller with ``Caller.owner`` may know of a record (D26).
+
+    A record without a project is visible to every caller.
+    """
     return owner is None or record.get('project_id', owner) == owner
 
 
@@ -32,10 +36,10 @@ def may_see(owner: str | None, record: Mapping[str, Any]) -> bool:
 class Caller:
     """The caller of one request.
 
-    ``project_id`` is the project that owns what the caller makes.
-    ``everywhere``: routes of one record ignore whose it is (D19), for an
-    administrator always, for a reader of the whole system where it reads.
-    ``system_scope`` is ``all`` for a token of the system and of no project.
+    ``project_id`` is the project that owns the records the caller creates.
+    ``any_project``: routes of one record ignore the record's project (D19).
+    It is True for an administrator, and on reading routes for a reader of the
+    whole system. ``system_scope`` is ``all`` for a system-scoped token.
     """
 
     project_id: str | None
@@ -48,5 +52,5 @@ class Caller:
 
     @property
     def owner(self) -> str | None:
-        """Whose records the caller may meet; None for everybody's."""
+        """The project whose records the caller may see; None for all."""
         return None if self.any_project else self.project_id or ''

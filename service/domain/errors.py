@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong, said in the domain's own words.
+"""The errors of the domain: what a client or an operator can act on.
 
     PileusError
-    +-- Invalid               the request asks for what no declared type allows
-    |   +-- MissingReference  it points at a record that is not there
-    +-- NotFound              there is nothing of that name
-    |   +-- NoSuchItem        the record has no such tag or metadata key
-    |   +-- NoSuchRevision    the record has no such revision, or no more
-    +-- Conflict              the request and the stored state disagree
-    |   +-- NotUnique         another record has these values
-    |   +-- StillReferred     other records point at it
-    |   +-- Overlapping       another record holds this period
-    |   +-- IdTaken           the id belongs to a record elsewhere
-    |   +-- KeyTaken          the metadata key has another value
-    |   +-- TestFailed        a JSON Patch ``test`` did not hold
-    |   +-- KeptElsewhere     somebody else keeps what was to be set
-    +-- Stale                 the record moved on since the caller saw it
-    +-- Forbidden             the caller may not
-    |   +-- FieldForbidden    its roles may not set what it would set
-    |   +-- QuotaExceeded     the project has as many as it may
-    +-- Unavailable           not now; the same request may do later
-    |   +-- Outdated          the types changed since the worker read them
+    +-- Invalid                the declared type does not allow the request
+    |   +-- MissingReference   the referenced record does not exist
+    +-- NotFound               no record has the id
+    |   +-- NoSuchItem         the record has no such tag or metadata key
+    |   +-- NoSuchRevision     the revision never existed, or was purged
+    +-- Conflict               the stored state does not allow the request
+    |   +-- NotUnique          another record has the same values
+    |   +-- StillReferred      other records refer to the record
+    |   +-- Overlapping        another record holds an overlapping period
+    |   +-- IdTaken            a record of another project has the id
+    |   +-- KeyTaken           the metadata key has another value
+    |   +-- TestFailed         a JSON Patch ``test`` operation failed
+    |   +-- QuotaKeptElsewhere another service sets the quotas
+    +-- Stale                  the record changed since the caller read it
+    +-- Forbidden              a policy rule denies the request
+    |   +-- FieldForbidden     the caller's roles may not set a property
+    |   +-- QuotaExceeded      the project has reached its quota
+    +-- Unavailable            the same request may succeed later
+    |   +-- Outdated           the types changed since the worker read them
 
-Nothing here knows HTTP. ``api.response.faults`` gives each branch its status.
+No class here knows HTTP. ``api.response.faults`` maps each branch to a status.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 
 class Violation(NamedTuple):
-    """One thing wrong with a request, and where.
+    """One mistake in a request, and its place.
 
     ``pointer`` is an RFC 6901 JSON Pointer into the body; ``parameter`` names
     a query parameter or a header. At most one of the two is set.
@@ -44,32 +44,32 @@ class Violation(NamedTuple):
     parameter: str | None = None
 
 
-#: One failure tells of at most so many things wrong.
+#: The most violations that one error reports.
 MAX_VIOLATIONS = 50
 
-#: A longer pointer is not worth its bytes in a reply.
+#: Replies leave out JSON Pointers that are longer.
 MAX_POINTER_CHARS = 512
 
 
-def shorten(text: str, longest: int = 80) -> str:
-    """A client's word in an error text, which need not be told in full."""
-    return text if len(text) <= longest else f'{text[:longest - 3]}...'
+def shorten(text: str, max_chars: int = 80) -> str:
+    """Cut a client's text for an error message; ``...`` marks the cut."""
+    return text if len(text) <= max_chars else f'{text[:max_chars - 3]}...'
 
 
 def printable(text: str) -> str:
-    """The text with what could break or hide a line of the log escaped."""
+    """Escape every character that could split or hide a log line."""
     if text.isprintable():
         return text
-    return ''.join(one if one.isprintable() else
-                   one.encode('unicode_escape').decode() for one in text)
+    return ''.join(char if char.isprintable() else
+                   char.encode('unicode_escape').decode() for char in text)
 
 
 class PileusError(Exception):
-    """A failure the caller can act on.
+    """A failure that the caller can act on.
 
-    ``code`` is a promise to clients: once released it never changes.
-    ``text`` is a template; a missing fact raises KeyError where the error is
-    made, so a badly reported failure cannot reach a client unnoticed.
+    ``code`` is a promise to clients: it never changes after a release.
+    ``text`` is a template. A missing fact raises KeyError where the error is
+    created, so no incomplete text reaches a client.
     """
 
     code = 'error'
@@ -82,15 +82,16 @@ class PileusError(Exception):
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """One item for each thing wrong; most failures are one thing."""
+        """The mistakes that the error reports; most errors have one."""
         return (Violation(str(self)),)
 
 
 class Invalid(PileusError):
-    """Every violation of one request, told at once, up to MAX_TOLD.
+    """All violations of one request, at most MAX_VIOLATIONS.
 
-    SECURITY: what is wrong with a megabyte may be a hundred thousand things;
-    given lazily, those that nobody is told of are not looked for.
+    SECURITY: a body of a megabyte can hold a hundred thousand mistakes. The
+    error stops reading ``violations`` at the limit, so a lazy iterable stops
+    the check as well.
     """
 
     code = 'invalid'
@@ -100,7 +101,7 @@ class Invalid(PileusError):
     def __init__(self, violations: Iterable[Violation]) -> None:
         self._violations = tuple(islice(violations, MAX_VIOLATIONS))
         super().__init__(summary='; '.join(
-            one.detail for one in self._violations))
+            violation.detail for violation in self._violations))
 
     @property
     def violations(self) -> tuple[Violation, ...]:
@@ -119,7 +120,7 @@ class NotFound(PileusError):
 
 
 class NoSuchItem(NotFound):
-    """Facts: ``type``, ``id``, ``noun`` (tag, metadata key), ``item``."""
+    """Facts: ``type``, ``id``, ``noun`` (tag or metadata key), ``item``."""
 
     code = 'no-such-item'
     title = 'No such tag or metadata key'
@@ -129,18 +130,19 @@ class NoSuchItem(NotFound):
 class NoSuchRevision(NotFound):
     """Facts: ``type``, ``id``, ``number``.
 
-    SECURITY: the same for a record that is not there or another project's.
+    SECURITY: the text is the same if the record does not exist or belongs to
+    another project.
     """
 
     code = 'no-such-revision'
     title = 'No such revision'
-    text = ('The {type} {id} has no revision {number}, or no longer; GET '
-            '/revisions of the record lists those it has.')
+    text = ('The {type} {id} has no revision {number}: it never existed or '
+            'was purged. GET /revisions of the record lists its revisions.')
 
 
 class Conflict(PileusError):
-    """Facts: those of the text, and ``pointer``, the place in the body that
-    the stored state is against, where there is one."""
+    """Facts: those of the text, and optionally ``pointer``, the place in the
+    body that conflicts with the stored state."""
 
     code = 'conflict'
     title = 'Conflict'
@@ -154,32 +156,35 @@ class Conflict(PileusError):
 
 
 class NotUnique(Conflict):
-    """Facts: ``type``, ``properties``, ``rival``: who has them, after a
-    colon, or nothing where the caller may not know."""
+    """Facts: ``type``, ``properties``, and ``conflicting``: a colon and the
+    other record, or '' if the caller may not know which record it is."""
 
     code = 'not-unique'
     title = 'Not unique'
-    text = 'Another {type} has the same {properties}{rival}.'
+    text = 'Another {type} has the same {properties}{conflicting}.'
 
 
 class StillReferred(Conflict):
     code = 'still-referred'
     title = 'Still referred to'
-    text = 'The {type} {id} is still referred to by {referrers}.'
+    text = ('The {type} {id} is still referred to by {referrers}; delete or '
+            'change the referring records first.')
 
 
 class Overlapping(Conflict):
-    """Facts: ``type``, ``period``, ``over``, ``rival`` as in NotUnique."""
+    """Facts: ``type``, ``period``, ``over``, and ``conflicting`` as in
+    NotUnique."""
 
     code = 'overlapping'
     title = 'Period taken'
-    text = 'Another {type} holds a period that overlaps {period}{over}{rival}.'
+    text = ('Another {type} holds a period that overlaps {period}{over}'
+            '{conflicting}.')
 
 
 class IdTaken(Conflict):
     code = 'id-taken'
     title = 'Id taken'
-    text = 'The id {id} is taken.'
+    text = 'The id {id} is already taken; choose another id.'
 
 
 class KeyTaken(Conflict):
@@ -192,11 +197,12 @@ class KeyTaken(Conflict):
 
 
 class TestFailed(Conflict):
-    """Facts: ``path``, and ``pointer``, the operation in the body."""
+    """Facts: ``path``, the tested place in the record, and ``pointer``, the
+    operation in the body."""
 
     code = 'test-failed'
     title = 'Patch test failed'
-    text = 'The JSON Patch test at {path} did not hold; nothing was changed.'
+    text = 'The JSON Patch test of {path} failed; nothing was changed.'
 
 
 class Stale(PileusError):
@@ -208,11 +214,11 @@ class Stale(PileusError):
 class Forbidden(PileusError):
     code = 'forbidden'
     title = 'Forbidden'
-    text = 'The policy rule {rule} does not allow this.'
+    text = 'The policy rule {rule} does not allow this request.'
 
 
 class FieldForbidden(Forbidden):
-    """Every property of one request that the caller's roles may not set."""
+    """All properties of one request that the caller's roles may not set."""
 
     code = 'field-forbidden'
     title = 'Field forbidden'
@@ -221,7 +227,7 @@ class FieldForbidden(Forbidden):
     def __init__(self, violations: Iterable[Violation]) -> None:
         self._violations = tuple(islice(violations, MAX_VIOLATIONS))
         super().__init__(summary='; '.join(
-            one.detail for one in self._violations))
+            violation.detail for violation in self._violations))
 
     @property
     def violations(self) -> tuple[Violation, ...]:
@@ -229,18 +235,20 @@ class FieldForbidden(Forbidden):
 
 
 class QuotaExceeded(Forbidden):
+    """Facts: ``limit``, ``used``, ``wanted`` (new records), ``plural``."""
+
     code = 'quota-exceeded'
     title = 'Quota exceeded'
-    text = ('The project may have {limit} {plural} and has {used}; '
-            '{wanted} more cannot be made.')
+    text = ('The project has {used} of at most {limit} {plural}; the request '
+            'would create {wanted} more.')
 
 
 class QuotaKeptElsewhere(Conflict):
-    """Facts: ``keeper``, who keeps the limits."""
+    """Facts: ``keeper``, the service that sets the limits."""
 
     code = 'quota-kept-elsewhere'
     title = 'Quota kept elsewhere'
-    text = 'Quotas are not set here; their limits are those of {keeper}.'
+    text = 'Quotas cannot be set here; set the limits in {keeper}.'
 
 
 class Unavailable(PileusError):
@@ -250,9 +258,9 @@ class Unavailable(PileusError):
 
 
 class Outdated(Unavailable):
-    """Nothing was written; a worker that knows the new types may do it."""
+    """The worker has old types and wrote nothing; the client may retry."""
 
     code = 'types-changing'
     title = 'Types are changing'
-    text = ('The resource types are being changed and nothing was done; try '
-            'again shortly.')
+    text = ('The resource types are being changed and nothing was written; '
+            'try again shortly.')

@@ -40,7 +40,7 @@ def check(rows: Rows, shape: Shape, caller: Caller,
             raise errors.NotUnique(
                 type=declared.name,
                 properties=_listed(shape, names, hidden) or 'values',
-                rival=_told(one, other, caller, _touched(names, hidden)),
+                conflicting=_told(one, other, caller, _touched(names, hidden)),
                 pointer=_place(shape, names, one.pointer))
     for rule in declared.exclusive:
         for one, other in _overlaps(rows, declared, rule, placed, among):
@@ -49,8 +49,8 @@ def check(rows: Rows, shape: Shape, caller: Caller,
                 type=declared.name,
                 period=_listed(shape, rule.period, hidden) or 'this one',
                 over=f' for the same {same}' if same else '',
-                rival=_told(one, other, caller,
-                            _touched(rule.columns, hidden)),
+                conflicting=_told(one, other, caller,
+                                  _touched(rule.columns, hidden)),
                 pointer=one.pointer)
 
 

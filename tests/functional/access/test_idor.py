@@ -196,7 +196,8 @@ def test_a_put_is_told_that_the_id_is_taken_and_nothing_else(world, plural):
     assert reply.status == 409
     (error,) = reply.json['errors']
     assert error['code'] == 'pileus.id-taken'
-    assert error['detail'] == f'The id {record["id"]} is taken.'
+    assert error['detail'] == (
+        f'The id {record["id"]} is already taken; choose another id.')
     for condition in ({'If-Match': '*'}, {'If-Match': world.etag}):
         reply, _ = world.ask('PUT', f'/v1/{plural}/{record["id"]}', body, {
             **OURS, **condition})

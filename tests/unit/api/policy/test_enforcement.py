@@ -127,7 +127,7 @@ def test_what_is_not_allowed_is_told_by_its_rule(rules):
     with pytest.raises(errors.Forbidden) as caught:
         rules.check(caller('reader'), 'pileus:hosts:create')
     assert str(caught.value) == (
-        'The policy rule pileus:hosts:create does not allow this.')
+        'The policy rule pileus:hosts:create does not allow this request.')
 
 
 def test_the_operators_file_wins(tmp_path):

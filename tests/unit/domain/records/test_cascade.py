@@ -115,7 +115,8 @@ def test_a_reference_that_restricts_is_named(nodes):
     with pytest.raises(errors.StillReferred) as caught:
         nodes.delete('node', made['id'])
     assert str(caught.value) == (
-        f'The node {made["id"]} is still referred to by lock {lock["id"]}.')
+        f'The node {made["id"]} is still referred to by lock {lock["id"]}; '
+        'delete or change the referring records first.')
 
 
 def test_one_that_restricts_deep_in_a_cascade_keeps_all(nodes):
@@ -142,7 +143,8 @@ def test_a_refusal_names_three_and_counts_the_rest(nodes):
         nodes.delete('node', made['id'])
     told = str(caught.value)
     assert told.count('lock ') == 3
-    assert told.endswith(' and 2 more.')
+    assert told.endswith(
+        ' and 2 more; delete or change the referring records first.')
 
 
 def test_a_refusal_tells_only_the_number_of_what_is_not_the_callers(
@@ -157,7 +159,8 @@ def test_a_refusal_tells_only_the_number_of_what_is_not_the_callers(
     with pytest.raises(errors.StillReferred) as caught:
         made.delete('rack', target['id'], ours)
     assert str(caught.value) == (
-        f'The rack {target["id"]} is still referred to by one record.')
+        f'The rack {target["id"]} is still referred to by one record; '
+        'delete or change the referring records first.')
     made.engine.dispose()
 
 

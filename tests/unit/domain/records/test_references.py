@@ -266,7 +266,8 @@ def test_a_project_has_as_many_as_it_may(world):
     with pytest.raises(errors.QuotaExceeded) as caught:
         world.make('host', name='c')
     assert str(caught.value) == (
-        'The project may have 2 hosts and has 2; 1 more cannot be made.')
+        'The project has 2 of at most 2 hosts; the request would create 1 '
+        'more.')
 
 
 def test_each_project_of_a_list_is_counted_by_itself(world):
