@@ -27,7 +27,7 @@ from api.routing.extensions import Extension
 from api.routing.router import OPEN, APIRouter, Route, RouteMap
 from service.assembly import Service
 from service.domain.catalogue.types import Catalogue, ResourceType
-from service.domain.records.revisions import History
+from service.domain.records.revisions import RecordHistory
 from service.errors import StartError
 
 _WRITE = frozenset({'dry_run'})
@@ -57,7 +57,7 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
         versions: Versions, extended: Sequence[Extension]) -> APIRouter:
     """The versioned API over the declared types."""
     route_map = RouteMap(_ruled(routes(opened.catalogue, extended), rules))
-    past = History(opened.store)
+    past = RecordHistory(opened.store)
     required = conf.api.require_if_match
     records = RecordsController(
         opened.records, past, rules, conf.api.max_limit,

@@ -21,7 +21,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from service.domain.documents import timestamps
-from service.domain.records.revisions import History
+from service.domain.records.revisions import RecordHistory
 from service.storage.maintenance import purge
 from service.storage.maintenance.purge import Retention
 from tests.functional.storage import racing
@@ -68,7 +68,7 @@ def record(number: int, count: int) -> str:
 
 
 def measure(world: World, count: int) -> None:
-    past, host = History(world.store), world.shapes['host'].declared
+    past, host = RecordHistory(world.store), world.shapes['host'].declared
     short = record(2, count)
 
     def page(id: str, marker: int | None = None) -> Callable[[], object]:

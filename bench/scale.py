@@ -68,7 +68,7 @@ class Hosts:
         from service.domain.query import list_query
         return list(dict.fromkeys(itertools.chain.from_iterable(
             itertools.accumulate((name,) for name in order)
-            for order in list_query.allowed(self._shape).sorts)))
+            for order in list_query.list_options(self._shape).sorts)))
 
     def order(self, sort: str, dialect: str) -> sa.Select[Any]:
         """The ids in an order, one of them."""

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from sqlalchemy.engine import Connection
 
 from service.domain.catalogue.types import Catalogue
-from service.domain.records.limits import Limits, Stored
+from service.domain.records.limits import DatabaseLimits, QuotaLimits
 from service.domain.records.operations import Records
 from service.domain.records.quotas import Quotas
 from service.storage.database import engine
@@ -92,15 +92,15 @@ def open_service(conf: cfg.ConfigOpts, proposed: Catalogue | None, *,
 _BEGIN = {False: startup.prepare, True: startup.preview}
 
 
-def _stored(conf: cfg.ConfigOpts) -> Limits:
-    return Stored()
+def _stored(conf: cfg.ConfigOpts) -> QuotaLimits:
+    return DatabaseLimits()
 
 
-def _unified(conf: cfg.ConfigOpts) -> Limits:
+def _unified(conf: cfg.ConfigOpts) -> QuotaLimits:
     from service import unified_limits
     return unified_limits.limits(conf)
 
 
 #: Who knows the limits of projects, by ``[quota] driver``.
-_LIMITS: Mapping[str, Callable[[cfg.ConfigOpts], Limits]] = {
+_LIMITS: Mapping[str, Callable[[cfg.ConfigOpts], QuotaLimits]] = {
     'database': _stored, 'unified_limits': _unified}

@@ -16,7 +16,7 @@ from oslo_config import cfg
 
 from service.domain import errors
 from service.domain.catalogue.types import ResourceType
-from service.domain.records.limits import Given
+from service.domain.records.limits import LimitsByType
 from service.errors import StartError
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class UnifiedLimits:
     as ``hosts``. What is not registered there cannot be made at all.
     """
 
-    keeper = 'Keystone (unified limits)'
+    external_source = 'Keystone (unified limits)'
 
     def __init__(self, ask: Callable[[str], Mapping[str, int]],
                  seconds: float,
@@ -51,7 +51,8 @@ class UnifiedLimits:
         self._clock = clock
         self._known: dict[str, tuple[float, Mapping[str, int]]] = {}
 
-    def of(self, project_id: str, types: Collection[ResourceType]) -> Given:
+    def fetch(self, project_id: str,
+              types: Collection[ResourceType]) -> LimitsByType:
         found = self._remembered(project_id)
         return {one.name: found.get(one.plural, UNREGISTERED_LIMIT)
                 for one in types}

@@ -15,8 +15,8 @@ from api.request.call import Call
 from api.response import replies
 from service.domain.documents import timestamps, values
 from service.domain.errors import Invalid, Violation
-from service.domain.records.idempotency import Once
-from service.domain.records.store import Kept, Record
+from service.domain.records.idempotency import IdempotentRequest
+from service.domain.records.store import Record, StoredReply
 
 HEADER = 'Idempotency-Key'
 
@@ -39,7 +39,8 @@ def key(environ: dict[str, Any]) -> str | None:
 
 
 def keyed_request(call: Call, key: str,
-         reply: Callable[[Sequence[Record]], webob.Response]) -> Once:
+         reply: Callable[[Sequence[Record]],
+                         webob.Response]) -> IdempotentRequest:
     """The call as a request that is carried out once.
 
     ``reply`` answers it with the records it made. A key means something only
@@ -50,16 +51,17 @@ def keyed_request(call: Call, key: str,
                    str(call.version), key])
     at = timestamps.now()
 
-    def render(made: Sequence[Record]) -> Kept:
+    def render(made: Sequence[Record]) -> StoredReply:
         response = reply(made)
         headers = [[name, value] for name, value in response.headerlist
                    if name in _KEPT]
-        return Kept(scope, _hash(call.body), response.status_int, headers,
+        return StoredReply(scope, _hash(call.body), response.status_int,
+                           headers,
                     response.body.decode(), at)
-    return Once(scope, at, render)
+    return IdempotentRequest(scope, at, render)
 
 
-def replay(call: Call, key: str, kept: Kept) -> webob.Response:
+def replay(call: Call, key: str, kept: StoredReply) -> webob.Response:
     """The kept reply; UnprocessableKey if it answers another body."""
     if kept.body_hash != _hash(call.body):
         raise errors.UnprocessableKey(key=key)

@@ -13,9 +13,9 @@ from api.request.call import Call
 from service.domain import errors
 from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
-from service.domain.records.tags_metadata import Part
+from service.domain.records.tags_metadata import Subresource
 
-ALL = Part('metadata')
+ALL = Subresource('metadata')
 
 _BODY = schemas.compiled({
     'type': 'object', 'properties': {'metadata': schemas.METADATA},
@@ -62,23 +62,23 @@ class MetadataController:
                 raise errors.KeyTaken(type=call.shape.declared.name, id=id,
                                       key=values.quoted(key))
             return _with(held, key, value)
-        return self._parts.put(call, id, Part('metadata', key), change,
+        return self._parts.put(call, id, Subresource('metadata', key), change,
                                target=ALL, overwrites=False)
 
     def show(self, call: Call, id: str, key: str) -> webob.Response:
-        return self._parts.show(call, id, Part('metadata', key))
+        return self._parts.show(call, id, Subresource('metadata', key))
 
     def set(self, call: Call, id: str, key: str) -> webob.Response:
         """Set one key; the others stay."""
         schemas.check(_ITEM, call.body)
         _check_key(key, call.body)
         return self._parts.put(
-            call, id, Part('metadata', key),
+            call, id, Subresource('metadata', key),
             lambda held: _with(held, key, call.body['value']))
 
     def remove(self, call: Call, id: str, key: str) -> webob.Response:
         return self._parts.remove(
-            call, id, Part('metadata', key),
+            call, id, Subresource('metadata', key),
             lambda held: {name: held[name] for name in held if name != key})
 
 

@@ -19,7 +19,7 @@ from service.domain.catalogue.types import ResourceType
 from service.domain.documents import values
 from service.domain.errors import Forbidden, Invalid, Violation
 from service.domain.records import quotas
-from service.domain.records.quotas import Allowed, Changes
+from service.domain.records.quotas import LimitChanges, ProjectQuotas
 
 
 class QuotasController:
@@ -41,7 +41,7 @@ class QuotasController:
         found = self._quotas.show(_project(project_id))
         match = preconditions.if_match(call.environ)
         if match is not None:
-            quotas.check(match, project_id, found.stamp)
+            quotas.check_precondition(match, project_id, found.state_token)
         return self._reply(call, found)
 
     def replace(self, call: Call, project_id: str) -> webob.Response:
@@ -64,7 +64,7 @@ class QuotasController:
         return replies.empty(204)
 
     def _change(self, call: Call, project_id: str,
-                changes: Changes) -> webob.Response:
+                changes: LimitChanges) -> webob.Response:
         seen = preconditions.for_write(call.environ,
                                   required=self._require_if_match)
         return self._reply(call, self._quotas.change(
@@ -78,7 +78,7 @@ class QuotasController:
         schema = quota_schemas.body(known, limit)
         schemas.check(schemas.compiled(schema), call.body)
         sent: dict[str, int | None] = call.body['quota']
-        bad = values.whole(sent, '/quota')
+        bad = values.normalize_integer_members(sent, '/quota')
         if bad:
             raise Invalid(bad)
         return sent
@@ -86,7 +86,7 @@ class QuotasController:
     def _known(self, call: Call) -> list[ResourceType]:
         return [one for one in self._types if one.known(call.version)]
 
-    def _reply(self, call: Call, allowed: Allowed) -> webob.Response:
+    def _reply(self, call: Call, allowed: ProjectQuotas) -> webob.Response:
         document = {'project_id': allowed.project_id, **{
             one.plural: allowed.types[one]._asdict()
             for one in self._known(call)}}
@@ -104,8 +104,8 @@ def _project(id: str) -> str:
     return id
 
 
-def _etag(allowed: Allowed, document: Mapping[str, Any]) -> str:
+def _etag(allowed: ProjectQuotas, document: Mapping[str, Any]) -> str:
     """The limits that were set, which a write may depend on, then the rest:
     what is used changes with each record."""
     rest = hashlib.blake2b(orjson.dumps(document), digest_size=4)
-    return f'"{allowed.stamp}-{rest.hexdigest()}"'
+    return f'"{allowed.state_token}-{rest.hexdigest()}"'

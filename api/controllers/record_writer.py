@@ -117,7 +117,7 @@ class RecordWriter:
             members, bad = schemas.writable(target, full, self._locked,
                                            pointer)
             bad += [Violation(f'{where} {reason}', where)
-                    for where, reason in values.storable(target, pointer)]
+                    for where, reason in values.storage_flaws(target, pointer)]
             if not whole:
                 bad += schemas.refused_changes(
                     (name for name in full

@@ -19,15 +19,15 @@ from api.response.views import Document, View
 from service.domain.catalogue.types import Shape
 from service.domain.query import all_projects, list_query
 from service.domain.records import operations, revisions
-from service.domain.records.preconditions import Seen
-from service.domain.records.revisions import History
+from service.domain.records.preconditions import Precondition
+from service.domain.records.revisions import RecordHistory
 from service.domain.records.store import Record
 
 
 class RecordsController:
     """List, create, show, replace, patch and delete, for every type."""
 
-    def __init__(self, stored: operations.Records, past: History,
+    def __init__(self, stored: operations.Records, past: RecordHistory,
                  rules: Policy, max_limit: int, *, require_if_match: bool,
                  max_record: int) -> None:
         self._records = stored
@@ -42,7 +42,7 @@ class RecordsController:
     def list(self, call: Call) -> webob.Response:
         view = self.view(call)
         declared = view.shape.declared
-        if declared.owned and all_projects.wanted(call.parameters):
+        if declared.owned and all_projects.requested(call.parameters):
             self._policy.check(call.caller, enforcement.name(declared,
                                                         'list_any'))
         asked = list_query.parse(call.shape, call.parameters, self._max_limit,
@@ -56,7 +56,8 @@ class RecordsController:
     def show(self, call: Call, id: str) -> webob.Response:
         """A record as it is, or as it was at ``revision``."""
         view = self._fields(call)
-        number = call.values({'revision': revisions.number}).get('revision')
+        number = call.values({'revision': revisions.parse_number}).get(
+            'revision')
         if number is None:
             record = self._records.show(view.shape.declared, call.caller, id)
             etag = view.etag(record)
@@ -78,7 +79,7 @@ class RecordsController:
         if number is None:
             match.check(name, record['id'], record)
         else:
-            revisions.check(match, name, record['id'], number)
+            revisions.check_precondition(match, name, record['id'], number)
 
     def _fields(self, call: Call) -> View:
         """The caller's view, of the fields it asks for if it asks for any."""
@@ -113,7 +114,7 @@ class RecordsController:
         if key is None or dry_run:
             return reply(self._records.create(call.shape, call.caller, new,
                                               dry_run=dry_run))
-        return idempotency.replay(call, key, self._records.create_once(
+        return idempotency.replay(call, key, self._records.create_idempotent(
             call.shape, call.caller, new,
             idempotency.keyed_request(call, key, reply)))
 
@@ -128,7 +129,7 @@ class RecordsController:
             call.shape, call.caller, id, self._seen(call),
             lambda: writer.named(id, members),
             writer.edit(lambda full: members, writer.pointer, whole=True),
-            writer.pointer, unread=writer.view.hidden, dry_run=dry_run)
+            writer.pointer, unreadable=writer.view.hidden, dry_run=dry_run)
         return self._reply(201 if made and not dry_run else 200, call,
                            writer.view, record)
 
@@ -139,7 +140,7 @@ class RecordsController:
         record = self._records.change(
             call.shape, call.caller, id, self._seen(call),
             writer.edit(wish, pointer, whole=False), pointer,
-            unread=writer.view.hidden, dry_run=call.flag('dry_run'))
+            unreadable=writer.view.hidden, dry_run=call.flag('dry_run'))
         return self._reply(200, call, writer.view, record)
 
     def read(self, call: Call, id: str) -> Document:
@@ -164,8 +165,8 @@ class RecordsController:
         record = self._records.change(
             call.shape, call.caller, id, self._seen(call),
             writer.edit(wish, pointer, whole=True), pointer,
-            unread=writer.view.hidden, dry_run=call.flag('dry_run'),
-            deed='revert')
+            unreadable=writer.view.hidden, dry_run=call.flag('dry_run'),
+            action='revert')
         return self._reply(200, call, writer.view, record)
 
     def delete(self, call: Call, id: str) -> webob.Response:
@@ -173,7 +174,7 @@ class RecordsController:
                              self._seen(call), dry_run=call.flag('dry_run'))
         return replies.empty(204)
 
-    def _seen(self, call: Call) -> Seen:
+    def _seen(self, call: Call) -> Precondition:
         return preconditions.for_write(call.environ,
                                   required=self._require_if_match)
 

@@ -18,8 +18,8 @@ from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
 from service.domain.query import filter_syntax
 from service.domain.records import revisions
-from service.domain.records.revisions import History
-from service.domain.records.store import Past
+from service.domain.records.revisions import RecordHistory
+from service.domain.records.store import NumberedRevision
 
 #: The one argument of ``revert``, and where a body has it.
 _REVERT = {'type': 'object', 'properties': {
@@ -34,7 +34,7 @@ class RevisionsController:
     One revision is shown by ``records``, at the record's own URL.
     """
 
-    def __init__(self, past: History, records: RecordsController,
+    def __init__(self, past: RecordHistory, records: RecordsController,
                  max_limit: int) -> None:
         self._history = past
         self._records = records
@@ -44,8 +44,9 @@ class RevisionsController:
         """The newest first; also those of a record deleted since."""
         view = self._records.view(call)
         asked = call.values({
-            'limit': partial(filter_syntax.limit, maximum=self._max_limit),
-            'marker': revisions.number})
+            'limit': partial(filter_syntax.parse_limit,
+                             maximum=self._max_limit),
+            'marker': revisions.parse_number})
         found = self._history.list(
             view.shape.declared, call.caller, id,
             asked.get('limit', self._max_limit), asked.get('marker'))
@@ -61,7 +62,7 @@ class RevisionsController:
         be taken, gone or against the rules by now. What the version or the
         caller cannot see stays as it is (D15).
         """
-        bad = values.whole(arguments, '/revert')
+        bad = values.normalize_integer_members(arguments, '/revert')
         if bad:
             raise Invalid(bad)
         number = arguments['revision']
@@ -76,7 +77,7 @@ class RevisionsController:
             return self._written(call, past)
         return self._records.put_back(call, id, wish, _PLACE)
 
-    def _written(self, call: Call, past: Past) -> Document:
+    def _written(self, call: Call, past: NumberedRevision) -> Document:
         """What a client that had read the revision would send."""
         document = self._records.view(call).document(
             past.revision.document, call.mount)

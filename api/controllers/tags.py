@@ -10,9 +10,9 @@ from api.request import schemas
 from api.request.call import Call
 from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
-from service.domain.records.tags_metadata import Part
+from service.domain.records.tags_metadata import Subresource
 
-ALL = Part('tags')
+ALL = Subresource('tags')
 
 _BODY = schemas.compiled({
     'type': 'object', 'properties': {'tags': schemas.TAGS},
@@ -43,7 +43,7 @@ class TagsController:
 
     def show(self, call: Call, id: str, tag: str) -> webob.Response:
         """204, as for HEAD: that it is there is all there is to say."""
-        return self._parts.show(call, id, Part('tags', tag))
+        return self._parts.show(call, id, Subresource('tags', tag))
 
     def add(self, call: Call, id: str, tag: str) -> webob.Response:
         """201 for a new tag, 204 for one that was there."""
@@ -52,13 +52,13 @@ class TagsController:
                 f'{values.quoted(tag)} is not a tag; a tag has 1 to '
                 f'{schemas.TAG["maxLength"]} characters, none of them "/" or '
                 f'",", and is neither "." nor "..".')])
-        return self._parts.put(call, id, Part('tags', tag),
+        return self._parts.put(call, id, Subresource('tags', tag),
                                lambda tags: _with(tags, tag),
                                overwrites=False)
 
     def remove(self, call: Call, id: str, tag: str) -> webob.Response:
         return self._parts.remove(
-            call, id, Part('tags', tag),
+            call, id, Subresource('tags', tag),
             lambda tags: [one for one in tags if one != tag],
             overwrites=False)
 

@@ -14,7 +14,10 @@ from api.request.call import Call
 from api.response import replies
 from service.domain.records import operations
 from service.domain.records.store import Record
-from service.domain.records.tags_metadata import Part, SeenPart
+from service.domain.records.tags_metadata import (
+    Subresource,
+    SubresourcePrecondition,
+)
 
 #: From a record's whole collection to the one it shall have.
 Change = Callable[[Any], Any]
@@ -33,20 +36,21 @@ class TagsMetadataActions:
         self._records = stored
         self._require_if_match = require_if_match
 
-    def show(self, call: Call, id: str, part: Part) -> webob.Response:
+    def show(self, call: Call, id: str, part: Subresource) -> webob.Response:
         declared = call.shape.declared
         record = self._records.show(declared, call.caller, id)
-        part.need(declared.name, record)
+        part.require(declared.name, record)
         match = preconditions.if_match(call.environ)
         if match is not None:
-            SeenPart(match, part).check(declared.name, id, record)
+            SubresourcePrecondition(match, part).check(declared.name, id,
+                                                       record)
         etag = _etag(part, record)
         if preconditions.unchanged(call.environ, etag):
             return replies.empty(304, [('ETag', etag)])
         return _reply(200, call, part, record)
 
-    def put(self, call: Call, id: str, part: Part, change: Change, *,
-            target: Part | None = None, overwrites: bool = True
+    def put(self, call: Call, id: str, part: Subresource, change: Change, *,
+            target: Subresource | None = None, overwrites: bool = True
             ) -> webob.Response:
         """Set a part, and reply with it: 201 where it was not there.
 
@@ -56,7 +60,7 @@ class TagsMetadataActions:
 
         def edit(current: Record) -> Mapping[str, Any]:
             nonlocal made
-            made = not part.held(current)
+            made = not part.present_in(current)
             return {part.column: change(current[part.column])}
         record = self._records.change(
             call.shape, call.caller, id,
@@ -65,24 +69,25 @@ class TagsMetadataActions:
         status = 201 if made and not call.flag('dry_run') else 200
         return _reply(status, call, part, record)
 
-    def remove(self, call: Call, id: str, part: Part, change: Change, *,
+    def remove(self, call: Call, id: str, part: Subresource, change: Change, *,
                overwrites: bool = True) -> webob.Response:
         """Take a part away; NoSuchItem where it is not there."""
         self._records.change(
             call.shape, call.caller, id,
-            self._condition(call, part, overwrites=overwrites, needed=True),
+            self._condition(call, part, overwrites=overwrites,
+                            must_exist=True),
             lambda current: {part.column: change(current[part.column])}, '',
             dry_run=call.flag('dry_run'))
         return replies.empty(204)
 
-    def _condition(self, call: Call, part: Part, *, overwrites: bool,
-                   needed: bool = False) -> SeenPart:
+    def _condition(self, call: Call, part: Subresource, *, overwrites: bool,
+                   must_exist: bool = False) -> SubresourcePrecondition:
         seen = preconditions.for_write(
             call.environ, required=overwrites and self._require_if_match)
-        return SeenPart(seen, part, needed)
+        return SubresourcePrecondition(seen, part, must_exist)
 
 
-def _reply(status: int, call: Call, part: Part,
+def _reply(status: int, call: Call, part: Subresource,
            record: Record) -> webob.Response:
     """The part with its ETag; where it is, if new. A tag has no body."""
     headers = [('ETag', _etag(part, record))]
@@ -94,7 +99,7 @@ def _reply(status: int, call: Call, part: Part,
     return replies.empty(201 if status == 201 else 204, headers)
 
 
-def _document(part: Part, record: Record) -> dict[str, Any] | None:
+def _document(part: Subresource, record: Record) -> dict[str, Any] | None:
     if part.item is None:
         return {part.column: record[part.column]}
     if part.column == 'tags':
@@ -102,13 +107,13 @@ def _document(part: Part, record: Record) -> dict[str, Any] | None:
     return {'key': part.item, 'value': record[part.column][part.item]}
 
 
-def _address(call: Call, part: Part, record: Record) -> str:
+def _address(call: Call, part: Subresource, record: Record) -> str:
     item = quote(part.item or '', safe='')
     return (f'{call.mount}/{call.shape.declared.path}/{record["id"]}/'
             f'{part.column}/{item}')
 
 
-def _etag(part: Part, record: Record) -> str:
+def _etag(part: Subresource, record: Record) -> str:
     """Strong: every version shows a part alike. The word before the mark is
     what If-Match compares."""
-    return f'"{part.stamp(record)}-{part.column}"'
+    return f'"{part.state_token(record)}-{part.column}"'

@@ -56,7 +56,7 @@ class TypesController:
         hidden = shape.hidden(call.caller.roles)
         told = {name: one for name, one in shape.properties.items()
                 if one.name not in hidden}
-        allowed = list_query.allowed(shape, hidden)
+        allowed = list_query.list_options(shape, hidden)
         return {
             **_brief(shape, call.mount),
             'scope': declared.scope,

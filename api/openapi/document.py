@@ -247,7 +247,7 @@ def _query(route: Route, shape: Shape | None,
     if shape is None:
         return []
     names = (*list_query.PARAMETERS,
-             *list_query.allowed(shape, _hidden(shape, roles)).filters)
+             *list_query.list_options(shape, _hidden(shape, roles)).filters)
     return [_parameter(name) for name in names]
 
 

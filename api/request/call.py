@@ -14,7 +14,7 @@ from service.domain.catalogue.microversion import Version
 from service.domain.catalogue.types import ResourceType, Shape
 from service.domain.errors import Invalid, Violation
 from service.domain.query import filters, list_query
-from service.domain.query.filter_syntax import Misread
+from service.domain.query.filter_syntax import InvalidParameter
 
 Parameters = list[tuple[str, str]]
 
@@ -48,7 +48,8 @@ class Call:
 
     def flag(self, name: str) -> bool:
         """A boolean parameter; absent is false."""
-        return bool(self.values({name: filters.boolean}).get(name, False))
+        return bool(self.values({name: filters.parse_boolean})
+                    .get(name, False))
 
     def values(self, readers: Mapping[str, Callable[[str], Any]]
                ) -> dict[str, Any]:
@@ -60,9 +61,9 @@ class Call:
                 continue
             try:
                 if name in found:
-                    raise Misread('is given more than once')
+                    raise InvalidParameter('is given more than once')
                 found[name] = readers[name](text)
-            except Misread as exc:
+            except InvalidParameter as exc:
                 bad.append(list_query.violation(name, exc))
         if bad:
             raise Invalid(bad)
@@ -88,7 +89,7 @@ def check_known(given: Parameters, names: frozenset[str]) -> None:
     """Refuse parameters that are not among ``names`` (CODE-12)."""
     would_do = (f'one may give {", ".join(sorted(names))}' if names
                 else 'this request takes none')
-    bad = [list_query.violation(list_query.shown(name),
+    bad = [list_query.violation(list_query.printable_name(name),
                                 f'is not known here; {would_do}')
            for name in dict.fromkeys(name for name, _ in given)
            if name not in names]

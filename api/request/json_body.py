@@ -51,7 +51,7 @@ def parse(raw: bytes) -> Any:
         document = _decode(text, _DECODER)
     except _DuplicateName:
         raise _malformed_values(_duplicate_names(text)) from None
-    found = list(islice(values.storable(document), MAX_VIOLATIONS))
+    found = list(islice(values.storage_flaws(document), MAX_VIOLATIONS))
     if found:
         raise _malformed_values(found)
     return document

@@ -9,7 +9,7 @@ from typing import Any
 
 from api.request import errors
 from service.domain.errors import Invalid, Violation
-from service.domain.records.preconditions import Seen
+from service.domain.records.preconditions import Precondition
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 #: SECURITY: possessive, so that a long header is read in linear time.
@@ -18,7 +18,8 @@ _LIST = re.compile(rf'[ \t]*+(?:{_TAG})?+(?:[ \t]*+,(?:[ \t]*+{_TAG})?+)*+'
 _EACH = re.compile(_TAG)
 
 
-def for_write(environ: dict[str, Any], *, required: bool = False) -> Seen:
+def for_write(environ: dict[str, Any], *,
+              required: bool = False) -> Precondition:
     """What a write says it saw. Weak tags never match (13.1.1).
 
     Raises Invalid for a header that is no list of entity tags, and
@@ -32,10 +33,10 @@ def for_write(environ: dict[str, Any], *, required: bool = False) -> Seen:
             'must not exist', parameter='If-None-Match')])
     if match is None and none is None and required:
         raise errors.PreconditionRequired(method=environ['REQUEST_METHOD'])
-    return replace(match or Seen(), absent=none is not None)
+    return replace(match or Precondition(), absent=none is not None)
 
 
-def if_match(environ: dict[str, Any]) -> Seen | None:
+def if_match(environ: dict[str, Any]) -> Precondition | None:
     """What If-Match says was seen; None where it is not sent.
 
     All of what a read may ask for before If-None-Match (13.2.2). As for a
@@ -45,8 +46,8 @@ def if_match(environ: dict[str, Any]) -> Seen | None:
     if header is None:
         return None
     if header.strip() == '*':
-        return Seen(exists=True)
-    return Seen(stamps=frozenset(
+        return Precondition(exists=True)
+    return Precondition(tokens=frozenset(
         _stamp(tag) for tag in _tags('If-Match', header)
         if not tag.startswith('W/')))
 

@@ -144,8 +144,8 @@ class Schema:
     def _wrong(self, given: dict[str, Any], pointer: str,
                kept: Collection[str]) -> Iterator[Violation]:
         """Every violation; times and integers get their one form."""
-        first = [*values.times(self.shape, given, pointer),
-                 *values.integers(self.shape, given, pointer)]
+        first = [*values.normalize_times(self.shape, given, pointer),
+                 *values.normalize_integers(self.shape, given, pointer)]
         yield from first
         told = {one.pointer for one in first}
         for one in violations(self._validator, given, pointer):
@@ -232,7 +232,7 @@ def default(prop: Property) -> Any:
 def _value(prop: Property, given: Any) -> Any:
     if given is MISSING:
         return default(prop)
-    return values.normal(prop, given)
+    return values.normalize(prop, given)
 
 
 def _inverted_periods(shape: Shape, columns: Mapping[str, Any], pointer: str

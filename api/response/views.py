@@ -14,7 +14,7 @@ from service.domain.documents import timestamps
 from service.domain.records import preconditions
 from service.domain.records import revisions as record_revisions
 from service.domain.records.paging import Page
-from service.domain.records.revisions import Pasts
+from service.domain.records.revisions import RevisionPage
 from service.domain.records.store import Record
 
 Document = dict[str, Any]
@@ -62,11 +62,11 @@ class View:
 
     def etag(self, record: Record) -> str:
         """Strong: the stored state, then the view of it."""
-        return f'"{preconditions.stamp(record)}-{self.mark}"'
+        return f'"{preconditions.state_token(record)}-{self.mark}"'
 
     def etag_of(self, number: int) -> str:
         """That of a revision, which never changes."""
-        return f'"{record_revisions.stamp(number)}-{self.mark}"'
+        return f'"{record_revisions.state_token(number)}-{self.mark}"'
 
     def _all(self) -> Iterable[tuple[str, str, Show]]:
         yield 'id', 'id', None
@@ -76,8 +76,8 @@ class View:
             if prop.name not in self.hidden:
                 yield name, prop.name, _show(prop)
         yield 'generation', 'generation', None
-        yield 'created_at', 'created_at', timestamps.shown
-        yield 'updated_at', 'updated_at', timestamps.shown
+        yield 'created_at', 'created_at', timestamps.display
+        yield 'updated_at', 'updated_at', timestamps.display
         yield 'tags', 'tags', None
         yield 'metadata', 'metadata', None
 
@@ -90,7 +90,7 @@ def _show(prop: Property) -> Show:
 
 
 def _shown(value: str | None) -> str | None:
-    return None if value is None else timestamps.shown(value)
+    return None if value is None else timestamps.display(value)
 
 
 def page(view: View, found: Page, mount: str, parameters: Parameters
@@ -111,7 +111,7 @@ def page(view: View, found: Page, mount: str, parameters: Parameters
     return document
 
 
-def revisions(view: View, id: str, found: Pasts, mount: str,
+def revisions(view: View, id: str, found: RevisionPage, mount: str,
               parameters: Parameters) -> Document:
     """A list of what was done to a record, each with what that left."""
     name = view.shape.declared.name
@@ -119,7 +119,7 @@ def revisions(view: View, id: str, found: Pasts, mount: str,
         'revisions', [{
             'number': number, 'action': one.action,
             'generation': one.record_generation,
-            'created_at': timestamps.shown(one.at), 'user_id': one.user_id,
+            'created_at': timestamps.display(one.at), 'user_id': one.user_id,
             'project_id': one.project_id, 'request_id': one.request_id,
             'global_request_id': one.global_request_id,
             name: view.document(one.document, mount)}

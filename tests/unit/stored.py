@@ -25,7 +25,7 @@ from service.domain.catalogue.types import (
     Shape,
 )
 from service.domain.records.operations import NewRecord, Records
-from service.domain.records.preconditions import Seen
+from service.domain.records.preconditions import Precondition
 from service.domain.records.store import Record
 from service.domain.typefiles import type_files
 from service.storage.database import engine
@@ -38,7 +38,7 @@ ADMIN = Caller('demo', 'root', frozenset({'admin'}), True, 'req-1')
 MEMBER = Caller('demo', 'ada', frozenset({'member'}), False, 'req-2')
 
 #: A write that says nothing of what it saw.
-ANYHOW = Seen()
+UNCONDITIONAL = Precondition()
 
 
 def catalogue(**files: str) -> Catalogue:
@@ -57,11 +57,11 @@ def conf(tmp_path: Path, **groups: Mapping[str, object]) -> cfg.ConfigOpts:
     return config_files.load(['--config-dir', str(tmp_path)])
 
 
-def connected(tmp_path: Path) -> sa.Engine:
+def connect(tmp_path: Path) -> sa.Engine:
     return engine.connect(conf(tmp_path))
 
 
-def brought_up(connection: sa.Engine, types: Catalogue) -> Tables:
+def apply_types(connection: sa.Engine, types: Catalogue) -> Tables:
     """The tables of these types, as a start leaves them."""
     startup.prepare(connection, types)
     return declared_tables.build(types)
@@ -98,11 +98,11 @@ class World:
             self.new(name, project, **values)])[0]
 
     def change(self, name: str, id: str, /, **values: Any) -> Record:
-        return self.records.change(self.shape(name), ADMIN, id, ANYHOW,
+        return self.records.change(self.shape(name), ADMIN, id, UNCONDITIONAL,
                                    lambda record: values, f'/{name}')
 
     def delete(self, name: str, id: str, caller: Caller = ADMIN) -> None:
-        self.records.delete(self.type(name), caller, id, ANYHOW)
+        self.records.delete(self.type(name), caller, id, UNCONDITIONAL)
 
     def names(self, name: str) -> list[str]:
         """The names of all records of a type, in order."""
@@ -123,8 +123,8 @@ class World:
 
 def world(tmp_path: Path, max_cascade: int = 1000, **files: str) -> World:
     types = catalogue(**files)
-    connection = connected(tmp_path)
-    built = brought_up(connection, types)
+    connection = connect(tmp_path)
+    built = apply_types(connection, types)
     store = SQLStore(connection, built, 1)
     return World(types, connection, built, store,
                  Records(types, store, max_cascade))

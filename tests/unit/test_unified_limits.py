@@ -39,32 +39,32 @@ def limits(keystone):
 
 
 def test_a_limit_has_the_plural_for_its_name(limits):
-    assert limits.of('alpha', [HOST, RACK]) == {
+    assert limits.fetch('alpha', [HOST, RACK]) == {
         'host': 5, 'rack': unified_limits.UNREGISTERED_LIMIT}
 
 
 def test_keystone_is_asked_once_in_a_while_for_each_project(limits, keystone):
     for project in ('alpha', 'beta', 'alpha'):
-        limits.of(project, [HOST])
+        limits.fetch(project, [HOST])
     assert keystone.asked == ['alpha', 'beta']
     keystone.registered['hosts'] = 6
     keystone.now = 4.9
-    assert limits.of('alpha', [HOST]) == {'host': 5}
+    assert limits.fetch('alpha', [HOST]) == {'host': 5}
     keystone.now = 5.0
-    assert limits.of('alpha', [HOST]) == {'host': 6}
+    assert limits.fetch('alpha', [HOST]) == {'host': 6}
 
 
 def test_without_an_answer_nothing_is_made_up(limits, keystone):
     keystone.registered = {}
     with pytest.raises(Unavailable):
-        limits.of('alpha', [HOST])
+        limits.fetch('alpha', [HOST])
     keystone.registered = {'hosts': 1}
-    assert limits.of('alpha', [HOST]) == {'host': 1}
+    assert limits.fetch('alpha', [HOST]) == {'host': 1}
 
 
 def test_not_all_projects_of_the_world_are_remembered(limits, keystone,
                                                       monkeypatch):
     monkeypatch.setattr(unified_limits, 'MAX_PROJECTS', 2)
     for project in ('alpha', 'beta', 'gamma', 'gamma', 'alpha'):
-        limits.of(project, [HOST])
+        limits.fetch(project, [HOST])
     assert keystone.asked == ['alpha', 'beta', 'gamma', 'alpha']

@@ -15,12 +15,12 @@ from functools import reduce
 from typing import Any
 
 from service.domain.documents import pointers
-from service.domain.documents.patch_operations import Operation, read
+from service.domain.documents.patch_operations import Operation, parse
 from service.domain.documents.values import MAX_DEPTH, canonical, quoted
 from service.domain.errors import Invalid, TestFailed
 
 #: How many characters of JSON the operations of one patch may write.
-MAX_WRITTEN = 2 ** 20
+MAX_WRITTEN_CHARACTERS = 2 ** 20
 
 _INDEX = re.compile('0|[1-9][0-9]{0,9}', re.ASCII)
 
@@ -42,7 +42,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 
 def apply(document: Any, operations: Any,
-          max_written: int = MAX_WRITTEN) -> Any:
+          max_written: int = MAX_WRITTEN_CHARACTERS) -> Any:
     """The document after all operations, in order.
 
     TestFailed where a ``test`` does not hold, Invalid for everything else,
@@ -50,10 +50,10 @@ def apply(document: Any, operations: Any,
     ``max_written`` bounds the work and what the document can grow by.
     """
     draft = _Draft(document, max_written)
-    for operation in read(operations):
+    for operation in parse(operations):
         try:
             _APPLY[operation.op](draft, operation)
-        except _Refused as exc:
+        except PatchRefused as exc:
             raise Invalid([operation.violation(*exc.args)]) from None
     return draft.document
 
@@ -70,7 +70,7 @@ def equal(one: Any, other: Any) -> bool:
 
 # The document while it changes
 
-class _Refused(Exception):
+class PatchRefused(Exception):
     """An operation cannot be done: its member that is wrong, and why."""
 
 
@@ -103,7 +103,7 @@ class _Draft:
         if source == path:
             return
         if path[:len(source)] == source:
-            raise _Refused('path', 'a value cannot move into itself')
+            raise PatchRefused('path', 'a value cannot move into itself')
         value = self._copy(value, operation)
         self._take(source, 'from')
         self._put(path, value)
@@ -117,7 +117,7 @@ class _Draft:
         try:
             holds = equal(self._find(operation.path, 'path'),
                           operation.value)
-        except _Refused:
+        except PatchRefused:
             holds = False
         if not holds:
             raise TestFailed(path=quoted(operation.text),
@@ -132,11 +132,12 @@ class _Draft:
         below = max((place.depth for place in pointers.containers(value)),
                     default=0)
         if below and len(operation.path) + below > MAX_DEPTH:
-            raise _Refused('path', f'nests values more than {MAX_DEPTH} deep')
+            raise PatchRefused('path',
+                               f'nests values more than {MAX_DEPTH} deep')
         text = canonical(value)
         self._left -= len(text)
         if self._left < 0:
-            raise _Refused('path', 'with it the patch writes more than '
+            raise PatchRefused('path', 'with it the patch writes more than '
                                    f'{self._allowed} characters')
         return json.loads(text)
 
@@ -153,7 +154,7 @@ class _Draft:
 
     def _take(self, path: list[str], member: str) -> None:
         if not path:
-            raise _Refused(member, 'the whole document cannot be removed')
+            raise PatchRefused(member, 'the whole document cannot be removed')
         parent, key = self._locate(path, member)
         del parent[key]
 
@@ -171,7 +172,7 @@ class _Draft:
         elif isinstance(parent, dict):
             parent[last] = value
         else:
-            raise _Refused('path', _nothing(above, last))
+            raise PatchRefused('path', _missing_reason(above, last))
 
 
 def _key(container: Any, step: str, above: list[str],
@@ -181,24 +182,24 @@ def _key(container: Any, step: str, above: list[str],
         return _index(step, len(container) - 1, above, member)
     if isinstance(container, dict) and step in container:
         return step
-    raise _Refused(member, _nothing(above, step))
+    raise PatchRefused(member, _missing_reason(above, step))
 
 
 def _index(step: str, most: int, above: list[str], member: str) -> int:
     if not _INDEX.fullmatch(step):
-        raise _Refused(member, f'{quoted(step)} is not an index of the '
-                               f'array at {_at(above)}')
+        raise PatchRefused(member, f'{quoted(step)} is not an index of the '
+                               f'array at {_quoted_pointer(above)}')
     if int(step) > most:
-        raise _Refused(member, f'{step} is past the end of the array at '
-                               f'{_at(above)}')
+        raise PatchRefused(member, f'{step} is past the end of the array at '
+                               f'{_quoted_pointer(above)}')
     return int(step)
 
 
-def _nothing(above: list[str], step: str) -> str:
-    return f'there is nothing at {_at([*above, step])}'
+def _missing_reason(above: list[str], step: str) -> str:
+    return f'there is nothing at {_quoted_pointer([*above, step])}'
 
 
-def _at(steps: list[str]) -> str:
+def _quoted_pointer(steps: list[str]) -> str:
     return quoted(reduce(pointers.child, steps, ''))
 
 

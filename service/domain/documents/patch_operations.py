@@ -34,12 +34,12 @@ class Operation:
 
 
 #: What each operation needs besides ``op`` and ``path``.
-_NEEDS: Mapping[str, str | None] = {
+_REQUIRED_MEMBER: Mapping[str, str | None] = {
     'add': 'value', 'remove': None, 'replace': 'value', 'move': 'from',
     'copy': 'from', 'test': 'value'}
 
 
-def read(operations: Any) -> list[Operation]:
+def parse(operations: Any) -> list[Operation]:
     """The operations as values; Invalid names all that are malformed."""
     if not isinstance(operations, list):
         raise Invalid([Violation(
@@ -57,7 +57,7 @@ def read(operations: Any) -> list[Operation]:
 
 
 def _operation(index: int, raw: dict[str, Any]) -> Operation:
-    source = raw['from'] if _NEEDS[raw['op']] == 'from' else ''
+    source = raw['from'] if _REQUIRED_MEMBER[raw['op']] == 'from' else ''
     return Operation(index, raw['op'], pointers.tokens(raw['path']),
                       raw['path'], pointers.tokens(source), raw.get('value'))
 
@@ -68,11 +68,11 @@ def _mistakes(index: int, raw: Any) -> list[Violation]:
     if not isinstance(raw, dict):
         return [Violation(f'Operation {index} is not an object.', at)]
     op = raw.get('op')
-    if not isinstance(op, str) or op not in _NEEDS:
+    if not isinstance(op, str) or op not in _REQUIRED_MEMBER:
         return [Violation(
-            f'Operation {index} has no "op" of {", ".join(_NEEDS)}.',
+            f'Operation {index} has no "op" of {", ".join(_REQUIRED_MEMBER)}.',
             f'{at}/op' if 'op' in raw else at)]
-    needs = filter(None, ('path', _NEEDS[op]))
+    needs = filter(None, ('path', _REQUIRED_MEMBER[op]))
     reasons = ((name, _MEMBER[name](raw, name)) for name in needs)
     return [Violation(f'Operation {index} ({op}): "{name}" {reason}.',
                       f'{at}/{name}' if name in raw else at)

@@ -33,7 +33,7 @@ def child(pointer: str, token: str | int) -> str:
     return f'{pointer}/{step.encode(errors="replace").decode()}'
 
 
-class Place(NamedTuple):
+class Container(NamedTuple):
     """An object or array of a document, and the way to it.
 
     The pointer is made only when asked for: a body may have a name of half a
@@ -43,7 +43,7 @@ class Place(NamedTuple):
     value: Any
     depth: int
     token: str | int
-    parent: Place | None
+    parent: Container | None
     root: str
 
     @property
@@ -59,7 +59,7 @@ class Place(NamedTuple):
         return pointer
 
 
-def containers(document: Any, root: str = '') -> Iterator[Place]:
+def containers(document: Any, root: str = '') -> Iterator[Container]:
     """Every object and array of a document, outer ones first.
 
     A loop, not a recursion: what is nested a thousand deep must be refused
@@ -68,10 +68,10 @@ def containers(document: Any, root: str = '') -> Iterator[Place]:
     """
     if not isinstance(document, (dict, list)):
         return
-    places = [Place(document, root.count('/') + 1, '', None, root)]
+    places = [Container(document, root.count('/') + 1, '', None, root)]
     for place in places:
         yield place
-        places.extend(Place(value, place.depth + 1, token, place, root)
+        places.extend(Container(value, place.depth + 1, token, place, root)
                       for token, value in members(place.value)
                       if isinstance(value, (dict, list)))
 

@@ -34,10 +34,10 @@ _REASONS = tuple(
         (r'0[0-9]{3}-?[0-9]{2}.*|[+-][0-9]{5}.*',
          'is outside the years 1000 to 9999'),
     ))
-_OTHERWISE = 'is not an ISO 8601 time such as 2026-01-31T12:00:00Z'
+_DEFAULT_REASON = 'is not an ISO 8601 time such as 2026-01-31T12:00:00Z'
 
 
-def read(text: str) -> str:
+def canonical(text: str) -> str:
     """The one text of a moment: UTC, microseconds, always 27 characters.
 
     Texts of this form sort as their moments do, on every database. Takes the
@@ -54,24 +54,24 @@ def read(text: str) -> str:
         raise ValueError('names a day that is not in the calendar') from None
     if moment.year < 1000:
         raise ValueError('is outside the years 1000 to 9999 in UTC')
-    return _told(moment)
+    return _format(moment)
 
 
-def shown(text: str) -> str:
+def display(text: str) -> str:
     """A stored moment as replies show it: no fraction where it is zero."""
     return text[:19] + 'Z' if text.endswith('.000000Z') else text
 
 
 def now() -> str:
-    return _told(datetime.now(UTC))
+    return _format(datetime.now(UTC))
 
 
-def later(text: str) -> str:
+def not_before(text: str) -> str:
     """Now, but never before ``text``: a clock that is set back is no news."""
     return max(now(), text)
 
 
-def _told(moment: datetime) -> str:
+def _format(moment: datetime) -> str:
     """PERF: isoformat asks the zone for its offset and takes twice as long."""
     return _FORM % (moment.year, moment.month, moment.day, moment.hour,
                     moment.minute, moment.second, moment.microsecond)
@@ -79,4 +79,4 @@ def _told(moment: datetime) -> str:
 
 def _reason(text: str) -> str:
     return next((reason for pattern, reason in _REASONS
-                 if pattern.fullmatch(text)), _OTHERWISE)
+                 if pattern.fullmatch(text)), _DEFAULT_REASON)

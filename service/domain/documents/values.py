@@ -51,7 +51,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def storable(value: Any, pointer: str = '') -> Iterator[tuple[str, str]]:
+def storage_flaws(value: Any, pointer: str = '') -> Iterator[tuple[str, str]]:
     """What no database could store and give back, as (pointer, reason).
 
     Lazy: who answers a client takes the first few, and a body of a million
@@ -59,19 +59,19 @@ def storable(value: Any, pointer: str = '') -> Iterator[tuple[str, str]]:
     PERF: nearly every document is sound, which is cheaper told of all its
     texts at once than of each with its place.
     """
-    if _sound(value, pointer.count('/') + 1):
+    if _is_storable(value, pointer.count('/') + 1):
         return
     reason = _flaw(value)
     if reason:
         yield pointer, reason
     for place in pointers.containers(value, pointer):
         if place.depth <= MAX_DEPTH:
-            yield from _members(place)
+            yield from _member_flaws(place)
         elif place.depth == MAX_DEPTH + 1:
             yield place.pointer, f'is nested more than {MAX_DEPTH} deep'
 
 
-def _sound(value: Any, depth: int) -> bool:
+def _is_storable(value: Any, depth: int) -> bool:
     """Whether ``storable`` has nothing to say, level by level."""
     level = [value]
     while level:
@@ -80,7 +80,8 @@ def _sound(value: Any, depth: int) -> bool:
         arrays = [one for one in level if type(one) is list]
         if depth > MAX_DEPTH and (objects or arrays):
             return False
-        if _text_flaw(''.join(chain(texts, *objects))) or not _bounded(level):
+        if (_text_flaw(''.join(chain(texts, *objects)))
+                or not _numbers_storable(level)):
             return False
         level = [*chain.from_iterable(map(dict.values, objects)),
                  *chain.from_iterable(arrays)]
@@ -88,7 +89,7 @@ def _sound(value: Any, depth: int) -> bool:
     return True
 
 
-def _bounded(level: list[Any]) -> bool:
+def _numbers_storable(level: list[Any]) -> bool:
     """Whether no number in it has a flaw; the least and greatest tell."""
     whole = [one for one in level if type(one) is int]
     doubles = [one for one in level if type(one) is float]
@@ -96,7 +97,7 @@ def _bounded(level: list[Any]) -> bool:
         _integer_flaw(min(whole)) or _integer_flaw(max(whole))))
 
 
-def _members(place: pointers.Place) -> Iterator[tuple[str, str]]:
+def _member_flaws(place: pointers.Container) -> Iterator[tuple[str, str]]:
     if isinstance(place.value, dict):
         reason = _text_flaw(''.join(place.value))
         if reason:
@@ -108,7 +109,7 @@ def _members(place: pointers.Place) -> Iterator[tuple[str, str]]:
 
 
 def _flaw(value: Any) -> str | None:
-    return _FLAW.get(type(value), _flawless)(value)
+    return _FLAW.get(type(value), _no_flaw)(value)
 
 
 def _text_flaw(text: str) -> str | None:
@@ -130,7 +131,7 @@ def _double_flaw(value: float) -> str | None:
     return None if math.isfinite(value) else 'is not a finite number'
 
 
-def _flawless(value: object) -> None:
+def _no_flaw(value: object) -> None:
     return None
 
 
@@ -141,19 +142,19 @@ _FLAW: Mapping[type, _Flaw] = {**_NUMBER_FLAW, str: _text_flaw}
 
 # Properties
 
-def times(shape: Shape, values: dict[str, Any],
+def normalize_times(shape: Shape, values: dict[str, Any],
           pointer: str) -> list[Violation]:
     """Put each date-time among ``values`` in its one form; name the bad ones.
 
     Before the schema, which knows fewer forms and no years of ours. What is
     no text is left for the schema to refuse.
     """
-    return _convert(values, pointer, timestamps.read, [
-        name for name, prop in _known(shape, values)
+    return _convert(values, pointer, timestamps.canonical, [
+        name for name, prop in _declared_members(shape, values)
         if prop.format == 'date-time' and type(values[name]) is str])
 
 
-def integers(shape: Shape, values: dict[str, Any],
+def normalize_integers(shape: Shape, values: dict[str, Any],
              pointer: str) -> list[Violation]:
     """Make 1.0 a 1 where an integer is declared; name what is not exact.
 
@@ -161,17 +162,18 @@ def integers(shape: Shape, values: dict[str, Any],
     1e300 is an integer to JSON Schema and to no database.
     """
     return _convert(values, pointer, _whole, [
-        name for name, prop in _known(shape, values)
+        name for name, prop in _declared_members(shape, values)
         if prop.kind == 'integer' and type(values[name]) is float])
 
 
-def whole(members: dict[str, Any], pointer: str) -> list[Violation]:
+def normalize_integer_members(members: dict[str, Any],
+                              pointer: str) -> list[Violation]:
     """The same where every member is an integer, whatever its name."""
     return _convert(members, pointer, _whole, [
         name for name, value in members.items() if type(value) is float])
 
 
-def normal(prop: Property, value: Any) -> Any:
+def normalize(prop: Property, value: Any) -> Any:
     """A value that met its schema, as the store keeps it and gives it back.
 
     Objects and arrays stay values, ``canonical`` is their text, and times
@@ -180,7 +182,7 @@ def normal(prop: Property, value: Any) -> Any:
     """
     if value is None:
         return None
-    return _NORMAL.get((prop.kind, prop.format), _same)(value)
+    return _NORMALIZE.get((prop.kind, prop.format), _unchanged)(value)
 
 
 def quoted(value: object) -> str:
@@ -188,7 +190,7 @@ def quoted(value: object) -> str:
     return shorten(printable(json.dumps(value, ensure_ascii=False)))
 
 
-def _known(shape: Shape,
+def _declared_members(shape: Shape,
            values: Mapping[str, Any]) -> Iterator[tuple[str, Property]]:
     """The members that are declared; the schema refuses the others."""
     return ((name, shape.properties[name]) for name in values
@@ -221,12 +223,12 @@ def _double(value: float) -> float:
     return float(value) + 0.0
 
 
-def _same(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
-_NORMAL: Mapping[tuple[str, str | None], Callable[[Any], Any]] = {
-    ('string', 'date-time'): timestamps.read,
+_NORMALIZE: Mapping[tuple[str, str | None], Callable[[Any], Any]] = {
+    ('string', 'date-time'): timestamps.canonical,
     ('integer', None): int,
     ('number', None): _double,
 }

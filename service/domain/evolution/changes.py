@@ -174,7 +174,7 @@ def validator(check: Mapping[str, Any]) -> Callable[[Any], bool]:
 def _moment(value: Any) -> bool:
     """Only the one form of a time can be stored as one."""
     try:
-        return bool(timestamps.read(value) == value)
+        return bool(timestamps.canonical(value) == value)
     except ValueError:
         return False
 

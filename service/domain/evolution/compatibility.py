@@ -103,7 +103,7 @@ def _collection(old: Shape, new: Shape) -> Iterator[Told]:
 
 def _lists(old: Shape, new: Shape) -> Iterator[Told]:
     """What a list could be filtered and sorted by."""
-    before, after = list_query.allowed(old), list_query.allowed(new)
+    before, after = list_query.list_options(old), list_query.list_options(new)
     for name in before.filters:
         if name in new.properties and name not in after.filters:
             yield 'indexes', f'lists cannot be filtered by {name} any more'

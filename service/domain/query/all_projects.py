@@ -17,14 +17,14 @@ from service.domain.query.filters import Filter
 from service.domain.query.sorts import SortKey
 
 
-def wanted(parameters: Iterable[tuple[str, str]]) -> bool:
+def requested(parameters: Iterable[tuple[str, str]]) -> bool:
     """Whether such a list is asked for, however wrong the rest of it is: who
     may not have one need not know what would be right."""
     return any(name == 'all_projects' and filters.BOOLEANS.get(text.lower())
                for name, text in parameters)
 
 
-def narrowed(asked: Sequence[Filter]
+def split_project(asked: Sequence[Filter]
              ) -> tuple[str | None, tuple[Filter, ...]]:
     """The project that the filters pick, if they do, and the others."""
     for one in asked:
@@ -37,23 +37,24 @@ def narrowed(asked: Sequence[Filter]
 def refusals(shape: Shape, asked: Sequence[Filter], sort: Sequence[SortKey],
              hidden: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(parameter, why) of what is served within one project only."""
-    served = offered(shape, hidden)
+    served = filterable(shape, hidden)
     known = {one.name for one in served.values()}
     for column in dict.fromkeys(one.column for one in asked):
         if column not in known:
-            yield shape.name_of(column) or column, _told(
+            yield shape.name_of(column) or column, _reason(
                 f'filter by {", ".join(served)}')
-    if sort[0].column not in sorts.COMMON:
-        yield 'sort', _told(f'sort by one of {", ".join(sorts.COMMON)}')
+    if sort[0].column not in sorts.COMMON_KEYS:
+        yield 'sort', _reason(f'sort by one of {", ".join(sorts.COMMON_KEYS)}')
 
 
-def offered(shape: Shape, hidden: Sequence[str]) -> Mapping[str, Property]:
+def filterable(shape: Shape, hidden: Sequence[str]) -> Mapping[str, Property]:
     """The properties to filter by, by name: common ones and references."""
     referring = indexes.reference_columns(shape.declared)
-    return {name: one for name, one in filters.offered(shape, hidden).items()
+    return {name: one for name,
+            one in filters.filterable(shape, hidden).items()
             if name in filters.COMMON or one.name in referring}
 
 
-def _told(what: str) -> str:
+def _reason(what: str) -> str:
     return (f'is served within one project only; over all of them one may '
             f'{what}, or pick one with project_id')

@@ -19,7 +19,7 @@ from service.domain.documents import values
 OPERATORS = ('in', 'nin', 'neq', 'gt', 'gte', 'lt', 'lte')
 EQUALS = 'eq'
 #: The operators whose operand is a list.
-LISTS = frozenset({'in', 'nin'})
+LIST_OPERATORS = frozenset({'in', 'nin'})
 
 #: The most values all filters and tags of one list may name together.
 #: SQLite takes no more than 32766 parameters, and plans suffer long before.
@@ -34,7 +34,7 @@ _ESCAPE = re.compile(r'\\(.)', re.DOTALL)
 _ESCAPED = {'"': '"', '\\': '\\', 'n': '\n', 'r': '\r'}
 
 
-class Misread(Exception):
+class InvalidParameter(Exception):
     """A query parameter that says nothing; the text is the whole reason."""
 
 
@@ -63,31 +63,31 @@ def parse(text: str) -> Operand:
     """
     prefix = _PREFIX.match(text)
     if prefix is None:
-        return Operand(EQUALS, (_only(text),))
+        return Operand(EQUALS, (_single_item(text),))
     rest = text[prefix.end():]
-    if prefix[1] in LISTS:
-        return Operand(prefix[1], _list(rest))
-    return Operand(prefix[1], (_only(rest),))
+    if prefix[1] in LIST_OPERATORS:
+        return Operand(prefix[1], _list_items(rest))
+    return Operand(prefix[1], (_single_item(rest),))
 
 
-def _only(text: str) -> Item:
+def _single_item(text: str) -> Item:
     found = _ITEM.fullmatch(text)
     if found is None:
-        raise Misread(_misquoted(text))
+        raise InvalidParameter(_quote_reason(text))
     return _item(found)
 
 
-def _list(text: str) -> tuple[Item, ...]:
+def _list_items(text: str) -> tuple[Item, ...]:
     """The items in the order given, each once."""
     items: dict[Item, None] = {}
     place = 0
     while True:
         found = _LISTED.match(text, place)
         if found is None:
-            raise Misread(_misquoted(text[place:]))
+            raise InvalidParameter(_quote_reason(text[place:]))
         items[_item(found)] = None
         if len(items) > MAX_VALUES:
-            raise Misread(f'lists more than {MAX_VALUES} values')
+            raise InvalidParameter(f'lists more than {MAX_VALUES} values')
         if not found['more']:
             return tuple(items)
         place = found.end()
@@ -103,22 +103,23 @@ def _unescaped(found: re.Match[str]) -> str:
     try:
         return _ESCAPED[found[1]]
     except KeyError:
-        raise Misread(
+        raise InvalidParameter(
             f'has the escape {found[0]} between double quotes, where only '
             '\\" \\\\ \\n and \\r may stand') from None
 
 
-def _misquoted(text: str) -> str:
+def _quote_reason(text: str) -> str:
     return (f'has a double quote out of place at {values.quoted(text)}; a '
             'value with one in it is written between double quotes, with '
             '\\" for each of its own')
 
 
-def limit(text: str, maximum: int) -> int:
+def parse_limit(text: str, maximum: int) -> int:
     """How many a page shall hold: what is asked for, or the most."""
     if not _LIMIT.fullmatch(text):
-        raise Misread(f'has {values.quoted(text)}, which is not an integer '
-                      'from 1 on')
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is not an integer '
+            'from 1 on')
     return min(int(text.lstrip('0')[:_LIMIT_DIGITS]), maximum)
 
 

@@ -18,7 +18,7 @@ from service.domain.catalogue import indexes
 from service.domain.catalogue.types import Property, Shape
 from service.domain.documents import timestamps, values
 from service.domain.query import filter_syntax
-from service.domain.query.filter_syntax import Misread, Operand
+from service.domain.query.filter_syntax import InvalidParameter, Operand
 
 #: The common properties a list may filter by.
 COMMON: Mapping[str, Property] = {one.name: one for one in (
@@ -45,7 +45,7 @@ class Filter:
     values: tuple[Any, ...] = ()
 
 
-def offered(shape: Shape, hidden: Sequence[str] = ()
+def filterable(shape: Shape, hidden: Sequence[str] = ()
             ) -> Mapping[str, Property]:
     """The properties a list of this shape may be filtered by, by name.
 
@@ -61,7 +61,7 @@ def offered(shape: Shape, hidden: Sequence[str] = ()
     return {**named, **common}
 
 
-def read(shape: Shape, prop: Property, text: str) -> Filter:
+def parse(shape: Shape, prop: Property, text: str) -> Filter:
     """The filter a parameter means; Misread says why it means none."""
     operand = filter_syntax.parse(text)
     if any(item.null for item in operand.items):
@@ -76,8 +76,9 @@ _NULL = {'eq': 'null', 'in': 'null', 'neq': 'notnull', 'nin': 'notnull'}
 
 def _nulls(shape: Shape, prop: Property, operand: Operand) -> Filter:
     if operand.operator not in _NULL:
-        raise Misread(f'compares with null by {operand.operator}, and null '
-                      'has no order; quoted, "null" is the text')
+        raise InvalidParameter(
+            f'compares with null by {operand.operator}, and null '
+            'has no order; quoted, "null" is the text')
     rest = operand._replace(items=tuple(
         item for item in operand.items if not item.null))
     if not rest.items:
@@ -90,20 +91,22 @@ def _values(shape: Shape, prop: Property, operand: Operand) -> Iterator[Any]:
     """Each item as the column's values are, each value once."""
     kind = _kind(prop)
     if kind == 'boolean' and operand.operator not in _NULL:
-        raise Misread(f'compares a boolean by {operand.operator}, and '
-                      'booleans have no order here')
-    found = dict.fromkeys(_READ[kind](item.text) for item in operand.items)
+        raise InvalidParameter(
+            f'compares a boolean by {operand.operator}, and '
+            'booleans have no order here')
+    found = dict.fromkeys(_PARSE[kind](item.text) for item in operand.items)
     if prop.enum and operand.operator in _NULL:
-        _check_known(found, shape.choices(prop))
+        _check_choices(found, shape.choices(prop))
     return iter(found)
 
 
-def _check_known(found: Mapping[Any, None], choices: Sequence[Any]) -> None:
+def _check_choices(found: Mapping[Any, None], choices: Sequence[Any]) -> None:
     """A misspelt choice is told, and not answered with an empty list."""
     for value in found:
         if value not in choices:
-            raise Misread(f'has {values.quoted(value)}, which is none of '
-                          f'{", ".join(map(str, choices))}')
+            raise InvalidParameter(
+                f'has {values.quoted(value)}, which is none of '
+                f'{", ".join(map(str, choices))}')
 
 
 def _kind(prop: Property) -> str:
@@ -119,56 +122,62 @@ _NUMBER = re.compile(r'-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?')
 _INTEGER_LENGTH = 20
 
 
-def identifier(text: str) -> str:
+def parse_id(text: str) -> str:
     """A record's id, in the one form that ids are stored in."""
     if not _ID.fullmatch(text):
-        raise Misread(f'has {values.quoted(text)}, which is not a UUID in '
-                      'lower case with hyphens')
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is not a UUID in '
+            'lower case with hyphens')
     return text
 
 
-def boolean(text: str) -> bool:
+def parse_boolean(text: str) -> bool:
     try:
         return BOOLEANS[text.lower()]
     except KeyError:
-        raise Misread(f'has {values.quoted(text)}, which is neither true '
-                      'nor false') from None
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is neither true '
+            'nor false') from None
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if not _INTEGER.fullmatch(text):
-        raise Misread(f'has {values.quoted(text)}, which is not an integer')
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is not an integer')
     if len(text) <= _INTEGER_LENGTH and -2 ** 63 <= int(text) < 2 ** 63:
         return int(text)
-    raise Misread(f'has {values.quoted(text)}, which is outside the 64-bit '
-                  'integers')
+    raise InvalidParameter(
+        f'has {values.quoted(text)}, which is outside the 64-bit '
+        'integers')
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        raise Misread(f'has {values.quoted(text)}, which is not a number')
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is not a number')
     value = float(text)
     if math.isinf(value):
-        raise Misread(f'has {values.quoted(text)}, which is outside the '
-                      'double-precision numbers')
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is outside the '
+            'double-precision numbers')
     return value + 0.0
 
 
-def _instant(text: str) -> str:
+def _parse_instant(text: str) -> str:
     try:
-        return timestamps.read(text)
+        return timestamps.canonical(text)
     except ValueError as exc:
         hint = ('; in a URL the + of an offset is written %2B'
                 if ' ' in text else '')
-        raise Misread(f'has {values.quoted(text)}, which {exc}{hint}'
+        raise InvalidParameter(f'has {values.quoted(text)}, which {exc}{hint}'
                       ) from None
 
 
-_READ: Mapping[str, Callable[[str], Any]] = {
-    'id': identifier,
-    'instant': _instant,
-    'integer': _integer,
-    'number': _number,
-    'boolean': boolean,
+_PARSE: Mapping[str, Callable[[str], Any]] = {
+    'id': parse_id,
+    'instant': _parse_instant,
+    'integer': _parse_integer,
+    'number': _parse_number,
+    'boolean': parse_boolean,
     'string': str,
 }

@@ -17,14 +17,14 @@ from service.domain.documents import values
 from service.domain.errors import Invalid, Violation
 from service.domain.query import all_projects as all_projects_filter
 from service.domain.query import filter_syntax, filters, sorts, tag_filters
-from service.domain.query.filter_syntax import MAX_VALUES, Misread
+from service.domain.query.filter_syntax import MAX_VALUES, InvalidParameter
 from service.domain.query.filters import Filter
 from service.domain.query.sorts import SortKey
-from service.domain.query.tag_filters import MAX_GROUPS, Tags
+from service.domain.query.tag_filters import MAX_GROUPS, TagFilter
 
-__all__ = ['Filter', 'SortKey', 'Tags', 'Query', 'Allowed', 'allowed',
-           'parse', 'shown', 'unknown_marker', 'violation',
-           'MAX_PARAMETERS', 'MAX_VALUES', 'PARAMETERS']
+__all__ = ['Filter', 'SortKey', 'TagFilter', 'Query', 'ListOptions',
+           'list_options', 'parse', 'printable_name', 'unknown_marker',
+           'violation', 'MAX_PARAMETERS', 'MAX_VALUES', 'PARAMETERS']
 
 #: The most parameters of one request. MariaDB joins at most 61 tables, and
 #: each tags-any is one.
@@ -40,7 +40,7 @@ class Query:
     """
 
     filters: tuple[Filter, ...] = ()
-    tags: Tags = Tags()
+    tags: TagFilter = TagFilter()
     sort: tuple[SortKey, ...] = sorts.DEFAULT
     limit: int = 1000
     marker: str | None = None
@@ -50,7 +50,7 @@ class Query:
     project: str | None = None
 
 
-class Allowed(NamedTuple):
+class ListOptions(NamedTuple):
     """What lists of a type may be asked for: names of filters, and orders.
 
     Any beginning of an order may be sorted by.
@@ -60,9 +60,9 @@ class Allowed(NamedTuple):
     sorts: tuple[tuple[str, ...], ...]
 
 
-def allowed(shape: Shape, hidden: Sequence[str] = ()) -> Allowed:
-    return Allowed(tuple(filters.offered(shape, hidden)),
-                   sorts.offered(shape, hidden))
+def list_options(shape: Shape, hidden: Sequence[str] = ()) -> ListOptions:
+    return ListOptions(tuple(filters.filterable(shape, hidden)),
+                   sorts.longest_orders(shape, hidden))
 
 
 def unknown_marker() -> Invalid:
@@ -90,10 +90,10 @@ def parse(shape: Shape, parameters: Sequence[tuple[str, str]],
         raise Invalid([Violation(
             f'The query has {len(parameters)} parameters; at most '
             f'{MAX_PARAMETERS} are taken.')])
-    reading = _Reading(shape, hidden, max_limit, _gathered(parameters))
-    query = reading.query()
-    if reading.mistakes:
-        raise Invalid(reading.mistakes)
+    parser = _Parser(shape, hidden, max_limit, _texts_by_name(parameters))
+    query = parser.query()
+    if parser.mistakes:
+        raise Invalid(parser.mistakes)
     return query
 
 
@@ -102,7 +102,8 @@ def violation(name: str, reason: object) -> Violation:
     return Violation(f'The parameter {name} {reason}.', parameter=name)
 
 
-def _gathered(parameters: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _texts_by_name(parameters: Iterable[tuple[str, str]]) -> dict[str,
+                                                                  list[str]]:
     found: dict[str, list[str]] = {}
     for name, text in parameters:
         found.setdefault(name, []).append(text)
@@ -113,7 +114,7 @@ _T = TypeVar('_T')
 _D = TypeVar('_D')
 
 
-class _Reading:
+class _Parser:
     """The reading of one query, which goes on after a mistake."""
 
     def __init__(self, shape: Shape, hidden: Sequence[str],
@@ -125,9 +126,9 @@ class _Reading:
     def query(self) -> Query:
         self._storable()
         asked, project = self._filters(), None
-        everybody = self._one('all_projects', filters.boolean, False)
+        everybody = self._one('all_projects', filters.parse_boolean, False)
         if everybody:
-            project, asked = all_projects_filter.narrowed(asked)
+            project, asked = all_projects_filter.split_project(asked)
         query = Query(
             filters=asked,
             tags=self._tags(),
@@ -135,7 +136,7 @@ class _Reading:
             limit=self._one('limit', self._limit, self.max_limit),
             marker=self._one('marker', _marker, None),
             fields=self._fields(),
-            with_count=self._one('with_count', filters.boolean, False),
+            with_count=self._one('with_count', filters.parse_boolean, False),
             all_projects=everybody, project=project)
         self._bounded(query)
         if everybody and project is None:
@@ -159,7 +160,7 @@ class _Reading:
              otherwise: _D) -> _T | _D:
         try:
             return read()
-        except Misread as exc:
+        except InvalidParameter as exc:
             self._refuse(name, exc)
             return otherwise
 
@@ -178,9 +179,9 @@ class _Reading:
         sound = {}
         for name, texts in self.given.items():
             flaws = [reason for text in texts
-                     for _, reason in values.storable(text)]
+                     for _, reason in values.storage_flaws(text)]
             if flaws:
-                self._refuse(shown(name), flaws[0])
+                self._refuse(printable_name(name), flaws[0])
             else:
                 sound[name] = texts
         self.given = sound
@@ -193,7 +194,7 @@ class _Reading:
         """
         found = []
         asked = [one for one in self.given if not self._known(one)]
-        offered = filters.offered(self.shape, self.hidden) if asked else {}
+        offered = filters.filterable(self.shape, self.hidden) if asked else {}
         for name in asked:
             if name not in offered:
                 self._unknown(name, offered)
@@ -204,10 +205,9 @@ class _Reading:
         return tuple(sorted(dict.fromkeys(found), key=lambda one: (
             one.column, one.operator)))
 
-    def _filter(self, name: str, prop: Property,
-                text: str) -> Filter | None:
+    def _filter(self, name: str, prop: Property, text: str) -> Filter | None:
         return self._try(
-            name, lambda: filters.read(self.shape, prop, text), None)
+            name, lambda: filters.parse(self.shape, prop, text), None)
 
     def _known(self, name: str) -> bool:
         return name in PARAMETERS and (
@@ -215,17 +215,17 @@ class _Reading:
 
     def _unknown(self, name: str, offered: Iterable[str]) -> None:
         others = ', '.join(filter(self._known, PARAMETERS))
-        self._refuse(shown(name), (
+        self._refuse(printable_name(name), (
             f'is not known here; one may filter by {", ".join(offered)} and '
             f'give {others}'))
 
-    def _tags(self) -> Tags:
-        return tag_filters.tags({name: self._groups(name)
+    def _tags(self) -> TagFilter:
+        return tag_filters.tag_filter({name: self._groups(name)
                              for name in tag_filters.PARAMETERS})
 
     def _groups(self, name: str) -> tuple[tuple[str, ...], ...]:
         texts = self.given.get(name, [])
-        return self._try(name, lambda: tag_filters.groups(texts), ())
+        return self._try(name, lambda: tag_filters.parse_groups(texts), ())
 
     def _sort(self) -> tuple[SortKey, ...]:
         older = [one for one in ('sort_key', 'sort_dir') if one in self.given]
@@ -236,7 +236,7 @@ class _Reading:
                                                       None)
         if not asked:
             return sorts.DEFAULT
-        return self._try(name, lambda: sorts.read(
+        return self._try(name, lambda: sorts.total_order(
             self.shape, asked, self.hidden), sorts.DEFAULT)
 
     def _older(self) -> list[tuple[str, str]]:
@@ -246,7 +246,7 @@ class _Reading:
                          [])
 
     def _limit(self, text: str) -> int:
-        return filter_syntax.limit(text, self.max_limit)
+        return filter_syntax.parse_limit(text, self.max_limit)
 
     def _fields(self) -> tuple[str, ...] | None:
         """The names asked for, of one list or of a repeated parameter."""
@@ -289,12 +289,12 @@ PARAMETERS = ('limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'fields',
 def _marker(text: str) -> str:
     """A marker in the form of an id; another names no record for sure."""
     try:
-        return filters.identifier(text)
-    except Misread:
-        raise Misread(_MARKER) from None
+        return filters.parse_id(text)
+    except InvalidParameter:
+        raise InvalidParameter(_MARKER) from None
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     """A parameter's name in an error: a reply can hold it, and is short."""
     text = name.encode(errors='replace').decode().replace('\0', '?') or '""'
     return text if len(text) <= 64 else text[:61] + '...'

@@ -15,13 +15,13 @@ from itertools import takewhile, zip_longest
 
 from service.domain.catalogue.types import Shape
 from service.domain.documents import values
-from service.domain.query.filter_syntax import Misread
+from service.domain.query.filter_syntax import InvalidParameter
 
 #: The common properties a list may be sorted by.
-COMMON = ('id', 'created_at', 'updated_at')
+COMMON_KEYS = ('id', 'created_at', 'updated_at')
 
 #: What may stand behind a key, and whether it means descending.
-DIRECTIONS = {'asc': False, 'desc': True}
+DESCENDING = {'asc': False, 'desc': True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,18 @@ class SortKey:
 DEFAULT = (SortKey('id'),)
 
 
-def offered(shape: Shape, hidden: Sequence[str] = ()
+def longest_orders(shape: Shape, hidden: Sequence[str] = ()
             ) -> tuple[tuple[str, ...], ...]:
     """The longest orders of this shape, by its names.
 
     Any beginning of one may be asked for, and ``id`` behind it.
     """
     named = (_named(shape, columns) for columns in _tuples(shape, hidden))
-    common = ((name,) for name in COMMON)
+    common = ((name,) for name in COMMON_KEYS)
     return tuple(dict.fromkeys((*filter(len, named), *common)))
 
 
-def read(shape: Shape, asked: Sequence[tuple[str, str]],
+def total_order(shape: Shape, asked: Sequence[tuple[str, str]],
          hidden: Sequence[str] = ()) -> tuple[SortKey, ...]:
     """The total order that (name, direction) pairs ask for.
 
@@ -56,10 +56,11 @@ def read(shape: Shape, asked: Sequence[tuple[str, str]],
     """
     names = [name for name, _ in asked]
     if '' in names:
-        raise Misread(f'has an empty key; {_offer(shape, hidden)}')
+        raise InvalidParameter(
+            f'has an empty key; {_offer_text(shape, hidden)}')
     columns = _columns(shape, names)
     turns = [_descending(direction) for _, direction in asked]
-    whole = _completed(shape, columns, hidden)
+    whole = _complete(shape, columns, hidden)
     turns += turns[-1:] * (len(whole) - len(turns))
     return tuple(map(SortKey, whole, turns))
 
@@ -75,29 +76,32 @@ def pairs(keys: Sequence[str], directions: Sequence[str]
           ) -> list[tuple[str, str]]:
     """The older spelling: the n-th sort_dir belongs to the n-th sort_key."""
     if len(directions) > len(keys):
-        raise Misread(f'has {len(directions)} for {len(keys)} of sort_key; '
-                      'each is the direction of one sort_key')
+        raise InvalidParameter(
+            f'has {len(directions)} for {len(keys)} of sort_key; '
+            'each is the direction of one sort_key')
     return list(zip_longest(keys, directions, fillvalue=''))
 
 
 def _descending(direction: str) -> bool:
-    if direction and direction not in DIRECTIONS:
-        raise Misread(f'has the direction {values.quoted(direction)}, which '
-                      'is neither asc nor desc')
-    return DIRECTIONS.get(direction, False)
+    if direction and direction not in DESCENDING:
+        raise InvalidParameter(
+            f'has the direction {values.quoted(direction)}, which '
+            'is neither asc nor desc')
+    return DESCENDING.get(direction, False)
 
 
 def _columns(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
     """The columns that clients of this shape know by ``names``."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise Misread(f'names a key twice, {values.quoted(twice[0])}; name '
-                      'each once')
+        raise InvalidParameter(
+            f'names a key twice, {values.quoted(twice[0])}; name '
+            'each once')
     return tuple(shape.properties[name].name if name in shape.properties
-                 else name if name in COMMON else '' for name in names)
+                 else name if name in COMMON_KEYS else '' for name in names)
 
 
-def _completed(shape: Shape, columns: tuple[str, ...],
+def _complete(shape: Shape, columns: tuple[str, ...],
                hidden: Sequence[str]) -> tuple[str, ...]:
     """The whole tuple that ``columns`` begin, ending in ``id``.
 
@@ -105,10 +109,10 @@ def _completed(shape: Shape, columns: tuple[str, ...],
     nothing to add.
     """
     keys = columns[:-1] if columns[-1] == 'id' else columns
-    whole = [*_tuples(shape, hidden), *((name,) for name in COMMON), ()]
+    whole = [*_tuples(shape, hidden), *((name,) for name in COMMON_KEYS), ()]
     fitting = [one for one in whole if one[:len(keys)] == keys]
     if not fitting or any(_unknown(shape, one) for one in keys):
-        raise Misread(_refusal(shape, hidden))
+        raise InvalidParameter(_refusal_text(shape, hidden))
     if columns[-1] == 'id':
         return columns
     best = keys if keys in fitting else fitting[0]
@@ -116,7 +120,7 @@ def _completed(shape: Shape, columns: tuple[str, ...],
 
 
 def _unknown(shape: Shape, column: str) -> bool:
-    return column not in COMMON and shape.name_of(column) is None
+    return column not in COMMON_KEYS and shape.name_of(column) is None
 
 
 def _tuples(shape: Shape, hidden: Sequence[str]
@@ -133,11 +137,11 @@ def _named(shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in takewhile(bool, names) if name)
 
 
-def _refusal(shape: Shape, hidden: Sequence[str]) -> str:
+def _refusal_text(shape: Shape, hidden: Sequence[str]) -> str:
     return ('asks for an order that is not offered; '
-            f'{_offer(shape, hidden)}')
+            f'{_offer_text(shape, hidden)}')
 
 
-def _offer(shape: Shape, hidden: Sequence[str]) -> str:
-    orders = '; '.join(','.join(one) for one in offered(shape, hidden))
+def _offer_text(shape: Shape, hidden: Sequence[str]) -> str:
+    orders = '; '.join(','.join(one) for one in longest_orders(shape, hidden))
     return f'one may sort by any beginning of: {orders}'

@@ -11,23 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from service.domain.query.filter_syntax import Misread
+from service.domain.query.filter_syntax import InvalidParameter
 
-Group = tuple[str, ...]
+TagGroup = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
+class TagFilter:
     """Which tags a record must have and lack; all four are AND-ed.
 
     A record has every tag of ``all`` and one of each group of ``any``. It
     lacks one of each group of ``not_all`` and every tag of ``not_any``.
     """
 
-    all: Group = ()
-    any: tuple[Group, ...] = ()
-    not_all: tuple[Group, ...] = ()
-    not_any: Group = ()
+    all: TagGroup = ()
+    any: tuple[TagGroup, ...] = ()
+    not_all: tuple[TagGroup, ...] = ()
+    not_any: TagGroup = ()
 
     @property
     def count(self) -> int:
@@ -43,23 +43,24 @@ MAX_GROUPS = 10
 PARAMETERS = ('tags', 'tags-any', 'not-tags', 'not-tags-any')
 
 
-def groups(texts: Sequence[str]) -> tuple[Group, ...]:
+def parse_groups(texts: Sequence[str]) -> tuple[TagGroup, ...]:
     """Each occurrence of a parameter as its tags, sorted, each once."""
     found = tuple(dict.fromkeys(
         tuple(sorted(set(text.split(',')))) for text in texts))
     if any('' in group for group in found):
-        raise Misread('has an empty tag; write tags with one comma between '
-                      'two')
+        raise InvalidParameter(
+            'has an empty tag; write tags with one comma between '
+            'two')
     return found
 
 
-def tags(given: dict[str, tuple[Group, ...]]) -> Tags:
+def tag_filter(given: dict[str, tuple[TagGroup, ...]]) -> TagFilter:
     """The groups of each parameter together, repeated ones AND-ed."""
-    return Tags(all=_joined(given['tags']), any=given['tags-any'],
+    return TagFilter(all=_union(given['tags']), any=given['tags-any'],
                 not_all=given['not-tags'],
-                not_any=_joined(given['not-tags-any']))
+                not_any=_union(given['not-tags-any']))
 
 
-def _joined(found: Iterable[Group]) -> Group:
+def _union(found: Iterable[TagGroup]) -> TagGroup:
     """Groups of which every one must hold, as one."""
     return tuple(sorted({tag for group in found for tag in group}))

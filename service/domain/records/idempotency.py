@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.domain.documents import timestamps
-from service.domain.records.store import Kept, Record, Rows
+from service.domain.records.store import Record, Rows, StoredReply
 
 #: How long a reply is kept.
-LIFE = timedelta(hours=24)
+REPLY_LIFETIME = timedelta(hours=24)
 
 #: At most so many forgotten replies are removed by one request: more than it
 #: adds, and never so many that it is felt.
-PURGED = 100
+MAX_PURGED_REPLIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotentRequest:
     """One sending of a request.
 
     ``scope`` names the request: equal for every sending, and for nothing
@@ -34,9 +34,10 @@ class Once:
 
     scope: str
     at: str
-    render: Callable[[Sequence[Record]], Kept]
+    render: Callable[[Sequence[Record]], StoredReply]
 
-    def claim(self, rows: Rows, made: Sequence[Record]) -> tuple[Kept, bool]:
+    def claim(self, rows: Rows, made: Sequence[Record]) -> tuple[StoredReply,
+                                                                 bool]:
         """The reply kept for the request; one of its own if there is none.
 
         Also says whether it is its own: then ``made`` must be stored, in the
@@ -48,7 +49,7 @@ class Once:
         if kept is not None and kept.at > self.horizon:
             return kept, False
         stale = [] if kept is None else [kept.scope]
-        rows.forget({*stale, *rows.outlived(self.horizon, PURGED)},
+        rows.forget({*stale, *rows.outlived(self.horizon, MAX_PURGED_REPLIES)},
                     self.horizon)
         own = self.render(made)
         rows.keep(own)
@@ -57,5 +58,5 @@ class Once:
     @property
     def horizon(self) -> str:
         """What was kept before this is forgotten."""
-        moment = datetime.fromisoformat(self.at) - LIFE
-        return timestamps.read(moment.isoformat())
+        moment = datetime.fromisoformat(self.at) - REPLY_LIFETIME
+        return timestamps.canonical(moment.isoformat())

@@ -15,81 +15,84 @@ from service.domain.records.store import Record, Rows
 UNLIMITED = -1
 
 #: Limits by type name.
-Given = Mapping[str, int]
+LimitsByType = Mapping[str, int]
 
 #: What somebody else was asked for, by project; None: nobody was asked yet.
-Asked = Mapping[str, Given] | None
+LimitsByProject = Mapping[str, LimitsByType] | None
 
 T = TypeVar('T')
 
 
-class Limits(Protocol):
+class QuotaLimits(Protocol):
     """Who else than the database knows limits.
 
-    ``keeper`` names them to a client; '' where limits are set here. ``of``
-    is asked before a transaction opens: nobody waits for a locked row while
+    ``external_source`` names them to a client; '' where limits are set
+    here. ``fetch`` is asked before a transaction opens: nobody waits
+    for a locked row while
     a reply comes over the network.
     """
 
     @property
-    def keeper(self) -> str: ...
+    def external_source(self) -> str: ...
 
-    def of(self, project_id: str,
-           types: Collection[ResourceType]) -> Given: ...
+    def fetch(self, project_id: str,
+           types: Collection[ResourceType]) -> LimitsByType: ...
 
 
-class Stored:
+class DatabaseLimits:
     """Nobody else: a limit is the type file's, or one set in the database."""
 
-    keeper = ''
+    external_source = ''
 
-    def of(self, project_id: str, types: Collection[ResourceType]) -> Given:
+    def fetch(self, project_id: str,
+              types: Collection[ResourceType]) -> LimitsByType:
         return {}
 
 
-def default(declared: ResourceType) -> int:
+def default_limit(declared: ResourceType) -> int:
     """The limit of a project for which nobody set one."""
     return UNLIMITED if declared.quota is None else declared.quota
 
 
-def limit(declared: ResourceType, given: Given, stored: int | None) -> int:
+def effective_limit(declared: ResourceType, given: LimitsByType,
+                    stored: int | None) -> int:
     """The limit in force: what was ``given`` from elsewhere goes first."""
     if declared.name in given:
         return given[declared.name]
-    return default(declared) if stored is None else stored
+    return default_limit(declared) if stored is None else stored
 
 
-def asked(limits: Limits, declared: ResourceType,
-          projects: Iterable[str | None]) -> Mapping[str, Given]:
+def external_limits(limits: QuotaLimits, declared: ResourceType,
+          projects: Iterable[str | None]) -> Mapping[str, LimitsByType]:
     """What somebody else knows of projects that are to have new records."""
     if not declared.owned:
         return {}
-    return {one: limits.of(one, [declared]) for one in set(projects) if one}
+    return {one: limits.fetch(one, [declared]) for one in set(projects) if one}
 
 
-class Unasked(Exception):
+class LimitsNeeded(Exception):
     """Undoes a transaction in which it turns out that limits are needed."""
 
 
-def when_needed(limits: Limits, declared: ResourceType,
+def run_with_limits(limits: QuotaLimits, declared: ResourceType,
                 projects: Iterable[str | None],
-                run: Callable[[Asked], T]) -> T:
+                run: Callable[[LimitsByProject], T]) -> T:
     """``run`` with what somebody else knows, if it is to make anything.
 
     Whoever changes what is there needs no limit, and must not wait for one,
     or fail where nobody tells it. That is seen inside a transaction, and
     asked outside: what had begun is undone, and run again.
     """
-    if not limits.keeper:
+    if not limits.external_source:
         return run({})
     try:
         return run(None)
-    except Unasked:
-        return run(asked(limits, declared, projects))
+    except LimitsNeeded:
+        return run(external_limits(limits, declared, projects))
 
 
-def take(rows: Rows, declared: ResourceType, made: Collection[Record],
-         given: Asked) -> None:
+def reserve(rows: Rows, declared: ResourceType, made: Collection[Record],
+         given: LimitsByProject) -> None:
     """Count records that are about to be made; QuotaExceeded where a project
     would have more than it may. Unasked where nobody was asked what that is.
 
@@ -99,17 +102,17 @@ def take(rows: Rows, declared: ResourceType, made: Collection[Record],
     if not declared.owned:
         return
     if given is None:
-        raise Unasked
+        raise LimitsNeeded
     wanted = Counter(one['project_id'] for one in made)
     for project_id, more in sorted(wanted.items()):
         used, stored = rows.use(declared, project_id, more)
-        most = limit(declared, given.get(project_id, {}), stored)
+        most = effective_limit(declared, given.get(project_id, {}), stored)
         if most != UNLIMITED and used > most:
             raise errors.QuotaExceeded(limit=most, used=used - more,
                                        plural=declared.plural, wanted=more)
 
 
-def give_back(rows: Rows,
+def release(rows: Rows,
               gone: Iterable[tuple[ResourceType, Record]]) -> None:
     """Count records off that are about to be deleted.
 

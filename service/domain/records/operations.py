@@ -25,17 +25,21 @@ from service.domain.records import (
     uniqueness,
 )
 from service.domain.records import dry_run as dry_runs
-from service.domain.records.idempotency import Once
-from service.domain.records.limits import Asked, Limits, Stored
-from service.domain.records.preconditions import Condition
+from service.domain.records.idempotency import IdempotentRequest
+from service.domain.records.limits import (
+    DatabaseLimits,
+    LimitsByProject,
+    QuotaLimits,
+)
+from service.domain.records.preconditions import RecordCondition
 from service.domain.records.store import (
-    Kept,
-    Placed,
-    Raced,
+    ConcurrentWrite,
+    PlacedRecord,
     Record,
     Revision,
     Rows,
     Store,
+    StoredReply,
 )
 
 T = TypeVar('T')
@@ -58,17 +62,18 @@ class Records:
     """Create, show, list, change and delete records of declared types."""
 
     def __init__(self, catalogue: Catalogue, store: Store,
-                 max_cascade: int, ceilings: Limits | None = None) -> None:
+                 max_cascade: int,
+                 quota_limits: QuotaLimits | None = None) -> None:
         self._catalogue = catalogue
         self._store = store
         self._max_cascade = max_cascade
-        self._limits = ceilings or Stored()
+        self._limits = quota_limits or DatabaseLimits()
 
     def create(self, shape: Shape, caller: Caller, new: Sequence[NewRecord],
                *, dry_run: bool = False) -> list[Record]:
         """Make records, all or none; their ids are the service's choice."""
-        made, pointers = _all_made(shape.declared, new)
-        given = limits.asked(self._limits, shape.declared,
+        made, pointers = _build_records(shape.declared, new)
+        given = limits.external_limits(self._limits, shape.declared,
                              (one.project_id for one in new))
 
         def work(rows: Rows) -> list[Record]:
@@ -76,12 +81,13 @@ class Records:
             return made
         return self._write(work, dry_run)
 
-    def create_once(self, shape: Shape, caller: Caller,
-                    new: Sequence[NewRecord], once: Once) -> Kept:
+    def create_idempotent(self, shape: Shape, caller: Caller,
+                    new: Sequence[NewRecord],
+                    once: IdempotentRequest) -> StoredReply:
         """As ``create``, or the reply that the first such request got."""
-        made, pointers = _all_made(shape.declared, new)
+        made, pointers = _build_records(shape.declared, new)
 
-        def work(rows: Rows, given: Asked) -> Kept:
+        def work(rows: Rows, given: LimitsByProject) -> StoredReply:
             kept, first = once.claim(rows, made)
             if first:
                 self._insert(rows, shape, caller, made, pointers, given)
@@ -90,7 +96,7 @@ class Records:
 
     def show(self, declared: ResourceType, caller: Caller, id: str) -> Record:
         return self._store.read(
-            lambda rows: _found(rows, declared, id, caller.owner))
+            lambda rows: _fetch(rows, declared, id, caller.owner))
 
     def list(self, declared: ResourceType, caller: Caller,
              query: Query) -> paging.Page:
@@ -101,8 +107,9 @@ class Records:
             lambda rows: paging.page(rows, declared, owner, query))
 
     def replace(self, shape: Shape, caller: Caller, id: str,
-                seen: Condition, new: Callable[[], NewRecord], edit: Edit,
-                pointer: str, *, unread: Collection[str] = (),
+                seen: RecordCondition, new: Callable[[],
+                                                     NewRecord], edit: Edit,
+                pointer: str, *, unreadable: Collection[str] = (),
                 dry_run: bool = False) -> tuple[Record, bool]:
         """Replace the record ``id``, or make it; say whether it was made.
 
@@ -112,42 +119,42 @@ class Records:
         """
         declared = shape.declared
 
-        def work(rows: Rows, given: Asked) -> tuple[Record, bool]:
+        def work(rows: Rows, given: LimitsByProject) -> tuple[Record, bool]:
             current = rows.fetch(declared, id, caller.owner)
             seen.check(declared.name, id, current)
             if current is not None:
                 return self._change(rows, shape, caller, current, edit,
-                                    pointer, unread), False
+                                    pointer, unreadable), False
             if rows.taken(declared, [id]):
-                raise _taken(rows, declared, caller, id)
-            made = _made(declared, id, new())
+                raise _id_conflict(rows, declared, caller, id)
+            made = _build_record(declared, id, new())
             self._insert(rows, shape, caller, [made], [pointer], given)
             return made, True
         return self._limited(shape, [caller.project_id], work, dry_run)
 
     def change(self, shape: Shape, caller: Caller, id: str,
-               seen: Condition, edit: Edit, pointer: str, *,
-               unread: Collection[str] = (), dry_run: bool = False,
-               deed: str = 'update') -> Record:
+               seen: RecordCondition, edit: Edit, pointer: str, *,
+               unreadable: Collection[str] = (), dry_run: bool = False,
+               action: str = 'update') -> Record:
         """Change a record that the caller last saw as ``seen``.
 
         Two writers can both read generation 3. The first moves it to 4; the
         second still says 3 and gets Stale rather than undoing the first
-        one's work. ``unread`` are columns that the caller may not read;
-        ``deed`` is what its revision says was done.
+        one's work. ``unreadable`` are columns that the caller may not read;
+        ``action`` is what its revision says was done.
         """
         def work(rows: Rows) -> Record:
-            current = _found(rows, shape.declared, id, caller.owner)
+            current = _fetch(rows, shape.declared, id, caller.owner)
             seen.check(shape.declared.name, id, current)
             return self._change(rows, shape, caller, current, edit, pointer,
-                                unread, deed)
+                                unreadable, action)
         return self._write(work, dry_run)
 
     def delete(self, declared: ResourceType, caller: Caller, id: str,
-               seen: Condition, *, dry_run: bool = False) -> None:
+               seen: RecordCondition, *, dry_run: bool = False) -> None:
         """Delete a record and what hangs on it, or nothing."""
         def work(rows: Rows) -> None:
-            current = _found(rows, declared, id, caller.owner)
+            current = _fetch(rows, declared, id, caller.owner)
             seen.check(declared.name, id, current)
             plan = cascade.plan(rows, self._catalogue, declared, current,
                                 caller.owner, self._max_cascade)
@@ -156,9 +163,10 @@ class Records:
 
     def _insert(self, rows: Rows, shape: Shape, caller: Caller,
                 made: Sequence[Record], pointers: Sequence[str],
-                given: Asked) -> None:
-        limits.take(rows, shape.declared, made, given)
-        self._check(rows, shape, caller, list(map(Placed, made, pointers)),
+                given: LimitsByProject) -> None:
+        limits.reserve(rows, shape.declared, made, given)
+        self._check(rows, shape, caller,
+                    list(map(PlacedRecord, made, pointers)),
                     shape.declared.properties)
         rows.insert(shape.declared, made)
         rows.revise([Revision.of(shape.declared, 'create', record, caller)
@@ -166,7 +174,7 @@ class Records:
 
     def _change(self, rows: Rows, shape: Shape, caller: Caller,
                 current: Record, edit: Edit, pointer: str,
-                unread: Collection[str], deed: str = 'update') -> Record:
+                unreadable: Collection[str], action: str = 'update') -> Record:
         """Write what ``edit`` makes of a record; nothing if that is nothing.
 
         Asking for the state a record is in already succeeds and moves
@@ -175,30 +183,32 @@ class Records:
         the value.
         """
         changed = {name: value for name, value in edit(current).items()
-                   if name in unread
+                   if name in unreadable
                    or not values.same(current[name], value)}
         if not changed:
             return current
-        references.immutable(shape, changed, pointer)
+        references.check_immutable(shape, changed, pointer)
         changed.update(generation=current['generation'] + 1,
-                       updated_at=timestamps.later(current['updated_at']))
+                       updated_at=timestamps.not_before(current['updated_at']))
         after = {**current, **changed}
-        self._check(rows, shape, caller, [Placed(after, pointer)], changed)
+        self._check(rows, shape, caller, [PlacedRecord(after, pointer)],
+                    changed)
         if not rows.update(shape.declared, current, changed):
-            raise Raced
-        rows.revise([Revision.of(shape.declared, deed, after, caller)])
+            raise ConcurrentWrite
+        rows.revise([Revision.of(shape.declared, action, after, caller)])
         return after
 
     def _check(self, rows: Rows, shape: Shape, caller: Caller,
-               placed: Sequence[Placed], among: Collection[str]) -> None:
+               placed: Sequence[PlacedRecord], among: Collection[str]) -> None:
         """What other rows say to records of which ``among`` is new."""
-        references.references(rows, self._catalogue, shape, placed, among)
+        references.check_references(rows, self._catalogue, shape, placed,
+                                    among)
         uniqueness.check(rows, shape, caller, placed, among)
 
     def _limited(self, shape: Shape, projects: Iterable[str | None],
-                 work: Callable[[Rows, Asked], T],
+                 work: Callable[[Rows, LimitsByProject], T],
                  dry_run: bool = False) -> T:
-        return limits.when_needed(
+        return limits.run_with_limits(
             self._limits, shape.declared, projects, lambda given: self._write(
                 lambda rows: work(rows, given), dry_run))
 
@@ -206,14 +216,14 @@ class Records:
         return dry_runs.write(self._store, work, dry_run)
 
 
-def _all_made(declared: ResourceType, new: Sequence[NewRecord]
+def _build_records(declared: ResourceType, new: Sequence[NewRecord]
               ) -> tuple[list[Record], list[str]]:
     """The records that are made of new ones, and where each stands."""
-    return ([_made(declared, str(uuid.uuid4()), one) for one in new],
+    return ([_build_record(declared, str(uuid.uuid4()), one) for one in new],
             [one.pointer for one in new])
 
 
-def _made(declared: ResourceType, id: str, new: NewRecord) -> Record:
+def _build_record(declared: ResourceType, id: str, new: NewRecord) -> Record:
     now = timestamps.now()
     record = {'id': id, 'generation': 1, 'created_at': now,
               'updated_at': now, 'tags': [], 'metadata': {}, **new.values}
@@ -222,16 +232,16 @@ def _made(declared: ResourceType, id: str, new: NewRecord) -> Record:
     return record
 
 
-def _taken(rows: Rows, declared: ResourceType, caller: Caller,
+def _id_conflict(rows: Rows, declared: ResourceType, caller: Caller,
            id: str) -> Exception:
     """Whose the id is now: a twin may have made the record since we looked.
     """
     if rows.fetch(declared, id, caller.owner) is not None:
-        return Raced()
+        return ConcurrentWrite()
     return errors.IdTaken(id=id)
 
 
-def _found(rows: Rows, declared: ResourceType, id: str,
+def _fetch(rows: Rows, declared: ResourceType, id: str,
            owner: str | None) -> Record:
     record = rows.fetch(declared, id, owner)
     if record is None:

@@ -50,7 +50,7 @@ def _marker(rows: Rows, declared: ResourceType, owner: str | None,
     marker = rows.last(declared, query.marker, owner)
     if marker is None:
         raise unknown_marker()
-    return revisions.restored(declared, marker)
+    return revisions.with_current_columns(declared, marker)
 
 
 def _previous(rows: Rows, declared: ResourceType, owner: str | None,

@@ -12,7 +12,7 @@ from service.domain import errors
 from service.domain.records.store import Record
 
 
-def stamp(record: Record) -> str:
+def state_token(record: Record) -> str:
     """A record's state in a word: two states of one id never share it.
 
     The generation alone would come back when a record is deleted and made
@@ -22,45 +22,46 @@ def stamp(record: Record) -> str:
     return f'{record["generation"]}-{made.hexdigest()}'
 
 
-class Condition(Protocol):
+class RecordCondition(Protocol):
     """What must hold of a stored record for a write to happen."""
 
     def check(self, type: str, id: str, record: Record | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Precondition:
     """A condition on the stored record (RFC 9110 13.1).
 
-    ``stamps``: it is in one of these states; None: no such condition.
+    ``tokens``: it is in one of these states; None: no such condition.
     ``exists``: it is there, in any state. ``absent``: it is not there.
     """
 
-    stamps: frozenset[str] | None = None
+    tokens: frozenset[str] | None = None
     exists: bool = False
     absent: bool = False
 
     def check(self, type: str, id: str, record: Record | None) -> None:
         """Raise Stale where the record is not as the caller saw it."""
-        there = record is not None
-        reason = self.broken([stamp(record)] if record else [], there=there)
+        reason = self.failure([state_token(record)] if record else [],
+                              present=record is not None)
         if reason is not None:
             raise errors.Stale(type=type, id=id, reason=reason)
 
-    def broken(self, states: Collection[str], *, there: bool) -> str | None:
+    def failure(self, states: Collection[str], *, present: bool) -> str | None:
         """Why the condition does not hold of a thing, if it does not.
 
         ``states`` are the words for the state it, and what it is a part of,
         are in.
         """
-        if there and self.absent:
+        if present and self.absent:
             return 'exists already'
-        if not there and self.exists:
+        if not present and self.exists:
             return 'does not exist'
-        if self.stamps is not None and self.stamps.isdisjoint(states):
-            return _CHANGED[there]
+        if self.tokens is not None and self.tokens.isdisjoint(states):
+            return _MISMATCH_REASON[present]
         return None
 
 
-_CHANGED = {True: 'was changed since it was read', False: 'does not exist'}
+_MISMATCH_REASON = {True: 'was changed since it was read',
+                    False: 'does not exist'}
 

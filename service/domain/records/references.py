@@ -18,10 +18,11 @@ from service.domain.catalogue.types import (
     Shape,
 )
 from service.domain.errors import Violation
-from service.domain.records.store import Placed, Record, Rows
+from service.domain.records.store import PlacedRecord, Record, Rows
 
 
-def immutable(shape: Shape, changed: Collection[str], pointer: str) -> None:
+def check_immutable(shape: Shape, changed: Collection[str],
+                    pointer: str) -> None:
     """Refuse a change of what may be set only when the record is made."""
     bad = [Violation(f'{name} cannot be changed once the '
                      f'{shape.declared.name} is made', f'{pointer}/{name}')
@@ -31,8 +32,8 @@ def immutable(shape: Shape, changed: Collection[str], pointer: str) -> None:
         raise errors.Invalid(bad)
 
 
-def references(rows: Rows, catalogue: Catalogue, shape: Shape,
-               placed: Sequence[Placed], among: Collection[str]) -> None:
+def check_references(rows: Rows, catalogue: Catalogue, shape: Shape,
+               placed: Sequence[PlacedRecord], among: Collection[str]) -> None:
     """Refuse records that point at what is not there.
 
     A project's record may point at its own project's records and at cloud
@@ -46,8 +47,9 @@ def references(rows: Rows, catalogue: Catalogue, shape: Shape,
         other = catalogue.types[prop.references]
         pointing = [
             (index, one) for index, one in enumerate(placed)
-            if one.record[prop.name] not in _known(shape, other, one.record)]
-        there = _there(rows, other, (one.record for _, one in pointing), prop)
+            if one.record[prop.name] not in _exempt(shape, other, one.record)]
+        there = _existing_targets(rows, other,
+                                  (one.record for _, one in pointing), prop)
         bad += [(index, Violation(
             f'{name}: no {other.name} has the id {one.record[prop.name]}',
             f'{one.pointer}/{name}')) for index, one in pointing
@@ -57,13 +59,14 @@ def references(rows: Rows, catalogue: Catalogue, shape: Shape,
             one for _, one in sorted(bad, key=itemgetter(0)))
 
 
-def _known(shape: Shape, other: ResourceType,
+def _exempt(shape: Shape, other: ResourceType,
            record: Record) -> tuple[str | None, ...]:
     """What need not be looked for: nothing, and the record itself."""
     return (None, record['id']) if other is shape.declared else (None,)
 
 
-def _there(rows: Rows, other: ResourceType, records: Iterable[Record],
+def _existing_targets(rows: Rows, other: ResourceType,
+                      records: Iterable[Record],
            prop: Property) -> set[tuple[str | None, str]]:
     """Which targets are there, for the records of each project."""
     wanted: dict[str | None, set[str]] = {}

@@ -16,24 +16,24 @@ from service.domain import errors
 from service.domain.caller import Caller
 from service.domain.catalogue.types import MISSING, Property, ResourceType
 from service.domain.documents import values
-from service.domain.query.filter_syntax import Misread
+from service.domain.query.filter_syntax import InvalidParameter
 from service.domain.query.list_query import unknown_marker
-from service.domain.records.preconditions import Seen
-from service.domain.records.store import Past, Record, Rows, Store
+from service.domain.records.preconditions import Precondition
+from service.domain.records.store import NumberedRevision, Record, Rows, Store
 
 
-class Pasts(NamedTuple):
+class RevisionPage(NamedTuple):
     """One page of a record's revisions, the newest first.
 
     ``previous`` is the marker of the page before, as in ``listing.Page``.
     """
 
-    revisions: list[Past]
+    revisions: list[NumberedRevision]
     more: bool
     previous: str | None
 
 
-class History:
+class RecordHistory:
     """The revisions of records, also of those deleted since.
 
     SECURITY: whose a revision is stands in it. A record that was deleted and
@@ -45,35 +45,36 @@ class History:
         self._store = store
 
     def list(self, declared: ResourceType, caller: Caller, id: str,
-             limit: int, marker: int | None) -> Pasts:
+             limit: int, marker: int | None) -> RevisionPage:
         """The revisions before the one of number ``marker``.
 
         NotFound where the caller may meet none of the id at all.
         """
-        def work(rows: Rows) -> Pasts:
+        def work(rows: Rows) -> RevisionPage:
             first, more = rows.revisions(declared, id, caller.owner, None, 1)
             if not first:
                 raise errors.NotFound(type=declared.name,
                                       id=errors.shorten(id))
-            if marker is not None and _held(
+            if marker is not None and _fetch(
                     rows, declared, id, caller.owner, marker) is None:
                 raise unknown_marker()
             found, more = rows.revisions(declared, id, caller.owner, marker,
                                          limit)
-            return Pasts([_seen(declared, one) for one in found], more,
+            return RevisionPage([_as_of_today(declared,
+                                              one) for one in found], more,
                          _previous(rows, declared, id, caller.owner, limit,
                                    marker))
         return self._store.read(work)
 
     def find(self, declared: ResourceType, caller: Caller, id: str,
-             number: int) -> Past | None:
+             number: int) -> NumberedRevision | None:
         """One revision of a record; None if the caller may meet no such."""
         found = self._store.read(
-            lambda rows: _held(rows, declared, id, caller.owner, number))
-        return None if found is None else _seen(declared, found)
+            lambda rows: _fetch(rows, declared, id, caller.owner, number))
+        return None if found is None else _as_of_today(declared, found)
 
     def show(self, declared: ResourceType, caller: Caller, id: str,
-             number: int) -> Past:
+             number: int) -> NumberedRevision:
         found = self.find(declared, caller, id, number)
         if found is None:
             raise errors.NoSuchRevision(type=declared.name,
@@ -82,9 +83,9 @@ class History:
         return found
 
 
-def _held(rows: Rows, declared: ResourceType, id: str, owner: str | None,
-          number: int) -> Past | None:
-    if number > _LARGEST:
+def _fetch(rows: Rows, declared: ResourceType, id: str, owner: str | None,
+          number: int) -> NumberedRevision | None:
+    if number > _MAX_NUMBER:
         return None
     return rows.revision(declared, id, owner, number)
 
@@ -97,12 +98,13 @@ def _previous(rows: Rows, declared: ResourceType, id: str, owner: str | None,
     return str(newer[limit]) if len(newer) > limit else ''
 
 
-def _seen(declared: ResourceType, past: Past) -> Past:
+def _as_of_today(declared: ResourceType,
+                 past: NumberedRevision) -> NumberedRevision:
     return past._replace(revision=past.revision._replace(
-        document=restored(declared, past.revision.document)))
+        document=with_current_columns(declared, past.revision.document)))
 
 
-def restored(declared: ResourceType, document: Record) -> Record:
+def with_current_columns(declared: ResourceType, document: Record) -> Record:
     """A document of any time, with a value for each of today's columns."""
     return {**document, **{one.name: _value(declared, one, document)
                            for one in declared.live}}
@@ -118,41 +120,43 @@ def _value(declared: ResourceType, prop: Property, document: Record) -> Any:
     before = prop.renamed_from
     if held is MISSING and before and before not in declared.properties:
         held = document.get(before, MISSING)
-    if type(held) in _KINDS[prop.kind]:
+    if type(held) in _PYTHON_TYPES[prop.kind]:
         return held
     if held is not MISSING and prop.nullable or prop.existing_value is MISSING:
         return None
     return prop.existing_value
 
 
-_KINDS: Mapping[str, tuple[type, ...]] = {
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     'string': (str,), 'integer': (int,), 'number': (int, float),
     'boolean': (bool,), 'object': (dict,), 'array': (list,)}
 
 _NUMBER = re.compile('0*[1-9][0-9]*', re.ASCII)
 #: No database holds a larger one; what is larger names no revision.
-_LARGEST = 2 ** 63 - 1
+_MAX_NUMBER = 2 ** 63 - 1
 #: int() takes no text that is much longer.
-_DIGITS = 4000
+_MAX_DIGITS = 4000
 
 
-def stamp(number: int) -> str:
+def state_token(number: int) -> str:
     """A revision's state in a word, which no record's own is ever equal to:
     who read the past has not seen the present."""
     return f'r{number}'
 
 
-def check(seen: Seen, type: str, id: str, number: int) -> None:
+def check_precondition(seen: Precondition, type: str, id: str,
+                       number: int) -> None:
     """Raise Stale where the caller saw anything else than a revision."""
-    if seen.broken([stamp(number)], there=True) is not None:
+    if seen.failure([state_token(number)], present=True) is not None:
         raise errors.Stale(type=type, id=id, reason=(
             f'at revision {number} is not what If-Match names'))
 
 
-def number(text: str) -> int:
+def parse_number(text: str) -> int:
     """A revision's number as a query has it."""
     digits = text.lstrip('0')
-    if not _NUMBER.fullmatch(text) or len(digits) > _DIGITS:
-        raise Misread(f'has {values.quoted(text)}, which is no number of a '
-                      'revision, an integer from 1 on')
+    if not _NUMBER.fullmatch(text) or len(digits) > _MAX_DIGITS:
+        raise InvalidParameter(
+            f'has {values.quoted(text)}, which is no number of a '
+            'revision, an integer from 1 on')
     return int(digits)

@@ -21,7 +21,7 @@ T = TypeVar('T')
 Record = dict[str, Any]
 
 
-class Raced(Exception):
+class ConcurrentWrite(Exception):
     """Another writer was there between our look and our write: look again."""
 
 
@@ -48,21 +48,21 @@ class Revision(NamedTuple):
                    timestamps.now())
 
 
-class Past(NamedTuple):
+class NumberedRevision(NamedTuple):
     """A revision that is kept, and its number in the order of commits."""
 
     number: int
     revision: Revision
 
 
-class Placed(NamedTuple):
+class PlacedRecord(NamedTuple):
     """A record that is to be, and where in the body it stands."""
 
     record: Record
     pointer: str
 
 
-class Kept(NamedTuple):
+class StoredReply(NamedTuple):
     """The reply to a request that must be carried out once.
 
     ``scope`` names the request, ``body_hash`` what it asked for; the reply is
@@ -77,7 +77,7 @@ class Kept(NamedTuple):
     at: str
 
 
-class Used(NamedTuple):
+class UsageCount(NamedTuple):
     """How many records a project has, and the limit that was set for it."""
 
     number: int
@@ -108,7 +108,7 @@ class Rows(Protocol):
               owner: str | None) -> int: ...
 
     def use(self, declared: ResourceType, project_id: str,
-            more: int) -> Used: ...
+            more: int) -> UsageCount: ...
 
     def free(self, declared: ResourceType, project_id: str,
              fewer: int) -> None: ...
@@ -144,10 +144,10 @@ class Rows(Protocol):
 
     def revisions(self, declared: ResourceType, id: str, owner: str | None,
                   below: int | None, most: int
-                  ) -> tuple[list[Past], bool]: ...
+                  ) -> tuple[list[NumberedRevision], bool]: ...
 
     def revision(self, declared: ResourceType, id: str, owner: str | None,
-                 number: int) -> Past | None: ...
+                 number: int) -> NumberedRevision | None: ...
 
     def newer(self, declared: ResourceType, id: str, owner: str | None,
               number: int, most: int) -> list[int]: ...
@@ -157,9 +157,9 @@ class Rows(Protocol):
     def revise(self, revisions: Sequence[Revision],
                **told: object) -> None: ...
 
-    def kept(self, scope: str) -> Kept | None: ...
+    def kept(self, scope: str) -> StoredReply | None: ...
 
-    def keep(self, kept: Kept) -> None: ...
+    def keep(self, kept: StoredReply) -> None: ...
 
     def outlived(self, horizon: str, most: int) -> list[str]: ...
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from service.domain import errors
 from service.domain.documents import values
-from service.domain.records.preconditions import Seen, stamp
+from service.domain.records.preconditions import Precondition, state_token
 from service.domain.records.store import Record
 
 #: What one item of a collection is called.
@@ -23,7 +23,7 @@ _ITEM = {'tags': 'tag', 'metadata': 'metadata key'}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Subresource:
     """Where a part stands in its record; without ``item``, all of them."""
 
     column: str
@@ -33,18 +33,18 @@ class Part:
     def noun(self) -> str:
         return _ITEM[self.column]
 
-    def held(self, record: Record) -> bool:
+    def present_in(self, record: Record) -> bool:
         """Whether the record has it; a collection is there when empty too."""
         return self.item is None or self.item in record[self.column]
 
-    def need(self, type: str, record: Record) -> None:
+    def require(self, type: str, record: Record) -> None:
         """Raise NoSuchItem where the record has no such item."""
-        if not self.held(record):
+        if not self.present_in(record):
             raise errors.NoSuchItem(type=type, id=record['id'],
                                     noun=self.noun,
                                     item=values.quoted(self.item))
 
-    def stamp(self, record: Record) -> str:
+    def state_token(self, record: Record) -> str:
         """The part's state in a word, which no record's own is ever equal to.
 
         It comes from what the part holds and not from the generation: a new
@@ -55,14 +55,15 @@ class Part:
                                  self._content(record)])
         return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
 
-    def states(self, record: Record) -> tuple[str, ...]:
+    def state_tokens(self, record: Record) -> tuple[str, ...]:
         """Every word that names the state the part is in now.
 
         Those of what it is a part of will do (ETAG-5): an item that is not
         there yet has no other.
         """
-        own = (self.stamp(record),) if self.held(record) else ()
-        return (stamp(record), Part(self.column).stamp(record), *own)
+        own = (self.state_token(record),) if self.present_in(record) else ()
+        return (state_token(record),
+                Subresource(self.column).state_token(record), *own)
 
     def _content(self, record: Record) -> Any:
         whole = record[self.column]
@@ -72,26 +73,26 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenPart:
+class SubresourcePrecondition:
     """What a caller says it saw of a part.
 
-    ``needed``: the write is about an item that is there. One that is not is
-    NoSuchItem, whatever the caller saw.
+    ``must_exist``: the write is about an item that is there. One that is not
+    is     NoSuchItem, whatever the caller saw.
     """
 
-    seen: Seen
-    part: Part
-    needed: bool = False
+    seen: Precondition
+    part: Subresource
+    must_exist: bool = False
 
     def check(self, type: str, id: str, record: Record | None) -> None:
         """Raise Stale where the part is not as the caller saw it."""
         if record is None:
             self.seen.check(type, id, None)
             return
-        if self.needed:
-            self.part.need(type, record)
-        reason = self.seen.broken(self.part.states(record),
-                                  there=self.part.held(record))
+        if self.must_exist:
+            self.part.require(type, record)
+        reason = self.seen.failure(self.part.state_tokens(record),
+                                  present=self.part.present_in(record))
         if reason is not None:
             raise errors.Stale(type=f'{self._name} of the {type}', id=id,
                                reason=reason)

@@ -176,4 +176,4 @@ def _with_values(made: Property, raw: Mapping[str, Any]) -> Property:
 def _stored(made: Property, value: Any) -> Any:
     """A value that the rules will refuse stays as it is."""
     refused = next(value_checks.unmet((), made.schema, (value,)), None)
-    return value if refused else values.normal(made, value)
+    return value if refused else values.normalize(made, value)

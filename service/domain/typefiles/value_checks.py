@@ -57,7 +57,7 @@ def unmet(place: Place, schema: Mapping[str, Any],
 
 def _instant(place: Place, value: str) -> Iterator[Mistake]:
     try:
-        timestamps.read(value)
+        timestamps.canonical(value)
     except ValueError as exc:
         yield Mistake(place, f'{shown(value)} {exc}')
 

@@ -16,7 +16,7 @@ from oslo_db import exception as db_exception
 from sqlalchemy import exc as sa_exc
 
 from service.domain import errors
-from service.domain.records.store import Raced
+from service.domain.records.store import ConcurrentWrite
 from service.storage.database import sqlite
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 #: and our write. Run again, the look itself finds it and says so plainly.
 #: Of two that wait for each other, one is undone.
 _RACED = (db_exception.DBDuplicateEntry, db_exception.DBReferenceError,
-          db_exception.DBDeadlock, Raced)
+          db_exception.DBDeadlock, ConcurrentWrite)
 
 #: The same as PostgreSQL (by SQLSTATE) and MariaDB and MySQL have it:
 #: serialization failure, deadlock, lock not available in time; duplicate,
@@ -40,7 +40,7 @@ _RACED_CODES = frozenset({
 _UNAVAILABLE = (db_exception.DBConnectionError, sa_exc.OperationalError,
                 sa_exc.TimeoutError, db_exception.DBNonExistentDatabase,
                 db_exception.DBNonExistentTable, db_exception.DBDeadlock,
-                Raced)
+                ConcurrentWrite)
 
 #: The server only reads: it is a standby, or was made one.
 _READ_ONLY = frozenset({'25006', 1290, 1792, 1836})

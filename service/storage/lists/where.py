@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.domain.query.list_query import Filter, Query, Tags
+from service.domain.query.list_query import Filter, Query, TagFilter
 from service.storage.lists import order_by
 from service.storage.lists.order_by import Column, Condition
 from service.storage.tables.declared import TYPE
@@ -71,7 +71,7 @@ OPERATOR: Mapping[str, Callable[[Column, Filter], Condition]] = {
 
 
 def _tagged(table: sa.Table, tags: sa.Table,
-            asked: Tags) -> Iterator[Condition]:
+            asked: TagFilter) -> Iterator[Condition]:
     """What must be found is looked up by tag, what must not be by record.
 
     The first is the faster, the rarer the tag; the second has to look at

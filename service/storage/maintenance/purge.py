@@ -102,7 +102,7 @@ def _passed(transactions: Transactions, place: int,
 def replies(engine: Engine, now: str, *,
             dry_run: bool = False) -> Iterator[PurgeProgress]:
     """Remove the replies whose keys mean nothing any more (D18)."""
-    horizon = _before(now, idempotency.LIFE)
+    horizon = _before(now, idempotency.REPLY_LIFETIME)
     transactions = Transactions(engine)
     if dry_run:
         old = _in(transactions.read, _Aged.old, horizon)
@@ -266,4 +266,5 @@ class _Aged(Replies):
 
 
 def _before(now: str, span: timedelta) -> str:
-    return timestamps.read((datetime.fromisoformat(now) - span).isoformat())
+    return timestamps.canonical(
+        (datetime.fromisoformat(now) - span).isoformat())

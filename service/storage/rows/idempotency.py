@@ -7,21 +7,21 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from service.domain.records.store import Kept
+from service.domain.records.store import StoredReply
 from service.storage.rows.transaction import Transaction
 
 
 class Replies(Transaction):
     """The kept replies one transaction reads and writes."""
 
-    def kept(self, scope: str) -> Kept | None:
+    def kept(self, scope: str) -> StoredReply | None:
         keys = self._tables.core.keys
         row = self._connection.execute(
-            sa.select(*(keys.c[name] for name in Kept._fields))
+            sa.select(*(keys.c[name] for name in StoredReply._fields))
             .where(keys.c.scope == scope)).first()
-        return None if row is None else Kept(*row)
+        return None if row is None else StoredReply(*row)
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: StoredReply) -> None:
         """Keep a reply; a twin that does so too waits for us, and fails."""
         self._connection.execute(sa.insert(self._tables.core.keys),
                                  kept._asdict())

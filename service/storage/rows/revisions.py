@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from service.domain.catalogue.types import ResourceType
 from service.domain.errors import Outdated
-from service.domain.records.store import Past, Record, Revision
+from service.domain.records.store import NumberedRevision, Record, Revision
 from service.storage.lists import bounded_fetch
 from service.storage.rows import audit_log
 from service.storage.rows.transaction import Transaction
@@ -41,7 +41,8 @@ class History(Transaction):
             .order_by(table.c.number.desc()).limit(1))
 
     def revisions(self, declared: ResourceType, id: str, owner: str | None,
-                  below: int | None, most: int) -> tuple[list[Past], bool]:
+                  below: int | None, most: int
+                  ) -> tuple[list[NumberedRevision], bool]:
         """A record's revisions, the newest first, and whether there are more.
 
         They begin below the number ``below``, if one is given.
@@ -55,7 +56,7 @@ class History(Transaction):
         return [_past(one) for one in found], more
 
     def revision(self, declared: ResourceType, id: str, owner: str | None,
-                 number: int) -> Past | None:
+                 number: int) -> NumberedRevision | None:
         table = self._tables.core.revisions
         row = self._connection.execute(
             self._of(sa.select(*self._columns), declared, id, owner)
@@ -155,6 +156,6 @@ def _signed(number: int, revision: Revision) -> Mark:
             'type', 'record_id', 'record_generation', 'request_id', 'at')}}
 
 
-def _past(row: Mapping[str, Any]) -> Past:
-    return Past(row['number'], Revision(**{
+def _past(row: Mapping[str, Any]) -> NumberedRevision:
+    return NumberedRevision(row['number'], Revision(**{
         name: row[name] for name in Revision._fields}))

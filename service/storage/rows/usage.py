@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from service.domain.catalogue.types import ResourceType
-from service.domain.records.store import Used
+from service.domain.records.store import UsageCount
 from service.storage.rows.transaction import Transaction
 
 
@@ -21,7 +21,7 @@ class Usage(Transaction):
     """
 
     def use(self, declared: ResourceType, project_id: str,
-            more: int) -> Used:
+            more: int) -> UsageCount:
         """Count records that are about to be made; say how many that is."""
         self._move(declared, project_id, more)
         usage, quotas = self._tables.core.usage, self._tables.core.quotas
@@ -32,7 +32,7 @@ class Usage(Transaction):
             .select_from(usage.outerjoin(quotas, limits))
             .where(usage.c.project_id == project_id,
                    usage.c.type == declared.name)).one()
-        return Used(*row)
+        return UsageCount(*row)
 
     def free(self, declared: ResourceType, project_id: str,
              fewer: int) -> None:

@@ -20,16 +20,16 @@ from service.domain.records.store import Record, Rows
 
 def factory(global_conf: Mapping[str, str], **local: str) -> Any:
     """``paste.app_factory``, for the process that it is called in."""
-    limits.take = _take
+    limits.reserve = _take
     return app.factory(global_conf, **local)
 
 
 def _take(rows: Rows, declared: ResourceType, records: Collection[Record],
-          given: Mapping[str, limits.Given]) -> None:
+          given: Mapping[str, limits.LimitsByType]) -> None:
     for project_id, count in Counter(
             record['project_id'] for record in records).items():
         used = rows.used(declared, project_id)
-        limit = limits.limit(declared, {}, None)
+        limit = limits.effective_limit(declared, {}, None)
         time.sleep(0.01)    # let other requests run, as on a busy machine
         if limit != limits.UNLIMITED and used + count > limit:
             raise errors.QuotaExceeded(limit=limit, used=used, wanted=count,

@@ -164,14 +164,15 @@ HELD = {'id': 'x', 'title': 'a', 'gone': 1}
 def test_each_column_of_now_has_a_value_for_a_record_of_then(properties,
                                                              expected):
     types = type_files.parse({'book.yaml': book(f'  {properties}\n')['book']})
-    told = record_revisions.restored(types.types['book'], HELD)
+    told = record_revisions.with_current_columns(types.types['book'], HELD)
     assert {name: told[name] for name in expected} == expected
 
 
 def test_a_null_of_before_null_was_refused_is_what_came_in_its_place():
     types = type_files.parse({'book.yaml': book(
         '  title: {type: string, default: none}\n')['book']})
-    assert record_revisions.restored(types.types['book'], {'title': None}) == {
+    assert record_revisions.with_current_columns(types.types['book'],
+                                                 {'title': None}) == {
         'title': 'none'}
 
 

@@ -32,7 +32,7 @@ from service.domain.caller import Caller
 from service.domain.catalogue.microversion import FIRST_VERSION
 from service.domain.catalogue.types import MISSING, Shape
 from service.domain.records.operations import NewRecord, Records
-from service.domain.records.preconditions import Seen
+from service.domain.records.preconditions import Precondition
 from service.domain.typefiles import type_files
 from service.storage.database import engine
 from service.storage.store import SQLStore
@@ -66,16 +66,17 @@ class World:
     def put(self, name: str, id: str, /, **values: Any) -> None:
         """Create a record under an id, or replace it."""
         new = self._new(name, values)
-        self.records.replace(self.shapes[name], ADMIN, id, Seen(),
+        self.records.replace(self.shapes[name], ADMIN, id, Precondition(),
                              lambda: new, lambda record: new.values,
                              f'/{name}')
 
     def change(self, name: str, id: str, /, **values: Any) -> None:
-        self.records.change(self.shapes[name], ADMIN, id, Seen(),
+        self.records.change(self.shapes[name], ADMIN, id, Precondition(),
                             lambda record: values, f'/{name}')
 
     def delete(self, name: str, id: str, /) -> None:
-        self.records.delete(self.shapes[name].declared, ADMIN, id, Seen())
+        self.records.delete(self.shapes[name].declared, ADMIN, id,
+                            Precondition())
 
     def _new(self, name: str, values: Mapping[str, Any]) -> NewRecord:
         """What is not given has its default."""

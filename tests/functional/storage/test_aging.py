@@ -38,7 +38,7 @@ def world(database: sa.Engine, tmp_path: Path) -> Iterator[World]:
 
 
 def ago(days: float, now: str = NOW) -> str:
-    return timestamps.read((datetime.fromisoformat(now)
+    return timestamps.canonical((datetime.fromisoformat(now)
                           - timedelta(days=days)).isoformat())
 
 

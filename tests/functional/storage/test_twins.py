@@ -15,8 +15,8 @@ from service.config import files as config_files
 from service.domain.catalogue.types import Catalogue
 from service.domain.documents import timestamps
 from service.domain.records import idempotency
-from service.domain.records.idempotency import Once
-from service.domain.records.store import Kept
+from service.domain.records.idempotency import IdempotentRequest
+from service.domain.records.store import StoredReply
 from service.storage import migrations
 from service.storage.database import engine
 from service.storage.rows.record_rows import Rows
@@ -43,16 +43,17 @@ def store(database: sa.Engine, tmp_path: Path) -> Iterator[SQLStore]:
     opened.close()
 
 
-def kept(scope: str, body: str, at: str) -> Kept:
-    return Kept(scope, 'hash', 201, [], body, at)
+def kept(scope: str, body: str, at: str) -> StoredReply:
+    return StoredReply(scope, 'hash', 201, [], body, at)
 
 
-def claims(store: SQLStore, scopes: list[str]) -> list[tuple[Kept, bool]]:
+def claims(store: SQLStore,
+           scopes: list[str]) -> list[tuple[StoredReply, bool]]:
     """What the requests of these scopes are told, all sent at once."""
     now = timestamps.now()
 
-    def claim(number: int) -> tuple[Kept, bool]:
-        asked = Once(scopes[number], now,
+    def claim(number: int) -> tuple[StoredReply, bool]:
+        asked = IdempotentRequest(scopes[number], now,
                      lambda made: kept(scopes[number], f'{number}', now))
         return store.write(lambda rows: asked.claim(rows, []))
     with ThreadPoolExecutor(TWINS) as threads:
@@ -76,7 +77,7 @@ def test_also_where_an_old_reply_is_in_the_way(store):
 
 def test_twenty_requests_that_sweep_the_same_old_replies_all_succeed(store):
     def fill(rows: Rows) -> None:
-        for _ in range(idempotency.PURGED + 50):
+        for _ in range(idempotency.MAX_PURGED_REPLIES + 50):
             rows.keep(kept(secrets.token_hex(16), '', LONG_AGO))
     store.write(fill)
     told = claims(store, [secrets.token_hex(16) for _ in range(TWINS)])
@@ -86,7 +87,8 @@ def test_twenty_requests_that_sweep_the_same_old_replies_all_succeed(store):
 
 
 def test_a_reply_comes_back_letter_by_letter(store):
-    told = Kept(secrets.token_hex(16), 'hash', 201, [['ETag', '"1-a-b"']],
+    told = StoredReply(secrets.token_hex(16), 'hash', 201,
+                       [['ETag', '"1-a-b"']],
                 '{"name": "\U0001f600 \U00020000 \xe9  "}', LONG_AGO)
     store.write(lambda rows: rows.keep(told))
     assert store.read(lambda rows: rows.kept(told.scope)) == told

@@ -21,7 +21,7 @@ from tests.functional.storage import things
 from tests.functional.storage.lists import query_plans
 from tests.functional.storage.lists.query_plans import COUNT, plan
 
-ALLOWED = queries.allowed(things.SHAPE)
+ALLOWED = queries.list_options(things.SHAPE)
 SORTS = list(dict.fromkeys(itertools.chain.from_iterable(
     itertools.accumulate((name,) for name in order)
     for order in ALLOWED.sorts)))
@@ -66,7 +66,7 @@ def test_no_order_on_offer_needs_a_sort(
 
 
 @pytest.mark.parametrize('direction', ['asc', 'desc'])
-@pytest.mark.parametrize('name', sorts.COMMON)
+@pytest.mark.parametrize('name', sorts.COMMON_KEYS)
 def test_no_order_of_all_projects_needs_a_sort(
         world: SimpleNamespace, name: str, direction: str) -> None:
     """Nor is a page in the middle of it looked for from its beginning."""

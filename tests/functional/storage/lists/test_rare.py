@@ -94,7 +94,7 @@ def read(world: SimpleNamespace, select: sa.Select[Any]) -> int:
         return COUNT[world.engine.dialect.name](connection, select)
 
 
-COLUMNS = [one for one in queries.allowed(things.SHAPE).filters
+COLUMNS = [one for one in queries.list_options(things.SHAPE).filters
            if one != 'project_id']
 
 
@@ -112,7 +112,7 @@ def test_what_few_have_is_found_by_an_index_that_its_column_leads(
 
 
 @pytest.mark.parametrize(('name', 'text'), [
-    (name, text) for name in all_projects.offered(things.SHAPE, ())
+    (name, text) for name in all_projects.filterable(things.SHAPE, ())
     for text in (('rare', 'in:rare,rarer') if name == 'project_id'
                  else texts(name))])
 def test_over_all_projects_it_is_one_that_the_column_leads_alone(

@@ -8,8 +8,8 @@ import pytest
 from api.request import preconditions
 from api.request.errors import PreconditionRequired
 from service.domain.errors import Invalid
-from service.domain.records.preconditions import Seen
-from tests.unit.stored import ANYHOW
+from service.domain.records.preconditions import Precondition
+from tests.unit.stored import UNCONDITIONAL
 
 ETAG = '"3-5f2a9c1b07-77ab01ce"'
 STAMP = '3-5f2a9c1b07'
@@ -20,7 +20,7 @@ def seen(**headers):
 
 
 def stamps(*words):
-    return Seen(stamps=frozenset(words))
+    return Precondition(tokens=frozenset(words))
 
 
 @pytest.mark.parametrize(('header', 'said'), [
@@ -34,19 +34,19 @@ def stamps(*words):
     (f'W/{ETAG}, "4-0-1"', stamps('4-0')),
     ('"a,b"', stamps('')),
     ('"3-5f2a9c1b07-another-view"', stamps('3-5f2a9c1b07-another')),
-    ('*', Seen(exists=True)),
-    (' * ', Seen(exists=True))])
+    ('*', Precondition(exists=True)),
+    (' * ', Precondition(exists=True))])
 def test_what_a_write_says_it_saw(header, said):
     assert seen(HTTP_IF_MATCH=header) == said
 
 
 def test_a_write_that_says_nothing_goes_anyhow():
-    assert seen() == ANYHOW
+    assert seen() == UNCONDITIONAL
 
 
 def test_a_write_may_say_that_nothing_is_there():
-    assert seen(HTTP_IF_NONE_MATCH='*') == Seen(absent=True)
-    assert seen(HTTP_IF_NONE_MATCH='*', HTTP_IF_MATCH='*') == Seen(
+    assert seen(HTTP_IF_NONE_MATCH='*') == Precondition(absent=True)
+    assert seen(HTTP_IF_NONE_MATCH='*', HTTP_IF_MATCH='*') == Precondition(
         exists=True, absent=True)
 
 
@@ -72,7 +72,8 @@ def test_a_write_must_say_something_where_that_is_required():
     with pytest.raises(PreconditionRequired):
         preconditions.for_write({'REQUEST_METHOD': 'PUT'}, required=True)
     for header in ('HTTP_IF_MATCH', 'HTTP_IF_NONE_MATCH'):
-        assert preconditions.for_write({header: '*'}, required=True) != ANYHOW
+        assert preconditions.for_write({header: '*'},
+                                       required=True) != UNCONDITIONAL
 
 
 @pytest.mark.parametrize(('header', 'unchanged'), [

@@ -348,7 +348,7 @@ def test_a_patch_may_nest_as_deep_as_a_body():
     for _ in range(30):
         value = {'a': value}
     result = patch.apply({}, [op('add', '/a', value=value)])
-    assert list(values.storable(result)) == []
+    assert list(values.storage_flaws(result)) == []
     with pytest.raises(errors.Invalid, match='more than 32 deep'):
         patch.apply({}, [op('add', '/a', value={'a': value})])
 
@@ -373,7 +373,7 @@ def test_any_patch_gives_a_storable_document_or_says_why(document,
     except (errors.Invalid, errors.TestFailed) as exc:
         assert exc.violations
     else:
-        assert list(values.storable(result)) == []
+        assert list(values.storage_flaws(result)) == []
     assert json.dumps((document, operations)) == before
 
 

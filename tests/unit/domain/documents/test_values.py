@@ -62,7 +62,7 @@ HOST = declared(
 ])
 def test_a_moment_has_one_text_however_it_is_sent(text, moment):
     """TIME-2"""
-    assert timestamps.read(text) == moment
+    assert timestamps.canonical(text) == moment
 
 
 @pytest.mark.parametrize(('text', 'reason'), [
@@ -107,23 +107,23 @@ def test_a_moment_has_one_text_however_it_is_sent(text, moment):
 ])
 def test_what_is_no_moment_is_refused_with_the_reason(text, reason):
     with pytest.raises(ValueError, match=reason):
-        timestamps.read(text)
+        timestamps.canonical(text)
 
 
 @settings(deadline=None)
 @given(MOMENTS)
 def test_a_moment_is_the_same_after_any_offset(moment):
-    text = timestamps.read(moment.isoformat())
+    text = timestamps.canonical(moment.isoformat())
     assert FORM.fullmatch(text)
     assert datetime.fromisoformat(text) == moment
-    assert timestamps.read(text) == text
+    assert timestamps.canonical(text) == text
 
 
 @settings(deadline=None)
 @given(MOMENTS, MOMENTS)
 def test_texts_sort_as_their_moments_do(one, other):
-    texts = (timestamps.read(one.isoformat()),
-             timestamps.read(other.isoformat()))
+    texts = (timestamps.canonical(one.isoformat()),
+             timestamps.canonical(other.isoformat()))
     assert (texts[0] < texts[1]) == (one < other)
     assert (texts[0] == texts[1]) == (one == other)
 
@@ -133,7 +133,7 @@ def test_texts_sort_as_their_moments_do(one, other):
     r'[0-9]{1,5}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9:.,]{0,12}[Zz+-]?[0-9:]{0,5}')))
 def test_any_text_is_a_moment_or_a_reason(text):
     try:
-        moment = timestamps.read(text)
+        moment = timestamps.canonical(text)
     except ValueError as exc:
         assert str(exc).startswith(('is ', 'has ', 'names '))
     else:
@@ -146,8 +146,8 @@ def test_any_text_is_a_moment_or_a_reason(text):
 ])
 def test_a_reply_shows_a_fraction_only_where_there_is_one(stored, reply):
     """TIME-1"""
-    assert timestamps.shown(stored) == reply
-    assert timestamps.read(reply) == stored
+    assert timestamps.display(stored) == reply
+    assert timestamps.canonical(reply) == stored
 
 
 def test_now_is_a_moment_in_its_one_form():
@@ -196,14 +196,14 @@ def test_what_is_no_json_number_has_no_text(value):
 ])
 def test_each_thing_no_database_keeps_is_named_with_its_place(value, found):
     """J01, J04"""
-    assert list(values.storable(value)) == found
+    assert list(values.storage_flaws(value)) == found
 
 
 @pytest.mark.parametrize('value', [
     None, True, 'text', '', 'naïve 𝄞 \U0010ffff', 2 ** 63 - 1, -2 ** 63, -0.0,
     1e308, [], {}, {'': ''}, {'a': [1, 1.5, None, False, {'b': []}]}])
 def test_what_every_database_keeps_is_not_complained_of(value):
-    assert list(values.storable(value)) == []
+    assert list(values.storage_flaws(value)) == []
 
 
 def nested(depth):
@@ -215,8 +215,8 @@ def nested(depth):
 
 def test_values_nest_thirty_two_deep_and_no_deeper():
     """J02"""
-    assert list(values.storable(nested(32))) == []
-    assert list(values.storable(nested(33))) == [
+    assert list(values.storage_flaws(nested(32))) == []
+    assert list(values.storage_flaws(nested(33))) == [
         ('/0' * 32, 'is nested more than 32 deep')]
 
 
@@ -224,24 +224,25 @@ def test_an_empty_container_counts_as_deep_as_a_full_one():
     value = {}
     for _ in range(32):
         value = {'a': value}
-    assert [pointer for pointer, _ in values.storable(value)] == ['/a' * 32]
+    assert [pointer for pointer,
+            _ in values.storage_flaws(value)] == ['/a' * 32]
 
 
 def test_depth_no_interpreter_could_recurse_into_is_one_mistake():
     """J02"""
-    assert list(values.storable(nested(100_000))) == [
+    assert list(values.storage_flaws(nested(100_000))) == [
         ('/0' * 32, 'is nested more than 32 deep')]
 
 
 def test_depth_counts_from_where_the_value_stands():
-    assert list(values.storable(nested(31), '/host')) == []
-    assert list(values.storable(nested(32), '/host')) == [
+    assert list(values.storage_flaws(nested(31), '/host')) == []
+    assert list(values.storage_flaws(nested(32), '/host')) == [
         ('/host' + '/0' * 31, 'is nested more than 32 deep')]
 
 
 def test_the_first_of_a_million_mistakes_costs_one_look():
     value = ['\0'] * 1_000_000
-    assert next(values.storable(value)) == ('/0', 'has the character NUL')
+    assert next(values.storage_flaws(value)) == ('/0', 'has the character NUL')
 
 
 # Properties
@@ -249,7 +250,7 @@ def test_the_first_of_a_million_mistakes_costs_one_look():
 def test_times_of_a_body_take_their_one_form():
     body = {'seen_at': '2026-01-01T09:00+09:00', 'name': '2026-01-01T00:00Z',
             'ends_at': None, 'labels': {'at': '2026-01-01T00:00Z'}}
-    assert values.times(HOST, body, '/host') == []
+    assert values.normalize_times(HOST, body, '/host') == []
     assert body == {'seen_at': '2026-01-01T00:00:00.000000Z',
                     'name': '2026-01-01T00:00Z', 'ends_at': None,
                     'labels': {'at': '2026-01-01T00:00Z'}}
@@ -257,7 +258,7 @@ def test_times_of_a_body_take_their_one_form():
 
 def test_every_bad_time_of_a_body_is_named_and_left_as_it_was():
     body = {'seen_at': 'noon', 'ends_at': '2026-01-01T00:00:00'}
-    told = values.times(HOST, body, '/hosts/2')
+    told = values.normalize_times(HOST, body, '/hosts/2')
     assert {(one.pointer, one.detail) for one in told} == {
         ('/hosts/2/seen_at',
          'seen_at: "noon" is not an ISO 8601 time such as '
@@ -270,19 +271,19 @@ def test_every_bad_time_of_a_body_is_named_and_left_as_it_was():
 
 def test_times_that_are_no_text_or_not_declared_are_left_to_the_schema():
     body = {'seen_at': 5, 'ends_at': ['x'], 'bogus': 'noon'}
-    assert values.times(HOST, body, '') == []
+    assert values.normalize_times(HOST, body, '') == []
     assert body == {'seen_at': 5, 'ends_at': ['x'], 'bogus': 'noon'}
 
 
 def test_a_long_bad_time_is_cut_in_the_error():
-    told, = values.times(HOST, {'seen_at': 'x' * 100_000}, '')
+    told, = values.normalize_times(HOST, {'seen_at': 'x' * 100_000}, '')
     assert len(told.detail) < 200
 
 
 def test_a_whole_number_for_an_integer_is_the_integer():
     """J01"""
     body = {'memory': 2.0, 'load': 2.0}
-    assert values.integers(HOST, body, '') == []
+    assert values.normalize_integers(HOST, body, '') == []
     assert body == {'memory': 2, 'load': 2.0}
     assert type(body['memory']) is int
     assert type(body['load']) is float
@@ -291,7 +292,7 @@ def test_a_whole_number_for_an_integer_is_the_integer():
 @pytest.mark.parametrize('number', [9007199254740993.0, -1e300])
 def test_a_number_a_double_may_have_rounded_is_no_integer(number):
     """J01: never silently another number."""
-    told, = values.integers(HOST, {'memory': number}, '/host')
+    told, = values.normalize_integers(HOST, {'memory': number}, '/host')
     assert told.pointer == '/host/memory'
     assert 'too large to be exact' in told.detail
 
@@ -299,7 +300,7 @@ def test_a_number_a_double_may_have_rounded_is_no_integer(number):
 @pytest.mark.parametrize('sent', [1.5, '1', None, True, 2 ** 63 - 1])
 def test_what_is_no_whole_number_is_left_to_the_schema(sent):
     body = {'memory': sent}
-    assert values.integers(HOST, body, '') == []
+    assert values.normalize_integers(HOST, body, '') == []
     assert body['memory'] is sent
 
 
@@ -318,7 +319,7 @@ def test_what_is_no_whole_number_is_left_to_the_schema(sent):
     ('seen_at', None, None),
 ])
 def test_a_property_has_one_stored_form(name, sent, kept):
-    found = values.normal(HOST.properties[name], sent)
+    found = values.normalize(HOST.properties[name], sent)
     assert json.dumps(found) == json.dumps(kept)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.query import filter_syntax
-from service.domain.query.filter_syntax import Item, Misread, Operand
+from service.domain.query.filter_syntax import InvalidParameter, Item, Operand
 
 
 def one(text: str, quoted: bool = False,
@@ -76,13 +76,14 @@ def test_a_backslash_outside_quotes_is_a_backslash() -> None:
 ])
 def test_a_double_quote_out_of_place_is_told(text: str) -> None:
     """FILT-5."""
-    with pytest.raises(Misread, match='has a double quote out of place'):
+    with pytest.raises(InvalidParameter,
+                       match='has a double quote out of place'):
         filter_syntax.parse(text)
 
 
 @pytest.mark.parametrize('text', [r'"\t"', r'in:a,"\x"', r'"\,"'])
 def test_an_unknown_escape_is_told(text: str) -> None:
-    with pytest.raises(Misread, match='has the escape'):
+    with pytest.raises(InvalidParameter, match='has the escape'):
         filter_syntax.parse(text)
 
 
@@ -98,7 +99,7 @@ def test_a_list_longer_than_the_limit_is_told() -> None:
     most = ','.join(map(str, range(filter_syntax.MAX_VALUES)))
     assert len(filter_syntax.parse(f'in:{most}').items) == (
         filter_syntax.MAX_VALUES)
-    with pytest.raises(Misread, match='lists more than 1000 values'):
+    with pytest.raises(InvalidParameter, match='lists more than 1000 values'):
         filter_syntax.parse(f'in:{most},more')
 
 
@@ -117,7 +118,7 @@ def test_any_texts_can_be_written_as_a_list(texts: list[str]) -> None:
 def test_any_text_is_an_operand_or_told_to_be_none(text: str) -> None:
     try:
         found = filter_syntax.parse(text)
-    except Misread as exc:
+    except InvalidParameter as exc:
         assert '"' in text and str(exc).startswith('has ')
     else:
         assert found.items

@@ -13,7 +13,7 @@ from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import Choice, Property, ResourceType
 from service.domain.errors import Invalid
 from service.domain.query import list_query
-from service.domain.query.list_query import Filter, Query, SortKey, Tags
+from service.domain.query.list_query import Filter, Query, SortKey, TagFilter
 
 ID = '5e6f1c1e-6a4b-4b7e-9a43-8f5b6f6d4c11'
 LATER = Version(1, 2)
@@ -183,14 +183,14 @@ def test_a_column_the_caller_may_not_read_is_as_if_not_there() -> None:
     assert [*refused(('fields', 'name'), hidden=hidden)] == ['fields']
     assert columns(parse(('sort', 'rack_id'), hidden=hidden)) == [
         'rack_id', 'id']
-    assert ('rack_id',) in list_query.allowed(SHAPE, hidden).sorts
+    assert ('rack_id',) in list_query.list_options(SHAPE, hidden).sorts
 
 
 def test_cloud_types_have_no_projects() -> None:
     for name in ('project_id', 'all_projects'):
         assert name in refused((name, 'true'), shape=CLOUD)
     assert [*refused(('fields', 'project_id'), shape=CLOUD)] == ['fields']
-    assert 'project_id' not in list_query.allowed(CLOUD).filters
+    assert 'project_id' not in list_query.list_options(CLOUD).filters
 
 
 # Order
@@ -334,7 +334,7 @@ def test_tags_are_gathered_by_what_they_ask() -> None:
         ('tags', 'red,blue'), ('tags', 'red'), ('tags-any', 'b,a'),
         ('tags-any', 'c'), ('not-tags', 'x,y'), ('not-tags', 'z'),
         ('not-tags-any', 'v'), ('not-tags-any', 'w,v'),
-    ).tags == Tags(all=('blue', 'red'), any=(('a', 'b'), ('c',)),
+    ).tags == TagFilter(all=('blue', 'red'), any=(('a', 'b'), ('c',)),
                    not_all=(('x', 'y'), ('z',)), not_any=('v', 'w'))
 
 
@@ -400,7 +400,7 @@ def test_an_odd_name_comes_back_in_a_form_that_can_be_sent() -> None:
 
 
 names = st.sampled_from((
-    *list_query.PARAMETERS, *list_query.allowed(SHAPE).filters, 'nope')
+    *list_query.PARAMETERS, *list_query.list_options(SHAPE).filters, 'nope')
 ) | st.text(max_size=3)
 texts = st.text(max_size=12) | st.sampled_from(
     ('in:1,2', '1', 'true', ID, 'name:desc', 'gte:null', 'null'))
@@ -424,7 +424,7 @@ def test_any_parameters_are_a_query_or_invalid(
 # What is on offer
 
 def test_a_type_tells_its_filters_and_orders() -> None:
-    assert list_query.allowed(NEWER) == list_query.Allowed(
+    assert list_query.list_options(NEWER) == list_query.ListOptions(
         filters=('name', 'status', 'size', 'slot', 'ratio', 'enabled',
                  'finished_at', 'rack_id', 'bmc', 'rating', 'id',
                  'project_id', 'created_at', 'updated_at'),
@@ -480,7 +480,7 @@ def test_a_reference_the_caller_may_not_read_is_not_told_of() -> None:
 
 def test_every_order_on_offer_is_accepted() -> None:
     for shape in (SHAPE, NEWER, CLOUD):
-        for order in list_query.allowed(shape).sorts:
+        for order in list_query.list_options(shape).sorts:
             for length in range(1, len(order) + 1):
                 found = parse(('sort', ','.join(order[:length])),
                               shape=shape)

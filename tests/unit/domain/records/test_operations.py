@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from service.domain import errors
 from service.domain.caller import Caller
 from service.domain.query import list_query
-from service.domain.records.preconditions import Seen, stamp
+from service.domain.records.preconditions import Precondition, state_token
 from tests.unit import stored
-from tests.unit.stored import ANYHOW
+from tests.unit.stored import UNCONDITIONAL
 
 DESK = '''
 name: desk
@@ -32,7 +32,8 @@ def desks(tmp_path):
     made.engine.dispose()
 
 
-def replace(desks, id=ID, caller=stored.MEMBER, seen=ANYHOW, dry_run=False,
+def replace(desks, id=ID, caller=stored.MEMBER, seen=UNCONDITIONAL,
+            dry_run=False,
             **values):
     return desks.records.replace(
         desks.shape('desk'), caller, id, seen,
@@ -116,7 +117,7 @@ def test_one_and_true_are_not_the_same_inside_an_object(desks):
 
 def test_a_writer_that_saw_an_older_state_is_told_so(desks):
     made = desks.make('desk', name='a')
-    seen = Seen(stamps=frozenset([stamp(made)]))
+    seen = Precondition(tokens=frozenset([state_token(made)]))
     desks.change('desk', made['id'], name='b')
     with pytest.raises(errors.Stale):
         desks.records.change(desks.shape('desk'), stored.MEMBER, made['id'],
@@ -129,7 +130,8 @@ def test_a_record_made_anew_under_an_id_is_another(desks):
     desks.delete('desk', ID)
     replace(desks, name='a')
     with pytest.raises(errors.Stale):
-        replace(desks, name='b', seen=Seen(stamps=frozenset([stamp(first)])))
+        replace(desks, name='b',
+                seen=Precondition(tokens=frozenset([state_token(first)])))
 
 
 # Replace
@@ -161,7 +163,7 @@ def test_a_record_of_another_project_is_not_there(desks, deed):
     deeds = {
         'show': lambda id: desks.records.show(desks.type('desk'), THEM, id),
         'change': lambda id: desks.records.change(
-            desks.shape('desk'), THEM, id, ANYHOW, dict, '/desk'),
+            desks.shape('desk'), THEM, id, UNCONDITIONAL, dict, '/desk'),
         'delete': lambda id: desks.delete('desk', id, THEM)}
     told = []
     for id in (made['id'], ID):
@@ -196,17 +198,19 @@ def test_a_dry_run_leaves_nothing(desks, deed):
         shape, caller, [desks.new('desk', name='b')], dry_run=True),
      'replace': lambda: replace(desks, name='b', dry_run=True),
      'change': lambda: desks.records.change(
-         shape, caller, made['id'], ANYHOW, lambda record: {'name': 'b'},
+         shape, caller, made['id'], UNCONDITIONAL,
+         lambda record: {'name': 'b'},
          '/desk', dry_run=True),
      'delete': lambda: desks.records.delete(
-         shape.declared, caller, made['id'], ANYHOW, dry_run=True)}[deed]()
+         shape.declared, caller, made['id'], UNCONDITIONAL,
+         dry_run=True)}[deed]()
     assert (desks.names('desk'), desks.revisions()) == (['a'], before)
 
 
 def test_a_dry_run_tells_what_would_be(desks):
     made = desks.make('desk', name='a')
     after = desks.records.change(
-        desks.shape('desk'), stored.MEMBER, made['id'], ANYHOW,
+        desks.shape('desk'), stored.MEMBER, made['id'], UNCONDITIONAL,
         lambda record: {'name': 'b'}, '/desk', dry_run=True)
     assert (after['name'], after['generation']) == ('b', 2)
 

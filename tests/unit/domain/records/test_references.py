@@ -67,13 +67,15 @@ def at(hour):
 
 def test_every_immutable_change_is_named_with_its_place(world):
     with pytest.raises(errors.Invalid) as caught:
-        references.immutable(world.shape('host'), {'serial', 'name'}, '/host')
+        references.check_immutable(world.shape('host'), {'serial', 'name'},
+                                   '/host')
     assert caught.value.violations == (errors.Violation(
         'serial cannot be changed once the host is made', '/host/serial'),)
 
 
 def test_what_is_not_changed_may_be_immutable(world):
-    assert references.immutable(world.shape('host'), {'name'}, '/host') is None
+    assert references.check_immutable(world.shape('host'), {'name'},
+                                      '/host') is None
 
 
 # References

@@ -10,7 +10,7 @@ import pytest
 from oslo_db import exception as db_exception
 
 from service.domain.errors import Unavailable
-from service.domain.records.store import Raced
+from service.domain.records.store import ConcurrentWrite
 from service.errors import StartError
 from service.storage.database import engine
 from tests.unit import stored
@@ -21,7 +21,7 @@ COUNT = 'CREATE TABLE IF NOT EXISTS counts (n INTEGER)'
 
 @pytest.fixture
 def connected(tmp_path):
-    made = stored.connected(tmp_path)
+    made = stored.connect(tmp_path)
     with made.begin() as connection:
         connection.exec_driver_sql(COUNT)
         connection.exec_driver_sql('INSERT INTO counts VALUES (0)')
@@ -63,7 +63,7 @@ def test_connections_are_kept(connected):
 
 
 def test_nothing_connects_before_it_is_used(tmp_path):
-    made = stored.connected(tmp_path)
+    made = stored.connect(tmp_path)
     assert not (tmp_path / 'state' / 'pileus.sqlite').exists()
     made.dispose()
 
@@ -139,7 +139,7 @@ def test_work_that_raises_leaves_nothing(connected, transactions):
 
 
 @pytest.mark.parametrize('error', [
-    Raced(), db_exception.DBDuplicateEntry(),
+    ConcurrentWrite(), db_exception.DBDuplicateEntry(),
     db_exception.DBReferenceError('t', 'c', 'k', 'kt'),
     db_exception.DBDeadlock()], ids=lambda error: type(error).__name__)
 def test_work_that_was_raced_is_run_again_as_a_whole(
@@ -156,10 +156,10 @@ def test_work_that_was_raced_is_run_again_as_a_whole(
 
 def test_work_that_is_always_raced_ends_as_unavailable(tmp_path):
     """Nothing says that it would ever win; the client may try again."""
-    made = engine.Transactions(stored.connected(tmp_path), retry_seconds=0.05)
+    made = engine.Transactions(stored.connect(tmp_path), retry_seconds=0.05)
 
     def work(connection):
-        raise Raced
+        raise ConcurrentWrite
     with pytest.raises(Unavailable):
         made.write(work)
 
@@ -185,7 +185,7 @@ def test_a_full_pool_ends_as_unavailable(tmp_path):
 
 def test_a_file_that_is_another_is_opened_anew(tmp_path):
     """As after a backup was put in its place."""
-    made = stored.connected(tmp_path)
+    made = stored.connect(tmp_path)
     run = engine.Transactions(made)
     where = tmp_path / 'state' / 'pileus.sqlite'
     run.write(lambda connection: connection.exec_driver_sql(

@@ -83,7 +83,7 @@ def test_a_long_list_is_looked_at_in_parts(world):
 
 @pytest.mark.parametrize('asked', [
     {}, {'with_count': True},
-    {'tags': list_query.Tags(all=('a',), not_any=('c',))}])
+    {'tags': list_query.TagFilter(all=('a',), not_any=('c',))}])
 def test_a_page_costs_the_same_however_long_it_is(world, asked):
     made_at_once(world, 'a', range(1000))
     with heard(world.engine) as said:

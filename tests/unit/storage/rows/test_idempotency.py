@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from service.domain.catalogue.types import Catalogue
 from service.domain.documents import timestamps
 from service.domain.records import idempotency
-from service.domain.records.idempotency import Once
-from service.domain.records.store import Kept
+from service.domain.records.idempotency import IdempotentRequest
+from service.domain.records.store import StoredReply
 from service.storage.rows.record_rows import Rows
 from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
@@ -33,21 +33,22 @@ def store(tmp_path: Path):
 
 
 def before(**ago: float) -> str:
-    return timestamps.read((datetime.fromisoformat(NOW)
+    return timestamps.canonical((datetime.fromisoformat(NOW)
                     - timedelta(**ago)).isoformat())
 
 
-def kept(scope: str, at: str = NOW, status: int = 201) -> Kept:
-    return Kept(scope, 'hash', status, [['ETag', '"1-é-x"']], '{"a": "é"}', at)
+def kept(scope: str, at: str = NOW, status: int = 201) -> StoredReply:
+    return StoredReply(scope, 'hash', status, [['ETag', '"1-é-x"']],
+                       '{"a": "é"}', at)
 
 
 def claim(scope: str, at: str = NOW, status: int = 201
-          ) -> Callable[[Rows], tuple[Kept, bool]]:
-    asked = Once(scope, at, lambda made: kept(scope, at, status))
+          ) -> Callable[[Rows], tuple[StoredReply, bool]]:
+    asked = IdempotentRequest(scope, at, lambda made: kept(scope, at, status))
     return lambda rows: asked.claim(rows, [])
 
 
-def fill(store: SQLStore, *all_kept: Kept) -> None:
+def fill(store: SQLStore, *all_kept: StoredReply) -> None:
     def work(rows: Rows) -> None:
         for one in all_kept:
             rows.keep(one)
@@ -84,7 +85,7 @@ def test_what_is_forgotten_goes_with_the_next_request(store):
 
 def test_but_only_so_much_of_it_at_once_and_the_oldest_first(store):
     old = [kept(f'{age}', before(hours=24, seconds=age))
-           for age in range(idempotency.PURGED + 50)]
+           for age in range(idempotency.MAX_PURGED_REPLIES + 50)]
     fill(store, *old)
     store.write(claim('new'))
     assert scopes(store) == {'new', *(f'{age}' for age in range(50))}

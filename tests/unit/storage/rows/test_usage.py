@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.domain.errors import QuotaExceeded
 from service.domain.records.limits import UNLIMITED
-from service.domain.records.store import Used
+from service.domain.records.store import UsageCount
 from tests.unit import stored
 
 DESK = ('{name: desk, plural: desks, quota: 2, '
@@ -67,4 +67,4 @@ def test_a_limit_that_was_set_comes_with_the_count(world):
         assert world.store.write(
             lambda rows: rows.use(desk, 'demo', 1)).limit == quota
     assert world.store.write(
-        lambda rows: rows.use(desk, 'other', 1)) == Used(1, None)
+        lambda rows: rows.use(desk, 'other', 1)) == UsageCount(1, None)

@@ -29,7 +29,7 @@ properties:
 
 @pytest.fixture
 def engine(tmp_path):
-    engine = stored.connected(tmp_path)
+    engine = stored.connect(tmp_path)
     yield engine
     engine.dispose()
 
@@ -39,7 +39,7 @@ def planned(engine, **files):
 
 
 def with_a_record(engine):
-    built = stored.brought_up(engine, stored.catalogue(desk=DESK))
+    built = stored.apply_types(engine, stored.catalogue(desk=DESK))
     at = '2026-01-01T00:00:00.000000Z'
     with engine.begin() as connection:
         connection.execute(sa.insert(built.types['desk']).values(
@@ -48,14 +48,14 @@ def with_a_record(engine):
 
 
 def record(engine, desk):
-    built = stored.brought_up(engine, stored.catalogue(desk=desk))
+    built = stored.apply_types(engine, stored.catalogue(desk=desk))
     with engine.connect() as connection:
         return connection.execute(
             sa.select(built.types['desk'])).one()._mapping
 
 
 def test_the_first_start_makes_every_table(engine):
-    stored.brought_up(engine, stored.catalogue(desk=DESK, leg=LEG))
+    stored.apply_types(engine, stored.catalogue(desk=DESK, leg=LEG))
     names = sa.inspect(engine).get_table_names()
     assert {'r_desks', 'r_legs', 'pileus_counter', 'pileus_keys',
             'pileus_revisions', 'pileus_tags'} <= set(names)
@@ -63,14 +63,14 @@ def test_the_first_start_makes_every_table(engine):
 
 def test_the_counter_starts_at_nothing_once(engine):
     for _ in range(2):
-        built = stored.brought_up(engine, stored.catalogue(desk=DESK))
+        built = stored.apply_types(engine, stored.catalogue(desk=DESK))
     with engine.connect() as connection:
         rows = connection.execute(sa.select(built.core.counter)).all()
     assert [(row.id, row.n) for row in rows] == [(1, 0)]
 
 
 def test_nothing_is_left_to_add_after_a_start(engine):
-    stored.brought_up(engine, stored.catalogue(desk=DESK, leg=LEG))
+    stored.apply_types(engine, stored.catalogue(desk=DESK, leg=LEG))
     assert planned(engine, desk=DESK, leg=LEG).steps == ()
 
 
@@ -81,11 +81,11 @@ def indexes(engine):
 def test_a_start_makes_the_indexes_that_a_later_release_wants(engine):
     """The files say what they said, and SQLite needs no apply."""
     types = stored.catalogue(desk=DESK, leg=LEG)
-    stored.brought_up(engine, types)
+    stored.apply_types(engine, types)
     before = indexes(engine)
     with engine.connect() as connection:
         connection.exec_driver_sql('DROP INDEX ia_desks_created_at')
-    stored.brought_up(engine, types)
+    stored.apply_types(engine, types)
     assert indexes(engine) == before
     with engine.connect() as connection:
         assert (applied_types.current(connection).catalogue.digest
@@ -95,11 +95,11 @@ def test_a_start_makes_the_indexes_that_a_later_release_wants(engine):
 def test_a_start_serves_the_same_types_though_a_hand_was_at_the_tables(
         engine):
     types = stored.catalogue(desk=DESK, leg=LEG)
-    stored.brought_up(engine, types)
+    stored.apply_types(engine, types)
     with engine.connect() as connection:
         connection.exec_driver_sql('DROP INDEX ia_desks_created_at')
         connection.exec_driver_sql('ALTER TABLE r_desks ADD COLUMN mine')
-    stored.brought_up(engine, types)
+    stored.apply_types(engine, types)
     assert 'ia_desks_created_at' not in indexes(engine)
 
 
@@ -114,7 +114,7 @@ name: team
 plural: teams
 properties: {lead_id: {references: person}}
 '''
-    stored.brought_up(engine, stored.catalogue(person=person, team=team))
+    stored.apply_types(engine, stored.catalogue(person=person, team=team))
     inspector = sa.inspect(engine)
     assert {name: inspector.get_foreign_keys(name)[0]['referred_table']
             for name in ('r_people', 'r_teams')} == {
@@ -150,8 +150,8 @@ def test_a_backfill_is_for_the_records_that_are_there(engine):
 
 
 def test_a_new_index_is_made(engine):
-    stored.brought_up(engine, stored.catalogue(desk=DESK))
-    stored.brought_up(engine, stored.catalogue(
+    stored.apply_types(engine, stored.catalogue(desk=DESK))
+    stored.apply_types(engine, stored.catalogue(
         desk=DESK + 'indexes: [[name]]\n'))
     assert ['project_id', 'name', 'id'] in [
         one['column_names'] for one in
@@ -166,7 +166,7 @@ def test_a_new_index_is_made(engine):
 def test_what_takes_something_away_is_refused(engine, desk, told):
     with_a_record(engine)
     with pytest.raises(StartError) as caught:
-        stored.brought_up(engine, stored.catalogue(desk=desk))
+        stored.apply_types(engine, stored.catalogue(desk=desk))
     assert told in str(caught.value)
 
 
@@ -184,13 +184,13 @@ def test_a_refused_start_changes_nothing(engine):
     desk = DESK.replace('name: {type', 'title: {type').replace(
         '[name]', '[title]')
     with pytest.raises(StartError):
-        stored.brought_up(engine, stored.catalogue(desk=desk, leg=LEG))
+        stored.apply_types(engine, stored.catalogue(desk=desk, leg=LEG))
     assert 'r_legs' not in sa.inspect(engine).get_table_names()
     assert planned(engine, desk=DESK).steps == ()
 
 
 def test_what_only_adds_is_told_from_what_does_not(engine):
-    stored.brought_up(engine, stored.catalogue(desk=DESK))
+    stored.apply_types(engine, stored.catalogue(desk=DESK))
     assert planned(engine, desk=DESK + 'indexes: [[name]]\n').additive
     assert not planned(engine, desk=DESK + 'unique: [[name]]\n').additive
 
@@ -204,7 +204,7 @@ from service.storage.schema import startup
 from tests.unit import stored
 import pathlib
 path = pathlib.Path(sys.argv[1])
-startup.prepare(stored.connected(path), stored.catalogue(desk=sys.argv[2]))
+startup.prepare(stored.connect(path), stored.catalogue(desk=sys.argv[2]))
 print('alembic.operations' in sys.modules)
 '''
     told = [subprocess.run(

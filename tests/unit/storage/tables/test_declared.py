@@ -39,8 +39,8 @@ indexes: [[status], [rack_id, name]]
 
 @pytest.fixture
 def inspector(tmp_path):
-    engine = stored.connected(tmp_path)
-    stored.brought_up(engine, stored.catalogue(rack=RACK, host=HOST))
+    engine = stored.connect(tmp_path)
+    stored.apply_types(engine, stored.catalogue(rack=RACK, host=HOST))
     yield sa.inspect(engine)
     engine.dispose()
 
