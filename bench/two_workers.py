@@ -68,13 +68,13 @@ def serving(mode: str, work: int) -> Iterator[tuple[int, mmap.mmap]]:
                          for _ in range(workers - 1)]
     counts = mmap.mmap(-1, 8 * workers)
     balance = ConnectionBalance(workers)
-    places = [None if own or workers == 1 else balance.place(index)
-              for index in range(workers)]
+    published = [None if own or workers == 1 else balance.of_worker(index)
+                 for index in range(workers)]
     pids = []
     for index, sock in enumerate(sockets):
         pid = os.fork()
         if pid == 0:
-            worker(sock, counts, index, work, places[index])
+            worker(sock, counts, index, work, published[index])
         pids.append(pid)
     try:
         yield port, counts
@@ -87,7 +87,7 @@ def serving(mode: str, work: int) -> Iterator[tuple[int, mmap.mmap]]:
 
 
 def worker(sock: socket.socket, counts: mmap.mmap, index: int, work: int,
-           place: ConnectionCount | None) -> None:
+           count: ConnectionCount | None) -> None:
     """Serve until killed."""
     import eventlet
     eventlet.monkey_patch()
@@ -103,7 +103,7 @@ def worker(sock: socket.socket, counts: mmap.mmap, index: int, work: int,
         struct.pack_into('q', counts, 8 * index, seen + 1)
         return bare(environ, start)
 
-    server = Server(app, limits(), multiprocess=True, place=place)
+    server = Server(app, limits(), multiprocess=True, count=count)
     server.listen(sock)
     server.wait()
     os._exit(0)

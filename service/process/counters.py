@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker's server counts, and how far its hub lags behind."""
+"""Counters of a worker's HTTP server, and the lag of its event loop."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import dataclass, field, fields
 from time import monotonic
 from typing import Any
 
-#: How often the hub is asked to call back, in seconds.
+#: The period of the timer that measures the lag of the event loop.
 PROBE_SECONDS = 0.02
 
 
 @dataclass(slots=True)
 class Counters:
-    """Running totals, but for ``connections``, ``idle``, ``in_flight`` and
-    ``queued``, which say how many there are now.
+    """Numbers of connections, requests and failures of one worker.
 
-    ``hub_lag`` is the longest, in seconds, that anything had to wait for the
-    worker's one thread since the last ``take_hub_lag``: one number that shows
-    a blocking driver, a hungry pattern or a slow database file.
+    ``connections``, ``idle``, ``in_flight`` and ``queued`` are current
+    numbers; the other counters only grow. ``hub_lag`` is the longest delay
+    of the event loop, in seconds, since the last ``reset_hub_lag``. A large
+    lag shows that something blocks the worker's only thread: a database
+    driver, an expensive regular expression or a slow disk.
     """
 
     accepted: int = 0
@@ -39,17 +40,19 @@ class Counters:
     refused: Counter[str] = field(default_factory=Counter)
 
     def snapshot(self) -> dict[str, Any]:
-        """All of them as plain values, for a metrics page."""
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        """Return all counters as plain values, for a metrics page."""
+        values = {counter.name: getattr(self, counter.name)
+                  for counter in fields(self)}
         return {**values, 'refused': dict(self.refused)}
 
-    def take_hub_lag(self) -> float:
+    def reset_hub_lag(self) -> float:
+        """Return the longest lag in seconds, and start again from zero."""
         lag, self.hub_lag = self.hub_lag, 0.0
         return lag
 
 
 class LagProbe:
-    """Asks to be called back every ``PROBE`` seconds and notes the delay."""
+    """A timer that records how late the event loop calls it."""
 
     def __init__(self, hub: Any, counters: Counters) -> None:
         self._hub = hub

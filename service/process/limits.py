@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much of everything one worker grants a client, as plain numbers."""
+"""The limits that one worker puts on its clients, as plain numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from oslo_config import cfg
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """Each field is the ``[api]`` option of its name; seconds are floats.
+    """The ``[api]`` options that the HTTP server needs, by the same names.
 
-    ``service_type`` is no limit, but the server's own error documents carry
-    it; nor is ``auth_strategy``, which tells what a client is known by.
+    Sizes are in bytes, times in seconds. Two fields are not limits:
+    ``service_type`` stands in the server's error documents, and
+    ``auth_strategy`` determines which header identifies a client.
     """
 
     service_type: str
@@ -43,13 +44,17 @@ class ServerLimits:
 
     @classmethod
     def read(cls, conf: cfg.ConfigOpts) -> ServerLimits:
-        values = {one.name: conf.api[one.name] for one in fields(cls)}
+        values = {option.name: conf.api[option.name]
+                  for option in fields(cls)}
         values['reserved_paths'] = tuple(values['reserved_paths'])
         return cls(**values)
 
     @property
-    def patience(self) -> float:
-        """The shortest time limit: what a sweep must keep up with."""
+    def shortest_timeout(self) -> float:
+        """The shortest of the time limits, in seconds.
+
+        The server checks deadlines several times within this period.
+        """
         return min(self.drain_timeout, self.header_timeout,
                    self.keepalive_timeout, self.body_grace,
                    self.body_timeout, self.write_timeout, self.queue_timeout)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server's own error documents: what is answered before the application.
+"""Error documents that the server sends itself, without the application.
 
-Each has the shape of every other error of the API
-(``api.response.faults``), though nothing of the API is imported: a request
-that is not understood reaches
-nobody else.
+The server answers requests that it cannot pass on, such as malformed ones.
+Its error documents have the same shape as those of ``api.response.faults``,
+but this module imports nothing from ``api``.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import json
 import uuid
 from typing import NamedTuple
 
-#: The versions document's lowest: what a request without a version means.
+#: The lowest API version, which applies to requests that name none.
 MIN_VERSION = '1.0'
 
 
 class Reason(NamedTuple):
-    """One kind of refusal: ``code`` is a promise to clients."""
+    """One kind of refusal; a released ``code`` never changes."""
 
     status: int
     phrase: str
@@ -30,7 +29,8 @@ class Reason(NamedTuple):
 REASONS = {
     'malformed': Reason(400, 'Bad Request', 'malformed-request',
                         'Malformed request'),
-    # Of what the server alone refuses, nothing takes any method.
+    # The targets that the server refuses support no method at all, so
+    # Allow is empty.
     'method': Reason(405, 'Method Not Allowed', 'method-not-allowed',
                      'Method not allowed', 'Allow: \r\n'),
     'slow': Reason(408, 'Request Timeout', 'request-timeout',
@@ -55,18 +55,19 @@ REASONS = {
 
 
 class RequestRefused(Exception):
-    """The server answers this request itself; ``detail`` is for the client.
+    """The server itself answers this request with an error.
 
-    ``head_read`` says that this may well be a request of HTTP/1, so that the
-    client is owed the version headers.
+    ``reason`` is a key of ``REASONS``, ``detail`` the text for the client.
+    With ``version_headers`` the response carries the API version headers;
+    pass it once the request is known to be HTTP/1.
     """
 
     def __init__(self, reason: str, detail: str,
-                 head_read: bool = False) -> None:
+                 version_headers: bool = False) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-        self.head_read = head_read
+        self.version_headers = version_headers
 
     @property
     def status(self) -> int:
@@ -74,12 +75,17 @@ class RequestRefused(Exception):
 
 
 def request_id() -> str:
+    """Return a new request id, in the form that OpenStack services use."""
     return f'req-{uuid.uuid4()}'
 
 
 def render(refused: RequestRefused, service_type: str, request_id: str,
            date: bytes, bodiless: bool = False) -> bytes:
-    """The whole response, ready for the wire; the connection closes after."""
+    """Return the whole response, which announces ``Connection: close``.
+
+    ``date`` is the Date header line. With ``bodiless`` the body is left
+    out, as a response to HEAD requires.
+    """
     reason = REASONS[refused.reason]
     body = _document(reason, refused.detail, service_type, request_id)
     head = (f'HTTP/1.1 {reason.status} {reason.phrase}\r\n'
@@ -88,12 +94,14 @@ def render(refused: RequestRefused, service_type: str, request_id: str,
             f'Cache-Control: private, no-cache\r\n'
             f'X-Openstack-Request-Id: {request_id}\r\n'
             f'{reason.headers}'
-            f'{_version_headers(service_type) if refused.head_read else ""}'
+            f'{_version_headers(service_type, refused)}'
             f'Connection: close\r\n').encode('ascii')
     return b''.join((head, date, b'\r\n', b'' if bodiless else body))
 
 
-def _version_headers(service_type: str) -> str:
+def _version_headers(service_type: str, refused: RequestRefused) -> str:
+    if not refused.version_headers:
+        return ''
     return (f'OpenStack-API-Version: {service_type} {MIN_VERSION}\r\n'
             f'Vary: OpenStack-API-Version\r\n')
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request's body as it arrives: what ``wsgi.input`` reads from.
+"""The body of a request, as ``wsgi.input`` reads it.
 
     Body
     +-- FixedBody      Content-Length bytes
-    +-- ChunkedBody    chunks, with their trailers read and dropped
+    +-- ChunkedBody    chunks; the trailers are read and dropped
 
-Nothing is read before the application asks, so a client is slowed down to the
-speed of whoever reads, and never buffered whole.
+The server reads the body only as the application does. So the client sends
+no faster than the application reads, and no body is buffered as a whole.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from service.process.http.wire import ClientDisconnected, DeadlineExceeded
 from service.process.limits import ServerLimits
 from service.process.refusals import RequestRefused
 
-#: A size and any extensions, without the blanks that RFC 9112 calls bad.
+#: A chunk size and any extensions, without the whitespace that RFC 9112
+#: calls "bad" (BWS).
 _CHUNK = re.compile(
     rb"([0-9A-Fa-f]{1,16})(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:="
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+"
     rb'|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]'
     rb'|\\[\t\x20-\x7e\x80-\xff])*"))?)*')
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*")
-#: What a trailer may not be: it would change what the head has said.
+#: Fields that may not be trailers: they would contradict the head.
 _HEAD_ONLY = frozenset((b'content-length', b'transfer-encoding', b'host',
                         b'trailer', b'content-encoding', b'content-type',
                         b'content-range', b'authorization', b'connection',
@@ -39,43 +40,44 @@ _HEAD_ONLY = frozenset((b'content-length', b'transfer-encoding', b'host',
 class BodyError(OSError):
     """The body cannot be read any further.
 
-    ``refused`` is what the server answers in place of the application if
-    nothing was sent yet; None where there is nobody to answer.
+    ``refused`` is the server's answer if no reply has begun; None if the
+    client has disconnected.
     """
 
     def __init__(self, refused: RequestRefused | None) -> None:
-        super().__init__(str(refused or 'the client has gone'))
+        super().__init__(str(refused or 'the client has disconnected'))
         self.refused = refused
 
 
 class Body(io.RawIOBase):
-    """The common part: pace, failure, and the wait for 100 Continue.
+    """What all bodies share: the time limits, failures, and 100 Continue.
 
-    A client has ``body_grace`` seconds of credit. Waiting for it spends the
-    credit, each byte earns some back, and with none left it is too slow. One
-    that stops is found out as soon as one that drips.
+    A client starts with a credit of ``body_grace`` seconds. Waiting for the
+    client spends the credit, and each byte received restores some of it. A
+    client without credit is too slow. So a client that stops is refused as
+    soon as one that sends slowly.
     """
 
-    def __init__(self, incoming: ReadBuffer, limits: ServerLimits,
-                 invite: Callable[[], None] | None = None) -> None:
-        self._incoming = incoming
+    def __init__(self, buffer: ReadBuffer, limits: ServerLimits,
+                 send_continue: Callable[[], None] | None = None) -> None:
+        self._buffer = buffer
         self._limits = limits
-        self._invite = invite
+        self._send_continue = send_continue
         self._credit = limits.body_grace
-        self._patience = limits.body_timeout
+        self._time_left = limits.body_timeout
         self.failure: BodyError | None = None
         self.ended = False
         self.drained = 0
 
     @property
-    def uninvited(self) -> bool:
-        """The client still waits for 100 before it sends."""
-        return self._invite is not None
+    def awaits_continue(self) -> bool:
+        """Whether the client still waits for 100 before it sends."""
+        return self._send_continue is not None
 
     @property
     def worth_draining(self) -> bool:
-        """Whether reading an unwanted rest may save the connection."""
-        return not self.uninvited
+        """Whether reading an unwanted rest can keep the connection open."""
+        return not self.awaits_continue
 
     def readable(self) -> bool:
         return True
@@ -88,17 +90,18 @@ class Body(io.RawIOBase):
     def readall(self) -> bytes:
         return b''.join(iter(lambda: self._read(SEGMENT_BYTES), b''))
 
-    def drain(self, most: int) -> bool:
-        """Read on for nobody; True if the end came within ``most`` bytes.
+    def drain(self, max_bytes: int) -> bool:
+        """Read and discard the rest; True if it ends in ``max_bytes``.
 
-        A client that waits for 100 or is slow is not waited for long.
+        False if the client waits for 100, or takes longer than
+        ``drain_timeout``.
         """
-        if self.uninvited or self.failure is not None:
+        if self.awaits_continue or self.failure is not None:
             return False
-        self._patience = self._limits.drain_timeout
+        self._time_left = self._limits.drain_timeout
         try:
-            while self.drained <= most and not self.ended:
-                self.drained += len(self._read(most + 1 - self.drained))
+            while self.drained <= max_bytes and not self.ended:
+                self.drained += len(self._read(max_bytes + 1 - self.drained))
         except BodyError:
             return False
         return self.ended
@@ -109,50 +112,53 @@ class Body(io.RawIOBase):
         if self.ended or not size:
             return b''
         try:
-            if self._invite is not None:
-                self._send_invitation()
-            return self._some(size)
+            if self._send_continue is not None:
+                self._invite_body()
+            return self._read_some(size)
         except RequestRefused as exc:
             self.failure = BodyError(exc)
         except DeadlineExceeded:
             self.failure = BodyError(RequestRefused(
-                'slow', 'The request body came too slowly.', True))
+                'slow', 'The request body arrived too slowly.', True))
         except ClientDisconnected:
             self.failure = BodyError(None)
         raise self.failure
 
-    def _send_invitation(self) -> None:
-        invite, self._invite = self._invite, None
-        if invite is not None and not self._incoming.waiting:
-            invite()
+    def _invite_body(self) -> None:
+        """Send 100 Continue, unless the body has already begun to arrive."""
+        send_continue, self._send_continue = self._send_continue, None
+        if send_continue is not None and not self._buffer.has_data:
+            send_continue()
 
-    def _some(self, size: int) -> bytes:
+    def _read_some(self, size: int) -> bytes:
         raise NotImplementedError
 
     def _paced(self, read: Callable[[int, float], bytes], size: int) -> bytes:
-        """``read(size, deadline)``, with the time it took spent."""
+        """Call ``read(size, deadline)``, and spend the time it takes."""
         started = monotonic()
-        data = read(size, started + min(self._credit, self._patience))
+        data = read(size, started + min(self._credit, self._time_left))
         spent = monotonic() - started
-        self._patience -= spent
+        self._time_left -= spent
         self._credit = min(self._limits.body_grace, self._credit - spent
                            + len(data) / self._limits.min_body_rate)
         return data
 
 
 class FixedBody(Body):
+    """A body of as many bytes as Content-Length says."""
 
-    def __init__(self, incoming: ReadBuffer, limits: ServerLimits, length: int,
-                 invite: Callable[[], None] | None = None) -> None:
-        super().__init__(incoming, limits, invite)
+    def __init__(self, buffer: ReadBuffer, limits: ServerLimits, length: int,
+                 send_continue: Callable[[], None] | None = None) -> None:
+        super().__init__(buffer, limits, send_continue)
         self.left = length
 
     @property
     def worth_draining(self) -> bool:
-        return self.left <= self._limits.max_drain and not self.uninvited
+        return (self.left <= self._limits.max_drain
+                and not self.awaits_continue)
 
-    def _some(self, size: int) -> bytes:
-        data = self._paced(self._incoming.some, min(size, self.left))
+    def _read_some(self, size: int) -> bytes:
+        data = self._paced(self._buffer.read_some, min(size, self.left))
         if not data:
             raise ClientDisconnected('the client ended within a request body')
         self.left -= len(data)
@@ -161,37 +167,37 @@ class FixedBody(Body):
 
 
 class ChunkedBody(Body):
-    """Counts what is framing apart from what is content.
+    """A body in chunks, with separate limits on content and framing.
 
-    Chunks of one byte with long extensions, or an endless trailer, would
-    otherwise keep the server busy with a body that never grows.
+    Without a limit on framing, chunks of one byte with long extensions, or
+    an endless trailer, would occupy the server with a body that hardly grows.
     """
 
-    def __init__(self, incoming: ReadBuffer, limits: ServerLimits,
-                 invite: Callable[[], None] | None = None) -> None:
-        super().__init__(incoming, limits, invite)
+    def __init__(self, buffer: ReadBuffer, limits: ServerLimits,
+                 send_continue: Callable[[], None] | None = None) -> None:
+        super().__init__(buffer, limits, send_continue)
         self._left = 0
         self._content = 0
         self._overhead = 0
 
-    def _some(self, size: int) -> bytes:
+    def _read_some(self, size: int) -> bytes:
         if not self._left and not self._next_chunk():
             return b''
-        data = self._paced(self._incoming.some, min(size, self._left))
+        data = self._paced(self._buffer.read_some, min(size, self._left))
         if not data:
             raise ClientDisconnected('the client ended within a request body')
         self._left -= len(data)
-        if not self._left and self._line(0):
+        if not self._left and self._read_line(0):
             raise RequestRefused(
                 'malformed', 'A chunk is longer than its size.', True)
         return data
 
     def _next_chunk(self) -> bool:
-        line = self._line(self._limits.max_chunk_overhead)
+        line = self._read_line(self._limits.max_chunk_overhead)
         match = _CHUNK.fullmatch(line)
         if match is None:
             raise RequestRefused(
-                'malformed', 'A chunk begins with no valid size.', True)
+                'malformed', 'A chunk does not begin with a valid size.', True)
         self._count(line, match.group(1))
         if not self._left:
             self._skip_trailers()
@@ -206,13 +212,13 @@ class ChunkedBody(Body):
         self._overhead += len(line) - len(digits)
         if self._overhead > self._limits.max_chunk_overhead:
             raise RequestRefused(
-                'malformed', 'The chunks of the body have more framing than '
-                'is allowed.', True)
+                'malformed', 'The chunked body has more than '
+                f'{self._limits.max_chunk_overhead} bytes of framing.', True)
 
     def _skip_trailers(self) -> None:
-        """Read to the empty line; nothing of it reaches the application."""
+        """Check and discard the trailers, up to the empty line."""
         size = count = 0
-        while line := self._line(self._limits.max_trailer_bytes):
+        while line := self._read_line(self._limits.max_trailer_bytes):
             size += len(line) + 2
             count += 1
             self._check_trailer(line, size, count)
@@ -221,16 +227,18 @@ class ChunkedBody(Body):
         limits = self._limits
         if size > limits.max_trailer_bytes or count > limits.max_trailer_count:
             raise RequestRefused(
-                'header', 'The trailers are larger than is allowed.', True)
+                'header', 'The trailers are longer than '
+                f'{limits.max_trailer_bytes} bytes, or more than '
+                f'{limits.max_trailer_count}.', True)
         name = line.partition(b':')[0].lower()
         if _TRAILER.fullmatch(line) is None or name in _HEAD_ONLY:
             raise RequestRefused(
-                'malformed', 'A trailer is malformed or belongs into the '
-                'head.', True)
+                'malformed', 'A trailer is malformed, or is a field that is '
+                'only allowed in the head.', True)
 
-    def _line(self, longest: int) -> bytes:
+    def _read_line(self, max_bytes: int) -> bytes:
         try:
-            return self._paced(self._incoming.line, longest)
+            return self._paced(self._buffer.read_line, max_bytes)
         except ValueError as exc:
             raise RequestRefused(
                 'malformed', 'The chunks of the body are malformed.',

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of one connection: HTTP/1.1, one request after the other.
+"""Serve one connection: HTTP/1.1, one request after the other.
 
-    wait idle -> head -> a slot -> the application -> reply -> the next
+    wait idle -> read head -> wait for a slot -> application -> reply -> next
 
-One green thread does all of it, so replies leave in the order of their
-requests. ``head``, ``body`` and ``reply`` know the protocol's rules; here is
-what happens when one of them is broken.
+One green thread serves the connection, so replies leave in the order of the
+requests. ``head_parser``, ``body`` and ``reply`` check the protocol's rules;
+this module answers when a rule is broken.
 """
 
 from __future__ import annotations
@@ -40,54 +40,55 @@ LOG = log.getLogger(__name__)
 
 CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 
-#: SECURITY: or headers behind a bare CR or LF would be told as a part of it.
+#: SECURITY: a bare CR or LF ends the line too; otherwise headers behind it
+#: would be logged as a part of the request line.
 _LINE_END = re.compile(rb'\r?\n|(?<= HTTP/\d\.\d)\r')
 
-#: How long a connection that was just busy may send one more request to a
-#: server that is closing: it may be on its way already.
+#: How long an idle connection stays open after its last request when the
+#: server drains: the next request may already be on the way.
 DRAIN_GRACE_SECONDS = 1.0
 
 
 class Connection:
-    """Reads requests from a wire and answers them until one side ends it.
+    """Answers requests until one side closes the connection.
 
-    ``parting`` says that all has been answered that ever will be.
+    ``closing`` is true once the last reply has been sent.
     """
 
-    __slots__ = ('wire', 'idle_since', '_shared', '_template', '_client',
-                 '_incoming', '_parser', '_data', '_reply', '_admitted',
-                 '_credential', '_flow', 'parting')
+    __slots__ = ('wire', 'idle_since', '_state', '_template', '_client',
+                 '_buffer', '_parser', '_data', '_reply', '_has_slot',
+                 '_credential', '_project', 'closing')
 
-    def __init__(self, shared: ServerState, wire: Wire,
+    def __init__(self, state: ServerState, wire: Wire,
                  client: tuple[str, str], template: dict[str, Any],
                  ) -> None:
         self.wire = wire
         self.idle_since = monotonic()
-        self._shared = shared
+        self._state = state
         self._template = template
         self._client = client
-        self._incoming = ReadBuffer(wire, shared.limits)
-        self._parser = HeadParser(shared.limits)
+        self._buffer = ReadBuffer(wire, state.limits)
+        self._parser = HeadParser(state.limits)
         self._data = b''
         self._reply: Reply | None = None
-        self._admitted = False
+        self._has_slot = False
         self._credential = 0
-        self._flow = STRANGERS
-        self.parting = False
+        self._project = STRANGERS
+        self.closing = False
 
     def run(self) -> None:
-        """Serve until the end; whatever happens, the wire is closed."""
+        """Serve until the end, and close the wire in every case."""
         try:
             self._run()
         except ClientDisconnected:
-            self._shared.counters.clients_gone += 1
+            self._state.counters.clients_gone += 1
         except DeadlineExceeded:
             self.wire.reset()
         finally:
             self.wire.close()
 
     def _run(self) -> None:
-        limits = self._shared.limits
+        limits = self._state.limits
         self.wire.handshake(monotonic() + limits.header_timeout)
         try:
             while self._serve():
@@ -96,118 +97,116 @@ class Connection:
             self._refuse(exc)
 
     def _serve(self) -> bool:
-        """One request; whether another may follow."""
+        """Serve one request; return whether another may follow."""
         if not self._await_request():
             return False
         head = self._read_head()
         body = self._body_of(head)
-        shared = self._shared
-        shared.counters.parsed += 1
-        self._credential = shared.known.credential(head.fields)
-        self._enter(head)
+        self._state.counters.parsed += 1
+        self._credential = self._state.known.credential(head.fields)
+        self._acquire_slot(head)
         try:
             reply = self._answer(head, body)
         finally:
-            self._leave()
-        return self._settle(reply, body)
+            self._release_slot()
+        return self._finish_request(reply, body)
 
-    def _enter(self, head: Head) -> None:
-        """Wait for a slot. What this thread waits for while it has one, it
-        waits for in the flow's name."""
-        self._flow = self._shared.known.flow(self._credential)
-        self._shared.admission.enter(head.path, self._flow)
-        self._admitted = True
-        self._wait_as(self._flow)
+    def _acquire_slot(self, head: Head) -> None:
+        """Wait for a slot; this thread then waits in the project's name."""
+        self._project = self._state.known.flow(self._credential)
+        self._state.admission.enter(head.path, self._project)
+        self._has_slot = True
+        self._wait_for_project(self._project)
 
-    def _wait_as(self, flow: str | None) -> None:
+    def _wait_for_project(self, project: str | None) -> None:
+        """Set the project that ``scheduling`` finds for a wait."""
         thread: Any = getcurrent()
-        self.wire.flow = thread.flow = flow
+        self.wire.flow = thread.flow = project
 
-    def _leave(self) -> None:
-        """Give the slot back, once.
+    def _release_slot(self) -> None:
+        """Release the slot, if this has not been done before.
 
-        An application may do so before its reply is over: one that waits for
-        hours for something to tell a watcher works no more than an idle
-        connection does.
+        The application may release it early: a watch that waits for events
+        for hours costs no more than an idle connection.
         """
-        if self._admitted:
-            self._admitted = False
-            self._wait_as(None)
-            self._shared.admission.leave(self._flow)
+        if self._has_slot:
+            self._has_slot = False
+            self._wait_for_project(None)
+            self._state.admission.leave(self._project)
 
-    def _note(self, project_id: str) -> None:
-        """The application knows whose the request is: so do we, next time."""
-        self._shared.known.note(self._credential, project_id)
+    def _note_project(self, project_id: str) -> None:
+        """Remember the project for the next request with this credential."""
+        self._state.known.note(self._credential, project_id)
 
     def _await_request(self) -> bool:
-        """Wait for a request's first byte, without a slot or a deadline but
-        that for idle connections. Pipelined ones give way to others first.
+        """Wait, without a slot, for a request; False at the stream's end.
+
+        Before a pipelined request other green threads run.
         """
-        if self._incoming.waiting:
+        if self._buffer.has_data:
             eventlet.sleep(0)
             return True
-        shared = self._shared
+        state = self._state
         self.idle_since = now = monotonic()
-        shared.idle[self] = None
+        state.idle[self] = None
         try:
-            return self._incoming.begin(now + (
-                DRAIN_GRACE_SECONDS if shared.draining
-                else shared.limits.keepalive_timeout))
+            return self._buffer.wait_for_request(now + (
+                DRAIN_GRACE_SECONDS if state.draining
+                else state.limits.keepalive_timeout))
         except DeadlineExceeded:
             return False
         finally:
-            del shared.idle[self]
+            del state.idle[self]
 
     def _read_head(self) -> Head:
         self._data = b''
         try:
-            self._data = self._incoming.head()
+            self._data = self._buffer.read_head()
         except DeadlineExceeded:
             raise RequestRefused(
-                'slow', 'The request head came too slowly.') from None
+                'slow', 'The request head arrived too slowly.') from None
         return self._parser.parse(self._data)
 
     def _body_of(self, head: Head) -> Body | None:
         if head.length == 0:
             return None
-        invite = self._invite if head.expecting else None
-        limits = self._shared.limits
+        send_continue = self._send_continue if head.expects_continue else None
+        limits = self._state.limits
         if head.length is None:
-            return ChunkedBody(self._incoming, limits, invite)
-        return FixedBody(self._incoming, limits, head.length, invite)
+            return ChunkedBody(self._buffer, limits, send_continue)
+        return FixedBody(self._buffer, limits, head.length, send_continue)
 
-    def _invite(self) -> None:
-        """The application wants the body: let the client send it."""
+    def _send_continue(self) -> None:
+        """Send 100 Continue, unless the reply has already begun."""
         if self._reply is not None and not self._reply.begun:
             self.wire.send(CONTINUE,
-                           monotonic() + self._shared.limits.write_timeout)
+                           monotonic() + self._state.limits.write_timeout)
 
     def _answer(self, head: Head, body: Body | None) -> Reply:
-        """Run the application: the server's boundary around foreign code.
+        """Run the application and send its reply.
 
-        What it raises is logged here once and never shown; it ends as a 500
-        or, where the reply had begun, with the connection.
+        An exception is logged once. The client gets a 500 without it or, if
+        the reply has begun, a closed connection.
         """
-        shared = self._shared
-        self._reply = reply = Reply(self.wire, head, body, shared)
+        state = self._state
+        self._reply = reply = Reply(self.wire, head, body, state)
         values = environ.for_request(self._template, self._client, head, body)
-        values['pileus.release_slot'] = self._leave
-        values[caller_hint.REPORT_PROJECT] = self._note
+        values['pileus.release_slot'] = self._release_slot
+        values[caller_hint.REPORT_PROJECT] = self._note_project
         try:
-            _call(shared.app, values, reply)
+            _call(state.app, values, reply)
         except (ClientDisconnected, DeadlineExceeded, RequestRefused):
             raise
         except (Exception, eventlet.Timeout) as exc:
             self._fail(reply, body, exc)
-        shared.counters.answered += 1
+        state.counters.answered += 1
         return reply
 
     def _fail(self, reply: Reply, body: Body | None, exc: BaseException,
               ) -> None:
-        """Answer for an application that could not; raises Refused or Gone.
+        """Raise RequestRefused or ClientDisconnected for a failed request.
 
-        Where the client's body was at fault, the client is told so and the
-        application's own words on it are dropped.
+        If the request's body has failed, the client gets that error.
         """
         failure = body.failure if body is not None else None
         if failure is None or not isinstance(exc, BodyError):
@@ -222,70 +221,75 @@ class Connection:
             raise failure.refused or ClientDisconnected(
                 'the body was cut') from exc
         raise RequestRefused(
-            'broken', 'The service failed to answer; the request id finds '
-            'the reason in its log.', True) from exc
+            'broken', 'The service failed to answer. The log has the reason '
+            'under this request id.', True) from exc
 
     def _log_failure(self, exc: BaseException) -> None:
-        self._shared.counters.broken_replies += 1
-        LOG.error('the application failed on "%s"', self._line(),
+        self._state.counters.broken_replies += 1
+        LOG.error('the application failed on "%s"', self._request_line(),
                   exc_info=exc)
 
-    def _settle(self, reply: Reply, body: Body | None) -> bool:
-        """Read what is left of the body, or part with the client over it."""
+    def _finish_request(self, reply: Reply, body: Body | None) -> bool:
+        """Discard the rest of the body, or close if it is long.
+
+        Return whether the connection stays open for another request.
+        """
         self._reply = None
         unread = body is not None and not body.ended
-        if unread and body is not None and reply.lasting:
+        if unread and body is not None and reply.keep_alive:
             unread = not self._drain(body)
-        if reply.lasting and not unread:
+        if reply.keep_alive and not unread:
             return True
         self._linger()
         return False
 
     def _drain(self, body: Body) -> bool:
-        complete = body.drain(self._shared.limits.max_drain)
-        self._shared.counters.drained_bytes += body.drained
+        complete = body.drain(self._state.limits.max_drain)
+        self._state.counters.drained_bytes += body.drained
         return complete
 
     def _refuse(self, refused: RequestRefused) -> None:
-        """Answer in the application's place, then part with the client."""
-        shared = self._shared
-        shared.counters.refused[refused.reason] += 1
-        name = refusals.request_id()
-        LOG.info('%s refused "%s" %d %s [%s]', self._client[0], self._line(),
-                 refused.status, escape.escape(str(refused)), name)
-        answer = refusals.render(
-            refused, shared.limits.service_type, name, shared.date(),
+        """Send an error document, then close the connection."""
+        state = self._state
+        state.counters.refused[refused.reason] += 1
+        request_id = refusals.request_id()
+        LOG.info('%s refused "%s" %d %s [%s]', self._client[0],
+                 self._request_line(), refused.status,
+                 escape.escape(str(refused)), request_id)
+        response = refusals.render(
+            refused, state.limits.service_type, request_id, state.date(),
             self._data.startswith(b'HEAD '))
-        self.wire.send(answer, monotonic() + shared.limits.write_timeout)
+        self.wire.send(response, monotonic() + state.limits.write_timeout)
         self._linger()
 
-    def _line(self) -> str:
+    def _request_line(self) -> str:
+        """Return the request line for the log, without its secrets."""
         line = _LINE_END.split(self._data, maxsplit=1)[0]
         return escape.escape(escape.mask_secrets(line.decode('latin-1')), 512)
 
     def _linger(self) -> None:
-        """Let the client read the answer before the connection is gone.
+        """Let the client read the reply before the connection is closed.
 
-        Closing while the client still sends resets it, and the reset
-        overtakes the answer. What it sends is read and thrown away until it
-        ends too, for a short time and not all of a large body.
+        Closing while the client sends resets the connection, and the client
+        may lose the reply. So input is discarded until the client closes,
+        within ``drain_timeout`` and ``max_drain``.
         """
-        limits = self._shared.limits
-        self.parting = True
+        limits = self._state.limits
+        self.closing = True
         self.wire.finish_sending()
         deadline = monotonic() + limits.drain_timeout
         left = limits.max_drain
         try:
-            while left > 0 and (data := self._incoming.some(
+            while left > 0 and (data := self._buffer.read_some(
                     min(left, SEGMENT_BYTES), deadline)):
                 left -= len(data)
         except DeadlineExceeded:
             pass
-        self._shared.counters.drained_bytes += limits.max_drain - left
+        self._state.counters.drained_bytes += limits.max_drain - left
 
 
 def _call(app: WSGIApplication, values: dict[str, Any], reply: Reply) -> None:
-    """WSGI, from the server's side; ``close`` is owed whatever happens."""
+    """Call the application, send its result, and close the result."""
     result = app(values, reply.start)
     try:
         reply.send(result)

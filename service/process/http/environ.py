@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI environ of a request, from what is the same for many of them."""
+"""The WSGI environ of a request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOG = log.getLogger(__name__)
 
 
 class ErrorLog(io.TextIOBase):
-    """``wsgi.errors``: what an application writes there is logged."""
+    """``wsgi.errors``: logs each line that an application writes."""
 
     def write(self, text: str) -> int:
         for line in text.splitlines():
@@ -35,11 +35,11 @@ class ErrorLog(io.TextIOBase):
 
 
 def for_listener(sock: socket.socket, scheme: str, multiprocess: bool,
-                ) -> dict[str, Any]:
-    """What all requests of one listener share.
+                 ) -> dict[str, Any]:
+    """Return the part of the environ that is the same for a listener.
 
-    Green threads take turns within the process, so an application must be as
-    careful as under threads.
+    ``wsgi.multithread`` is true: another green thread may run whenever one
+    waits, so an application needs the same care as with threads.
     """
     name, port = _server(sock)
     environ = {
@@ -62,12 +62,12 @@ def for_listener(sock: socket.socket, scheme: str, multiprocess: bool,
 
 
 def client_address(address: Any) -> tuple[str, str]:
-    """REMOTE_ADDR and REMOTE_PORT.
+    """Return REMOTE_ADDR and REMOTE_PORT.
 
-    A peer on a Unix socket has neither. It is on this machine by nature and
-    counts as 127.0.0.1, port 0, so that what asks for loopback or for a
-    trusted proxy by address works there too. IPv4 addresses mapped into IPv6
-    are written as IPv4, for the same reason.
+    A client on a Unix socket has neither. It runs on this machine, so it
+    counts as 127.0.0.1, port 0; checks for loopback and for trusted proxies
+    then work. For the same reason, IPv4 addresses mapped into IPv6 are
+    written as IPv4.
     """
     if not isinstance(address, tuple):
         return '127.0.0.1', '0'
@@ -78,17 +78,18 @@ def client_address(address: Any) -> tuple[str, str]:
     return host, str(address[1])
 
 
-def for_request(shared: dict[str, Any], client: tuple[str, str], head: Head,
-               body: Body | None) -> dict[str, Any]:
+def for_request(template: dict[str, Any], client: tuple[str, str],
+                head: Head, body: Body | None) -> dict[str, Any]:
+    """Return the environ of a request; ``template`` is its listener's."""
     path = head.path
     if '%' in path:
         path = unquote_to_bytes(path).decode('latin-1')
     return {
-        **shared, **head.fields,
+        **template, **head.fields,
         'REMOTE_ADDR': client[0],
         'REMOTE_PORT': client[1],
         'REQUEST_METHOD': head.method,
-        'SERVER_PROTOCOL': 'HTTP/1.1' if head.modern else 'HTTP/1.0',
+        'SERVER_PROTOCOL': 'HTTP/1.1' if head.http_1_1 else 'HTTP/1.0',
         'REQUEST_URI': head.target,
         'RAW_PATH_INFO': head.path,
         'PATH_INFO': path,

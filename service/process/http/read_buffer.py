@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client has sent: a stream cut into heads, lines and pieces.
+"""The buffer of received bytes: cut into heads, lines and pieces of bodies.
 
-Everything past the end of one request stays here for the next, so pipelined
-requests are neither lost nor mixed up.
+Bytes after the end of a request stay in the buffer for the next one, so
+pipelined requests are neither lost nor mixed up.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from service.process.http.wire import NEVER, ClientDisconnected, Wire
 from service.process.limits import ServerLimits
 from service.process.refusals import RequestRefused
 
-#: The most that is taken at once, and so the most that is parsed before others
-#: have their turn.
+#: How much is received at once, and so the most that is parsed before other
+#: green threads run.
 SEGMENT_BYTES = 16384
 _END = b'\r\n\r\n'
 _CR = 13
 
 
 class ReadBuffer:
-    """The bytes of one connection that nobody has taken yet.
+    """The bytes of one connection that were received and not yet read.
 
-    PERF: what was taken is stepped over and not cut off, or a body in chunks
-    of one byte would copy the rest of its segment for each of them.
+    PERF: reading moves an index and copies no rest. Otherwise a body in
+    chunks of one byte would copy the rest of its segment for each chunk.
     """
 
     __slots__ = ('_wire', '_limits', '_data', '_at')
@@ -37,12 +37,12 @@ class ReadBuffer:
         self._at = 0
 
     @property
-    def waiting(self) -> bool:
-        """Whether bytes are at hand without a look at the socket."""
+    def has_data(self) -> bool:
+        """Whether the buffer holds bytes; does not look at the socket."""
         return self._at < len(self._data)
 
-    def begin(self, deadline: float) -> bool:
-        """Wait for the first byte of a request; False where none will come.
+    def wait_for_request(self, deadline: float) -> bool:
+        """Wait for the first byte of a request; False at the stream's end.
 
         A connection is idle exactly while it waits here.
         """
@@ -50,20 +50,20 @@ class ReadBuffer:
             return True
         return self._receive(deadline)
 
-    def head(self) -> bytes:
-        """The next head, up to and with its empty line."""
+    def read_head(self) -> bytes:
+        """Return the next head, including its empty line."""
         data, start = self._data, self._at
         end = data.find(_END, start)
         if end > 0 and data[start] != _CR:
             self._at = end + 4
             return data[start:end + 4]
-        return self._slow_head()
+        return self._read_slow_head()
 
-    def _slow_head(self) -> bytes:
-        """A head that comes in pieces, or with an empty line before it.
+    def _read_slow_head(self) -> bytes:
+        """Read a head that arrives in pieces, or after an empty line.
 
-        The deadline is for all of it: one byte every few seconds does not
-        keep a connection.
+        The deadline applies to the whole head, so a client that sends a byte
+        every few seconds cannot hold the connection.
         """
         deadline = monotonic() + self._limits.header_timeout
         data = bytearray(self._take())
@@ -71,25 +71,25 @@ class ReadBuffer:
             data += self._more(deadline)
         if data[:2] == b'\r\n':
             del data[:2]
-        seen = 0
-        while (end := data.find(_END, max(seen - 3, 0))) < 0:
-            self._check_unfinished(data, max(seen - 1, 0))
-            seen = len(data)
+        checked = 0
+        while (end := data.find(_END, max(checked - 3, 0))) < 0:
+            self._check_unfinished(data, max(checked - 1, 0))
+            checked = len(data)
             data += self._more(deadline)
         self._data = bytes(data[end + 4:])
         return bytes(data[:end + 4])
 
     def _check_unfinished(self, data: bytearray, start: int) -> None:
         limits = self._limits
-        if head_parser.stray(data, start):
+        if head_parser.has_stray_control(data, start):
             raise RequestRefused(
-                'malformed', 'The head has a bare CR or LF or another '
-                'control character.')
+                'malformed', 'The request head contains a bare CR or LF or '
+                'another control character.')
         end = data.find(b'\r\n')
         if end < 0:
             _check_line(data, limits)
         elif len(data) - end > limits.max_header_bytes + 4:
-            raise head_parser.section_too_large(limits)
+            raise head_parser.headers_too_large(limits)
 
     def _more(self, deadline: float) -> bytes:
         if not self._receive(deadline):
@@ -102,18 +102,18 @@ class ReadBuffer:
         return data
 
     def _receive(self, deadline: float) -> bool:
-        """Take the next segment, after all others had their turn.
+        """Receive the next segment, after other green threads have run.
 
-        A client that always has more in the kernel's buffer would otherwise
-        never let go of the worker.
+        Without the wait, a client that always has more data in the kernel's
+        buffer would keep the worker to itself.
         """
         self._wire.wait(deadline)
         self._data = self._wire.recv(SEGMENT_BYTES, deadline)
         self._at = 0
         return bool(self._data)
 
-    def some(self, size: int, deadline: float = NEVER) -> bytes:
-        """At most ``size`` bytes; b'' when the client ended."""
+    def read_some(self, size: int, deadline: float = NEVER) -> bytes:
+        """Return up to ``size`` bytes; b'' at the end of the stream."""
         start = self._at
         if start >= len(self._data):
             self._receive(deadline)
@@ -122,15 +122,16 @@ class ReadBuffer:
         self._at = start + len(data)
         return data
 
-    def line(self, longest: int, deadline: float = NEVER) -> bytes:
-        """One line without its CR LF; ValueError where it is none.
+    def read_line(self, max_bytes: int, deadline: float = NEVER) -> bytes:
+        """Return the next line without its CR LF.
 
-        That is a bare CR or LF, another control character, or more than
-        ``longest`` bytes. b'' as a line and an early end differ: Gone.
+        ValueError if it has a bare CR or LF, another control character or
+        more than ``max_bytes`` bytes. ClientDisconnected if the stream ends
+        before the line does.
         """
         while (end := self._data.find(b'\n', self._at)) < 0:
             rest = self._take()
-            if len(rest) > longest + 1:
+            if len(rest) > max_bytes + 1:
                 raise ValueError('too long')
             if not self._receive(deadline):
                 raise ClientDisconnected(
@@ -138,17 +139,18 @@ class ReadBuffer:
             self._data = rest + self._data
         line = self._data[self._at:end + 1]
         self._at = end + 1
-        if (len(line) > longest + 2 or line[-2:-1] != b'\r'
-                or head_parser.stray(line)):
+        if (len(line) > max_bytes + 2 or line[-2:-1] != b'\r'
+                or head_parser.has_stray_control(line)):
             raise ValueError('not a line')
         return line[:-2]
 
 
 def _check_line(data: bytearray, limits: ServerLimits) -> None:
-    """Give up on a request line that is longer than any that is allowed."""
+    """Refuse an unfinished request line that is longer than any valid one.
+    """
     if len(data) <= limits.max_target + 64:
         return
     if b' ' in data[:64]:
         raise head_parser.target_too_long(limits)
     raise RequestRefused(
-        'malformed', 'The request line begins with no method.')
+        'malformed', 'The request line does not begin with a method.')

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A reply on its way out, as strict as a request on its way in.
+"""Send the reply of the application, after checking it.
 
-What an application must not do (a line break in a header, a body that is not
-as long as it said, a body where none may be) never reaches the wire: before
-the first byte it becomes a 500, after it the connection is cut. Either way
-the next reply is never read as a part of this one.
+Mistakes of an application, such as a line break in a header or a body that
+does not match Content-Length, are not sent. Before the first byte they lead
+to a 500; later the connection is cut. So a client never reads the next reply
+as a part of this one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _STATUS = re.compile(r'[2-5][0-9][0-9] [\t\x20-\x7e\x80-\xff]*')
 _CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]')
 _LENGTH = re.compile(r'[0-9]{1,18}')
 
-#: The server's own affair between it and the next hop.
+#: Headers that only the server may set.
 _HOP_BY_HOP = frozenset((
     'transfer-encoding', 'keep-alive', 'upgrade', 'te', 'trailer', 'trailers',
     'proxy-connection', 'proxy-authenticate', 'proxy-authorization'))
@@ -37,42 +37,42 @@ _BODILESS = frozenset(('204', '304'))
 
 
 class BadReply(Exception):
-    """The application broke the rules of WSGI or HTTP; the text says which."""
+    """The application violates WSGI or HTTP; the text says how."""
 
 
 class Reply:
-    """The one answer to one request.
+    """The reply to one request.
 
-    ``lasting`` is whether the connection is kept after it; ``begun`` whether
-    a byte of it may have been sent, ``complete`` whether all of it was.
+    ``keep_alive`` is whether the connection stays open afterwards, ``begun``
+    whether a byte may have been sent, ``complete`` whether all bytes were.
     """
 
     _fields: bytes
     _length: int | None
     _dated: bool
 
-    __slots__ = ('_wire', '_head', '_body', '_shared', '_status',
+    __slots__ = ('_wire', '_head', '_body', '_state', '_status',
                  '_fields', '_length', '_sent', '_chunked', '_dated',
-                 'lasting', 'begun', 'complete')
+                 'keep_alive', 'begun', 'complete')
 
     def __init__(self, wire: Wire, head: Head, body: Body | None,
-                 shared: ServerState) -> None:
+                 state: ServerState) -> None:
         self._wire = wire
         self._head = head
         self._body = body
-        self._shared = shared
+        self._state = state
         self._status = ''
         self._chunked = False
         self._sent = 0
-        self.lasting = head.lasting
+        self.keep_alive = head.keep_alive
         self.begun = False
         self.complete = False
 
     def start(self, status: str, headers: list[tuple[str, str]],
               exc_info: ExcInfo | None = None) -> Callable[[bytes], None]:
-        """WSGI's ``start_response``; nothing is sent before the body begins.
+        """Implement WSGI's ``start_response``; send nothing yet.
 
-        A mistake raises BadReply here, in the application that made it.
+        Raises BadReply in the application if status or headers are invalid.
         """
         if exc_info is not None and self.begun:
             raise exc_info[1]
@@ -87,7 +87,7 @@ class Reply:
         return self._write
 
     def send(self, result: Iterable[bytes]) -> None:
-        """Send what the application returned, in as few pieces as it has."""
+        """Send the iterable that the application returned."""
         if type(result) in (list, tuple) and not self.begun:
             self._send_whole(b''.join(result))
         else:
@@ -99,19 +99,22 @@ class Reply:
 
     @property
     def delimited(self) -> bool:
-        """Whether the client can tell a whole body from one cut short."""
+        """Whether a client can detect that the body was cut short."""
         return self._chunked or self._length is not None
 
     def _checked(self, headers: list[tuple[str, str]]) -> bytes:
-        """The header lines, each checked, with what needs care set apart."""
+        """Check the headers and return their lines.
+
+        Headers of the server, such as Content-Length, are left out.
+        """
         if type(headers) is not list:
-            raise BadReply('the headers are no list')
+            raise BadReply('the headers are not a list')
         lines = []
         for name, value in headers:
             if type(value) is not str:
-                raise BadReply(f'the value of {name!r} is no str')
-            special = _special(name)
-            if special is None or special(self, value):
+                raise BadReply(f'the value of {name!r} is not a str')
+            check = _check_of(name)
+            if check is None or check(self, value):
                 lines.append(f'{name}: {value}\r\n')
         block = ''.join(lines)
         if block.count('\n') != len(lines) or _CONTROL.search(
@@ -122,28 +125,28 @@ class Reply:
         except UnicodeEncodeError as exc:
             raise BadReply('a header value is not latin-1') from exc
 
-    def _take_length(self, value: str) -> bool:
+    def _set_length(self, value: str) -> bool:
         if self._length is not None or not _LENGTH.fullmatch(value):
-            raise BadReply('Content-Length is repeated or no number')
+            raise BadReply('Content-Length is repeated or not a number')
         self._length = int(value)
         return False
 
-    def _take_date(self, value: str) -> bool:
+    def _set_dated(self, value: str) -> bool:
         self._dated = True
         return True
 
-    def _take_connection(self, value: str) -> bool:
-        """An application may close the connection, and say nothing else."""
+    def _set_connection(self, value: str) -> bool:
+        """Accept ``close`` and no other value."""
         if value.strip().lower() != 'close':
-            raise BadReply('Connection is the server\'s own header')
-        self.lasting = False
+            raise BadReply('the only valid value of Connection is close')
+        self.keep_alive = False
         return False
 
-    def _take_hop(self, value: str) -> bool:
-        raise BadReply('hop-by-hop headers are the server\'s own')
+    def _refuse_hop_by_hop(self, value: str) -> bool:
+        raise BadReply('hop-by-hop headers are set by the server only')
 
     def _send_whole(self, data: bytes) -> None:
-        """Head and body in one piece: nearly every reply there is."""
+        """Send head and body in one piece, as for nearly all replies."""
         if self._length is None and not self._bodiless and (
                 data or self._head.method != 'HEAD'):
             self._length = len(data)
@@ -151,7 +154,7 @@ class Reply:
         self._push(self._begin(), b'' if self._silent else data)
 
     def _write(self, chunk: bytes) -> None:
-        """One piece of a body of unknown length; WSGI's ``write`` too."""
+        """Send a piece of the body; this is also WSGI's ``write``."""
         if type(chunk) is not bytes:
             raise BadReply('the body is not bytes')
         self._check_length(self._sent + len(chunk), False)
@@ -164,7 +167,7 @@ class Reply:
         self._push(before, chunk)
 
     def _end(self) -> None:
-        """The body is over; close what was opened."""
+        """End the body, with the last chunk if it is chunked."""
         if not self.begun and not self._sent:
             self._send_whole(b'')
             return
@@ -178,98 +181,100 @@ class Reply:
 
     @property
     def _silent(self) -> bool:
-        """No body goes out, whatever the application makes."""
+        """Whether no body is sent, even if the application returns one."""
         return self._head.method == 'HEAD' or self._bodiless
 
     def _check_length(self, length: int, ended: bool) -> None:
-        """Hold the body to what the headers say, before it is sent."""
+        """Compare the body with Content-Length, before it is sent."""
         if not self._status:
             raise BadReply('start_response was not called')
         if length and self._bodiless:
             raise BadReply(f'a {self._status[:3]} has no body')
-        said = self._length
-        if said is None or self._head.method == 'HEAD' or self._bodiless:
+        expected = self._length
+        if expected is None or self._head.method == 'HEAD' or self._bodiless:
             return
-        if length > said or (ended and length < said):
-            raise BadReply(f'the body is {length} bytes or more and '
-                           f'Content-Length says {said}' if length > said else
-                           f'the body is {length} bytes and Content-Length '
-                           f'says {said}')
+        if length > expected or (ended and length < expected):
+            actual = f'{length} bytes' + (
+                ' or more' if length > expected else '')
+            raise BadReply(f'the body is {actual} and Content-Length says '
+                           f'{expected}')
 
     def _begin(self) -> bytes:
-        """The head, and the point of no return.
+        """Return the head; from then on the reply has begun.
 
-        SECURITY: only the application knows what a path takes instead of
-        TRACE, so it refuses it; it never answers with an echo of the headers
-        that a proxy added.
+        SECURITY: a 2xx or 3xx reply to TRACE is refused, since it could echo
+        headers that a proxy added. The application's own refusal is sent: it
+        knows which methods the path allows.
         """
         if self._head.method == 'TRACE' and self._status < '4':
-            raise RequestRefused('method', 'TRACE is not offered.', True)
+            raise RequestRefused('method', 'TRACE is not supported.', True)
         if self._body is not None:
-            self._settle(self._body)
+            self._check_body(self._body)
         framing = self._frame()
-        if self._shared.draining:
-            self.lasting = False
-        if not self.lasting:
+        if self._state.draining:
+            self.keep_alive = False
+        if not self.keep_alive:
             framing += b'Connection: close\r\n'
-        elif self._head.asked:
+        elif self._head.keep_alive_requested:
             framing += b'Connection: keep-alive\r\n'
         self.begun = True
         return b''.join((_status_line(self._status), self._fields,
-                         b'' if self._dated else self._shared.date(),
+                         b'' if self._dated else self._state.date(),
                          framing, b'\r\n'))
 
-    def _settle(self, body: Body) -> None:
-        """Say close where the rest of the request's body will not be read.
+    def _check_body(self, body: Body) -> None:
+        """Close the connection if the request's body will not be read.
 
-        A failed body is the server's to answer: its error takes the place of
-        whatever the application made of it.
+        If the body has failed, the server's error replaces the reply of the
+        application.
         """
         if body.failure is not None:
             raise body.failure
         if not body.worth_draining:
-            self.lasting = False
+            self.keep_alive = False
 
     def _frame(self) -> bytes:
-        """How the client finds the end: a length, chunks, or the close."""
+        """Return the header that delimits the body; b'' if the close does.
+        """
         if self._length is not None:
             return (b'' if self._status[:3] == '204' else
                     b'Content-Length: %d\r\n' % self._length)
         if self._bodiless:
             return b''
-        if self._head.modern:
+        if self._head.http_1_1:
             self._chunked = True
             return b'Transfer-Encoding: chunked\r\n'
-        self.lasting = False
+        self.keep_alive = False
         return b''
 
     def _push(self, before: bytes, data: bytes) -> None:
         data = before + data if before else data
         if data:
             self._wire.send(
-                data, monotonic() + self._shared.limits.write_timeout)
+                data, monotonic() + self._state.limits.write_timeout)
 
 
-_SPECIAL: dict[str, Callable[[Reply, str], bool]] = {
-    'content-length': Reply._take_length,
-    'date': Reply._take_date,
-    'connection': Reply._take_connection,
-    **dict.fromkeys(_HOP_BY_HOP, Reply._take_hop),
+#: The checks of single headers; each returns whether to send the header.
+_CHECKS: dict[str, Callable[[Reply, str], bool]] = {
+    'content-length': Reply._set_length,
+    'date': Reply._set_dated,
+    'connection': Reply._set_connection,
+    **dict.fromkeys(_HOP_BY_HOP, Reply._refuse_hop_by_hop),
 }
 
 
 @lru_cache(maxsize=1024)
-def _special(name: Any) -> Callable[[Reply, str], bool] | None:
-    """Who looks at a header of this name, if anybody has to."""
+def _check_of(name: Any) -> Callable[[Reply, str], bool] | None:
+    """Return the check of a header, if it has one."""
     if type(name) is not str or _TOKEN.fullmatch(name) is None:
-        raise BadReply(f'{name!r} is no header name')
-    return _SPECIAL.get(name.lower())
+        raise BadReply(f'{name!r} is not a valid header name')
+    return _CHECKS.get(name.lower())
 
 
 @lru_cache(maxsize=256)
 def _is_status(status: Any) -> bool:
     if type(status) is not str or _STATUS.fullmatch(status) is None:
-        raise BadReply(f'{status!r} is no status')
+        raise BadReply(f'{status!r} is not a valid status')
     return True
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all connections of one server share."""
+"""The state that all connections of one server share."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]],
 
 
 class IdleConnection(Protocol):
-    """A connection that waits for its next request."""
+    """A connection while it waits for its next request."""
 
     wire: Wire
     idle_since: float
 
 
 class ServerState:
-    """``app`` answers the requests that begin from now on.
+    """The application, limits, counters and connections of one server.
 
-    ``idle`` holds the connections that wait for a request, the longest
-    waiting first. Once ``draining``, every reply is its connection's last.
+    ``app`` answers requests that begin from now on. ``idle`` holds the
+    connections that wait for a request, the longest idle one first. While
+    ``draining``, each connection closes after its current reply.
     """
 
     __slots__ = ('app', 'limits', 'counters', 'admission', 'known', 'idle',
@@ -47,7 +48,7 @@ class ServerState:
         self._date = b''
 
     def date(self) -> bytes:
-        """The Date header, written anew once a second."""
+        """Return the Date header line; it is formatted once a second."""
         second = int(time())
         if second != self._second:
             self._second = second

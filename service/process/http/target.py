@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For whom a request is: its Host and its target, which must agree."""
+"""The host and the target of a request, which must agree."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _ABSOLUTE = re.compile(r'https?://([^/?]*)([/?].*)?', re.IGNORECASE)
 _BAD_ESCAPE = re.compile(r'%(?![0-9A-Fa-f]{2})')
 
 
-def locate(head: Head) -> None:
-    """Find path and query; refuse a target of any other form."""
+def set_path(head: Head) -> None:
+    """Set path and query of the head; refuse a target without a path."""
     host = head.fields.get('HTTP_HOST')
     _check_host(head, host)
     target = head.target
     if head.method == 'CONNECT':
-        raise _no_tunnel(target)
+        raise _connect_refused(target)
     if target[0] != '/':
         target = _origin_form(head, host)
     if '#' in target:
@@ -29,18 +29,18 @@ def locate(head: Head) -> None:
     head.path, _, head.query = target.partition('?')
     if '%' in head.path and _BAD_ESCAPE.search(head.path):
         raise RequestRefused(
-            'malformed', 'The path has a % that two hexadecimal digits do '
-            'not follow.', True)
+            'malformed', 'The path contains a % without two hexadecimal '
+            'digits after it.', True)
 
 
 def _check_host(head: Head, host: str | None) -> None:
     if host is None:
-        if head.modern:
+        if head.http_1_1:
             raise RequestRefused(
-                'malformed', 'An HTTP/1.1 request needs a Host.')
+                'malformed', 'An HTTP/1.1 request needs a Host header.')
     elif not _is_host(host):
         raise RequestRefused(
-            'malformed', 'Host is not a host name or address with an '
+            'malformed', 'Host is not a host name or an address, with an '
             'optional port.')
 
 
@@ -52,21 +52,27 @@ def _is_host(host: str) -> bool:
     return not port.isdigit() or ':' not in host or int(port) <= 65535
 
 
-def _no_tunnel(target: str) -> RequestRefused:
-    """CONNECT would make a tunnel of a proxy's connection to us. What it is
-    for is a host and a port, which take no method at all; never a path."""
+def _connect_refused(target: str) -> RequestRefused:
+    """Return the refusal of CONNECT, by the form of its target.
+
+    After a 200, a proxy would pass all bytes on unseen. The target of
+    CONNECT is a host and a port, so with a path the request is malformed;
+    otherwise no method is supported for the target.
+    """
     if target[0] == '/':
         return RequestRefused(
-            'malformed', 'CONNECT is for a host and a port, and is not '
-            'offered; GET reads a path.', True)
+            'malformed', 'The target of CONNECT must be a host and a port, '
+            'and CONNECT is not supported.', True)
     return RequestRefused(
-        'method', 'CONNECT is not offered: this is no proxy.', True)
+        'method', 'CONNECT is not supported: this server is not a proxy.',
+        True)
 
 
 def _origin_form(head: Head, host: str | None) -> str:
-    """The path of an absolute-form target that names our Host, or of ``*``.
+    """Return the path of an absolute-form target, or of ``OPTIONS *``.
 
-    ``OPTIONS *`` asks about the service as a whole, whose path is ``/``.
+    The authority of the target must equal Host. ``OPTIONS *`` is about the
+    whole service, whose path is ``/``.
     """
     if head.target == '*' and head.method == 'OPTIONS':
         return '/'

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wire with TLS on it.
+"""A client's socket with TLS.
 
-The records go through memory, so that an ``ssl.SSLContext`` serves as it is,
-made before or after monkey patching, and only ``wire`` waits on sockets.
+TLS records pass through memory buffers. So any ``ssl.SSLContext`` works,
+whether it was created before or after the monkey patching, and only ``wire``
+waits on sockets.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import ssl
 
 from service.process.http.wire import ClientDisconnected, Wire
 
-#: The most that one TLS record holds, and a little for its frame.
+#: The maximum content of a TLS record, and some bytes for its frame.
 RECORD_BYTES = 16 * 1024 + 512
 
 
@@ -31,7 +32,7 @@ class TlsWire(Wire):
                                      server_side=True)
 
     def handshake(self, deadline: float) -> None:
-        """Agree on keys; Gone where the client's side of it fails."""
+        """Do the TLS handshake; ClientDisconnected if it fails."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -45,7 +46,10 @@ class TlsWire(Wire):
                     f'TLS handshake failed: {exc.reason}') from exc
 
     def wait(self, deadline: float) -> None:
-        """Return at once where a decrypted rest is still to be read."""
+        """Yield until there is something to read.
+
+        Returns at once while received records are not read to their end.
+        """
         if not self._tls.pending() and not self._incoming.pending:
             super().wait(deadline)
 
@@ -61,7 +65,7 @@ class TlsWire(Wire):
                 return b''
 
     def send(self, data: bytes, deadline: float) -> None:
-        """Encrypt and send a piece at a time, so that memory stays small."""
+        """Encrypt and send record by record, to limit the memory used."""
         rest = memoryview(data)
         while rest:
             try:
@@ -78,15 +82,15 @@ class TlsWire(Wire):
     def finish_sending(self) -> None:
         with contextlib.suppress(ssl.SSLError):
             self._tls.unwrap()
-        alert = self._outgoing.read()
-        if alert:
-            self._say_goodbye(alert)
+        close_notify = self._outgoing.read()
+        if close_notify:
+            self._send_without_waiting(close_notify)
         super().finish_sending()
 
-    def _say_goodbye(self, alert: bytes) -> None:
-        """Send close_notify if the kernel takes it without a wait."""
+    def _send_without_waiting(self, data: bytes) -> None:
+        """Send what the kernel takes at once."""
         try:
-            self._try_send(alert)
+            self._try_send(data)
         except ClientDisconnected:
             return
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One client's socket, as a green thread reads and writes it.
+"""A client's socket, as a green thread reads and writes it.
 
-The waiting is done here on eventlet's hub and not through its green sockets:
-those register with and leave the poller for every single wait, and set a
-timer for every deadline. A wire stays registered while its requests come and
-go, and its deadline is a number that one sweep of the server looks at.
+Eventlet's green sockets register with the poller and set a timer for every
+single wait. A wire stays registered from request to request, and its deadline
+is a number that the server's sweep compares with the clock.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ import eventlet.patcher
 from eventlet import hubs
 from greenlet import getcurrent, greenlet
 
-#: The module as it was before any monkey patching: sockets that never wait.
+#: The socket module without monkey patching.
 native_socket: Any = eventlet.patcher.original('socket')
 
 NEVER = math.inf
 
-#: SO_LINGER on, with no seconds: close() sends RST and forgets what is left.
+#: SO_LINGER on, with 0 seconds: close() sends RST and discards unsent data.
 LINGER_ABORT = struct.pack('ii', 1, 0)
 
 
 class DeadlineExceeded(Exception):
-    """The deadline of what was waited for has passed."""
+    """The deadline of a wait has passed."""
 
 
 class ClientDisconnected(ConnectionError):
@@ -36,16 +35,17 @@ class ClientDisconnected(ConnectionError):
 
 
 class Wire:
-    """A connected, non-blocking socket owned by one green thread.
+    """A connected, non-blocking socket that one green thread uses.
 
-    ``deadline`` is the monotonic time the present wait ends at. Everything
-    that waits raises Late then, and Gone where the client has left.
+    ``deadline`` is the monotonic time at which the current wait ends.
+    Methods that wait raise DeadlineExceeded then, and ClientDisconnected if
+    the client has closed the connection.
     """
 
     __slots__ = ('_sock', '_fd', '_hub', '_watch', '_waiter', '_writing',
                  'deadline', 'closed', 'flow')
 
-    #: What ``wsgi.url_scheme`` says of it.
+    #: The value of ``wsgi.url_scheme``.
     scheme = 'http'
 
     def __init__(self, sock: socket.socket) -> None:
@@ -57,21 +57,20 @@ class Wire:
         self._writing = False
         self.deadline = NEVER
         self.closed = False
-        #: Whose request is being carried out, as ``precedence`` wants to
-        #: know.
+        #: The project of the request in progress; ``scheduling`` reads it.
         self.flow: str | None = None
 
     def handshake(self, deadline: float) -> None:
-        """Do what comes before the first byte of HTTP: nothing, in clear."""
+        """Prepare the connection for HTTP; nothing to do without TLS."""
 
     def wait(self, deadline: float) -> None:
-        """Give way to others until there is something to read."""
+        """Yield until there is something to read."""
         self._wait_readable(deadline)
 
     def recv(self, size: int, deadline: float) -> bytes:
-        """What there is, at most ``size`` bytes; b'' when the client ended.
+        """Return up to ``size`` bytes; b'' at the end of the stream.
 
-        A reset is an end too: what was read before it is whole.
+        A reset counts as an end: the bytes read before it are complete.
         """
         while True:
             try:
@@ -82,7 +81,7 @@ class Wire:
                 return b''
 
     def send(self, data: bytes, deadline: float) -> None:
-        """Hand all of ``data`` to the kernel."""
+        """Return when the kernel has taken all of ``data``."""
         sent = self._try_send(data)
         if sent == len(data):
             return
@@ -92,7 +91,7 @@ class Wire:
             rest = rest[self._try_send(rest):]
 
     def has_input(self) -> bool:
-        """Whether bytes (or an end) stand in the kernel's buffer."""
+        """Whether a read would return at once, with bytes or the end."""
         try:
             self._sock.recv(1, native_socket.MSG_PEEK)
         except BlockingIOError:
@@ -102,14 +101,17 @@ class Wire:
         return True
 
     def expire(self) -> None:
-        """End the present wait with Late. For the hub's own greenlet only."""
+        """End the current wait with DeadlineExceeded.
+
+        Call it from the hub's greenlet only.
+        """
         waiter = self._waiter
         self.deadline = NEVER
         if waiter is not None:
             waiter.throw(DeadlineExceeded)
 
     def finish_sending(self) -> None:
-        """Tell the client that nothing more will come."""
+        """Shut down the sending side, which the client reads as the end."""
         try:
             self._sock.shutdown(native_socket.SHUT_WR)
         except OSError:
@@ -123,7 +125,7 @@ class Wire:
         self._sock.close()
 
     def reset(self) -> None:
-        """Close so that the client sees an abort, not a regular end."""
+        """Close with a TCP reset, so that the client sees an error."""
         if not self.closed and self._sock.family != native_socket.AF_UNIX:
             self._sock.setsockopt(native_socket.SOL_SOCKET,
                                   native_socket.SO_LINGER, LINGER_ABORT)
@@ -135,7 +137,7 @@ class Wire:
         except BlockingIOError:
             return 0
         except OSError as exc:
-            raise ClientDisconnected('the client has gone') from exc
+            raise ClientDisconnected('the client has disconnected') from exc
 
     def _wait_readable(self, deadline: float) -> None:
         if self._watch is None:
@@ -163,10 +165,10 @@ class Wire:
             self.deadline = NEVER
 
     def _readable(self, fileno: int) -> None:
-        """Called by the hub for as long as bytes are waiting.
+        """Resume the reader; the hub calls this while bytes are waiting.
 
-        With nobody to take them the wire leaves the poller, or the hub would
-        spin until the request in hand is answered.
+        While no reader waits, the wire leaves the poller. Otherwise the hub
+        would call this in a loop until the current request is answered.
         """
         waiter = self._waiter
         if waiter is None or self._writing:
@@ -179,7 +181,8 @@ class Wire:
             self._waiter.switch()
 
     def _lost(self, exc: BaseException) -> None:
-        """The hub found our descriptor in other hands; end the wait."""
+        """End the wait: the hub found the descriptor used by another socket.
+        """
         self._watch = None
         if self._waiter is not None:
             self._waiter.throw(ClientDisconnected, ClientDisconnected(
@@ -192,4 +195,4 @@ class Wire:
 
 
 def _none() -> None:
-    """eventlet wants to mark a green socket closed; there is none here."""
+    """Do nothing; the hub calls this to mark a green socket as closed."""

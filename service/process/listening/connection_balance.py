@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the workers of one generation share connections evenly.
+"""Spread connections evenly over the workers of one set.
 
-They accept from one socket, and whoever the kernel wakes first could take all
-that come at once and keep them: of sixteen keep-alive connections to two
-workers one was seen to get every one. So each worker writes down how many it
-holds where its siblings can read it, and one that holds more than another
-lets that one go first, for a moment.
+All workers accept from one socket, and the kernel wakes any of them. The
+worker that wakes first can accept every waiting connection: in a
+measurement, one of two workers got all of 16 keep-alive connections. So each
+worker publishes its number of connections in shared memory, and a worker
+with more than another leaves a new connection to the other for a moment.
 """
 
 from __future__ import annotations
 
 import mmap
 
-#: Stands for a worker that does not accept (yet, or any more).
+#: The count of a worker that does not accept connections.
 NOT_ACCEPTING = -1
 
 
 class ConnectionCount:
-    """One worker's count among those of its siblings."""
+    """One worker's number of connections, among those of its set."""
 
     __slots__ = ('_counts', '_index')
 
@@ -25,27 +25,27 @@ class ConnectionCount:
         self._counts = counts
         self._index = index
 
-    def hold(self, count: int) -> None:
-        """Let the siblings know how many connections this worker has."""
+    def publish(self, count: int) -> None:
+        """Show the other workers how many connections this worker has."""
         self._counts[self._index] = count
 
-    def leave(self) -> None:
-        """It takes no more: nobody is to wait for it."""
+    def withdraw(self) -> None:
+        """Tell the other workers that this worker accepts no connections."""
         self._counts[self._index] = NOT_ACCEPTING
 
-    def crowded(self) -> bool:
-        """Whether a sibling that accepts has fewer."""
+    def exceeds_another(self) -> bool:
+        """Whether another worker that accepts has fewer connections."""
         mine = self._counts[self._index]
         return any(NOT_ACCEPTING < count < mine for count in self._counts)
 
 
 class ConnectionBalance:
-    """The counts of all workers of a generation, in memory they share."""
+    """The counts of all workers of a set, in memory that they share."""
 
-    def __init__(self, places: int) -> None:
-        self._counts = memoryview(mmap.mmap(-1, 8 * places)).cast('q')
-        for index in range(places):
+    def __init__(self, workers: int) -> None:
+        self._counts = memoryview(mmap.mmap(-1, 8 * workers)).cast('q')
+        for index in range(workers):
             self._counts[index] = NOT_ACCEPTING
 
-    def place(self, index: int) -> ConnectionCount:
+    def of_worker(self, index: int) -> ConnectionCount:
         return ConnectionCount(self._counts, index)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the service listens on: TCP, a Unix socket, or what systemd hands in.
+"""The sockets to listen on: TCP, a Unix socket, or sockets from systemd.
 
-The launcher binds each address once and every worker accepts from the same
-socket. A socket for each worker (SO_REUSEPORT) would be dealt connections by
-hash, whether or not its worker has time for them; a worker that ends would
-take its queue along, so a reload would fail requests, and a stopped one
-would keep its share waiting. ``bench/two_workers.py`` measures both: with the
-turns that ``balance`` takes they are equally fast.
+The launcher binds each address once, and all workers accept from that socket.
+With a socket per worker (SO_REUSEPORT), the kernel would distribute
+connections by hash, even to busy or stopped workers, and those in the queue
+of a worker that ends would be lost, so a reload would fail requests.
+``bench/two_workers.py`` measures both: with ``connection_balance``, the shared
+socket is as fast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from oslo_config import cfg
 
 from service.errors import StartError
 
-#: The first file descriptor systemd passes.
+#: The first file descriptor that systemd passes (SD_LISTEN_FDS_START).
 LISTEN_FDS_START = 3
 
 #: The longest path of a Unix socket on Linux (sun_path, unix(7)), in bytes.
@@ -36,40 +36,40 @@ class AddressInUse(StartError):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket to serve on, bound and perhaps not yet listening.
+    """A bound socket that may not listen yet.
 
-    ``file`` is the device and inode of a Unix socket this process made;
-    ``passed`` says that systemd made the socket, listens on it already and
-    keeps it when the service ends.
+    ``from_systemd`` means that systemd created the socket, already listens
+    on it, and keeps it when the service ends. ``inode`` holds the device and
+    inode of a Unix socket's file that this process created.
     """
 
     sock: socket.socket
     name: str
-    passed: bool = False
-    file: tuple[int, int] | None = None
+    from_systemd: bool = False
+    inode: tuple[int, int] | None = None
 
     def close(self) -> None:
-        """Close it, and remove the file of a Unix socket while it is ours.
+        """Close the socket, and remove the file if it is a Unix socket.
 
-        A younger service may have put its own socket in the same place.
+        The file stays if another process has created a socket in its place.
         """
-        path = self.sock.getsockname() if self.file else ''
+        path = self.sock.getsockname() if self.inode else ''
         self.sock.close()
         with contextlib.suppress(FileNotFoundError):
-            if self.file and _file(path) == self.file:
+            if self.inode and _inode(path) == self.inode:
                 os.unlink(path)
 
 
 def bind(conf: cfg.ConfigOpts) -> list[Listener]:
-    """Bind what the configuration asks for; StartError where it cannot be.
+    """Bind the configured address, unless systemd passes sockets.
 
-    Nobody listens yet: that is for the worker that has loaded the
-    application, so no client waits in the queue of a service that cannot
-    start.
+    The sockets do not listen yet. The first worker that has loaded the
+    application makes them listen, so no client waits for a service that
+    cannot start. StartError if the address cannot be bound.
     """
-    passed = _passed()
-    if passed:
-        return passed
+    from_systemd = _systemd_sockets()
+    if from_systemd:
+        return from_systemd
     if conf.api.unix_socket:
         return [_unix(conf.api.unix_socket,
                       int(conf.api.unix_socket_mode, 8))]
@@ -96,102 +96,103 @@ def check(conf: cfg.ConfigOpts) -> list[str]:
 
 
 def configured_address(conf: cfg.ConfigOpts) -> tuple[str, ...]:
-    """What a configuration asks to listen on, to compare with another's."""
+    """Return the address to listen on, to compare two configurations."""
     if conf.api.unix_socket:
         return ('unix', conf.api.unix_socket)
     return (conf.api.bind_host, str(conf.api.bind_port))
 
 
-def _passed() -> list[Listener]:
-    """The sockets systemd passes to this very process, in its order.
+def _systemd_sockets() -> list[Listener]:
+    """Return the sockets that systemd passes to this process, if any.
 
-    The variables go, so that no child believes they are meant for it.
+    Removes systemd's environment variables: they do not apply to children.
     """
     pid = os.environ.pop('LISTEN_PID', '')
     count = os.environ.pop('LISTEN_FDS', '0')
     os.environ.pop('LISTEN_FDNAMES', None)
     if pid != str(os.getpid()) or not count.isdigit():
         return []
-    return [_adopted(LISTEN_FDS_START + index) for index in range(int(count))]
+    return [_systemd_listener(LISTEN_FDS_START + index)
+            for index in range(int(count))]
 
 
-def _adopted(number: int) -> Listener:
-    place = f'LISTEN_FDS: file descriptor {number}'
+def _systemd_listener(number: int) -> Listener:
+    source = f'LISTEN_FDS: file descriptor {number}'
     try:
         sock = socket.socket(fileno=number)
     except OSError as exc:
-        raise StartError(f'{place}: {exc.strerror}; it is to be a listening '
-                         'stream socket') from exc
+        raise StartError(f'{source}: {exc.strerror}; pass a listening stream '
+                         'socket') from exc
     if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise StartError(f'{place}: does not listen; the socket unit wants '
-                         'ListenStream= and Accept=no')
+        raise StartError(f'{source}: does not listen; set ListenStream= and '
+                         'Accept=no in the socket unit')
     os.set_inheritable(number, False)
-    return Listener(sock, _name(sock), passed=True)
+    return Listener(sock, _name(sock), from_systemd=True)
 
 
 def _tcp(host: str, port: int) -> Listener:
-    place = f'[api] bind_host = {host}'
+    setting = f'[api] bind_host = {host}'
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
-                                   flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM,
+                                       flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
-        raise StartError(f'{place}: {exc.strerror}; give an address or a '
+        raise StartError(f'{setting}: {exc.strerror}; give an address or a '
                          'name that resolves') from exc
-    family, kind, protocol, _canonical, address = found[0]
+    family, kind, protocol, _canonical, address = addresses[0]
     sock = socket.socket(family, kind, protocol)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    _bind(sock, address, f'{place}, bind_port = {port}')
+    _bind(sock, address, f'{setting}, bind_port = {port}')
     return Listener(sock, _name(sock))
 
 
 def _unix(path: str, mode: int) -> Listener:
-    place = f'[api] unix_socket = {path}'
+    setting = f'[api] unix_socket = {path}'
     path = os.path.abspath(path)
-    if _is_stale(path, place):
+    if _is_stale(path, setting):
         os.unlink(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    _bind(sock, path, place)
+    _bind(sock, path, setting)
     os.chmod(path, mode)
-    return Listener(sock, _name(sock), file=_file(path))
+    return Listener(sock, _name(sock), inode=_inode(path))
 
 
 def _check_unix(path: str) -> None:
     """Raise StartError where ``_unix`` cannot make its socket."""
-    place = f'[api] unix_socket = {path}'
+    setting = f'[api] unix_socket = {path}'
     path = os.path.abspath(path)
-    _is_stale(path, place)
+    _is_stale(path, setting)
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
         number = errno.ENOTDIR if os.path.exists(parent) else errno.ENOENT
-        raise StartError(f'{place}: {os.strerror(number)}')
+        raise StartError(f'{setting}: {os.strerror(number)}')
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise StartError(f'{place}: {os.strerror(errno.EACCES)}')
+        raise StartError(f'{setting}: {os.strerror(errno.EACCES)}')
     if len(os.fsencode(path)) > MAX_UNIX_PATH_BYTES:
-        raise StartError(f'{place}: AF_UNIX path too long')
+        raise StartError(f'{setting}: AF_UNIX path too long')
 
 
 def _bind(sock: socket.socket, address: str | tuple[object, ...],
-          place: str) -> None:
+          setting: str) -> None:
     try:
         sock.bind(address)
     except OSError as exc:
         sock.close()
-        refusal = AddressInUse if exc.errno == errno.EADDRINUSE else StartError
-        raise refusal(f'{place}: {exc.strerror or exc}') from exc
+        error = AddressInUse if exc.errno == errno.EADDRINUSE else StartError
+        raise error(f'{setting}: {exc.strerror or exc}') from exc
 
 
-def _is_stale(path: str, place: str) -> bool:
-    """Return True if a killed service left its socket file at the path.
+def _is_stale(path: str, setting: str) -> bool:
+    """Whether a killed service left its socket file at the path.
 
-    Raises StartError if the file is no socket, AddressInUse if a process
+    Raises StartError if the file is not a socket, AddressInUse if a process
     listens on it.
     """
     if not os.path.lexists(path):
         return False
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        raise StartError(f'{place}: there is a file that is no socket; '
+        raise StartError(f'{setting}: the file exists and is not a socket; '
                          'remove it or name another path')
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
@@ -199,17 +200,17 @@ def _is_stale(path: str, place: str) -> bool:
         except ConnectionRefusedError:
             return True
         except OSError as exc:
-            raise StartError(f'{place}: {exc.strerror}') from exc
-    raise AddressInUse(f'{place}: Address already in use')
+            raise StartError(f'{setting}: {exc.strerror}') from exc
+    raise AddressInUse(f'{setting}: Address already in use')
 
 
-def _file(path: str) -> tuple[int, int]:
-    found = os.stat(path, follow_symlinks=False)
-    return (found.st_dev, found.st_ino)
+def _inode(path: str) -> tuple[int, int]:
+    status = os.stat(path, follow_symlinks=False)
+    return (status.st_dev, status.st_ino)
 
 
 def _name(sock: socket.socket) -> str:
-    """An address as an operator would write it."""
+    """Return the address as an operator writes it."""
     address = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         return f'unix:{address}'
@@ -218,7 +219,10 @@ def _name(sock: socket.socket) -> str:
 
 
 def _refuse_open_noauth(conf: cfg.ConfigOpts) -> None:
-    """Keep an API where everybody is an administrator to this machine."""
+    """Refuse noauth on any address but loopback.
+
+    SECURITY: with noauth every caller is an administrator.
+    """
     host = conf.api.bind_host
     if conf.api.auth_strategy != 'noauth' or conf.api.insecure_noauth_bind \
             or _loopback(host):
@@ -226,8 +230,8 @@ def _refuse_open_noauth(conf: cfg.ConfigOpts) -> None:
     raise StartError(
         f'[api] bind_host = {host}: auth_strategy = noauth serves loopback '
         'addresses only; choose another auth_strategy, or set '
-        'insecure_noauth_bind = true to let anybody who reaches the port be '
-        'an administrator')
+        'insecure_noauth_bind = true to make every caller who reaches the '
+        'port an administrator')
 
 
 def _loopback(host: str) -> bool:

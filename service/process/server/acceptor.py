@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking new connections from a listening socket.
+"""Accept new connections from a listening socket.
 
-No error of accept() ends it. A process that is out of descriptors or memory
-leaves connections in the kernel's queue and looks again in a moment.
+No error of accept() ends the process. If file descriptors or memory run out,
+connections stay in the kernel's queue, and the acceptor tries again later.
 """
 
 from __future__ import annotations
@@ -24,80 +24,84 @@ from service.process.listening.connection_balance import ConnectionCount
 
 LOG = log.getLogger(__name__)
 
-#: The process or the machine has run out of something.
+#: The process or the machine has run out of a resource.
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
                        errno.ENOMEM))
-#: One connection was gone before it was taken; the next may be fine.
+#: One connection ended before it was accepted; the next may succeed.
 TRANSIENT = frozenset((errno.ECONNABORTED, errno.EINTR, errno.EPROTO,
-                     errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN,
-                     errno.ENONET, errno.EHOSTUNREACH, errno.ENETUNREACH,
-                     errno.ENOPROTOOPT, errno.EOPNOTSUPP))
+                       errno.EPERM, errno.ENETDOWN, errno.EHOSTDOWN,
+                       errno.ENONET, errno.EHOSTUNREACH, errno.ENETUNREACH,
+                       errno.ENOPROTOOPT, errno.EOPNOTSUPP))
 
-#: Somebody shut the listening socket down; it will not come back.
+#: The listening socket was shut down; it never works again.
 FATAL = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK))
 
-#: How many are taken in a row before other work has its turn; where workers
-#: share the socket it is one, so that others have theirs.
+#: How many connections are accepted before other green threads run. Workers
+#: that share a socket accept one at a time, so that each gets some.
 BATCH_CONNECTIONS = 8
-#: How long a worker leaves a connection to a sibling that has fewer.
+#: How long a worker leaves a connection to another that has fewer.
 YIELD_SECONDS = 0.001
 FIRST_PAUSE_SECONDS = 0.05
 MAX_PAUSE_SECONDS = 0.5
-#: A process at its limit gets a descriptor and lacks the next one, many times
-#: a second; the operator is told so once in so many seconds.
+#: A process at its limit fails to accept many times a second; the log gets
+#: one line per interval.
 LOG_INTERVAL_SECONDS = 60.0
 
 ConnectionHandler = Callable[[Any, Any], None]
 
 
 class Acceptor:
-    """Hands each new connection of one listening socket to ``take``.
+    """Passes each new connection of one listening socket to ``handle``.
 
-    It listens on a duplicate of the descriptor, which no monkey patching has
-    touched, and closes the original with it.
+    ``has_capacity(evict)`` returns whether one more connection is allowed;
+    with ``evict`` it may close an idle one first. ``count`` is None for a
+    process that shares the socket with no other.
+
+    It accepts on a duplicate of the descriptor, as an unpatched socket, and
+    closes the original together with it.
     """
 
-    def __init__(self, sock: socket.socket, take: ConnectionHandler,
-                 has_room: Callable[[bool], bool], counters: Counters,
-                 place: ConnectionCount | None = None) -> None:
-        self._given = sock
-        self._sock = native_socket.socket(sock.family, sock.type, sock.proto,
-                                   fileno=os.dup(sock.fileno()))
+    def __init__(self, sock: socket.socket, handle: ConnectionHandler,
+                 has_capacity: Callable[[bool], bool], counters: Counters,
+                 count: ConnectionCount | None = None) -> None:
+        self._original = sock
+        self._sock = native_socket.socket(
+            sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
         self._sock.setblocking(False)
-        self._take = take
-        self._has_room = has_room
+        self._handle = handle
+        self._has_capacity = has_capacity
         self._counters = counters
-        self._place = place
-        self._batch = BATCH_CONNECTIONS if place is None else 1
-        self._waited = False
+        self._count = count
+        self._batch = BATCH_CONNECTIONS if count is None else 1
+        self._yielded = False
         self._hub: Any = hubs.get_hub()
         self._watch: Any = None
         self._timer: Any = None
         self._pause = 0.0
-        self._told = -math.inf
+        self._logged_at = -math.inf
         self._closed = False
 
     def start(self) -> None:
-        """Take connections from now on, or again; harmless if it does."""
+        """Accept connections; no effect if it already does."""
         if self._watch is None and self._timer is None and not self._closed:
             self._watch = self._hub.add(
                 self._hub.READ, self._sock.fileno(), self._ready,
                 lambda exc: None, lambda: None)
 
     def close(self) -> None:
-        """Stop; further connections are refused by the kernel.
+        """Stop accepting; the kernel refuses further connections.
 
-        Those it has completed already are still taken: their clients believe
-        that they are connected.
+        Connections that the kernel has already completed are accepted: their
+        clients believe that they are connected.
         """
         if self._closed:
             return
         self._stop()
-        while self._has_room(False) and self._take_one():
+        while self._has_capacity(False) and self._accept():
             pass
         self._closed = True
         self._sock.close()
-        self._given.close()
+        self._original.close()
 
     def _stop(self) -> None:
         if self._watch is not None:
@@ -108,38 +112,40 @@ class Acceptor:
             self._timer = None
 
     def _ready(self, fileno: int) -> None:
-        """A connection is waiting, so an idle one may have to make room.
+        """Accept a connection, and more while there is free capacity.
 
-        Whether there are more after it is not known: they take free places.
+        For the first one, which is known to wait, an idle connection may be
+        closed. Whether more wait is unknown, so none is closed for them.
         """
-        if not self._has_room(True):
+        if not self._has_capacity(True):
             self._stop()
             return
-        if self._lets_another_go_first():
+        if self._yields():
             return
         for _ in range(self._batch):
-            if self._closed or not self._take_one():
+            if self._closed or not self._accept():
                 return
-            if not self._has_room(False):
+            if not self._has_capacity(False):
                 return
 
-    def _lets_another_go_first(self) -> bool:
-        """Look away once, for a moment, if a sibling has fewer connections.
+    def _yields(self) -> bool:
+        """Pause once, for a moment, if another worker has fewer connections.
 
-        One that hangs does not come: the connection is taken the next time.
+        The connection is accepted here afterwards if it still waits, because
+        the other worker may hang.
         """
-        self._waited = (self._place is not None and not self._waited
-                        and self._place.crowded())
-        if self._waited:
+        self._yielded = (self._count is not None and not self._yielded
+                         and self._count.exceeds_another())
+        if self._yielded:
             self._stop()
             self._timer = self._hub.schedule_call_global(YIELD_SECONDS,
                                                          self._retry)
-        return self._waited
+        return self._yielded
 
-    def _take_one(self) -> bool:
-        """Take one connection; False where there is none to be had now.
+    def _accept(self) -> bool:
+        """Accept one connection; return whether another may follow.
 
-        One that is gone again before it is taken over stops no other.
+        A connection that ends before it is set up does not stop the others.
         """
         try:
             sock, address = self._sock.accept()
@@ -150,7 +156,7 @@ class Acceptor:
         self._pause = 0.0
         self._counters.accepted += 1
         try:
-            self._take(sock, address)
+            self._handle(sock, address)
         except OSError:
             sock.close()
         return True
@@ -163,8 +169,8 @@ class Acceptor:
             LOG.error('a listening socket was shut down: %s', exc.strerror)
             self._stop()
             return False
-        if time.monotonic() - self._told > LOG_INTERVAL_SECONDS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._logged_at > LOG_INTERVAL_SECONDS:
+            self._logged_at = time.monotonic()
             LOG.error('cannot accept connections: %s; trying again until it '
                       'works%s', exc.strerror, _advice(exc))
         self._pause = min(self._pause * 2 or FIRST_PAUSE_SECONDS,

@@ -1,35 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long to wait before a worker that died is replaced."""
+"""The delay before a worker that died is replaced."""
 
 from __future__ import annotations
 
-#: Seconds to wait after the first quick death, the second, and so on.
+#: Seconds to wait after the first death, the second in a row, and so on.
 DELAYS_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
-#: A worker that lived for so many seconds did not die of its start.
+#: The death of a worker that ran this long starts a new row of deaths.
 STABLE_SECONDS = 60.0
 
 
 class Backoff:
-    """A worker that is killed once is replaced at once; one that dies again
-    and again waits longer each time, so it cannot eat a processor.
+    """Delays that grow while workers die soon after their start.
 
-    All times are of the monotonic clock: nobody waits for an hour because
-    the wall clock was set back.
+    The first replacement starts at once. Longer delays keep workers that
+    cannot run from using a whole CPU with their starts.
+
+    All times are of the monotonic clock, so a change of the wall clock
+    delays nothing.
     """
 
     def __init__(self) -> None:
         self.failures = 0
         self.until = 0.0
 
-    def died(self, now: float, lived: float) -> float:
-        """Note a death; the seconds to wait from now on."""
+    def record_death(self, now: float, lived: float) -> float:
+        """Return the delay in seconds after a death at ``now``.
+
+        ``lived`` is how many seconds the worker ran.
+        """
         self.failures = 1 if lived >= STABLE_SECONDS else self.failures + 1
         delay = DELAYS_SECONDS[min(self.failures, len(DELAYS_SECONDS)) - 1]
         self.until = now + delay
         return delay
 
-    def forget(self) -> None:
-        """Start afresh, with files that may have been put right."""
+    def reset(self) -> None:
+        """Forget all deaths, because a new configuration is loaded."""
         self.failures = 0
         self.until = 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Detach from the terminal, and hold a pid file while the service runs."""
+"""Detach from the terminal, and lock a pid file while the service runs."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from daemon import DaemonContext
 from service.errors import StartError
 from service.process.worker import channel
 
-#: The options that name files, which a daemon reads from another directory.
+#: Options that name files; a daemon runs in another working directory.
 PATH_OPTIONS = ('--config-dir', '--config-file', '--log-file', '--log-dir',
-         '--log-config-append', '--pid-file')
+                '--log-config-append', '--pid-file')
 
-#: Others may not read what a daemon writes.
+#: Files that a daemon creates are not readable for other users.
 UMASK = 0o027
 
 
 class PidFileHeld(StartError):
-    """The service runs already: another process holds the lock."""
+    """The service is already running: a process holds the lock."""
 
 
 class PidFile:
-    """While entered, the file holds this process's id and a lock.
+    """A context manager: a locked file that holds this process's id.
 
-    The lock, not the file, says that the service runs: the kernel drops it
-    with the process, so a file that a killed service left refuses nobody.
-    Workers do not inherit it.
+    The lock, not the file, shows that the service is running. The kernel
+    releases the lock when the process ends, so the file of a killed service
+    does not prevent a start. Forked workers do not inherit the lock.
     """
 
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)
 
     def __enter__(self) -> PidFile:
-        self._file = self._locked()
+        self._file = self._open_locked()
         self._file.truncate(0)
         self._file.write(f'{os.getpid()}\n')
         self._file.flush()
@@ -55,10 +55,10 @@ class PidFile:
         self._file.close()
 
     def check(self) -> list[str]:
-        """Raise StartError where the file cannot be written.
+        """Raise StartError if the file cannot be written.
 
-        Returns a note if a process holds the file: this may be the service
-        that runs. A file that does not exist is not made.
+        Returns a note if a process holds the lock: the running service may
+        be that process. The file is not created.
         """
         if not os.path.exists(self._path):
             parent = os.path.dirname(self._path)
@@ -68,7 +68,7 @@ class PidFile:
                 raise self._unusable(errno.EACCES)
             return []
         try:
-            self._lock(self._opened()).close()
+            self._lock(self._open()).close()
         except PidFileHeld as exc:
             return [str(exc)]
         return []
@@ -76,10 +76,10 @@ class PidFile:
     def _unusable(self, number: int) -> StartError:
         return StartError(f'--pid-file {self._path}: {os.strerror(number)}')
 
-    def _locked(self) -> TextIO:
-        """Open and lock it; again if it was removed between the two."""
+    def _open_locked(self) -> TextIO:
+        """Open and lock the file; retry if it was removed in between."""
         while True:
-            file = self._lock(self._opened())
+            file = self._lock(self._open())
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()),
                                     os.stat(self._path)):
@@ -94,10 +94,11 @@ class PidFile:
             file.seek(0)
             holder = file.read().strip()
             file.close()
-            raise PidFileHeld(f'--pid-file {self._path}: the service runs '
-                              f'already, as process {holder}') from exc
+            raise PidFileHeld(f'--pid-file {self._path}: the service is '
+                              f'already running as process {holder}'
+                              ) from exc
 
-    def _opened(self) -> TextIO:
+    def _open(self) -> TextIO:
         try:
             return open(self._path, 'a+', encoding='ascii')
         except OSError as exc:
@@ -106,7 +107,7 @@ class PidFile:
 
 
 def absolute(argv: Sequence[str]) -> list[str]:
-    """The same command line, right from whichever directory it is read."""
+    """Return the command line with all paths made absolute."""
     fixed: list[str] = []
     for word in argv:
         option, equals, value = word.partition('=')
@@ -119,21 +120,21 @@ def absolute(argv: Sequence[str]) -> list[str]:
 
 
 def detach(run: Callable[[Callable[[], None]], int]) -> int:
-    """Have ``run`` go on in a daemon; 0 here as soon as that serves.
+    """Call ``run`` in a daemon; return 0 once the daemon serves.
 
-    ``run`` is given what to call when it serves. What keeps it from serving
-    is raised in the process that was started from the terminal, where
-    somebody reads it. (Nobody else can: a daemon's stderr leads nowhere.)
+    ``run`` gets a function to call when it serves. A StartError in the
+    daemon is raised in this process, which is attached to the terminal; the
+    daemon's own stderr is /dev/null.
     """
-    ours, theirs = channel.pair()
+    terminal_end, daemon_end = channel.pair()
     if os.fork():
-        theirs.close()
-        ours.setblocking(True)
-        return _outcome(ours.recv(channel.MAX_MESSAGE))
-    ours.close()
+        daemon_end.close()
+        terminal_end.setblocking(True)
+        return _outcome(terminal_end.recv(channel.MAX_MESSAGE_BYTES))
+    terminal_end.close()
     with DaemonContext(detach_process=True, umask=UMASK,
-                       files_preserve=[theirs, *_log_files()]):
-        return _detached(run, theirs)
+                       files_preserve=[daemon_end, *_log_files()]):
+        return _run_detached(run, daemon_end)
 
 
 def _outcome(message: bytes) -> int:
@@ -144,23 +145,23 @@ def _outcome(message: bytes) -> int:
     raise StartError('the daemon ended before it could serve')
 
 
-def _detached(run: Callable[[Callable[[], None]], int],
-              wire: socket.socket) -> int:
+def _run_detached(run: Callable[[Callable[[], None]], int],
+                  daemon_end: socket.socket) -> int:
     try:
-        return run(lambda: _answer(wire, channel.SERVING))
+        return run(lambda: _report(daemon_end, channel.SERVING))
     except StartError as exc:
-        _answer(wire, channel.failed(str(exc)))
+        _report(daemon_end, channel.failed(str(exc)))
         return channel.FAILURE
 
 
-def _answer(wire: socket.socket, message: bytes) -> None:
-    """Tell the process at the terminal, unless it was interrupted."""
+def _report(daemon_end: socket.socket, message: bytes) -> None:
+    """Send the outcome to the process at the terminal, if it still waits."""
     with contextlib.suppress(OSError):
-        wire.send(message)
-    wire.close()
+        daemon_end.send(message)
+    daemon_end.close()
 
 
 def _log_files() -> list[TextIO]:
-    """The open files of the log, which detaching would close."""
+    """Return the open log files, which detaching would close."""
     return [handler.stream for handler in logging.getLogger().handlers
             if isinstance(handler, logging.FileHandler) and handler.stream]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parent of the workers: it binds, forks, watches, reloads and stops.
+"""The parent process: binds, forks workers, watches, reloads and stops.
 
-It serves nothing itself and never imports eventlet or the application, so
-nothing that a request or a type file does can end it.
+The launcher serves no requests and never imports eventlet or the
+application, so no request and no type file can end it.
 
-A reload starts a second *generation* of workers beside the first. Only when
-all of them have loaded the new configuration do they serve and the old ones
-finish; if one cannot, the new generation ends and nothing has changed.
+A reload starts a second set of workers beside the first. Once all of them
+have loaded the new configuration, they serve and the old workers finish. If
+one of them fails, the new set ends and the old one serves on.
 """
 
 from __future__ import annotations
@@ -36,222 +36,225 @@ from service.process.worker import channel
 
 LOG = log.getLogger(__name__)
 
-#: How many workers may die in a row before the first has ever served.
+#: How many workers in a row may die before any has served; then the start
+#: fails.
 MAX_START_FAILURES = 5
 
-#: The exit status after SIGINT, as a shell has it.
+#: The exit status after SIGINT, by the convention of shells.
 INTERRUPTED = 128 + signal.SIGINT
 
 
 class Launcher:
-    """One service, from its first worker to the end of its last.
+    """The service from the start of its first worker to the end of its last.
 
-    ``reread`` gives the configuration afresh or raises StartError;
-    ``announce`` is called once, when the service first answers.
+    ``load_conf`` loads the configuration again, or raises StartError.
+    ``on_ready`` is called once, when the service first accepts requests.
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
-                 reread: Callable[[], cfg.ConfigOpts],
-                 announce: Callable[[], None] = lambda: None) -> None:
+                 load_conf: Callable[[], cfg.ConfigOpts],
+                 on_ready: Callable[[], None] = lambda: None) -> None:
         tls_context.context(conf)
-        self._reread = reread
-        self._announce = announce
-        self._generations = ReloadState(
-            WorkerSet(conf, listeners.bind(conf)))
-        self._crew = WorkerPool(self)
+        self._load_conf = load_conf
+        self._on_ready = on_ready
+        self._sets = ReloadState(WorkerSet(conf, listeners.bind(conf)))
+        self._pool = WorkerPool(self)
         self._backoff = Backoff()
-        self._asked_again = False
+        self._reload_pending = False
         self._stopping = False
         self._status = channel.DONE
         self._failure: str | None = None
 
     def run(self) -> int:
-        """Serve until told to stop; the exit status.
+        """Serve until a signal ends the service; return the exit status.
 
-        0: every request was answered. 1: some were cut, at their time limit
-        or by a second signal. Raises StartError if it never could serve.
+        0: all requests were answered. 1: some were cut, at their time limit
+        or by a second SIGTERM. Raises StartError if it never served.
         """
         with Signals({signal.SIGTERM: self._terminate,
                       signal.SIGINT: self._interrupt,
                       signal.SIGHUP: self._reload,
-                      signal.SIGCHLD: self._crew.reap}) as signals:
-            self._crew.watch(signals.wire, signals.dispatch)
+                      signal.SIGCHLD: self._pool.reap}) as signals:
+            self._pool.watch(signals.wakeup, signals.dispatch)
             watchdog = systemd.watchdog_seconds()
-            while not self._stopping or len(self._crew):
+            while not self._stopping or len(self._pool):
                 if watchdog < math.inf:
                     systemd.notify_alive()
                 now = time.monotonic()
-                self._crew.judge(now)
-                self._fill(now)
-                self._crew.wait(min(now + watchdog, self._refill()))
+                self._pool.end_overdue(now)
+                self._start_workers(now)
+                self._pool.wait(min(now + watchdog, self._next_start()))
         if self._failure is not None:
             raise StartError(self._failure)
         return self._status
 
-    # Workers come ...
+    # The start of workers.
 
-    def _refill(self) -> float:
-        """When the next worker is to be started."""
-        if any(one.lacks() > 0 for one in self._generations):
+    def _next_start(self) -> float:
+        """Return when the next worker is to be started."""
+        if any(worker_set.missing() > 0 for worker_set in self._sets):
             return self._backoff.until
         return math.inf
 
-    def _fill(self, now: float) -> None:
+    def _start_workers(self, now: float) -> None:
         if now < self._backoff.until:
             return
-        for generation in self._generations:
-            foreign = [one.sock
-                       for one in self._generations.foreign(generation)]
-            for _ in range(generation.lacks()):
+        for worker_set in self._sets:
+            foreign = [listener.sock
+                       for listener in self._sets.foreign(worker_set)]
+            for _ in range(worker_set.missing()):
                 try:
-                    self._crew.spawn(generation, foreign)
+                    self._pool.spawn(worker_set, foreign)
                 except OSError as exc:
                     LOG.error('cannot start a worker: %s', exc.strerror)
-                    self._backoff.died(now, 0)
+                    self._backoff.record_death(now, 0)
                     return
 
     def loaded(self, worker: Worker) -> None:
-        """Let it serve: on reload, all of the new generation at once."""
-        generation, current = worker.generation, self._generations.current
-        if generation not in self._generations:
+        """Let the worker serve; on a reload, once all of its set can."""
+        worker_set, current = worker.worker_set, self._sets.current
+        if worker_set not in self._sets:
             return
-        if current is None or generation is current:
-            worker.say(channel.GO)
-        elif generation.all_are(State.LOADED):
-            for one in generation.workers:
-                one.say(channel.GO)
+        if current is None or worker_set is current:
+            worker.send(channel.GO)
+        elif worker_set.all_in(State.LOADED):
+            for member in worker_set.workers:
+                member.send(channel.GO)
 
     def serves(self, worker: Worker) -> None:
-        """The first of all, or the last of a new generation, takes over."""
-        generation = worker.generation
-        if generation is self._generations.incoming and (
-                self._generations.current is None
-                or generation.all_are(State.SERVING)):
-            self._promote(generation)
+        """Promote the incoming set: at the start when its first worker
+        serves, on a reload when all of them do."""
+        worker_set = worker.worker_set
+        if worker_set is self._sets.incoming and (
+                self._sets.current is None
+                or worker_set.all_in(State.SERVING)):
+            self._promote(worker_set)
 
-    def _promote(self, generation: WorkerSet) -> None:
-        """Serve with this generation, and let the one before finish."""
-        generation.proven = True
-        self._backoff.forget()
-        before = self._generations.promote()
+    def _promote(self, worker_set: WorkerSet) -> None:
+        """Make this set the current one, and retire the one before."""
+        worker_set.proven = True
+        self._backoff.reset()
+        before = self._sets.promote()
         if before is None:
-            self._ready(generation, 'started')
-            self._announce()
+            self._report_ready(worker_set, 'started')
+            self._on_ready()
             return
         for worker in before.workers:
             worker.retire(KILL_MARGIN_SECONDS)
-        _set_up_log(generation.conf)
+        _set_up_log(worker_set.conf)
         self._check_reloaded()
 
-    def closed(self, worker: Worker) -> None:
-        """It takes no more connections: those to come meet younger ones."""
+    def stopped_accepting(self, worker: Worker) -> None:
+        """Check whether this was the last old worker that accepted."""
         self._check_reloaded()
 
     def _check_reloaded(self) -> None:
-        """The reload is done when nobody can meet the old configuration."""
-        current, outgoing = (self._generations.current,
-                             self._generations.outgoing)
+        """End the reload once no old worker accepts connections."""
+        current, outgoing = self._sets.current, self._sets.outgoing
         if current and outgoing and all(
-                one.closed for one in outgoing.workers):
-            self._generations.outgoing = None
-            self._ready(current, 'reloaded')
+                worker.accepts_no_more for worker in outgoing.workers):
+            self._sets.outgoing = None
+            self._report_ready(current, 'reloaded')
 
-    def _ready(self, generation: WorkerSet, what: str) -> None:
-        LOG.info('%s: serving on %s with workers = %d', what,
-                 ', '.join(one.name for one in generation.listeners),
-                 generation.conf.api.workers)
+    def _report_ready(self, worker_set: WorkerSet, event: str) -> None:
+        LOG.info('%s: serving on %s with workers = %d', event,
+                 ', '.join(listener.name
+                           for listener in worker_set.listeners),
+                 worker_set.conf.api.workers)
         systemd.notify('READY=1')
-        self._next_reload()
+        self._start_pending_reload()
 
-    # ... and go.
+    # The end of workers.
 
     def failed(self, worker: Worker, reason: str) -> None:
-        """It said why it cannot start."""
-        if worker.generation is self._generations.current:
+        """Handle a worker that reports why it cannot start."""
+        if worker.worker_set is self._sets.current:
             LOG.error('worker %d cannot start: %s', worker.pid,
                       _one_line(reason))
-        elif worker.generation is self._generations.incoming:
+        elif worker.worker_set is self._sets.incoming:
             self._fail(reason)
 
-    def gone(self, worker: Worker, status: int) -> None:
-        """It has ended; another takes its place unless it was meant to."""
+    def ended(self, worker: Worker, status: int) -> None:
+        """Replace a worker that ended, unless its set was given up."""
         text = f'worker {worker.pid} {describe_exit(status)}'
-        if worker.generation in self._generations:
-            self._miss(worker, text)
-        elif worker.served and not worker.cut and status != channel.DONE:
-            LOG.warning('%s before all was answered', text)
+        if worker.worker_set in self._sets:
+            self._replace(worker, text)
+        elif worker.has_served and not worker.stopped_at_once \
+                and status != channel.DONE:
+            LOG.warning('%s before all requests were answered', text)
             if self._stopping:
                 self._status = self._status or channel.FAILURE
         self._check_reloaded()
 
-    def _miss(self, worker: Worker, text: str) -> None:
+    def _replace(self, worker: Worker, text: str) -> None:
         now = time.monotonic()
-        delay = self._backoff.died(now, now - worker.born)
+        delay = self._backoff.record_death(now, now - worker.started_at)
         LOG.error('%s; another starts in %.1f seconds', text, delay)
-        reloading = self._generations.current is not None
-        if worker.generation is self._generations.incoming and (
+        reloading = self._sets.current is not None
+        if worker.worker_set is self._sets.incoming and (
                 reloading or self._backoff.failures >= MAX_START_FAILURES):
             self._fail(f'{text} while it was starting')
 
     def _fail(self, reason: str) -> None:
-        """The new configuration will not do: keep the old, or give up."""
-        if self._generations.current is None:
+        """Refuse the new configuration; at the start, end the service."""
+        if self._sets.current is None:
             self._failure = reason
             self._end(channel.FAILURE)
         else:
-            self._refuse(reason)
+            self._refuse_reload(reason)
 
-    # What the operator asks for.
+    # The operator's signals.
 
     def _reload(self) -> None:
-        """Begin a reload; one asked for meanwhile follows when it is done."""
-        generations = self._generations
-        if generations.incoming or generations.outgoing:
-            self._asked_again = True
-        elif generations.current:
+        """Begin a reload; during a reload, remember to begin another."""
+        sets = self._sets
+        if sets.incoming or sets.outgoing:
+            self._reload_pending = True
+        elif sets.current:
             LOG.info('reloading the configuration')
             systemd.notify_reloading()
-            self._backoff.forget()
+            self._backoff.reset()
             try:
-                generations.incoming = self._renewed(generations.current)
+                sets.incoming = self._new_set(sets.current)
             except StartError as exc:
-                self._refuse(str(exc))
+                self._refuse_reload(str(exc))
 
-    def _renewed(self, before: WorkerSet) -> WorkerSet:
-        conf = self._reread()
+    def _new_set(self, before: WorkerSet) -> WorkerSet:
+        conf = self._load_conf()
         tls_context.context(conf)
         same_address = (listeners.configured_address(conf)
                         == listeners.configured_address(before.conf))
-        if same_address or any(one.passed for one in before.listeners):
+        if same_address or any(listener.from_systemd
+                               for listener in before.listeners):
             return WorkerSet(conf, before.listeners)
         return WorkerSet(conf, listeners.bind(conf))
 
-    def _refuse(self, reason: str) -> None:
-        LOG.error('reload refused, everything stays as it was: %s',
-                  _one_line(reason))
-        dropped = self._generations.drop_incoming()
+    def _refuse_reload(self, reason: str) -> None:
+        LOG.error('reload refused, the previous configuration stays in '
+                  'force: %s', _one_line(reason))
+        dropped = self._sets.drop_incoming()
         if dropped is not None:
             for worker in dropped.workers:
                 worker.kill(KILL_MARGIN_SECONDS)
         systemd.notify('READY=1')
-        self._next_reload()
+        self._start_pending_reload()
 
-    def _next_reload(self) -> None:
-        if self._asked_again:
-            self._asked_again = False
+    def _start_pending_reload(self) -> None:
+        if self._reload_pending:
+            self._reload_pending = False
             self._reload()
 
     def _terminate(self) -> None:
-        """Stop accepting, and let what is in flight be answered."""
+        """Stop accepting, and finish the requests in flight."""
         if self._stopping:
-            LOG.warning('told to stop a second time: stopping at once')
+            LOG.warning('second SIGTERM: stopping at once')
             self._end(channel.FAILURE)
             return
-        LOG.info('stopping: finishing what is in flight')
+        LOG.info('stopping: finishing the requests in flight')
         systemd.notify('STOPPING=1')
         self._stopping = True
-        self._generations.end()
-        for worker in self._crew:
+        self._sets.end()
+        for worker in self._pool:
             if worker.state is not State.RETIRING:
                 worker.retire(KILL_MARGIN_SECONDS)
 
@@ -260,22 +263,22 @@ class Launcher:
         self._end(INTERRUPTED)
 
     def _end(self, status: int) -> None:
-        """Stop now, whatever is in flight: nobody need be told of that."""
+        """Kill all workers, and log no warning for the requests cut."""
         self._status = status
         self._stopping = True
-        self._generations.end()
-        for worker in self._crew:
-            worker.cut = True
+        self._sets.end()
+        for worker in self._pool:
+            worker.stopped_at_once = True
             worker.kill(KILL_MARGIN_SECONDS)
 
 
 def _one_line(reason: str) -> str:
-    """A list after its colon, as in ``does this: one; two``."""
+    """Join lines; a list follows its colon: ``invalid types: one; two``."""
     return '; '.join(reason.splitlines()).replace(':; ', ': ')
 
 
 def _set_up_log(conf: cfg.ConfigOpts) -> None:
-    """Log as the new configuration says; its workers do so already."""
+    """Apply the new log options to the launcher too."""
     try:
         log_setup.setup(conf)
     except StartError as exc:

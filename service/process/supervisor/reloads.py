@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which configuration is served, which is to be, and which was."""
+"""The sets of workers during a reload: the current, the next, the last."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from service.process.supervisor.worker_handle import WorkerSet
 
 
 class ReloadState:
-    """The ``current`` generation serves; an ``incoming`` one loads beside it
-    until it takes its place; the ``outgoing`` one still takes connections,
-    for a moment.
+    """The sets of workers that run before, during and after a reload.
 
-    Generations may share listeners: most reloads change no address.
+    ``current`` serves. ``incoming`` loads the new configuration and then
+    becomes the current set. ``outgoing`` is the set before the current one,
+    until its last worker has stopped accepting connections.
+
+    Sets may share listeners, since most reloads change no address.
     """
 
     def __init__(self, first: WorkerSet) -> None:
@@ -23,12 +25,12 @@ class ReloadState:
         self.outgoing: WorkerSet | None = None
 
     def __iter__(self) -> Iterator[WorkerSet]:
-        """Those that are to have workers."""
-        return (one for one in (self.current, self.incoming)
-                if one is not None)
+        """The sets that need workers: the current and the incoming one."""
+        return (worker_set for worker_set in (self.current, self.incoming)
+                if worker_set is not None)
 
     def promote(self) -> WorkerSet | None:
-        """The incoming one takes the place of the current, which is given."""
+        """Make the incoming set the current one; return the one before."""
         before, self.current = self.current, self.incoming
         self.incoming, self.outgoing = None, before
         if before is not None:
@@ -36,26 +38,26 @@ class ReloadState:
         return before
 
     def drop_incoming(self) -> WorkerSet | None:
-        """It will not do; what it alone would listen on is closed."""
+        """Give up the incoming set, and close the listeners it added."""
         dropped, self.incoming = self.incoming, None
         if dropped is not None:
             self._close(dropped)
         return dropped
 
     def end(self) -> None:
-        """None is to have workers any more, and nothing is listened on."""
-        for listener in {listener for one in self
-                         for listener in one.listeners}:
+        """Give up all sets and close all listeners."""
+        for listener in {listener for worker_set in self
+                         for listener in worker_set.listeners}:
             listener.close()
         self.current = self.incoming = self.outgoing = None
 
-    def foreign(self, generation: WorkerSet) -> set[Listener]:
-        """The listeners of others that are not this one's too."""
-        others = {listener for one in self if one is not generation
-                  for listener in one.listeners}
-        return others.difference(generation.listeners)
+    def foreign(self, worker_set: WorkerSet) -> set[Listener]:
+        """Return the listeners that only other sets use."""
+        others = {listener for other in self if other is not worker_set
+                  for listener in other.listeners}
+        return others.difference(worker_set.listeners)
 
-    def _close(self, generation: WorkerSet) -> None:
-        kept = {listener for one in self for listener in one.listeners}
-        for listener in set(generation.listeners) - kept:
+    def _close(self, worker_set: WorkerSet) -> None:
+        in_use = {listener for other in self for listener in other.listeners}
+        for listener in set(worker_set.listeners) - in_use:
             listener.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals as events of a select loop, so that no handler does any work."""
+"""Signals as events of a select loop, so that signal handlers do no work."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from typing import Any
 
 
 class Signals:
-    """While entered, each signal of the table waits to be dispatched.
+    """A context manager that queues signals until ``dispatch`` is called.
 
-    Python writes the number of a signal that arrives to ``wire``. A storm of
-    one signal is one call: what it asks for has to be done once.
+    Python writes the number of each signal to a socket pair. ``wakeup`` is
+    the end to select on. Several signals of one kind lead to one call: the
+    actions need not run twice.
     """
 
-    def __init__(self, table: Mapping[signal.Signals, Callable[[], None]]
+    def __init__(self, actions: Mapping[signal.Signals, Callable[[], None]]
                  ) -> None:
-        self._table = table
+        self._actions = actions
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
-        self.wire, self._inlet = socket.socketpair()
-        for end in (self.wire, self._inlet):
+        self.wakeup, self._inlet = socket.socketpair()
+        for end in (self.wakeup, self._inlet):
             end.setblocking(False)
         signal.set_wakeup_fd(self._inlet.fileno(), warn_on_full_buffer=False)
-        for number in self._table:
+        for number in self._actions:
             self._before[number] = signal.signal(number, _ignore)
         return self
 
@@ -37,20 +38,23 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
-        self.wire.close()
+        self.wakeup.close()
         self._inlet.close()
 
     def dispatch(self) -> None:
-        """Act on each signal that has come, once and in order."""
+        """Call the action of each signal that arrived, in their order."""
         try:
-            numbers = self.wire.recv(4096)
+            numbers = self.wakeup.recv(4096)
         except BlockingIOError:
             return
         for number in dict.fromkeys(numbers):
-            act = self._table.get(signal.Signals(number))
-            if act is not None:
-                act()
+            action = self._actions.get(signal.Signals(number))
+            if action is not None:
+                action()
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Python has written the number already; there must be a handler."""
+    """Do nothing: Python writes the signal's number to the wakeup socket.
+
+    Python does so only for signals that have a handler.
+    """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the service tells systemd about itself, if systemd started it."""
+"""Notifications to systemd, if systemd started the service (sd_notify)."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ import socket
 import time
 
 
-def notify(*facts: str) -> None:
-    """Send lines such as ``READY=1`` to the socket systemd named, if any.
+def notify(*assignments: str) -> None:
+    """Send assignments such as ``READY=1`` to systemd's socket, if any.
 
-    The service runs on where nobody listens: a supervisor that went away is
-    no reason to stop serving.
+    Errors are ignored: the service continues without its supervisor.
     """
     address = os.environ.get('NOTIFY_SOCKET')
     if not address:
         return
     if address.startswith('@'):
         address = '\0' + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wire, \
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, \
             contextlib.suppress(OSError):
-        wire.sendto('\n'.join(facts).encode(), address)
+        sock.sendto('\n'.join(assignments).encode(), address)
 
 
 def notify_reloading() -> None:
-    """Say that a reload began; ``READY=1`` ends it."""
+    """Report that a reload began; ``READY=1`` reports its end."""
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     notify('RELOADING=1', f'MONOTONIC_USEC={now}')
 
 
 def watchdog_seconds() -> float:
-    """How often systemd wants ``alive``, in seconds: twice a period."""
+    """Return the period for ``notify_alive``: half of systemd's timeout.
+
+    Infinity if systemd expects no notifications from this process.
+    """
     if os.environ.get('WATCHDOG_PID', str(os.getpid())) != str(os.getpid()):
         return math.inf
     period = os.environ.get('WATCHDOG_USEC', '')
@@ -41,5 +43,5 @@ def watchdog_seconds() -> float:
 
 
 def notify_alive() -> None:
-    """Say that the launcher turns; without a watchdog nobody minds."""
+    """Reset systemd's watchdog timer for this service."""
     notify('WATCHDOG=1')

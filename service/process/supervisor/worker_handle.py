@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Worker processes as the launcher sees them: start one, talk to it, end it.
+"""Worker processes as the launcher sees them: fork, message, end.
 
-What a worker does with its life is in ``worker``, which is imported in the
-child alone: eventlet stays out of the launcher.
+The code that runs in a worker is in ``service.process.worker``. Only the
+forked child imports it, since the launcher must not import eventlet.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from service.process.worker import channel
 
 LOG = log.getLogger(__name__)
 
-#: The signals that mean something to the launcher, and others to a worker.
+#: The signals that launcher and workers handle differently.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 class State(enum.Enum):
-    """How far a worker has come."""
+    """A worker's progress from its start to its end."""
 
     LOADING = 'loading'
     LOADED = 'loaded'
@@ -48,56 +48,60 @@ class State(enum.Enum):
 
 @dataclass(eq=False)
 class Worker:
-    """One worker: ``heard`` is when it last gave a sign of life, ``closed``
-    that it takes no more connections, ``deadline`` when it is killed unless
-    it has ended by itself, ``cut`` that somebody told it to stop at once."""
+    """A worker process and the launcher's end of its channel.
+
+    ``index`` is its number in its set. ``last_heard`` is the time of its
+    last message; ``accepts_no_more`` is true once it has closed its
+    listeners. At ``deadline`` the launcher kills it. ``stopped_at_once``
+    means that the operator asked for an end without regard to requests.
+    """
 
     pid: int
-    wire: socket.socket
-    generation: WorkerSet
-    place: int
-    born: float = field(default_factory=time.monotonic)
-    heard: float = field(default_factory=time.monotonic)
+    channel: socket.socket
+    worker_set: WorkerSet
+    index: int
+    started_at: float = field(default_factory=time.monotonic)
+    last_heard: float = field(default_factory=time.monotonic)
     state: State = State.LOADING
-    served: bool = False
-    closed: bool = False
-    cut: bool = False
+    has_served: bool = False
+    accepts_no_more: bool = False
+    stopped_at_once: bool = False
     deadline: float | None = None
 
-    def bury(self) -> None:
-        """Nobody is to wait for it any more."""
-        self.wire.close()
-        self.generation.forget(self)
+    def discard(self) -> None:
+        """Release what the launcher holds for this ended process."""
+        self.channel.close()
+        self.worker_set.discard(self)
 
     @property
-    def patience(self) -> int:
-        """How many seconds it may say nothing while it serves."""
-        return self.generation.conf.api.worker_timeout
+    def timeout_seconds(self) -> int:
+        """How many seconds it may send no message while it serves."""
+        return self.worker_set.conf.api.worker_timeout
 
     def due(self) -> float:
-        """When something has to be done about it, if nothing happens."""
+        """Return when the launcher must act if no message arrives."""
         if self.deadline is not None:
             return self.deadline
         if self.state is State.SERVING:
-            return self.heard + self.patience
+            return self.last_heard + self.timeout_seconds
         return math.inf
 
-    def become(self, state: State) -> None:
-        """Take note of progress; one that is to end makes none any more."""
-        self.served = self.served or state is State.SERVING
+    def advance(self, state: State) -> None:
+        """Record progress; a retiring worker keeps its state."""
+        self.has_served = self.has_served or state is State.SERVING
         if self.state is not State.RETIRING:
             self.state = state
 
-    def say(self, message: bytes) -> None:
-        """Tell it; one that has gone is reaped anyway."""
+    def send(self, message: bytes) -> None:
+        """Send a message; a process that has ended is reaped later."""
         with contextlib.suppress(OSError):
-            self.wire.send(message)
+            self.channel.send(message)
 
     def messages(self) -> Iterator[bytes]:
-        """What it has said since; an empty message last once it has gone."""
+        """Yield the messages received; an empty one marks the end."""
         while True:
             try:
-                message = self.wire.recv(channel.MAX_MESSAGE)
+                message = self.channel.recv(channel.MAX_MESSAGE_BYTES)
             except BlockingIOError:
                 return
             except ConnectionError:
@@ -107,15 +111,19 @@ class Worker:
                 return
 
     def retire(self, margin: float) -> None:
-        """Have it finish what is in flight; one that serves nothing ends."""
+        """Let it finish the requests in flight; end it if it still loads.
+
+        It is killed ``margin`` seconds after ``graceful_shutdown_timeout``.
+        """
         if self.state is State.LOADING:
             os.kill(self.pid, signal.SIGTERM)
-        self.say(channel.STOP)
-        grace = self.generation.conf.api.graceful_shutdown_timeout
+        self.send(channel.STOP)
+        grace = self.worker_set.conf.api.graceful_shutdown_timeout
         self._end_by(time.monotonic() + grace + margin)
 
     def abort(self, margin: float) -> None:
-        """End one that hangs; it writes to stderr where it does."""
+        """End a hanging worker; SIGABRT makes it write its stack to stderr.
+        """
         os.kill(self.pid, signal.SIGABRT)
         self._end_by(time.monotonic() + margin)
 
@@ -131,9 +139,10 @@ class Worker:
 
 @dataclass(eq=False)
 class WorkerSet:
-    """The workers of one configuration, and what they listen on.
+    """The workers of one configuration, and the listeners they share.
 
-    It is ``proven`` once its configuration has been served.
+    The start makes a set, and each reload another. ``proven`` is true once
+    the set has served.
     """
 
     conf: cfg.ConfigOpts
@@ -143,64 +152,70 @@ class WorkerSet:
 
     def __post_init__(self) -> None:
         self._balance = ConnectionBalance(self.conf.api.workers)
-        self._kept = SharedMemory()
+        self._handover = SharedMemory()
 
-    def lacks(self) -> int:
-        """How many workers it is short of.
+    def missing(self) -> int:
+        """Return how many workers to start.
 
-        The first goes alone, to try the configuration on; the rest follow
-        when it has loaded, and need not fail all at once if it cannot.
+        While the configuration is unproven, a first worker loads it alone.
+        The others start once it has loaded, so that a configuration that
+        cannot be loaded fails one worker and not all of them.
         """
-        tried = any(one.state is not State.LOADING for one in self.workers)
-        return (self.conf.api.workers if tried or self.proven else 1) \
+        loaded = any(worker.state is not State.LOADING
+                     for worker in self.workers)
+        return (self.conf.api.workers if loaded or self.proven else 1) \
             - len(self.workers)
 
-    def all_are(self, state: State) -> bool:
-        """Whether it is complete, and every worker has come so far."""
-        return self.lacks() <= 0 and all(
-            one.state is state for one in self.workers)
+    def all_in(self, state: State) -> bool:
+        """Whether no worker is missing and all are in ``state``."""
+        return self.missing() <= 0 and all(
+            worker.state is state for worker in self.workers)
 
-    def forget(self, worker: Worker) -> None:
+    def discard(self, worker: Worker) -> None:
+        """Remove an ended worker, and its count of connections."""
         self.workers.discard(worker)
-        self._balance.place(worker.place).leave()
+        self._balance.of_worker(worker.index).withdraw()
 
-    def spawn(self, strangers: Iterable[socket.socket]) -> Worker:
-        """Fork a worker that holds none of the strangers.
+    def spawn(self, foreign: Iterable[socket.socket]) -> Worker:
+        """Fork a worker, which closes its copies of ``foreign`` sockets.
 
-        One that kept another's line would keep it from seeing that the
-        launcher has died; one that kept another generation's listener would
-        keep clients waiting there when nobody accepts any more. The signals
-        wait until the child has left the launcher's handlers behind: one that
-        came between would be told to the launcher as its own.
+        A worker that kept the launcher's end of another worker's channel
+        would hide the launcher's death from that worker. A worker that kept
+        a listener of another set would leave clients waiting on a socket
+        from which no process accepts.
+
+        Signals are blocked until the child has removed the launcher's
+        handlers; otherwise a signal to the child would reach the launcher
+        through the wakeup socket that both share.
         """
-        place = min(set(range(self.conf.api.workers))
-                    - {one.place for one in self.workers})
-        ours, theirs = channel.pair()
+        index = min(set(range(self.conf.api.workers))
+                    - {worker.index for worker in self.workers})
+        launcher_end, worker_end = channel.pair()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             pid = os.fork()
             if pid == 0:
-                for stranger in (ours, *strangers):
-                    stranger.close()
-                _run_worker(self, self._balance.place(place), theirs,
-                        self._kept.path)
+                for sock in (launcher_end, *foreign):
+                    sock.close()
+                _run_worker(self, self._balance.of_worker(index), worker_end,
+                            self._handover.path)
         except OSError:
-            ours.close()
+            launcher_end.close()
             raise
         finally:
-            theirs.close()
+            worker_end.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        worker = Worker(pid, ours, self, place)
+        worker = Worker(pid, launcher_end, self, index)
         self.workers.add(worker)
         return worker
 
 
-def _run_worker(generation: WorkerSet, place: ConnectionCount,
-                wire: socket.socket, kept: str) -> NoReturn:
-    """Be a worker until the end of this process.
+def _run_worker(worker_set: WorkerSet, count: ConnectionCount,
+                worker_end: socket.socket, handover: str) -> NoReturn:
+    """Run a worker in this forked process, then end the process.
 
-    Nothing returns or raises out of here: above stands the launcher's own
-    stack, with its pid file and its sockets.
+    Nothing may return or raise from here: the launcher's stack is above,
+    and would remove its pid file and close its sockets.
     """
     status = 1
     try:
@@ -211,8 +226,8 @@ def _run_worker(generation: WorkerSet, place: ConnectionCount,
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         from service.process.worker import main
-        status = main.run(generation.conf, generation.listeners, place,
-                            wire, kept)
+        status = main.run(worker_set.conf, worker_set.listeners, count,
+                          worker_end, handover)
     finally:
         if sys.exception() is not None:
             LOG.critical('the worker crashed', exc_info=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All workers at once: hear them, time them, and notice who has gone.
+"""All worker processes: receive messages, check timeouts, reap the dead.
 
-What follows from it is decided by the launcher, through ``Events``.
+The launcher decides what follows from an event, through ``WorkerEvents``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from service.process.worker import channel
 
 LOG = log.getLogger(__name__)
 
-#: Seconds beyond its time after which a process that will not end is killed.
+#: How long after its time limit a process that has not ended is killed.
 KILL_MARGIN_SECONDS = 1.0
 
 
@@ -31,13 +31,13 @@ class WorkerEvents(Protocol):
 
     def loaded(self, worker: Worker) -> None: ...
     def serves(self, worker: Worker) -> None: ...
-    def closed(self, worker: Worker) -> None: ...
+    def stopped_accepting(self, worker: Worker) -> None: ...
     def failed(self, worker: Worker, reason: str) -> None: ...
-    def gone(self, worker: Worker, status: int) -> None: ...
+    def ended(self, worker: Worker, status: int) -> None: ...
 
 
 class WorkerPool:
-    """The workers of every generation, of whatever age."""
+    """The workers of all sets, including those that are about to end."""
 
     def __init__(self, events: WorkerEvents) -> None:
         self._events = events
@@ -50,57 +50,57 @@ class WorkerPool:
     def __len__(self) -> int:
         return len(self._by_pid)
 
-    def watch(self, wire: socket.socket, act: Callable[[], None]) -> None:
-        """Call ``act`` when there is something to read on ``wire``."""
-        self._selector.register(wire, selectors.EVENT_READ, act)
+    def watch(self, sock: socket.socket, action: Callable[[], None]) -> None:
+        """Call ``action`` when ``sock`` is readable."""
+        self._selector.register(sock, selectors.EVENT_READ, action)
 
-    def spawn(self, generation: WorkerSet,
+    def spawn(self, worker_set: WorkerSet,
               foreign: Iterable[socket.socket]) -> None:
         """Start a worker that keeps none of the ``foreign`` sockets.
 
-        OSError if the system has no room for one.
+        OSError if the system cannot fork another process.
         """
-        wires = [one.wire for one in self]
-        worker = generation.spawn([*wires, *foreign])
+        channels = [worker.channel for worker in self]
+        worker = worker_set.spawn([*channels, *foreign])
         self._by_pid[worker.pid] = worker
-        self.watch(worker.wire, lambda: self._hear_living(worker))
+        self.watch(worker.channel, lambda: self._receive_if_alive(worker))
         LOG.debug('worker %d started', worker.pid)
 
     def wait(self, until: float) -> None:
-        """Sleep until something happens or falls due.
+        """Sleep until something happens, a worker is due, or ``until``.
 
-        If this process was itself stopped meanwhile, or the machine was, the
-        workers could not be heard: nobody is blamed for that.
+        If this process or the machine was suspended meanwhile, messages
+        could not be received, so the timeouts of all workers start again.
         """
-        due = min([until, *(one.due() for one in self)])
+        due = min([until, *(worker.due() for worker in self)])
         before = time.monotonic()
         ready = self._selector.select(
             None if due == math.inf else max(0.0, due - before))
         woken = time.monotonic()
         if woken > max(due, before) + KILL_MARGIN_SECONDS:
             for worker in self:
-                worker.heard = woken
+                worker.last_heard = woken
         for key, _mask in ready:
             key.data()
 
-    def judge(self, now: float) -> None:
-        """Kill who outstayed its time, and who gives no sign of life."""
+    def end_overdue(self, now: float) -> None:
+        """End workers that exceed their time or send no messages."""
         for worker in self:
             if now < worker.due():
                 continue
             if worker.deadline is None:
-                LOG.error('worker %d gave no sign of life for '
+                LOG.error('worker %d sent no heartbeat for '
                           'worker_timeout = %d seconds: ending it',
-                          worker.pid, worker.patience)
+                          worker.pid, worker.timeout_seconds)
                 worker.abort(KILL_MARGIN_SECONDS)
             else:
                 worker.kill(KILL_MARGIN_SECONDS)
 
     def reap(self) -> None:
-        """Take note of every child that ended.
+        """Collect the exit status of every child that ended.
 
-        Processes that are none of ours are reaped too: in a container this
-        may be the process that inherits every orphan.
+        In a container the launcher may be the init process, which inherits
+        every orphan, so processes that are not workers are reaped too.
         """
         while True:
             try:
@@ -111,46 +111,49 @@ class WorkerPool:
                 return
             worker = self._by_pid.get(pid)
             if worker is not None:
-                self._buried(worker, os.waitstatus_to_exitcode(status))
+                self._remove(worker, os.waitstatus_to_exitcode(status))
 
-    def _buried(self, worker: Worker, status: int) -> None:
-        """Its last words may be unread yet, and tell why."""
-        self._hear(worker)
+    def _remove(self, worker: Worker, status: int) -> None:
+        """Remove an ended worker, after the last messages it sent.
+
+        The last message may hold the reason for its end.
+        """
+        self._receive(worker)
         del self._by_pid[worker.pid]
-        self._deaf(worker)
-        worker.bury()
-        self._events.gone(worker, status)
+        self._unwatch(worker)
+        worker.discard()
+        self._events.ended(worker, status)
 
-    def _hear_living(self, worker: Worker) -> None:
-        """Its end may have been dealt with since the kernel named its line.
+    def _receive_if_alive(self, worker: Worker) -> None:
+        """Receive, unless the worker was removed since ``select`` returned.
         """
         if worker.pid in self._by_pid:
-            self._hear(worker)
+            self._receive(worker)
 
-    def _hear(self, worker: Worker) -> None:
+    def _receive(self, worker: Worker) -> None:
         for message in worker.messages():
-            worker.heard = time.monotonic()
+            worker.last_heard = time.monotonic()
             if not message:
-                self._deaf(worker)
+                self._unwatch(worker)
             elif message.startswith(channel.FAILED):
                 self._events.failed(worker, channel.reason(message))
             elif message == channel.LOADED:
-                worker.become(State.LOADED)
+                worker.advance(State.LOADED)
                 self._events.loaded(worker)
             elif message == channel.SERVING:
-                worker.become(State.SERVING)
+                worker.advance(State.SERVING)
                 self._events.serves(worker)
             elif message == channel.CLOSED:
-                worker.closed = True
-                self._events.closed(worker)
+                worker.accepts_no_more = True
+                self._events.stopped_accepting(worker)
 
-    def _deaf(self, worker: Worker) -> None:
-        if worker.wire in self._selector.get_map():
-            self._selector.unregister(worker.wire)
+    def _unwatch(self, worker: Worker) -> None:
+        if worker.channel in self._selector.get_map():
+            self._selector.unregister(worker.channel)
 
 
 def describe_exit(status: int) -> str:
-    """How a process ended, for people."""
+    """Return how a process ended, as the end of a sentence."""
     if status < 0:
         return f'was killed by {signal.Signals(-status).name}'
     return f'ended with status {status}'

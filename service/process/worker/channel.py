@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line between the launcher and one worker: short messages both ways.
+"""The channel between the launcher and a worker: messages, exit statuses.
 
-A worker says LOADED, SERVING, BEAT (it is alive), CLOSED (it takes no more
-connections) or FAILED with a text; the launcher says GO or STOP. When the
-launcher dies the line ends, however it died, and the worker knows that it is
-to finish and go.
+A worker sends LOADED, SERVING, HEARTBEAT, CLOSED (it accepts no more
+connections) or FAILED with a reason. The launcher sends GO or STOP. When the
+launcher dies, for whatever reason, the channel ends, and the worker finishes
+its requests and ends too.
 """
 
 from __future__ import annotations
@@ -14,36 +14,37 @@ import socket
 LOADED = b'loaded'
 SERVING = b'serving'
 CLOSED = b'closed'
-BEAT = b'beat'
+HEARTBEAT = b'beat'
 FAILED = b'failed '
 GO = b'go'
 STOP = b'stop'
 
-#: With what status a worker ends: all answered; it could not start or
-#: crashed; requests were cut when their time was over.
+#: Exit statuses of a worker. DONE: all requests were answered. FAILURE: it
+#: could not start, or crashed. CUT: its time was over and requests were cut.
 DONE = 0
 FAILURE = 1
 CUT = 3
 
-#: The longest message; the list of a hundred wrong type files is cut there.
-MAX_MESSAGE = 32768
+#: Longer messages are cut, such as a list of a hundred invalid type files.
+MAX_MESSAGE_BYTES = 32768
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """The launcher's end, which never blocks, and the worker's end.
+    """Return the launcher's end, which never blocks, and the worker's end.
 
-    Sequenced packets keep messages apart, so neither side has to.
+    SOCK_SEQPACKET keeps the boundaries of messages.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.setblocking(False)
-    return ours, theirs
+    launcher_end, worker_end = socket.socketpair(
+        socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    launcher_end.setblocking(False)
+    return launcher_end, worker_end
 
 
-def failed(text: str) -> bytes:
-    """The message of a worker that cannot start, and why."""
-    return (FAILED + text.encode(errors='replace'))[:MAX_MESSAGE]
+def failed(reason: str) -> bytes:
+    """Return the message of a worker that cannot start."""
+    return (FAILED + reason.encode(errors='replace'))[:MAX_MESSAGE_BYTES]
 
 
 def reason(message: bytes) -> str:
-    """The text of a FAILED message."""
+    """Return the reason in a FAILED message."""
     return message.removeprefix(FAILED).decode(errors='ignore')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a worker: load, wait for the word, serve, drain, end.
+"""A worker process: load the application, serve, drain, end.
 
-It runs in a process of its own, forked by the launcher, and is the first
-there to import eventlet. What it imports after the patching is green.
+The launcher forks the process. Eventlet is imported only here, and modules
+that ``load`` imports after the monkey patching use green sockets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from service.process.scheduling import hub
 from service.process.worker import channel, green_psycopg
 
 with warnings.catch_warnings():
-    # Known, and answered in the operator's guide; see doc/source/operating.
+    # doc/source/operating-process.rst says what this deprecation means.
     warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
     import eventlet
     import eventlet.event
@@ -37,25 +37,28 @@ LOG = log.getLogger(__name__)
 
 
 def run(conf: cfg.ConfigOpts, listeners: list[Listener],
-        place: ConnectionCount, wire: socket.socket, kept: str) -> int:
-    """Serve until the launcher says so or dies; the exit status.
+        count: ConnectionCount, worker_end: socket.socket, handover: str,
+        ) -> int:
+    """Serve until the launcher sends STOP or dies; return the exit status.
 
-    ``kept`` is where workers of this configuration leave what is in force.
+    ``worker_end`` is this worker's end of the channel to the launcher,
+    ``handover`` the path of the ``service.hosting.handover`` of its set.
     """
     hub.install()
     eventlet.monkey_patch(psycopg=False)
     green_psycopg.make_green(conf)
-    # Imported with the log, before the patching: its thread local would hold
-    # one context for all requests in turn, and the log name the wrong one.
+    # The log imported this module before the patching. Its thread local would
+    # be shared by all green threads, and log records would carry the context
+    # of another request.
     importlib.reload(context)
     faulthandler.enable()
-    worker = _Worker(conf, listeners, place,
-                     eventlet.greenio.GreenSocket(wire))
+    worker = _Worker(conf, listeners, count,
+                     eventlet.greenio.GreenSocket(worker_end))
     try:
-        worker.load(kept)
+        worker.load(handover)
     except StartError as exc:
         LOG.debug('the worker cannot start', exc_info=True)
-        worker.say(channel.failed(str(exc)))
+        worker.send(channel.failed(str(exc)))
         return channel.FAILURE
     return worker.serve()
 
@@ -63,50 +66,51 @@ def run(conf: cfg.ConfigOpts, listeners: list[Listener],
 class _Worker:
 
     def __init__(self, conf: cfg.ConfigOpts, listeners: list[Listener],
-                 place: ConnectionCount, wire: socket.socket) -> None:
+                 count: ConnectionCount, worker_end: socket.socket) -> None:
         self._conf = conf
         self._listeners = listeners
-        self._place = place
-        self._wire = wire
-        self._told = eventlet.event.Event()
+        self._count = count
+        self._channel = worker_end
+        self._stop_requested = eventlet.event.Event()
 
-    def say(self, message: bytes) -> bool:
-        """Tell the launcher, if it is still there."""
+    def send(self, message: bytes) -> bool:
+        """Send a message to the launcher; False if the launcher is gone."""
         try:
-            self._wire.send(message)
+            self._channel.send(message)
         except OSError:
             return False
         return True
 
-    def load(self, kept: str) -> None:
-        """Make a server of the configured application; no client yet."""
+    def load(self, handover: str) -> None:
+        """Load the application and make its server, without listening."""
         from service.hosting import paste
         from service.process.limits import ServerLimits
         from service.process.server.http_server import Server
         log_setup.setup(self._conf)
-        app: WSGIApplication = paste.load(self._conf, kept)
+        app: WSGIApplication = paste.load(self._conf, handover)
         self._tls = tls_context.context(self._conf)
         several = self._conf.api.workers > 1
         self._server = Server(app, ServerLimits.read(self._conf),
                               multiprocess=several,
-                              place=self._place if several else None)
+                              count=self._count if several else None)
 
     def serve(self) -> int:
-        self.say(channel.LOADED)
-        if self._wire.recv(channel.MAX_MESSAGE) != channel.GO:
+        """Serve once the launcher sends GO; return the exit status."""
+        self.send(channel.LOADED)
+        if self._channel.recv(channel.MAX_MESSAGE_BYTES) != channel.GO:
             return channel.DONE
         try:
             self._listen()
         except StartError as exc:
-            self.say(channel.failed(str(exc)))
+            self.send(channel.failed(str(exc)))
             return channel.FAILURE
-        self._heed_sigterm()
-        eventlet.spawn_n(self._beat)
-        eventlet.spawn_n(self._heed_launcher)
-        self.say(channel.SERVING)
-        self._told.wait()
-        # Said when the drain first waits, and has closed the listeners.
-        eventlet.spawn_n(self.say, channel.CLOSED)
+        self._watch_sigterm()
+        eventlet.spawn_n(self._send_heartbeats)
+        eventlet.spawn_n(self._watch_launcher)
+        self.send(channel.SERVING)
+        self._stop_requested.wait()
+        # Runs when the drain first waits; it has closed the listeners then.
+        eventlet.spawn_n(self.send, channel.CLOSED)
         grace = self._conf.api.graceful_shutdown_timeout
         if self._server.drain(grace):
             return channel.DONE
@@ -117,7 +121,7 @@ class _Worker:
     def _listen(self) -> None:
         for listener in self._listeners:
             try:
-                if not listener.passed:
+                if not listener.from_systemd:
                     listener.sock.listen(self._conf.api.backlog)
             except OSError as exc:
                 raise StartError(
@@ -125,43 +129,44 @@ class _Worker:
                 ) from exc
             self._server.listen(listener.sock, self._tls)
 
-    def _beat(self) -> None:
-        """Give a sign of life as long as the hub turns."""
+    def _send_heartbeats(self) -> None:
+        """Send heartbeats, which stop while the event loop is blocked."""
         pause = min(1.0, self._conf.api.worker_timeout / 4)
-        while self.say(channel.BEAT):
+        while self.send(channel.HEARTBEAT):
             eventlet.sleep(pause)
 
-    def _heed_launcher(self) -> None:
-        """Finish when told to, and when the line ends: the launcher died."""
+    def _watch_launcher(self) -> None:
+        """Stop on any message; an empty one means the launcher has died."""
         message = self._receive()
-        self._finish()
+        self._request_stop()
         if not message:
-            LOG.error('the launcher is gone: finishing what is in flight')
+            LOG.error('the launcher has died: finishing the requests in '
+                      'flight')
 
     def _receive(self) -> bytes:
         try:
-            return self._wire.recv(channel.MAX_MESSAGE)
+            return self._channel.recv(channel.MAX_MESSAGE_BYTES)
         except ConnectionError:
             return b''
 
-    def _heed_sigterm(self) -> None:
-        """Let SIGTERM sent to this process alone drain it.
+    def _watch_sigterm(self) -> None:
+        """Stop on a SIGTERM to this process.
 
-        Python runs a handler in whichever greenlet is at hand, and the hub
-        sleeps on; a byte on a socket that the hub watches wakes it.
+        A Python signal handler runs in whichever green thread is active, and
+        does not wake the event loop. A byte on a watched socket does.
         """
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        signal.set_wakeup_fd(theirs.fileno())
+        watched, wakeup = socket.socketpair()
+        wakeup.setblocking(False)
+        signal.set_wakeup_fd(wakeup.fileno())
         signal.signal(signal.SIGTERM, lambda number, frame: None)
 
-        def heed() -> None:
-            ours.recv(1)
-            self._finish()
-            theirs.close()
+        def stop_on_byte() -> None:
+            watched.recv(1)
+            self._request_stop()
+            wakeup.close()
 
-        eventlet.spawn_n(heed)
+        eventlet.spawn_n(stop_on_byte)
 
-    def _finish(self) -> None:
-        if not self._told.ready():
-            self._told.send()
+    def _request_stop(self) -> None:
+        if not self._stop_requested.ready():
+            self._stop_requested.send()

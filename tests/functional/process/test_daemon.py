@@ -82,8 +82,8 @@ def test_a_second_start_is_refused(prepared: Served, pid_file: Path) -> None:
     pid = int(pid_file.read_text())
     daemon.launch()
     assert daemon.wait_for_exit() == 1
-    assert f'--pid-file {pid_file}: the service runs already, as process ' \
-        f'{pid}' in daemon.output
+    assert f'--pid-file {pid_file}: the service is already running as ' \
+        f'process {pid}' in daemon.output
     assert int(pid_file.read_text()) == pid
     assert daemon.request('GET', '/').status == 200
     end(pid)

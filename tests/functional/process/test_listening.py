@@ -92,7 +92,7 @@ def test_a_socket_in_use_and_a_file_are_left_alone(
     short.write_text('precious')
     daemon.launch()
     assert daemon.wait_for_exit() == 1
-    assert 'a file that is no socket' in daemon.output
+    assert 'the file exists and is not a socket' in daemon.output
     assert short.read_text() == 'precious'
 
 

@@ -127,7 +127,8 @@ def test_a_broken_file_leaves_everything_as_it_was(
     said = steady.output.removeprefix(output)
     errors = [text for text in said.splitlines() if 'ERROR' in text]
     assert len(errors) == 1
-    assert 'reload refused, everything stays as it was' in errors[0]
+    assert 'reload refused, the previous configuration stays in force' \
+        in errors[0]
     assert told in errors[0]
     assert 'Traceback' not in said
 

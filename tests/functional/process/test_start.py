@@ -203,7 +203,7 @@ def test_check_says_that_a_configuration_is_valid(prepared: Served) -> None:
      'Cannot assign requested address'),
     ({'unix_socket': '/nosuch/api.sock'}, 'No such file or directory'),
     ({'unix_socket': f'/tmp/{"x" * 120}'}, 'AF_UNIX path too long'),
-    ({'unix_socket': __file__}, 'there is a file that is no socket')])
+    ({'unix_socket': __file__}, 'the file exists and is not a socket')])
 def test_check_refuses_an_address_as_a_start_does(
         prepared: Served, options: dict[str, object], refusal: str) -> None:
     """S05: in the same words."""

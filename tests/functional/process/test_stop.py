@@ -122,7 +122,8 @@ def test_a_worker_that_hangs_does_not_delay_the_end(serve: Served) -> None:
         start = time.monotonic()
         assert daemon.stop() == 1
         assert time.monotonic() - start < 4
-    assert 'was killed by SIGKILL before all was answered' in daemon.output
+    assert 'was killed by SIGKILL before all requests were answered' \
+        in daemon.output
 
 
 def wait_until_hanging(daemon: Daemon) -> None:
@@ -166,7 +167,7 @@ def test_of_who_was_told_to_stop_at_once_nobody_is_warned(serve: Served
     assert daemon.request('GET', '/').status == 200
     assert daemon.stop(signal.SIGINT) == 130
     assert 'interrupted: stopping at once' in daemon.output
-    assert 'before all was answered' not in daemon.output
+    assert 'before all requests were answered' not in daemon.output
 
 
 def test_a_worker_that_dies_by_itself_while_it_stops_is_told_of(
@@ -180,7 +181,8 @@ def test_a_worker_that_dies_by_itself_while_it_stops_is_told_of(
         wait_until_refused(daemon)
         os.kill(worker, signal.SIGKILL)
         assert daemon.wait_for_exit() == 1
-    assert 'was killed by SIGKILL before all was answered' in daemon.output
+    assert 'was killed by SIGKILL before all requests were answered' \
+        in daemon.output
 
 
 def test_workers_whose_launcher_was_killed_finish_and_go(serve: Served

@@ -90,7 +90,7 @@ def test_a_worker_that_hangs_is_replaced(serve: Served) -> None:
         assert client.recv(1) == b''
     assert daemon.request('GET', '/').status == 200
     assert hung not in daemon.workers()
-    assert f'worker {hung} gave no sign of life for worker_timeout = 1 ' \
+    assert f'worker {hung} sent no heartbeat for worker_timeout = 1 ' \
         'seconds' in daemon.output
     assert 'in hang' in daemon.output
 

@@ -279,7 +279,8 @@ def test_a_reload_with_types_that_were_not_applied_keeps_the_old(directory):
         reply = daemon.request('POST', '/v1/books', {
             'book': {'title': 'a', 'shelf': 'left'}})
     assert reply.status == 201
-    assert 'reload refused, everything stays as it was' in daemon.output
+    assert 'reload refused, the previous configuration stays in force' \
+        in daemon.output
     assert ('book.shelf: is dropped, with its values (destructive)'
             in daemon.output)
     assert 'schema apply, which does this: book' in daemon.output

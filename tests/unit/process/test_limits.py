@@ -42,4 +42,4 @@ def test_every_number_has_bounds() -> None:
 
 
 def test_sweeps_keep_up_with_the_shortest_limit() -> None:
-    assert limits(drain_timeout=0.2).patience == 0.2
+    assert limits(drain_timeout=0.2).shortest_timeout == 0.2

@@ -67,7 +67,7 @@ def test_idle_connections_end_soon_and_one_more_request_is_answered() -> None:
             sock.sendall(get('/'))
             assert sock.recv(65536)
         running.call(lambda: setattr(
-            running.server._shared, 'draining', True))
+            running.server._state, 'draining', True))
         busy.sendall(get('/last'))
         assert wire.answers(wire.read_all(busy))[0].body == b'/last'
         complete, took = drain(running, 10)
@@ -118,7 +118,7 @@ def test_a_new_application_answers_what_begins_later() -> None:
         sock.sendall(get('/'))
         assert sock.recv(1)
         new = Recorder()
-        running.call(lambda: running.server.swap(new))
+        running.call(lambda: running.server.replace_app(new))
         assert wire.talk(running, [get('/x')], end=True)[0].body == b'/x'
         sock.sendall(get('/y', b'Connection: close\r\n'))
         found = wire.answers(b'H' + wire.read_all(sock))

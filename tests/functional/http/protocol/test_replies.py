@@ -101,8 +101,8 @@ def test_a_mistake_before_the_first_byte_is_a_500(
     assert [one.status for one in found] == [500]
     wire.check_document(found[0])
     assert found[0].document['error']['message'] == (
-        'The service failed to answer; the request id finds the reason in '
-        'its log.')
+        'The service failed to answer. The log has the reason under this '
+        'request id.')
     errors = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert len(errors) == 1 and errors[0].exc_info
 

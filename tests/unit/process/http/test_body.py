@@ -109,7 +109,7 @@ def test_any_zero_ends_a_chunked_body(size: bytes) -> None:
     incoming = ReadBuffer(wire, granted)
     body = ChunkedBody(incoming, granted)
     assert body.readall() == b'hi'
-    assert incoming.waiting
+    assert incoming.has_data
 
 
 def test_empty_reads_read_nothing() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from service.process.http.head import Head
-from service.process.http.head_parser import HeadParser, stray
+from service.process.http.head_parser import HeadParser, has_stray_control
 from service.process.refusals import RequestRefused
 from tests.unit.process.scripted import limits
 
@@ -54,7 +54,7 @@ def test_hosts_that_are_none(host: bytes) -> None:
         parsed(GET, host=b'Host: ' + host)
 
 
-@pytest.mark.parametrize('line, fields, lasting', [
+@pytest.mark.parametrize('line, fields, keep_alive', [
     (GET, [], True), (GET, [b'Connection: close'], False),
     (GET, [b'Connection: foo , CLOSE'], False),
     (GET, [b'Connection: closed'], True),
@@ -65,8 +65,8 @@ def test_hosts_that_are_none(host: bytes) -> None:
     (b'GET / HTTP/1.0', [b'Connection: Keep-Alive'], True),
     (b'GET / HTTP/1.0', [b'Connection: keep-alive, close'], False)])
 def test_who_keeps_the_connection(line: bytes, fields: list[bytes],
-                                  lasting: bool) -> None:
-    assert parsed(line, *fields).lasting is lasting
+                                  keep_alive: bool) -> None:
+    assert parsed(line, *fields).keep_alive is keep_alive
 
 
 @pytest.mark.parametrize('fields, length', [
@@ -77,14 +77,14 @@ def test_how_long_a_body_is(fields: list[bytes], length: int | None) -> None:
     assert parsed(b'POST / HTTP/1.1', *fields).length == length
 
 
-@pytest.mark.parametrize('line, length, expecting', [
+@pytest.mark.parametrize('line, length, expects_continue', [
     (b'POST / HTTP/1.1', b'5', True), (b'POST / HTTP/1.1', b'0', False),
     (b'POST / HTTP/1.0', b'5', False)])
-def test_who_waits_for_100(line: bytes, length: bytes, expecting: bool,
-                           ) -> None:
+def test_who_waits_for_100(line: bytes, length: bytes,
+                           expects_continue: bool) -> None:
     """H19: RFC 9110 10.1.1: not a client of HTTP/1.0, nor without a body."""
     head = parsed(line, b'Expect: 100-Continue', b'Content-Length: ' + length)
-    assert head.expecting is expecting
+    assert head.expects_continue is expects_continue
 
 
 def test_values_lose_their_outer_blanks_only() -> None:
@@ -125,5 +125,5 @@ def test_one_parser_reads_one_head_after_the_other() -> None:
     (b'a\r\r\n', True), (b'\x1b', True), (b'\x7f', True)])
 def test_an_unfinished_head_is_judged_early(data: bytes, found: bool) -> None:
     """H07: not only at its deadline."""
-    assert stray(data) is found
-    assert stray(b'x\r\n' + data, 2) is found
+    assert has_stray_control(data) is found
+    assert has_stray_control(b'x\r\n' + data, 2) is found

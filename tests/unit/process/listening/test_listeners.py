@@ -93,7 +93,7 @@ def test_what_is_passed_to_another_process_is_not_taken(
     monkeypatch.setenv('LISTEN_PID', '1')
     monkeypatch.setenv('LISTEN_FDS', '1')
     [listener] = listeners.bind(conf)
-    assert not listener.passed
+    assert not listener.from_systemd
     listener.close()
 
 

@@ -10,7 +10,7 @@ from service.process.supervisor.backoff import (
 
 def test_the_first_death_costs_no_time_and_the_next_ever_more() -> None:
     backoff = Backoff()
-    delays = [backoff.died(100.0, lived=0.1) for _ in range(12)]
+    delays = [backoff.record_death(100.0, lived=0.1) for _ in range(12)]
     assert delays[:3] == [0.0, 0.5, 1.0]
     assert delays == sorted(delays)
     assert set(delays[len(DELAYS_SECONDS):]) == {DELAYS_SECONDS[-1]}
@@ -18,22 +18,22 @@ def test_the_first_death_costs_no_time_and_the_next_ever_more() -> None:
 
 def test_the_next_start_is_due_after_the_delay() -> None:
     backoff = Backoff()
-    backoff.died(100.0, 0)
-    backoff.died(100.0, 0)
+    backoff.record_death(100.0, 0)
+    backoff.record_death(100.0, 0)
     assert backoff.until == 100.5
 
 
 def test_a_worker_that_lived_long_starts_the_count_afresh() -> None:
     backoff = Backoff()
     for _ in range(5):
-        backoff.died(100.0, 0)
-    assert backoff.died(200.0, lived=STABLE_SECONDS) == 0.0
+        backoff.record_death(100.0, 0)
+    assert backoff.record_death(200.0, lived=STABLE_SECONDS) == 0.0
     assert backoff.failures == 1
 
 
 def test_it_can_be_made_to_forget() -> None:
     backoff = Backoff()
     for _ in range(5):
-        backoff.died(100.0, 0)
-    backoff.forget()
+        backoff.record_death(100.0, 0)
+    backoff.reset()
     assert (backoff.failures, backoff.until) == (0, 0.0)

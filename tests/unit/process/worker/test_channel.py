@@ -7,21 +7,21 @@ from service.process.worker import channel
 
 
 def test_messages_stay_apart_and_the_launcher_never_waits() -> None:
-    ours, theirs = channel.pair()
-    with ours, theirs:
+    launcher_end, worker_end = channel.pair()
+    with launcher_end, worker_end:
         for message in (channel.LOADED, channel.SERVING):
-            theirs.send(message)
-        assert ours.recv(channel.MAX_MESSAGE) == channel.LOADED
-        assert ours.recv(channel.MAX_MESSAGE) == channel.SERVING
+            worker_end.send(message)
+        assert launcher_end.recv(channel.MAX_MESSAGE_BYTES) == channel.LOADED
+        assert launcher_end.recv(channel.MAX_MESSAGE_BYTES) == channel.SERVING
         with pytest.raises(BlockingIOError):
-            ours.recv(channel.MAX_MESSAGE)
+            launcher_end.recv(channel.MAX_MESSAGE_BYTES)
 
 
 def test_the_line_ends_with_either_side() -> None:
-    ours, theirs = channel.pair()
-    ours.close()
-    with theirs:
-        assert theirs.recv(channel.MAX_MESSAGE) == b''
+    launcher_end, worker_end = channel.pair()
+    launcher_end.close()
+    with worker_end:
+        assert worker_end.recv(channel.MAX_MESSAGE_BYTES) == b''
 
 
 def test_a_reason_arrives_as_it_was_said() -> None:
@@ -29,6 +29,6 @@ def test_a_reason_arrives_as_it_was_said() -> None:
 
 
 def test_a_long_reason_is_cut_to_one_message() -> None:
-    message = channel.failed('ä' * channel.MAX_MESSAGE)
-    assert len(message) == channel.MAX_MESSAGE
+    message = channel.failed('ä' * channel.MAX_MESSAGE_BYTES)
+    assert len(message) == channel.MAX_MESSAGE_BYTES
     assert set(channel.reason(message)) == {'ä'}
