@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who calls: the filters of the auth strategies, each to an Identity."""
+"""The identity of a caller, as an auth filter of the pipeline recorded it.
+
+The filters in ``api.middleware`` put an Identity into the environ, or the
+reason why the caller has none. ``api.dispatch`` reads them.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ from service.logs.escape import escape
 IDENTITY = 'pileus.identity'
 REFUSAL = 'pileus.refusal'
 
-#: No user's id is longer: history has so much room for it.
-MAX_USER_ID_LENGTH = 255
+#: Longest user id: the columns that store a user id have this size.
+MAX_USER_ID_CHARS = 255
 
 
 class Identity(NamedTuple):
-    """Who calls, as an auth strategy vouches for it."""
+    """Project, user and roles of a caller, verified by an auth filter."""
 
     project_id: str | None
     user_id: str | None
@@ -34,45 +38,48 @@ class Identity(NamedTuple):
     system_scope: str | None = None
 
     def caller(self, rules: Policy | None, *, reads: bool = False) -> Caller:
-        """The caller; an administrator of the cloud is one everywhere, and a
-        reader of the system where the request only ``reads``."""
-        plain = Caller(self.project_id, self.user_id, self.roles, False,
-                       self.request_id, self.global_request_id,
-                       self.system_scope)
-        everywhere = ANY_READER if reads else ADMIN
-        if rules is None or not rules.allows(plain, everywhere):
-            return plain
-        return dataclasses.replace(plain, any_project=True)
+        """Return the caller, with ``any_project`` as the policy says.
+
+        The policy rule is ADMIN, or ANY_READER for a request that only
+        ``reads``.
+        """
+        caller = Caller(self.project_id, self.user_id, self.roles, False,
+                        self.request_id, self.global_request_id,
+                        self.system_scope)
+        rule = ANY_READER if reads else ADMIN
+        if rules is None or not rules.allows(caller, rule):
+            return caller
+        return dataclasses.replace(caller, any_project=True)
 
 
 ANONYMOUS = Caller(None, None, frozenset(), False)
 
 
 def identity(environ: dict[str, Any]) -> Identity | None:
-    """Who a filter before this said calls; None: nobody vouched."""
-    found: Identity | None = environ.get(IDENTITY)
-    return found
+    """Return the identity that an auth filter recorded, or None."""
+    value: Identity | None = environ.get(IDENTITY)
+    return value
 
 
-def refuse(environ: dict[str, Any], why: PileusError) -> None:
-    """Note why nobody vouches for the caller.
+def refuse(environ: dict[str, Any], reason: PileusError) -> None:
+    """Record why the caller has no identity.
 
-    The request goes on: the versions document and the explanation of an
-    error are for everybody, also for a client whose token has run out.
+    The request goes on: the versions document and the descriptions of errors
+    are public, even for a client whose token has expired.
     """
-    environ[REFUSAL] = why
+    environ[REFUSAL] = reason
 
 
 def refusal(environ: dict[str, Any]) -> PileusError:
-    """What a caller nobody vouches for is told (401, 503)."""
-    found: PileusError = environ.get(REFUSAL) or errors.Unauthenticated()
-    return found
+    """Return the error for a caller without an identity (401 or 503)."""
+    value: PileusError = environ.get(REFUSAL) or errors.Unauthenticated()
+    return value
 
 
 def identify(environ: dict[str, Any], project_id: str | None,
-          user_id: str | None, roles: Iterable[str],
-          system_scope: str | None = None) -> None:
-    """Note who calls, for the application and for the log."""
+             user_id: str | None, roles: Iterable[str],
+             system_scope: str | None = None) -> None:
+    """Record the caller for the application, the log and the server."""
     request_id = environ.get('openstack.request_id')
     environ[IDENTITY] = Identity(
         project_id, user_id, frozenset(roles), request_id,
@@ -88,7 +95,7 @@ def identify(environ: dict[str, Any], project_id: str | None,
 
 
 def _printable(id: str | None) -> str | None:
-    """An id as every line of the log can hold it."""
+    """Return an id, escaped and shortened for a log line."""
     return None if id is None else escape(id, longest=64)
 
 

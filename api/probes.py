@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What looks after the service asks: is it there, and how is it doing?
+"""``/healthcheck`` for load balancers, and ``/metrics`` for Prometheus.
 
-``/healthcheck`` is for load balancers and asks nobody anything: a database
-that is slow for a moment must not have every worker taken out of service.
+``/healthcheck`` does not use the database: a database that is slow for a
+moment must not take all workers out of service.
 
-``/metrics`` is what Prometheus reads. Each number is of the worker that
-answers, and says so: a series that is now of one worker and now of another
-would be of none.
+Each number of ``/metrics`` belongs to the worker that answers, and has the
+worker as a label. Without the label, one series would mix the values of
+several workers.
 
-SECURITY: neither names a version or a path, and metrics are for
-``[api] metrics_networks`` only. For anybody else there is no such path.
+SECURITY: neither shows a version or a path. ``/metrics`` is 404 for clients
+outside of ``[api] metrics_networks``.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from api.routing import router
 from service.config import files as config_files
 from service.domain.catalogue.microversion import FIRST_VERSION
 
-#: Any other method is one word of its own, or a client could fill the
-#: worker's memory with names.
+#: Methods with a count of their own. Any other method counts as ``other``:
+#: otherwise a client could fill the worker's memory with method names.
 KNOWN_METHODS = frozenset({'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH',
-                     'DELETE'})
+                           'DELETE'})
 
-#: What a probe's path takes.
+#: Methods that a probe answers.
 _ALLOWED_METHODS = ('GET', 'HEAD', 'OPTIONS')
 
 
 class Probe:
-    """One path that is only read."""
+    """A WSGI application that answers reads of a single path."""
 
     def __init__(self, answer: Callable[[dict[str, Any]], webob.Response],
                  service_type: str) -> None:
-        self._answered = answer
+        self._respond = answer
         self._versions = Versions(service_type, FIRST_VERSION)
 
     def __call__(self, environ: dict[str, Any],
@@ -62,7 +62,7 @@ class Probe:
     def _answer(self, environ: dict[str, Any]) -> webob.Response:
         if environ.get('PATH_INFO', '').strip('/'):
             raise router.no_such_path(environ)
-        response = self._answered(environ)
+        response = self._respond(environ)
         method = environ['REQUEST_METHOD']
         if method not in _ALLOWED_METHODS:
             raise MethodNotAllowed(method, _ALLOWED_METHODS)
@@ -80,24 +80,25 @@ def healthcheck(global_conf: Mapping[str, str], **local: str) -> Probe:
 
 
 class RequestCounts:
-    """How many requests this worker answered, by method and status."""
+    """Numbers of the requests that this worker answered, by method and status.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answered: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, method: str, status: str) -> None:
-        known = method if method in KNOWN_METHODS else 'other'
+        counted_method = method if method in KNOWN_METHODS else 'other'
         with self._lock:
-            self._answered[known, status] += 1
+            self._counts[counted_method, status] += 1
 
     def __iter__(self) -> Iterator[tuple[tuple[str, str], int]]:
         with self._lock:
-            return iter(sorted(self._answered.items()))
+            return iter(sorted(self._counts.items()))
 
 
 class RequestCounter:
-    """Counts each reply, whoever made it."""
+    """A filter that counts all replies, also those of other filters."""
 
     def __init__(self, app: Callable[..., Any],
                  requests: RequestCounts) -> None:
@@ -106,16 +107,17 @@ class RequestCounter:
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
-        told = ['500']
+        status_code = '500'
 
         def start(status: str, headers: list[tuple[str, str]],
                   exc_info: Any = None) -> Callable[[bytes], object]:
-            told[0] = status[:3]
+            nonlocal status_code
+            status_code = status[:3]
             return start_response(status, headers, exc_info)
         try:
             return self._app(environ, start)
         finally:
-            self._requests.add(environ['REQUEST_METHOD'], told[0])
+            self._requests.add(environ['REQUEST_METHOD'], status_code)
 
 
 def counting(global_conf: Mapping[str, str], **local: str
@@ -126,7 +128,7 @@ def counting(global_conf: Mapping[str, str], **local: str
 
 
 class Metrics:
-    """The numbers of this worker, as Prometheus reads them."""
+    """The metrics of this worker, in the text format of Prometheus."""
 
     def __init__(self, reloader: CatalogueReloader, requests: RequestCounts,
                  allowed: Sequence[Network]) -> None:
@@ -144,20 +146,27 @@ class Metrics:
                         replies.CACHE])
 
     def _may_read(self, environ: dict[str, Any]) -> bool:
-        """Who came through a proxy, of which nobody said that it is to be
-        trusted, is not who the address says."""
+        """Whether the client is in ``metrics_networks``.
+
+        A request that was forwarded by an untrusted proxy is refused: its
+        address is the proxy's, not the client's.
+        """
         forwarded = (next(urls.hops(environ), None) is not None
                      and urls.PEER not in environ)
         return not forwarded and networks.within(
             environ.get('REMOTE_ADDR', ''), self._allowed)
 
     def collect(self) -> Iterator[Any]:
-        """PERF: who never asks for metrics need not wait for the library."""
+        """Yield the metric families.
+
+        PERF: prometheus_client is imported at the first read of the metrics,
+        so that a worker whose metrics are not read does not load it.
+        """
         from prometheus_client import metrics_core
         worker = str(os.getpid())
         generation = metrics_core.GaugeMetricFamily(
             'pileus_catalogue_generation',
-            'The generation of resource types that the worker serves.',
+            'The number of the catalogue of types that the worker serves.',
             labels=['worker'])
         generation.add_metric([worker], self._reloader.loaded.catalogue_number)
         yield generation
@@ -172,8 +181,8 @@ class Metrics:
 def metrics(global_conf: Mapping[str, str], **local: str) -> Probe:
     """``paste.app_factory``."""
     conf = config_files.from_paste(global_conf)
-    made = Metrics(
+    metrics = Metrics(
         catalogue_reloader(global_conf),
         per_load.shared(global_conf, 'requests', RequestCounts),
         networks.from_option('metrics_networks', conf.api.metrics_networks))
-    return Probe(made.answer, conf.api.service_type)
+    return Probe(metrics.answer, conf.api.service_type)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage policy matrix: who may do what, by the rules in force."""
+"""pileus-manage policy matrix: what each kind of caller may do."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from service.commands.cli.parser import Arguments, Command, configuration
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.domain.typefiles.vocabulary import ACTIONS
 
-#: The project of the records that are asked about, and another one.
+#: The project that owns the records of the matrix, and another project.
 OWN_PROJECT, OTHER_PROJECT = 'own', 'other'
 
 ALLOWED, DENIED, HIDDEN = 'allowed', 'denied', 'hidden'
 
 
 class Persona(NamedTuple):
-    """A kind of caller, by the one role it has: what Keystone implies by a
-    role is not assumed."""
+    """A kind of caller with a single role.
+
+    Roles that Keystone implies by this role are not added.
+    """
 
     name: str
     role: str
@@ -50,69 +52,74 @@ PERSONAS = (
     Persona('service', 'service', OTHER_PROJECT),
     Persona('no_role', ''),
     Persona('no_project', 'member', None),
-    # Nothing here belongs to a domain: its roles are none.
+    # The keystone filter drops roles on a domain.
     Persona('domain_admin', '', None),
 )
 
 
 class PolicyAction(NamedTuple):
-    """What a rule is about. ``needs`` are all the rules that are asked;
-    ``afar`` is what becomes of one that is done to what is another
-    project's; ``reads``: nothing is changed."""
+    """An action that policy rules protect.
+
+    ``needs`` are all rules that must allow the action. ``in_other_project`` is
+    the outcome for a caller of another project whom the rules allow it. An
+    action that ``reads`` changes nothing.
+    """
 
     rule: str
     needs: tuple[str, ...]
-    afar: str = ALLOWED
+    in_other_project: str = ALLOWED
     reads: bool = False
 
 
 def matrix(arguments: Arguments) -> int:
-    """Print what each rule says to each persona."""
+    """Print the outcome of each action for each persona."""
     conf = configuration(arguments)
     catalogue = service.catalogue(conf)
     extended = extensions.load(catalogue)
     rules = Policy(conf, catalogue, extended)
     FORMATS[arguments.format](
-        ('rule', *(one.name for one in PERSONAS), 'check'),
-        [_row(rules, deed) for deed in policy_actions(catalogue, extended)],
+        ('rule', *(persona.name for persona in PERSONAS), 'check'),
+        [_row(rules, action)
+         for action in policy_actions(catalogue, extended)],
         'No type is declared.')
     return 0
 
 
 def policy_actions(catalogue: Catalogue, extended: tuple[Extension, ...]
           ) -> Iterator[PolicyAction]:
-    """Everything there is a rule for."""
+    """Yield every action that has a policy rule."""
     yield PolicyAction(enforcement.READER, (enforcement.READER,), reads=True)
     for verb, rule in enforcement.QUOTA_RULES.items():
         yield PolicyAction(rule, (rule,), DENIED, verb == 'show')
-    own = {one.declared.name: one for one in extended}
+    by_type = {extension.declared.name: extension for extension in extended}
     for declared in catalogue.live:
         for action in ACTIONS:
             if declared.owned or not action.endswith('_any'):
                 yield _type_action(declared, action)
-        if declared.name in own:
-            yield from _extension_actions(own[declared.name])
+        if declared.name in by_type:
+            yield from _extension_actions(by_type[declared.name])
 
 
-#: What is asked besides the action's own rule.
+#: The second rule that must allow an action.
 _ALSO_NEEDED: Mapping[str, str] = {
     'replace': 'create', 'create_any': 'create', 'list_any': 'list',
     'show_revision': 'show', 'revert': 'show'}
 
-#: What is done to no record in particular.
+#: Actions that do not concern one existing record.
 _WITHOUT_RECORD = frozenset({'list', 'create', 'create_any', 'list_any'})
 
 
 def _type_action(declared: ResourceType, action: str) -> PolicyAction:
     needs = [action, *filter(None, [_ALSO_NEEDED.get(action)])]
-    return PolicyAction(enforcement.name(declared, action),
-                tuple(enforcement.name(declared, one) for one in needs),
-                _in_other_project(declared, action not in _WITHOUT_RECORD),
-                action.startswith(('show', 'list')))
+    return PolicyAction(
+        enforcement.name(declared, action),
+        tuple(enforcement.name(declared, need) for need in needs),
+        _in_other_project(declared, action not in _WITHOUT_RECORD),
+        action.startswith(('show', 'list')))
 
 
 def _extension_actions(extension: Extension) -> Iterator[PolicyAction]:
-    """What a type's own controller adds: actions, and paths of its own."""
+    """Yield the actions and paths that the controller of a type adds."""
     declared = extension.declared
     for name in extension.actions:
         rule = enforcement.name(declared, name)
@@ -129,22 +136,27 @@ def _in_other_project(declared: ResourceType, single: bool) -> str:
     return HIDDEN if declared.owned and single else ALLOWED
 
 
-def _row(rules: Policy, deed: PolicyAction) -> Row:
-    return (deed.rule, *(outcome(rules, one, deed) for one in PERSONAS),
-            rules.text(deed.rule))
+def _row(rules: Policy, action: PolicyAction) -> Row:
+    return (action.rule,
+            *(outcome(rules, persona, action) for persona in PERSONAS),
+            rules.text(action.rule))
 
 
-def outcome(rules: Policy, persona: Persona, deed: PolicyAction) -> str:
-    """What becomes of a deed: another project's record is as if it were not
-    there, but only for who would be allowed the same at home."""
-    caller = persona.identity().caller(rules, reads=deed.reads)
-    if not all(rules.allows(caller, rule) for rule in deed.needs):
+def outcome(rules: Policy, persona: Persona, action: PolicyAction) -> str:
+    """Return ALLOWED, DENIED or HIDDEN.
+
+    A record of another project is hidden only from a caller who may do the
+    same in its own project. The others are denied.
+    """
+    caller = persona.identity().caller(rules, reads=action.reads)
+    if not all(rules.allows(caller, rule) for rule in action.needs):
         return DENIED
-    return ALLOWED if caller.owner in (None, OWN_PROJECT) else deed.afar
+    return (ALLOWED if caller.owner in (None, OWN_PROJECT)
+            else action.in_other_project)
 
 
 COMMAND = Command(
     ('policy', 'matrix'),
-    'Print who may do what, by the rules in force, to the records of a '
-    'project: allowed, denied (403), or hidden (404, as if the record were '
-    'not there).', matrix, add_format)
+    'Print what each kind of caller may do with the records of a project, by '
+    'the rules in force: allowed, denied (403) or hidden (404, as if the '
+    'record did not exist).', matrix, add_format)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage openapi show: the API as a document, without serving it."""
+"""pileus-manage openapi show: print the OpenAPI document of the API."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from service.errors import StartError
 
 
 def show(arguments: Arguments) -> int:
-    """Print the OpenAPI document of a version, the newest unless one is
-    named."""
+    """Print the OpenAPI document of one version, by default the newest."""
     conf = configuration(arguments)
     catalogue = type_files.read(config_files.find(conf, 'api', 'types_dir'))
     extended = extensions.load(catalogue)
-    newest = max(catalogue.maximum, *(one.maximum for one in extended),
-                 FIRST_VERSION)
+    newest = max(FIRST_VERSION, catalogue.maximum,
+                 *(extension.maximum for extension in extended))
     version = arguments.version or newest
     if not FIRST_VERSION <= version <= newest:
-        raise StartError(f'--version {version}: the declared types know '
+        raise StartError(f'--version {version}: unsupported; valid are '
                          f'{FIRST_VERSION} to {newest}')
-    made = OpenAPI(table.routes(catalogue, extended), extended,
-                   conf.api.service_type)
-    print(json.dumps(made.document(version, arguments.url), indent=2))
+    openapi = OpenAPI(table.routes(catalogue, extended), extended,
+                      conf.api.service_type)
+    print(json.dumps(openapi.document(version, arguments.url), indent=2))
     return 0
 
 
@@ -38,7 +37,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--version', type=Version.parse, metavar='X.Y',
                         help='the microversion (default: the newest)')
     parser.add_argument('--url', default='http://127.0.0.1:8088/v1',
-                        help='where the API is reached (default: %(default)s)')
+                        help='URL of the API (default: %(default)s)')
 
 
 COMMAND = Command(

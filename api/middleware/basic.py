@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``auth_strategy = http_basic``: a name and a password with each request.
+"""``auth_strategy = http_basic``: a name and password with each request.
 
-Accounts stand in two files (``service.accounts.account_files``), which may
-change while the service runs.
+Two files hold the accounts (``service.accounts.account_files``). Changes of
+the files take effect while the service runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import bcrypt
 
 from api import identity
-from api.middleware import circuit_breaker
+from api.middleware.circuit_breaker import CircuitBreaker, IdentityRefused
 from api.request import errors
 from service.accounts import account_files
 from service.accounts.account_files import MAX_PASSWORD_BYTES, Account
@@ -34,194 +34,203 @@ from service.hosting.handover import Handover
 
 LOG = logging.getLogger(__name__)
 
-#: How many seconds credentials that were right are right without a look.
+#: Seconds for which a verified password is not verified again.
 VERIFIED_SECONDS = 60.0
-#: How many of them a worker remembers.
+#: Most verified passwords that a worker remembers.
 MAX_VERIFIED = 4096
-#: How often, in seconds, the files are looked at for a change.
+#: Seconds between two checks of the files for a change.
 CHECK_SECONDS = 1.0
 
-#: How many seconds a password waits for others to be looked at.
+#: Seconds that a request waits until its password can be verified.
 QUEUE_SECONDS = 5.0
 
-#: What the password of a user who is not there is compared with.
+#: Salt and digest of the hash that stands in for an unknown user's.
 _DUMMY_DIGEST = b'.' * 53
 
-#: What who is who is kept as for a worker that takes this one's place.
+#: Name of the accounts in the handover to a replacement worker.
 _HANDOVER_NAME = 'accounts'
 
 Clock = Callable[[], float]
 
 
 class Accounts:
-    """Who is who, as the two files say now.
+    """The users in the htpasswd file and the users file, reloaded on change.
 
-    A file that cannot be read any more changes nothing: an editor that saves
-    half a line must not lock everybody out. It is told in the log once.
+    Invalid files leave the users as they were, and are logged once per change:
+    an editor that has saved half a line must not lock out every user.
     """
 
     def __init__(self, passwords: str, users: str,
                  clock: Clock = time.monotonic,
                  handover: Handover | None = None) -> None:
-        """Raises StartError with every mistake in the files, but where a
-        worker before this one ``kept`` who was who."""
+        """Read the files, or take the accounts of an earlier worker.
+
+        Raises StartError with all mistakes in the files. A worker that finds
+        accounts in ``handover`` does not read the files.
+        """
         self._paths: tuple[str, ...] = passwords, users
         self._clock = clock
-        self._looked = clock()
+        self._checked = clock()
         self._handover = handover or Handover()
         self._accounts: Mapping[str, Account]
-        left = self._handover.get(_HANDOVER_NAME)
-        if left is None:
-            self._seen = self._marks()
-            self._enter(account_files.read(passwords, users))
+        inherited = self._handover.get(_HANDOVER_NAME)
+        if inherited is None:
+            self._states = self._file_states()
+            self._set_accounts(account_files.read(passwords, users))
         else:
-            # Another file that the options name by now is in force nowhere:
-            # it is for a reload to take it.
-            self._paths = tuple(left['paths'])
-            self._seen = [one and tuple(one) for one in left['marks']]
-            self._accounts = account_files.from_json(left['accounts'])
+            # The options may name other files by now. Those are not in force
+            # in any worker until a reload.
+            self._paths = tuple(inherited['paths'])
+            self._states = [state and tuple(state)
+                            for state in inherited['marks']]
+            self._accounts = account_files.from_json(inherited['accounts'])
 
     def find(self, name: str) -> Account | None:
         now = self._clock()
-        if now - self._looked >= CHECK_SECONDS:
-            self._looked = now
-            self._look()
+        if now - self._checked >= CHECK_SECONDS:
+            self._checked = now
+            self._check_files()
         return self._accounts.get(name)
 
     @property
-    def nobody(self) -> bytes:
-        """A hash that no password has, and that takes as long as any."""
-        costs = [account_files.cost(one.hash)
-                 for one in self._accounts.values() if one.hash]
+    def dummy_hash(self) -> bytes:
+        """A hash that no password matches, at the highest cost in use."""
+        costs = [account_files.cost(account.hash)
+                 for account in self._accounts.values() if account.hash]
         highest = max(costs, default=account_files.BCRYPT_COST)
         return b'$2b$%02d$' % highest + _DUMMY_DIGEST
 
-    def _look(self) -> None:
-        marks = self._marks()
-        if marks == self._seen:
+    def _check_files(self) -> None:
+        states = self._file_states()
+        if states == self._states:
             return
-        self._seen = marks
+        self._states = states
         try:
-            self._enter(account_files.read(*self._paths))
+            self._set_accounts(account_files.read(*self._paths))
         except StartError as exc:
-            LOG.error('The users stay as they were: %s',
+            LOG.error('The account files changed but are invalid; the '
+                      'previous users stay in force: %s',
                       '; '.join(str(exc).splitlines()))
         else:
-            LOG.info('Users read anew from %s and %s', *self._paths)
+            LOG.info('Users reloaded from %s and %s', *self._paths)
 
-    def _enter(self, found: Mapping[str, Account]) -> None:
-        """Put in force what the files said when they were looked at."""
-        self._accounts = found
+    def _set_accounts(self, accounts: Mapping[str, Account]) -> None:
+        """Put accounts in force, also for a worker that replaces this one."""
+        self._accounts = accounts
         self._handover.put(_HANDOVER_NAME, {
-            'marks': self._seen, 'paths': self._paths,
-            'accounts': account_files.to_json(found)})
+            'marks': self._states, 'paths': self._paths,
+            'accounts': account_files.to_json(accounts)})
 
-    def _marks(self) -> list[tuple[int, ...] | None]:
-        """What changes when a file does."""
+    def _file_states(self) -> list[tuple[int, ...] | None]:
         return [_file_state(path) for path in self._paths]
 
 
 def _file_state(path: str) -> tuple[int, ...] | None:
     try:
-        told = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return told.st_ino, told.st_size, told.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class VerifiedPasswords:
-    """Credentials that were right a moment ago, none of them readable.
+    """A cache of passwords that matched a bcrypt hash within the last minute.
 
-    bcrypt takes a quarter of a second by design, too long for each request
-    of a client. The hash is part of what is remembered: another password in
-    the file, or none, and nothing that was remembered fits.
+    bcrypt takes a quarter of a second by design, too long for every request of
+    a client. The cache holds keyed digests, from which no password can be
+    read. The user's bcrypt hash is part of the digest: once the password in
+    the file changes or is removed, no entry of that user matches.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._key = secrets.token_bytes(32)
-        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._secret = secrets.token_bytes(32)
+        self._expires: OrderedDict[bytes, float] = OrderedDict()
         self._lock = threading.Lock()
         self._clock = clock
 
     def has(self, hash: bytes, password: bytes) -> bool:
         with self._lock:
-            until = self._until.get(self._digest(hash, password), 0.0)
-        return self._clock() < until
+            expires = self._expires.get(self._cache_key(hash, password), 0.0)
+        return self._clock() < expires
 
     def add(self, hash: bytes, password: bytes) -> None:
-        digest = self._digest(hash, password)
+        key = self._cache_key(hash, password)
         with self._lock:
-            self._until[digest] = self._clock() + VERIFIED_SECONDS
-            self._until.move_to_end(digest)
-            while len(self._until) > MAX_VERIFIED:
-                self._until.popitem(last=False)
+            self._expires[key] = self._clock() + VERIFIED_SECONDS
+            self._expires.move_to_end(key)
+            while len(self._expires) > MAX_VERIFIED:
+                self._expires.popitem(last=False)
 
-    def _digest(self, hash: bytes, password: bytes) -> bytes:
-        return hmac.digest(self._key, hash + password, hashlib.sha256)
+    def _cache_key(self, hash: bytes, password: bytes) -> bytes:
+        return hmac.digest(self._secret, hash + password, hashlib.sha256)
 
 
 class BasicAuth:
-    """Lets in who knows the password of a name."""
+    """Identify callers by a name and a password."""
 
-    def __init__(self, app: Callable[..., Any], book: Accounts, realm: str,
-                 line: circuit_breaker.CircuitBreaker,
-                 remembered: VerifiedPasswords | None = None) -> None:
-        """``line`` is where passwords wait that are to be looked at."""
+    def __init__(self, app: Callable[..., Any], accounts: Accounts, realm: str,
+                 breaker: CircuitBreaker,
+                 verified: VerifiedPasswords | None = None) -> None:
+        """Limit the concurrent checks of passwords by ``breaker``."""
         self._app = app
-        self._line = line
-        self._book = book
+        self._breaker = breaker
+        self._accounts = accounts
         self._challenge = f'Basic realm="{realm}", charset="UTF-8"'
-        self._remembered = remembered or VerifiedPasswords()
+        self._verified = verified or VerifiedPasswords()
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
-        # Nobody behind this may log or pass on what is a password.
-        sent = environ.pop('HTTP_AUTHORIZATION', None)
-        given = _credentials(sent)
+        # SECURITY: the header is removed, so that no later filter can log
+        # the password or pass it on.
+        header = environ.pop('HTTP_AUTHORIZATION', None)
+        credentials = _credentials(header)
         try:
-            account = given and self._proven(environ, *given)
-        except circuit_breaker.IdentityRefused:
+            account = credentials and self._verify(environ, *credentials)
+        except IdentityRefused:
             identity.refuse(environ, errors.IdentityUnavailable())
             return self._app(environ, start_response)
         if account:
             identity.identify(environ, account.project_id,
-                          account.user_id or account.name, account.roles)
+                              account.user_id or account.name, account.roles)
         else:
             identity.refuse(environ, errors.Unauthenticated(self._challenge))
         return self._app(environ, start_response)
 
-    def _proven(self, environ: dict[str, Any], name: str, password: bytes
+    def _verify(self, environ: dict[str, Any], name: str, password: bytes
                 ) -> Account | None:
-        """The account, if the password is its own.
+        """Return the account if the password is right, else None.
 
-        SECURITY: an unknown name takes as long as a wrong password, or time
-        would tell which names there are. Refused where too many wait to be
-        looked at: a flood of wrong ones must not take every CPU, and the
-        room of those whose password is remembered.
+        Raises IdentityRefused if too many passwords wait to be checked.
+
+        SECURITY: an unknown name takes as long as a wrong password; otherwise
+        the time of a reply would tell which names exist. The limit on waiting
+        checks keeps a flood of wrong passwords from taking every CPU, and from
+        taking the places of requests whose password is in the cache.
         """
-        account = self._book.find(name)
+        account = self._accounts.find(name)
         hash = account and account.hash
-        if account and hash and self._remembered.has(hash, password):
+        if account and hash and self._verified.has(hash, password):
             return account
-        with self._line:
-            if account and hash and self._remembered.has(hash, password):
+        with self._breaker:
+            if account and hash and self._verified.has(hash, password):
                 return account
-            right = offload.run(environ, bcrypt.checkpw,
-                               password[:MAX_PASSWORD_BYTES],
-                               hash or self._book.nobody)
-        if (not (account and hash and right)
+            matches = offload.run(environ, bcrypt.checkpw,
+                                  password[:MAX_PASSWORD_BYTES],
+                                  hash or self._accounts.dummy_hash)
+        if (not (account and hash and matches)
                 or len(password) > MAX_PASSWORD_BYTES):
             return None
-        self._remembered.add(hash, password)
+        self._verified.add(hash, password)
         return account
 
 
 def _credentials(header: str | None) -> tuple[str, bytes] | None:
-    """Name and password of an Authorization header; None where it has none.
+    """Return name and password of an Authorization header, or None.
 
-    What cannot be read proves nobody; it is no reason for another status.
-    SECURITY: nor does another spelling of the same; the server, which knows
-    whose a request is by what is sent, would take each for a stranger's.
+    A header that cannot be decoded is answered like a wrong password (401).
+    SECURITY: only the canonical base64 form is valid. The server recognises
+    projects by the raw header, and would schedule each other spelling as an
+    unknown client.
     """
     scheme, _, rest = (header or '').partition(' ')
     if scheme.lower() != 'basic':
@@ -239,9 +248,11 @@ def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], BasicAuth]:
     """``paste.filter_factory`` of the strategy ``http_basic``."""
     conf = config_files.from_paste(global_conf)
-    book = Accounts(config_files.find(conf, 'http_basic', 'htpasswd_file'),
-                config_files.find(conf, 'http_basic', 'users_file'),
-                handover=Handover.of(global_conf))
-    line = circuit_breaker.CircuitBreaker(len(os.sched_getaffinity(0)),
-                           conf.api.max_in_flight // 2, wait=QUEUE_SECONDS)
-    return lambda app: BasicAuth(app, book, conf.api.service_type, line)
+    accounts = Accounts(
+        config_files.find(conf, 'http_basic', 'htpasswd_file'),
+        config_files.find(conf, 'http_basic', 'users_file'),
+        handover=Handover.of(global_conf))
+    breaker = CircuitBreaker(
+        max_running=len(os.sched_getaffinity(0)),
+        max_waiting=conf.api.max_in_flight // 2, wait_seconds=QUEUE_SECONDS)
+    return lambda app: BasicAuth(app, accounts, conf.api.service_type, breaker)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes long, kept from taking a worker down with it.
+"""Limit the requests that wait for a slow service or computation.
 
-A service that accepts and does not answer holds whoever asks for as long as
-they have patience, and so does a password that takes a quarter of a second,
-where there are many. If all requests of a worker could ask at once, those
-that need not ask would find no room in it either.
+Examples are a Keystone that accepts connections but does not answer, and a
+bcrypt check, which takes a quarter of a second. If every request of a worker
+waited for one of these, requests that need neither would find the worker full.
 """
 
 from __future__ import annotations
@@ -13,63 +12,68 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-#: How many seconds a question waits for others to be answered.
+#: Default time that a call waits for others to end.
 WAIT_SECONDS = 0.5
 
 
 class IdentityRefused(Exception):
-    """Not asked: too many ask already, or nobody answers them."""
+    """The call was not made: too many are running, or nothing answers."""
 
 
 class CircuitBreaker:
-    """So many ask at once, so many wait for a moment, the rest is refused.
+    """A context manager that bounds the number of concurrent calls.
 
-    When a question ends in what ``breaks`` says is no answer, one asks at a
-    time and nobody waits, until one is answered again. No clock says when to
-    try: who is the one finds out, and a service that is back is used at once.
+    ``max_running`` calls run at once. ``max_waiting`` more wait for up to
+    ``wait_seconds``. All further calls raise IdentityRefused.
+
+    A call that ends in an exception for which ``is_outage`` holds opens the
+    breaker: from then on one call runs at a time and none waits, until a call
+    ends in any other way. There is no timer, so a service that recovers is
+    used again at once.
     """
 
-    def __init__(self, most: int, waiting: int,
-                 breaks: Callable[[BaseException], bool] = lambda exc: False,
-                 wait: float = WAIT_SECONDS) -> None:
-        self._most = most
-        self._may_wait = waiting
-        self._breaks = breaks
-        self._wait = wait
+    def __init__(self, max_running: int, max_waiting: int,
+                 is_outage: Callable[[BaseException], bool] = (
+                     lambda exc: False),
+                 wait_seconds: float = WAIT_SECONDS) -> None:
+        self._max_running = max_running
+        self._max_waiting = max_waiting
+        self._is_outage = is_outage
+        self._wait_seconds = wait_seconds
         self._changed = threading.Condition()
-        self._asking = 0
+        self._running = 0
         self._waiting = 0
         self._broken = False
 
     def __enter__(self) -> None:
-        """Ask within; Refused where nobody must."""
+        """Start a call, or raise IdentityRefused."""
         with self._changed:
-            if not self._admitted():
+            if not self._acquire():
                 raise IdentityRefused
-            self._asking += 1
+            self._running += 1
 
     def __exit__(self, kind: type[BaseException] | None,
                  exc: BaseException | None,
                  trace: TracebackType | None) -> None:
         with self._changed:
-            self._asking -= 1
-            self._broken = exc is not None and self._breaks(exc)
+            self._running -= 1
+            self._broken = exc is not None and self._is_outage(exc)
             self._changed.notify_all()
 
-    def _admitted(self) -> bool:
+    def _acquire(self) -> bool:
         if self._broken:
-            return self._asking == 0
-        if self._asking < self._most and not self._waiting:
+            return self._running == 0
+        if self._running < self._max_running and not self._waiting:
             return True
-        return self._waiting < self._may_wait and self._waited()
+        return self._waiting < self._max_waiting and self._wait_for_place()
 
-    def _waited(self) -> bool:
-        """Whether there is room in time, among those who are answered."""
+    def _wait_for_place(self) -> bool:
+        """Whether a running call ended in time, and not in an outage."""
         self._waiting += 1
         try:
             self._changed.wait_for(
-                lambda: self._broken or self._asking < self._most,
-                self._wait)
+                lambda: self._broken or self._running < self._max_running,
+                self._wait_seconds)
         finally:
             self._waiting -= 1
-        return not self._broken and self._asking < self._most
+        return not self._broken and self._running < self._max_running

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outermost filter: every failure leaves in one shape, and stamped.
+"""The outermost filter: give every error one format and version headers.
 
-The application tells its own failures. This is for the others: what urlmap,
-CORS or an auth middleware answers, and what any of them lets fall.
+The application formats its own errors. This filter replaces the errors of
+urlmap, CORS and the auth filters, and answers for exceptions that they raise.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ StartResponse = Callable[..., Any]
 
 
 class Fault:
-    """Reshapes foreign errors; stamps what nobody stamped."""
+    """Replace errors of other filters, and add missing version headers."""
 
     def __init__(self, app: Callable[..., Any], versions: Versions) -> None:
         self._app = app
@@ -33,29 +33,30 @@ class Fault:
                  start_response: StartResponse) -> Iterable[bytes]:
         environ[urls.PREFIX] = environ.get('SCRIPT_NAME', '')
         if not environ.get('PATH_INFO', '/').startswith('/'):
-            # The * of OPTIONS *: urlmap fails on it, below / nothing has it.
+            # ``OPTIONS *`` has the path *, on which urlmap fails. No
+            # application serves /*.
             environ['PATH_INFO'] = f'/{environ["PATH_INFO"]}'
         environ[urls.PATH] = environ.get('PATH_INFO', '')
         start = _Start(environ, start_response, self._versions)
-        answer = faults.guarded(lambda: self._app(environ, start), environ,
-                                self._versions.service_type)
-        if start.foreign is not None:
-            _close(answer)
-            answer = faults.middleware_error(
-                environ, self._versions.service_type, *start.foreign)
-        if not isinstance(answer, webob.Response):
-            return answer
-        answer.headerlist += [*self._versions.stamp(None),
-                              *_request_id_header(environ)]
-        return answer(environ, start_response)
+        reply = faults.guarded(lambda: self._app(environ, start), environ,
+                               self._versions.service_type)
+        if start.error is not None:
+            _close(reply)
+            reply = faults.middleware_error(
+                environ, self._versions.service_type, *start.error)
+        if not isinstance(reply, webob.Response):
+            return reply
+        reply.headerlist += [*self._versions.stamp(None),
+                             *_request_id_header(environ)]
+        return reply(environ, start_response)
 
 
 class _Start:
-    """A ``start_response`` that keeps a foreign error back."""
+    """A ``start_response`` that withholds an error of another filter."""
 
     def __init__(self, environ: dict[str, Any],
                  start_response: StartResponse, versions: Versions) -> None:
-        self.foreign: tuple[int, Headers] | None = None
+        self.error: tuple[int, Headers] | None = None
         self._environ = environ
         self._start_response = start_response
         self._versions = versions
@@ -66,18 +67,18 @@ class _Start:
             return self._start_response(status, headers, exc_info)
         number = int(status[:3])
         if number >= 400:
-            self.foreign = number, headers
+            self.error = number, headers
             return _discard
         return self._start_response(
             status, [*headers, *self._versions.stamp(None)], exc_info)
 
 
 def _discard(data: bytes) -> None:
-    """What a foreign error writes is not what we say."""
+    """Drop the text of an error that this filter replaces."""
 
 
-def _close(answer: object) -> None:
-    close = getattr(answer, 'close', None)
+def _close(reply: object) -> None:
+    close = getattr(reply, 'close', None)
     if close is not None:
         close()
 

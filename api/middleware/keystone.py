@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``auth_strategy = keystone``: whom Keystone says a token belongs to.
+"""``auth_strategy = keystone``: identify callers by their Keystone token.
 
-keystonemiddleware's auth_token asks and remembers. What it finds is taken
-from its own object, not from the headers it writes: it leaves those of
-system scope as the client sent them where the token has none, and overwrites
-them by a service's token.
+keystonemiddleware's auth_token validates tokens and caches the results. The
+identity is read from auth_token's token object. The headers that auth_token
+writes are not safe to read: without a system scope it leaves a client's system
+scope header as it is, and a service token overwrites the user's.
 """
 
 from __future__ import annotations
@@ -20,52 +20,54 @@ from keystonemiddleware import auth_token, exceptions
 from oslo_config import cfg
 
 from api import identity
-from api.middleware import (
-    circuit_breaker,
-    keystone_deadline,
-    keystone_options,
-    token_cache,
-)
+from api.middleware import keystone_options, token_cache
+from api.middleware.circuit_breaker import CircuitBreaker, IdentityRefused
+from api.middleware.keystone_deadline import Deadline, DeadlineAdapter
 from api.request import errors
 from service.config import files as config_files
 from service.errors import StartError
 
 LOG = logging.getLogger(__name__)
 
-#: Under which keystonemiddleware finds our cache in the environ.
+#: Environ key under which keystonemiddleware finds the token cache.
 CACHE_KEY = 'pileus.token_cache'
 
-#: What may be a token at all. Keystone's own server refuses long ones with a
-#: 400, which would look as if it were broken.
+#: Form of a token. Keystone's web server answers a longer token with 400,
+#: which would look like a fault of Keystone.
 _TOKEN = re.compile(r'[!-~]{1,4096}')
 
-#: Keystone is not there, not well, or says what is no answer.
+#: Exceptions if Keystone is unreachable or fails, or its reply is malformed.
 _OUTAGES = (failures.ClientException, auth_token.ServiceError, ValueError,
             LookupError, TypeError, AttributeError, NotImplementedError)
 
 
 class _Unreachable(Exception):
-    """Keystone could not say whether a token is good."""
+    """Keystone did not validate the token."""
 
 
 class KeystoneAuth(auth_token.AuthProtocol):
-    """Lets in who has a token that Keystone vouches for."""
+    """Identify callers by tokens that Keystone validates."""
 
     def __init__(self, app: Callable[..., Any], options: dict[str, Any],
                  cache: token_cache.TokenCache | None, in_flight: int) -> None:
-        """Of ``in_flight`` requests at once, a quarter may ask Keystone and
-        half wait to: the rest is for callers who are known."""
-        self._deadline = keystone_deadline.Deadline()
+        """Let a quarter of ``in_flight`` requests call Keystone at once.
+
+        Half of them may wait to do so. The last quarter is left for callers
+        whose token is cached.
+        """
+        self._deadline = Deadline()
         super().__init__(app, options)
-        self._breaker = circuit_breaker.CircuitBreaker(max(1, in_flight // 4),
-                                        in_flight // 2, _is_outage)
-        self._seconds = (self._conf.get('http_connect_timeout')
-                         or keystone_options.DEFAULTS['http_connect_timeout'])
+        self._breaker = CircuitBreaker(
+            max_running=max(1, in_flight // 4), max_waiting=in_flight // 2,
+            is_outage=_is_outage)
+        self._timeout_seconds = (
+            self._conf.get('http_connect_timeout')
+            or keystone_options.DEFAULTS['http_connect_timeout'])
         self._challenge = f'Keystone uri="{options["www_authenticate_uri"]}"'
         self._token_cache.initialize({CACHE_KEY: cache})
 
     def process_request(self, request: Any) -> None:
-        """Note who calls, or why nobody vouches for them."""
+        """Record the identity of the caller, or why there is none."""
         environ = request.environ
         try:
             super().process_request(request)
@@ -77,84 +79,91 @@ class KeystoneAuth(auth_token.AuthProtocol):
             return
         user = request.token_auth.user
         identity.identify(environ, user.project_id, user.user_id, _roles(user),
-                      'all' if (user.system or {}).get('all') else None)
+                          'all' if (user.system or {}).get('all') else None)
 
     def validate_allowed_request(self, request: Any, token: Any) -> None:
-        """Hold a token to its access rules, if it has any. Without the
-        catalogue (``include_service_catalog``) none of them can be seen to
-        be about this service."""
+        """Check the access rules of a token, if it has any.
+
+        An empty catalogue stands in for a missing one
+        (``include_service_catalog``). No access rule then matches this
+        service, and the token is refused.
+        """
         super().validate_allowed_request(request, {'catalog': [], **token})
 
     def process_response(self, response: Any) -> Any:
-        """As it is: the refusal itself says where to get a token."""
+        """Return the response unchanged: a 401 already names Keystone."""
         return response
 
-    def remembers(self) -> bool:
-        """Whether the cache gives back what it is given."""
+    def cache_works(self) -> bool:
+        """Whether a value written to the cache can be read back."""
         probe = secrets.token_hex()
         self._token_cache.set(probe, {'probe': probe})
-        return bool(self._remembered(probe) == {'probe': probe})
+        return bool(self._cached(probe) == {'probe': probe})
 
     def fetch_token(self, token: str, allow_expired: bool = False) -> Any:
-        """What Keystone says of a token, now or a moment ago.
+        """Return Keystone's data on a token, from the cache if it is there.
 
-        Unlike in the class above, Keystone out of reach is not a bad token: a
-        client told so would throw a good one away.
+        The base class treats an unreachable Keystone as an invalid token. A
+        client would then discard a valid token; so this raises _Unreachable.
         """
         if not _TOKEN.fullmatch(token):
-            raise auth_token.InvalidToken('no token looks like this')
-        known = self._remembered(token)
-        if known is None:
-            known = self._asked(token, allow_expired)
-            self._token_cache.set(token, known)
-        return known
+            raise auth_token.InvalidToken('malformed token')
+        validated = self._cached(token)
+        if validated is None:
+            validated = self._validate(token, allow_expired)
+            self._token_cache.set(token, validated)
+        return validated
 
-    def _remembered(self, token: str) -> Any:
+    def _cached(self, token: str) -> Any:
         try:
             return self._token_cache.get(token) or None
         except ValueError:
-            LOG.warning('The token cache holds what was not written by this '
-                        'service')
+            LOG.warning('The token cache has an entry that this service did '
+                        'not write; the entry is ignored')
             return None
 
     def _create_session(self, **kwargs: Any) -> Any:
-        made = super()._create_session(**kwargs)
+        session = super()._create_session(**kwargs)
         for scheme in ('http://', 'https://'):
-            made.mount(scheme, keystone_deadline.Adapter(self._deadline))
-        return made
+            session.mount(scheme, DeadlineAdapter(self._deadline))
+        return session
 
-    def _asked(self, token: str, allow_expired: bool) -> Any:
+    def _validate(self, token: str, allow_expired: bool) -> Any:
         try:
-            with self._breaker, self._deadline.within(self._seconds):
-                told = self._identity_server.verify_token(
+            with self._breaker, self._deadline.within(self._timeout_seconds):
+                validated = self._identity_server.verify_token(
                     token, allow_expired=allow_expired)
-            told['token']['methods'], told['token']['user']['id']
+            validated['token']['methods'], validated['token']['user']['id']
         except auth_token.InvalidToken:
             raise
-        except circuit_breaker.IdentityRefused as exc:
+        except IdentityRefused as exc:
             raise _Unreachable from exc
         except _OUTAGES as exc:
             if isinstance(exc, failures.EndpointNotFound):
                 self._identity_server.invalidate()
-            # The formatter of the log adds what the exception says.
-            LOG.error('Keystone cannot be asked about a token: %s',
+            # oslo.log's formatter appends the text of the exception.
+            LOG.error('Keystone cannot validate a token: %s',
                       type(exc).__name__)
             raise _Unreachable from exc
-        return told
+        return validated
 
 
 def _is_outage(exc: BaseException) -> bool:
-    """Whether nobody answered. An error is an answer: one token that Keystone
-    stumbles over is no reason to ask it about no other."""
+    """Whether Keystone did not answer at all.
+
+    An HTTP error is an answer: a single token on which Keystone fails must not
+    stop the validation of all others.
+    """
     return (isinstance(exc, failures.ClientException)
             and not isinstance(exc, failures.HttpError))
 
 
 def _roles(user: Any) -> set[str]:
-    """The roles a token gives here.
+    """Return the roles that a token grants in Pileus.
 
-    SECURITY: those in a domain are none. Nothing here belongs to a domain,
-    and an administrator of one would be taken for the cloud's.
+    SECURITY: roles on a domain are dropped. Nothing in Pileus belongs to a
+    domain, and the administrator of one domain would act as administrator of
+    the cloud.
     """
     if user.domain_id:
         return set()
@@ -162,9 +171,10 @@ def _roles(user: Any) -> set[str]:
 
 
 def _tokens_valid(environ: Mapping[str, Any]) -> bool:
-    """Whether each token that was sent is good; at least the user's was.
+    """Whether the user's token, and a service token if sent, are valid.
 
-    The filter strips what a client says here before it writes its own.
+    auth_token removes these headers from the client's request before it sets
+    them.
     """
     return (environ.get('HTTP_X_IDENTITY_STATUS') == 'Confirmed'
             and environ.get('HTTP_X_SERVICE_IDENTITY_STATUS', 'Confirmed')
@@ -184,7 +194,7 @@ def _build(app: Callable[..., Any], conf: cfg.ConfigOpts,
            options: Mapping[str, Any], cache: token_cache.TokenCache | None
            ) -> KeystoneAuth:
     try:
-        made = KeystoneAuth(app, {**options, 'oslo_config_config': conf},
+        auth = KeystoneAuth(app, {**options, 'oslo_config_config': conf},
                             cache, conf.api.max_in_flight)
     except ImportError as exc:
         raise StartError(f'[keystone_authtoken] memcached_servers: the '
@@ -192,18 +202,19 @@ def _build(app: Callable[..., Any], conf: cfg.ConfigOpts,
                          f'installed; pip install pileus[memcached]') from exc
     except (exceptions.ConfigurationError, OSError) as exc:
         raise StartError(f'[keystone_authtoken]: {exc}') from exc
-    told = conf.keystone_authtoken
-    if cache is None and told.token_cache_time > 0 and not made.remembers():
+    section = conf.keystone_authtoken
+    if (cache is None and section.token_cache_time > 0
+            and not auth.cache_works()):
         raise StartError(f'[keystone_authtoken] memcached_servers = '
-                         f'{",".join(told.memcached_servers)}: what is '
-                         f'written there cannot be read again')
+                         f'{",".join(section.memcached_servers)}: a value '
+                         f'written there cannot be read back')
     if (uses_shared_cache(conf)
-            and told.memcache_security_strategy.lower() == 'none'):
-        LOG.warning('Tokens are cached as they are: who can write to the '
-                    'cache can be anybody. Set [keystone_authtoken] '
+            and section.memcache_security_strategy.lower() == 'none'):
+        LOG.warning('Tokens are cached unencrypted: anybody who can write to '
+                    'the cache can act as any user. Set [keystone_authtoken] '
                     'memcache_security_strategy = ENCRYPT and '
                     'memcache_secret_key.')
-    return made
+    return auth
 
 
 def uses_shared_cache(conf: cfg.ConfigOpts) -> bool:

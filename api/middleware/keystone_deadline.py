@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A time by which a question to Keystone is over, whatever it takes.
+"""A deadline for all the requests that validating one token takes.
 
-The timeout of keystoneauth is for one request. One question may be several:
-to find the version, to log in, to ask, to ask again; each in line behind the
-others that log in.
+The timeout of keystoneauth holds for one HTTP request. Validating a token can
+take several: to discover the version, to log in, to validate, to retry. Each
+can also wait for a login of another thread.
 """
 
 from __future__ import annotations
@@ -16,42 +16,43 @@ from typing import Any
 
 from keystoneauth1 import session
 
-#: A request that comes too late is still sent, and given up as fast as it
-#: can be: its error is then that of any other.
+#: Timeout of a request after the deadline. The request is sent nevertheless,
+#: and fails at once with the error of any other timeout.
 _MIN_TIMEOUT_SECONDS = 0.01
 
 
 class Deadline:
-    """The time of each thread's question; requests elsewhere have none."""
+    """The deadline of the current thread; without ``within`` there is none."""
 
     def __init__(self) -> None:
-        self._of = threading.local()
+        self._thread = threading.local()
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        self._of.end = time.monotonic() + seconds
+        """Set the deadline of this thread, in seconds from now."""
+        self._thread.end = time.monotonic() + seconds
         try:
             yield
         finally:
-            del self._of.end
+            del self._thread.end
 
-    def left(self, timeout: float | None) -> float | None:
-        """What remains of ``timeout`` by now."""
-        end = getattr(self._of, 'end', None)
+    def remaining(self, timeout: float | None) -> float | None:
+        """Return ``timeout``, shortened to end at the deadline."""
+        end = getattr(self._thread, 'end', None)
         if end is None:
             return timeout
-        left = max(end - time.monotonic(), _MIN_TIMEOUT_SECONDS)
-        return left if timeout is None else min(left, timeout)
+        remaining = max(end - time.monotonic(), _MIN_TIMEOUT_SECONDS)
+        return remaining if timeout is None else min(remaining, timeout)
 
 
-class Adapter(session.TCPKeepAliveAdapter):
-    """Sends each request with the time that is left, a repeated one too."""
+class DeadlineAdapter(session.TCPKeepAliveAdapter):
+    """An adapter that ends each request, also a retry, at the deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         super().__init__()
         self._deadline = deadline
 
     def send(self, request: Any, stream: bool = False,
-             timeout: Any = None, *args: Any, **more: Any) -> Any:
-        return super().send(request, stream, self._deadline.left(timeout),
-                            *args, **more)
+             timeout: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return super().send(request, stream, self._deadline.remaining(timeout),
+                            *args, **kwargs)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first pipeline of all, kept working: a log filter and a version app.
+"""A minimal pipeline: a filter that logs, and an application that answers.
 
 Their options come from the ini file (``etc/pileus/lab-paste.ini``).
 """
@@ -16,7 +16,7 @@ LOG = logging.getLogger(__name__)
 
 
 class LogRequest:
-    """Logs that it was called, and passes on."""
+    """A filter that logs each call and passes the request on."""
 
     def __init__(self, app: Callable[..., Any],
                  options: Mapping[str, str]) -> None:
@@ -37,7 +37,7 @@ class LogRequest:
 
 
 class ShowVersion:
-    """Answers, as plain text, the version it was made with."""
+    """An application that answers the configured version as plain text."""
 
     def __init__(self, version: str) -> None:
         LOG.info('Version app made with version %s', version)

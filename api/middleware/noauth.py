@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The auth strategy ``noauth``: callers are whom their headers name."""
+"""``auth_strategy = noauth``: trust the identity in the request headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from api.identity import MAX_USER_ID_LENGTH, identify, refuse
+from api.identity import MAX_USER_ID_CHARS, identify, refuse
 from api.request import errors, urls
 from api.request.microversions import Versions
 from api.response import faults
@@ -20,47 +20,50 @@ from service.domain.errors import Invalid, Violation
 
 
 class NoAuth:
-    """Everybody is who they say, an administrator unless they say less.
+    """Identify callers by headers; without headers, an administrator.
 
-    SECURITY: only for callers on this machine. Address and Host are checked
-    for each request, so that it holds under any server: a browser led here
-    by a foreign name sends that name as the Host (D8).
+    SECURITY: only for clients on this machine. Client address and Host header
+    are checked at each request, so that the check holds under any server. The
+    Host check stops DNS rebinding: a browser that was led here by a foreign
+    name sends that name as the Host (D8).
     """
 
     def __init__(self, app: Callable[..., Any], service_type: str, *,
-                 anywhere: bool) -> None:
+                 allow_remote: bool) -> None:
         self._app = app
         self._versions = Versions(service_type, FIRST_VERSION)
-        self._anywhere = anywhere
+        self._allow_remote = allow_remote
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if not self._anywhere and not _is_local(environ):
-            refusal = faults.response(environ, self._versions.service_type,
-                                      errors.NotLocal())
+        if not self._allow_remote and not _is_local(environ):
+            response = faults.response(environ, self._versions.service_type,
+                                       errors.NotLocal())
             environ[faults.OWN_REPLY] = True
-            refusal.headerlist += self._versions.stamp(None)
-            return refusal(environ, start_response)
+            response.headerlist += self._versions.stamp(None)
+            return response(environ, start_response)
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
-        system = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
-        said = environ.get('HTTP_X_PROJECT_ID', '' if system else 'demo')
-        project = _decode(said)
-        if said and not is_project_id(project):
+        system_scope = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None
+        header = environ.get('HTTP_X_PROJECT_ID',
+                             '' if system_scope else 'demo')
+        project_id = _decode(header)
+        if header and not is_project_id(project_id):
             refuse(environ, Invalid([Violation(
-                f'X-Project-Id: {values.quoted(project or said)} is no '
-                f'project\'s id; send {PROJECT_ID_FORMAT}, in UTF-8, or '
-                f'nothing for no project', parameter='X-Project-Id')]))
+                f'X-Project-Id: {values.quoted(project_id or header)} is not '
+                f'a valid project id; send {PROJECT_ID_FORMAT}, in UTF-8, or '
+                f'an empty header for no project',
+                parameter='X-Project-Id')]))
             return self._app(environ, start_response)
-        identify(environ, project or None,
-                 environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER_ID_LENGTH]
+        identify(environ, project_id or None,
+                 environ.get('HTTP_X_USER_ID', 'demo')[:MAX_USER_ID_CHARS]
                  or None,
                  {role.strip().lower() for role in roles.split(',')} - {''},
-                 system)
+                 system_scope)
         return self._app(environ, start_response)
 
 
 def _decode(header: str) -> str | None:
-    """A header's value as UTF-8, as bodies and URLs are; None: it is not."""
+    """Return a header's value decoded as UTF-8, or None if it is not UTF-8."""
     try:
         return header.encode('latin-1').decode()
     except UnicodeDecodeError:
@@ -72,15 +75,15 @@ def noauth(global_conf: Mapping[str, str], **local: str
     """``paste.filter_factory`` of the strategy ``noauth``."""
     conf = config_files.from_paste(global_conf)
     return lambda app: NoAuth(app, conf.api.service_type,
-                              anywhere=conf.api.insecure_noauth_bind)
+                              allow_remote=conf.api.insecure_noauth_bind)
 
 
 def _is_local(environ: dict[str, Any]) -> bool:
-    """Both ends are this machine. A Unix socket has no address: ''.
+    """Whether the client and the Host header are both on this machine.
 
-    SECURITY: and nobody came by a proxy from elsewhere. What a proxy says is
-    believed against a client, whether it is trusted or not, and never for
-    one.
+    The address of a client on a Unix socket is ''. SECURITY: forwarding
+    headers can only make a request remote, never local, whether or not the
+    proxy is trusted.
     """
     host = environ.get('HTTP_HOST', '').strip()
     name = host.rpartition(':')[0] if _has_port(host) else host
@@ -91,7 +94,7 @@ def _is_local(environ: dict[str, Any]) -> bool:
 
 
 def _addresses(environ: dict[str, Any]) -> Iterator[str]:
-    """Every address the request is known or said to come from."""
+    """Yield every address that the request came through, or claims to."""
     client = environ.get('REMOTE_ADDR', '')
     yield client
     yield environ.get(urls.PEER, client)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""oslo.middleware's filters, with our configuration handed to them.
+"""Filters of oslo.middleware that use the configuration of Pileus.
 
-Their own way to find one (``oslo_config_project``) does not know
-``--config-dir`` (D1).
+Their own option for this (``oslo_config_project``) ignores ``--config-dir``
+(D1).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from api.request import microversions
 from service.config import files as config_files
 from service.errors import StartError
 
-App = Callable[..., Any]
+WSGIApp = Callable[..., Any]
 
 
 def request_id(global_conf: Mapping[str, str], **local: str
-               ) -> Callable[[App], App]:
-    """``paste.filter_factory``: an id for each request."""
+               ) -> Callable[[WSGIApp], WSGIApp]:
+    """``paste.filter_factory``: give each request an id."""
     return RequestId
 
 
 def cors(global_conf: Mapping[str, str], **local: str
-         ) -> Callable[[App], App]:
-    """``paste.filter_factory``: pages of ``[cors] allowed_origin`` may call.
+         ) -> Callable[[WSGIApp], WSGIApp]:
+    """``paste.filter_factory``: allow pages of ``[cors] allowed_origin``.
 
-    Without one there is no filter. Raises StartError for any origin with
-    credentials, which browsers refuse and nobody can mean.
+    Without an allowed origin there is no filter. Raises StartError for ``*``
+    with credentials: browsers refuse this combination.
     """
     conf = config_files.from_paste(global_conf)
     oslo_cors.set_defaults(
@@ -45,8 +45,9 @@ def cors(global_conf: Mapping[str, str], **local: str
     conf.register_opts(oslo_cors.OPTS, 'cors')
     origins = conf.cors.allowed_origin or []
     if '*' in origins and conf.cors.allow_credentials:
-        raise StartError('[cors] allowed_origin = *: set allow_credentials = '
-                         'false, or name the origins')
+        raise StartError('[cors] allowed_origin = *: invalid with '
+                         'allow_credentials = true; set allow_credentials = '
+                         'false, or list the origins')
     if not origins:
         return lambda app: app
     return lambda app: oslo_cors.CORS(app, conf)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trusted proxy says of the client: address, scheme, host, prefix.
+"""Take client address, scheme, host and path prefix from a trusted proxy.
 
-SECURITY: only from the networks of ``[api] trusted_proxies``. From anybody
-else the headers mean nothing, or a client could choose its address in the
-log and the host in everybody's links.
+SECURITY: the headers count only if they come from a network of ``[api]
+trusted_proxies``. Otherwise any client could choose its address in the log,
+and the host in the links of other clients' replies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PREFIX = re.compile(r'(?:/[A-Za-z0-9._~-]+)+\Z')
 
 
 class Proxy:
-    """Corrects a request that came through a trusted proxy."""
+    """Apply the X-Forwarded headers of a trusted proxy to the environ."""
 
     def __init__(self, app: Callable[..., Any],
                  trusted: Sequence[Network]) -> None:
@@ -54,9 +54,11 @@ class Proxy:
             environ['REMOTE_ADDR'] = client
 
     def _client(self, forwarded: str) -> str | None:
-        """The last address that no trusted proxy has: the ones before it
-        are what that client says."""
-        for hop in reversed([one.strip() for one in forwarded.split(',')]):
+        """Return the last address that is not a trusted proxy.
+
+        The addresses before it are the client's own claim.
+        """
+        for hop in reversed([part.strip() for part in forwarded.split(',')]):
             address = networks.parse_address(hop)
             if address is None:
                 return None
@@ -69,15 +71,14 @@ class Proxy:
 
 
 def _last_item(header: str | None) -> str:
-    """What the nearest proxy added."""
+    """Return a header's last item, which the nearest proxy added."""
     return (header or '').rpartition(',')[2].strip()
 
 
 def factory(global_conf: Mapping[str, str], **local: str
             ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """``paste.filter_factory``; without trusted proxies there is no filter.
-    """
+    """``paste.filter_factory``; without trusted proxies there is no filter."""
     conf = config_files.from_paste(global_conf)
     trusted = networks.from_option('trusted_proxies',
-                                 conf.api.trusted_proxies)
+                                   conf.api.trusted_proxies)
     return lambda app: Proxy(app, trusted) if trusted else app

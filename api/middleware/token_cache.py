@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where what Keystone said of a token is kept for a while.
+"""Caches for validated tokens: in a worker's memory, or on Redis.
 
-keystonemiddleware takes any object with ``get`` and ``set`` in place of
-memcached, and encrypts before it hands over what it keeps, if it is told to.
-Its own memory without memcached is one dictionary for each request that ran
-at the same time, swept at each look; ours is one, of a bounded size.
+keystonemiddleware accepts any object with ``get`` and ``set`` in place of
+memcached, and can encrypt the values before it stores them. Its own cache
+without memcached is a dictionary for each concurrent request, and each access
+sweeps it. MemoryCache is a single dictionary of bounded size.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from service.errors import StartError
 
 LOG = logging.getLogger(__name__)
 
-#: How many seconds a Redis that failed is left alone: waiting for it at each
-#: request would cost more than asking Keystone.
+#: Seconds after a failure in which Redis is not used: a timeout in every
+#: request would take longer than asking Keystone.
 RETRY_SECONDS = 5.0
 
 Clock = Callable[[], float]
 
 
 class TokenCache(Protocol):
-    """What keystonemiddleware calls; ``time`` is in seconds."""
+    """The interface that keystonemiddleware calls; ``time`` is in seconds."""
 
     def get(self, key: str) -> bytes | None: ...
 
@@ -38,80 +38,81 @@ class TokenCache(Protocol):
 
 
 class MemoryCache:
-    """The tokens seen last, in one process."""
+    """The most recently used tokens of one worker."""
 
-    def __init__(self, most: int, clock: Clock = time.monotonic) -> None:
-        self._most = most
+    def __init__(self, max_tokens: int, clock: Clock = time.monotonic) -> None:
+        self._max_tokens = max_tokens
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._tokens: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
         with self._lock:
-            until, value = self._kept.get(key, (0.0, b''))
-            if until <= self._clock():
-                self._kept.pop(key, None)
+            expires, value = self._tokens.get(key, (0.0, b''))
+            if expires <= self._clock():
+                self._tokens.pop(key, None)
                 return None
-            self._kept.move_to_end(key)
+            self._tokens.move_to_end(key)
             return value
 
     def set(self, key: str, value: bytes, time: int) -> None:
         with self._lock:
-            self._kept[key] = self._clock() + time, value
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._tokens[key] = self._clock() + time, value
+            self._tokens.move_to_end(key)
+            while len(self._tokens) > self._max_tokens:
+                self._tokens.popitem(last=False)
 
 
 class RedisCache:
-    """The tokens that any worker has seen, on a Redis server.
+    """The tokens of all workers, on a Redis server.
 
-    Bytes as they are: what another writes there is never unpickled. Redis
-    out of reach is no reason to turn anybody away: Keystone is asked then.
+    Values are plain bytes: nothing that others write to Redis is unpickled.
+    While Redis is unreachable, Keystone validates the tokens.
     """
 
     def __init__(self, url: str, timeout: float,
                  clock: Clock = time.monotonic) -> None:
-        """Raises StartError where there is no such server."""
+        """Connect; raise StartError if Redis does not answer at ``url``."""
         redis = _import_redis()
         self._failures: tuple[type[Exception], ...] = (
             redis.RedisError, OSError)
         self._clock = clock
-        self._rest_until = 0.0
+        self._retry_at = 0.0
         try:
-            # Once more at once, for a connection that Redis has closed since;
-            # its own way is to try for seconds.
+            # One immediate retry, for a connection that Redis has closed.
+            # By default redis-py retries for seconds.
             self._client: Any = redis.Redis.from_url(
                 url, socket_timeout=timeout, socket_connect_timeout=timeout,
                 retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1))
             self._client.ping()
         except ValueError:
-            # SECURITY: the error quotes the part that is wrong, and a
-            # password with a slash makes a wrong port of itself.
-            raise StartError('[token_cache] redis_url: is not the URL of a '
-                             'Redis, such as redis://cache.example.org:6379/0;'
-                             ' in a password, write / as %2F') from None
+            # SECURITY: the text of the ValueError is not shown. It quotes
+            # the invalid port, which is part of the password if the password
+            # has a slash.
+            raise StartError('[token_cache] redis_url: invalid URL; set one '
+                             'such as redis://cache.example.org:6379/0, with '
+                             '%2F for each / of the password') from None
         except self._failures as exc:
-            raise StartError(f'[token_cache] redis_url: no Redis answers '
-                             f'there: {exc}') from exc
+            raise StartError(f'[token_cache] redis_url: Redis does not '
+                             f'answer: {exc}') from exc
 
     def get(self, key: str) -> bytes | None:
-        found: bytes | None = self._tried(self._client.get, key)
-        return found
+        value: bytes | None = self._call(self._client.get, key)
+        return value
 
     def set(self, key: str, value: bytes, time: int) -> None:
         if time > 0:
-            self._tried(self._client.set, key, value, time)
+            self._call(self._client.set, key, value, time)
 
-    def _tried(self, call: Callable[..., Any], *args: object) -> Any:
-        if self._clock() < self._rest_until:
+    def _call(self, call: Callable[..., Any], *args: object) -> Any:
+        if self._clock() < self._retry_at:
             return None
         try:
             return call(*args)
         except self._failures as exc:
-            self._rest_until = self._clock() + RETRY_SECONDS
-            LOG.warning('The token cache is left alone for %d seconds: %s',
-                        RETRY_SECONDS, exc)
+            self._retry_at = self._clock() + RETRY_SECONDS
+            LOG.warning('Redis failed; the token cache is not used for %d '
+                        'seconds: %s', RETRY_SECONDS, exc)
             return None
 
 
@@ -127,13 +128,14 @@ def _import_redis() -> Any:
 
 
 def configured(conf: cfg.ConfigOpts) -> TokenCache | None:
-    """The cache that is configured; None where it is memcached."""
+    """Return the configured cache, or None if it is memcached."""
     if conf.keystone_authtoken.memcached_servers:
         if conf.token_cache.redis_url:
             raise StartError('[token_cache] redis_url and [keystone_authtoken]'
-                             ' memcached_servers name two caches; name one')
+                             ' memcached_servers are both set; set only one '
+                             'of them')
         return None
     if conf.token_cache.redis_url:
         return RedisCache(conf.token_cache.redis_url,
-                     conf.token_cache.redis_timeout)
+                          conf.token_cache.redis_timeout)
     return MemoryCache(conf.token_cache.max_tokens)

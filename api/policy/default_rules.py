@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy rules there are, and what each says unless told otherwise.
+"""The policy rules and their defaults.
 
-One rule for each action of each type, ``pileus:hosts:create``, a few for
-what belongs to no type, and the handful that those are made of. A type file
-and the operator's policy file replace them one by one; ``policy`` decides.
+Each action of each type has a rule, such as ``pileus:hosts:create``; so have
+the actions on quotas. All these refer to a few base rules. A type file and the
+operator's policy file can replace any rule; ``ruleset`` combines them.
 """
 
 from __future__ import annotations
@@ -18,59 +18,62 @@ from service.domain.typefiles.vocabulary import ACTIONS
 
 NAMESPACE = 'pileus'
 
-#: Administrators of the cloud, who act everywhere.
+#: Administrators of the cloud, who may act in all projects.
 ADMIN = f'{NAMESPACE}:admin'
-#: Who reads everywhere, and so may be shown any record.
+#: Callers who may read in all projects.
 ANY_READER = f'{NAMESPACE}:any_reader'
-#: Someone who may read something: who may also read what there is.
+#: Callers who may read in some project; they may read the type descriptions.
 READER = f'{NAMESPACE}:reader'
 
-#: What the others are made of. The roles imply each other here, since only
-#: Keystone's tokens spell the implied ones out.
+#: Rules that other rules refer to: name, check, description. The checks spell
+#: out which role includes which, because only Keystone's tokens list implied
+#: roles.
 BASE_RULES = (
     ('admin', 'role:admin',
-     'An administrator of the cloud, by a token of any project or of the '
+     'Administrator of the cloud, with a token of any project or of the '
      'system.'),
     ('member', 'role:admin or role:manager or role:member',
-     'Someone who may write.'),
+     'Caller who may write.'),
     ('reader', 'rule:pileus:member or role:reader',
-     'Someone who may read.'),
+     'Caller who may read.'),
     ('any_reader',
      'rule:pileus:admin or (rule:pileus:reader and system_scope:all)',
-     'Who may read in all projects: an administrator, or a reader by a token '
-     'of the system.'),
+     'Caller who may read in all projects: an administrator, or a reader '
+     'with a token of the system.'),
     ('own_member',
      'rule:pileus:admin or (rule:pileus:member and '
-     'project_id:%(project_id)s)', 'Who may write in this project.'),
+     'project_id:%(project_id)s)',
+     'Caller who may write in the project of the record.'),
     ('own_reader',
      'rule:pileus:any_reader or (rule:pileus:reader and '
-     'project_id:%(project_id)s)', 'Who may read in this project.'),
+     'project_id:%(project_id)s)',
+     'Caller who may read in the project of the record.'),
 )
 
-#: What belongs to no type: rule, default, description.
+#: Rules of no type: name, check, description.
 SERVICE_RULES = (
     ('quotas:show', 'rule:pileus:own_reader',
-     'Show the quotas of a project and what it uses of them.'),
+     'Show the quotas of a project and their usage.'),
     ('quotas:update', 'rule:pileus:admin', 'Set the quotas of a project.'),
     ('quotas:delete', 'rule:pileus:admin',
-     'Give a project the default quotas again.'),
+     'Reset the quotas of a project to the defaults.'),
 )
 
-#: The rules of ``/quotas``, by what is done.
+#: Rules of ``/quotas`` by action.
 QUOTA_RULES: Mapping[str, str] = {
     verb: f'{NAMESPACE}:quotas:{verb}'
     for verb in ('show', 'update', 'delete')}
 
-#: The rule of an action by the type's scope: project, then cloud.
-_READ_DEFAULTS: Mapping[str, tuple[str, str]] = {
+#: Default checks by action, for types of projects and types of the cloud.
+_DEFAULTS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(('list', 'show'), ('own_reader', 'reader')),
     'create_any': ('admin', 'admin'),
     'list_any': ('any_reader', 'any_reader'),
 }
 _WRITE_DEFAULT = ('own_member', 'admin')
 
-#: Actions on parts and on the past of a record, whose rule is that of the
-#: record itself unless they are given one: a revert is a PUT (D26).
+#: Actions on tags, metadata and revisions that follow the rule of another
+#: action by default. A revert is a PUT (D26).
 _SAME_RULE: Mapping[str, str] = {
     **dict.fromkeys(('show_tags', 'show_metadata', 'list_revisions',
                      'show_revision'), 'show'),
@@ -78,33 +81,38 @@ _SAME_RULE: Mapping[str, str] = {
     'revert': 'replace',
 }
 
-#: What a rule is about, in the policy sample.
+#: Descriptions in the policy sample.
 _DESCRIPTIONS: Mapping[str, str] = {
     'list': 'List {plural}.',
-    'show': 'Show one of {plural}, with its tags and metadata.',
-    'create': 'Make {plural}.',
-    'replace': 'Replace one of {plural} (PUT), which needs create as well.',
-    'patch': 'Change one of {plural} (PATCH).',
-    'delete': 'Delete one of {plural}.',
-    'create_any': 'Make {plural} that belong to another project.',
+    'show': 'Show a record of {plural}, with its tags and metadata.',
+    'create': 'Create {plural}.',
+    'replace': 'Replace a record of {plural} (PUT). The create rule must '
+               'allow it too.',
+    'patch': 'Change a record of {plural} (PATCH).',
+    'delete': 'Delete a record of {plural}.',
+    'create_any': 'Create {plural} in another project.',
     'list_any': 'List {plural} of all projects.',
-    'show_tags': 'Show the tags of one of {plural} at their own URLs.',
-    'update_tags': 'Change the tags of one of {plural}, wherever.',
-    'show_metadata': 'Show the metadata of one of {plural} at its own URLs.',
-    'update_metadata': 'Change the metadata of one of {plural}, wherever.',
-    'list_revisions': 'List what was done to one of {plural}.',
-    'show_revision': 'Show one of {plural} as it once was.',
-    'revert': 'Give one of {plural} back a state it once had.',
+    'show_tags': 'Show the tags of a record of {plural} at the URLs of the '
+                 'tags.',
+    'update_tags': 'Change the tags of a record of {plural}, at any URL.',
+    'show_metadata': 'Show the metadata of a record of {plural} at the URLs '
+                     'of the metadata.',
+    'update_metadata': 'Change the metadata of a record of {plural}, at any '
+                       'URL.',
+    'list_revisions': 'List the revisions of a record of {plural}.',
+    'show_revision': 'Show a past revision of a record of {plural}.',
+    'revert': 'Revert a record of {plural} to a past revision.',
 }
 
 
 def name(declared: ResourceType, action: str) -> str:
-    """The rule of an action: ``pileus:hosts:create``."""
+    """Return the rule of an action, such as ``pileus:hosts:create``."""
     return f'{NAMESPACE}:{declared.plural}:{action}'
 
 
 def defaults(catalogue: Catalogue, extended: Iterable[Extension] = ()
              ) -> Iterator[policy.RuleDefault]:
+    """Yield all rules with their default check and description."""
     for rule, check, description in (*BASE_RULES, *SERVICE_RULES):
         yield policy.RuleDefault(f'{NAMESPACE}:{rule}', check, description)
     for declared in catalogue.live:
@@ -112,13 +120,13 @@ def defaults(catalogue: Catalogue, extended: Iterable[Extension] = ()
             yield policy.RuleDefault(
                 name(declared, action), _check(declared, action),
                 _DESCRIPTIONS[action].format(plural=declared.plural))
-    for one in extended:
-        patch = f'rule:{name(one.declared, "patch")}'
-        for own, default in one.rules:
+    for extension in extended:
+        patch = f'rule:{name(extension.declared, "patch")}'
+        for action, default in extension.rules:
             yield policy.RuleDefault(
-                name(one.declared, own),
-                one.declared.policy.get(own, default or patch),
-                f'Call {own} of {one.declared.plural}.')
+                name(extension.declared, action),
+                extension.declared.policy.get(action, default or patch),
+                f'Call the action {action} of {extension.declared.plural}.')
 
 
 def _check(declared: ResourceType, action: str) -> str:
@@ -126,5 +134,5 @@ def _check(declared: ResourceType, action: str) -> str:
         return declared.policy[action]
     if action in _SAME_RULE:
         return f'rule:{name(declared, _SAME_RULE[action])}'
-    owned, cloud = _READ_DEFAULTS.get(action, _WRITE_DEFAULT)
+    owned, cloud = _DEFAULTS.get(action, _WRITE_DEFAULT)
     return f'rule:{NAMESPACE}:{owned if declared.owned else cloud}'

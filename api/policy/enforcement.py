@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, by oslo.policy's rules as they are in force now.
+"""Check callers against the policy rules in force.
 
-``rules`` has the defaults, ``rulefiles`` reads what the operator says
-instead, ``ruleset`` decides by both. Here the files are looked at again.
+``default_rules`` has the defaults, ``files`` reads the operator's files, and
+``ruleset`` decides by both. This module reloads the files when they change.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ __all__ = ['ADMIN', 'ANY_READER', 'NAMESPACE', 'QUOTA_RULES', 'READER',
 
 LOG = logging.getLogger(__name__)
 
-#: How many seconds lie between two looks at the files. A change counts once
-#: two looks found the same, or once it is so old: a file is not read while
-#: it is being written.
+#: Seconds between two checks of the files. A changed file is read once two
+#: checks find it unchanged, or its last change is this old: a file must not be
+#: read while it is being written.
 CHECK_SECONDS = 0.4
 
 
 class Policy:
-    """Decides, by the files as they were when they were last sound.
+    """The defaults, and the operator's rules as last read from valid files.
 
-    A file that an editor has half written must neither let in whom it kept
-    out nor fail every request: where it does not do, the last good rules
-    stay, and the log says why, once for each change (A09).
+    A half-saved file must neither grant access nor fail every request. If a
+    changed file is invalid, the previous rules stay in force and the log says
+    why, once per change (A09).
     """
 
     def __init__(self, conf: cfg.ConfigOpts, catalogue: Catalogue,
@@ -62,121 +62,130 @@ class Policy:
                  files: PolicyFiles | None = None,
                  clock: Callable[[], float] = time.monotonic,
                  wall: Callable[[], float] = time.time) -> None:
-        """Raises StartError for files that do not do; but not where the same
-        ``files`` once did, here or in a worker before this one."""
+        """Load the files; raise StartError if they are invalid.
+
+        Rules in ``files.in_force`` are used instead of the files. These rules
+        were valid for an earlier catalogue, or in the worker that this one
+        replaces.
+        """
         self._conf = conf
         self._clock = clock
         self._wall = wall
         self._files = files or PolicyFiles(conf)
         self._lock = threading.Lock()
-        self._defaults = {one.name: one
-                          for one in defaults(catalogue, extended)}
+        self._defaults = {rule.name: rule
+                          for rule in defaults(catalogue, extended)}
         self._due = clock() + CHECK_SECONDS
         try:
-            good = self._files.good or self._first()
-            self._rules = RuleSet(conf, self._defaults, good.given)
+            in_force = self._files.in_force or self._load()
+            self._rules = RuleSet(conf, self._defaults, in_force.rules)
         except InvalidPolicy as exc:
             raise StartError(str(exc)) from exc
-        self._good = good
-        if self._files.good is None:
-            self._files.good = good
-        self._read = self._met = good.signature
+        self._in_force = in_force
+        if self._files.in_force is None:
+            self._files.in_force = in_force
+        self._loaded_signature = self._signature = in_force.signature
         self._warn()
 
     def text(self, rule: str) -> str:
-        """A rule in the policy language, as it is in force."""
+        """Return the check of a rule in force, in the policy language."""
         return self._rules.text(rule)
 
     def check(self, caller: Caller, rule: str) -> None:
-        """Raise Forbidden where the rule does not let the caller."""
+        """Raise Forbidden unless the rule allows the caller."""
         if not self.allows(caller, rule):
             raise errors.Forbidden(rule=rule)
 
     def allows(self, caller: Caller, rule: str) -> bool:
         if self._clock() >= self._due:
-            self._look()
+            self._check_files()
         return self._rules.allows(caller, rule)
 
-    def _first(self) -> LoadedRules:
-        """What the files say at a start."""
-        seen = self._files.signature()
-        if self._files.chosen and self._files.main is None:
+    def _load(self) -> LoadedRules:
+        """Read the files at a start."""
+        signature = self._files.signature()
+        if self._files.explicit and self._files.main is None:
             raise InvalidPolicy(f'[oslo_policy] policy_file = '
                                 f'{self._files.name}: there is no such file')
-        return LoadedRules(self._files.read(), seen, self._files.main)
+        return LoadedRules(self._files.read(), signature, self._files.main)
 
-    def _look(self) -> None:
-        """See whether the files have changed; one caller does, for all."""
+    def _check_files(self) -> None:
+        """Reload changed files; one thread does so at a time."""
         if not self._lock.acquire(blocking=False):
             return
         try:
             self._due = self._clock() + CHECK_SECONDS
-            before, self._met = self._met, self._files.signature()
-            if self._met != self._read and (
-                    self._met == before or self._settled()):
-                self._again()
+            before, self._signature = self._signature, self._files.signature()
+            if self._signature != self._loaded_signature and (
+                    self._signature == before or self._unchanged_lately()):
+                self._reload()
         finally:
             self._lock.release()
 
-    def _settled(self) -> bool:
-        """Nothing about the files changed within the last moment, as far as
-        they tell; one that is gone tells nothing."""
-        changed = [mark[1] for _, mark in self._met if mark]
-        return (bool(changed)
-                and self._wall() - max(changed) / 1e9 > CHECK_SECONDS)
+    def _unchanged_lately(self) -> bool:
+        """Whether all changes of existing files are older than CHECK_SECONDS.
 
-    def _again(self) -> None:
-        """Read the changed files; the rules stay where they do not do. What
-        was written to meanwhile is for the next look."""
+        False if no file exists: a removed file has no time of change.
+        """
+        changed_ns = [state[1] for _, state in self._signature if state]
+        return (bool(changed_ns)
+                and self._wall() - max(changed_ns) / 1e9 > CHECK_SECONDS)
+
+    def _reload(self) -> None:
+        """Read the changed files; if they are invalid, keep the rules.
+
+        If a file changes during the read, the result is dropped: the next
+        check reads the files again.
+        """
         try:
-            found: RuleSet | InvalidPolicy = self._next()
+            result: RuleSet | InvalidPolicy = self._read_changed()
         except InvalidPolicy as exc:
-            found = exc
-        if self._files.signature() != self._met:
+            result = exc
+        if self._files.signature() != self._signature:
             return
-        self._read = self._met
-        if isinstance(found, InvalidPolicy):
-            LOG.error('The policy files have changed and do not do; the '
-                      'rules stay as they were: %s.', found)
+        self._loaded_signature = self._signature
+        if isinstance(result, InvalidPolicy):
+            LOG.error('The policy files changed but are invalid; the '
+                      'previous rules stay in force: %s.', result)
             return
-        self._rules = found
-        self._files.good = self._good = LoadedRules(
-            found.given, self._read, self._files.main)
-        LOG.info('The policy files have changed; their rules are in force.')
+        self._rules = result
+        self._files.in_force = self._in_force = LoadedRules(
+            result.file_rules, self._loaded_signature, self._files.main)
+        LOG.info('The policy files changed; their rules are in force.')
         self._warn()
 
-    def _next(self) -> RuleSet:
-        """The rules of the files while requests depend on them.
+    def _read_changed(self) -> RuleSet:
+        """Return the rules of the changed files; warnings count as mistakes.
 
-        SECURITY: here a doubt counts as a mistake, if it is new. A misspelt
-        name would silently give the action its default again; an editor
-        empties a file before it writes it.
+        SECURITY: with a misspelt rule name an action would silently return to
+        its default rule. Only new warnings count, so that a warning of the
+        start does not block later changes. An empty file is invalid: some
+        editors empty a file before they write it.
         """
-        main = self._good.main
+        main = self._in_force.main
         if main is not None and not os.path.exists(main):
-            raise InvalidPolicy(f'{main}: is gone; reload if the defaults '
-                                f'shall hold')
-        found = RuleSet(self._conf, self._defaults,
+            raise InvalidPolicy(f'{main}: the file is missing; to use the '
+                                f'default rules, reload the service')
+        rules = RuleSet(self._conf, self._defaults,
                         self._files.read(blank=False))
-        known = {rule for rule, _ in self._rules.doubts()}
-        doubts = [doubt for rule, doubt in found.doubts()
-                  if rule not in known]
-        if doubts:
-            raise InvalidPolicy('; '.join(doubts))
-        return found
+        known = {rule for rule, _ in self._rules.warnings()}
+        new = [warning for rule, warning in rules.warnings()
+               if rule not in known]
+        if new:
+            raise InvalidPolicy('; '.join(new))
+        return rules
 
     def _warn(self) -> None:
-        """Tell what is in force but cannot have been meant."""
-        doubts = (doubt for _, doubt in self._rules.doubts())
-        for told in (*doubts, *self._rules.remarks()):
-            LOG.warning('Policy: %s.', told)
+        """Log rules in force that are probably mistakes."""
+        warnings = (warning for _, warning in self._rules.warnings())
+        for text in (*warnings, *self._rules.notices()):
+            LOG.warning('Policy: %s.', text)
 
 
 def listed() -> Iterable[policy.RuleDefault]:
-    """The default rules, as ``oslopolicy-sample-generator`` wants them.
+    """Return the default rules, for ``oslopolicy-sample-generator``.
 
-    Those of the declared types are read from the config directory that a
-    daemon without arguments would use.
+    The declared types come from the default config directory.
     """
     with _exit_on_error():
         catalogue = service.catalogue(config_files.load([]))
@@ -184,25 +193,25 @@ def listed() -> Iterable[policy.RuleDefault]:
 
 
 def enforcer() -> policy.Enforcer:
-    """The enforcer oslo.policy's other tools look at.
+    """Return an enforcer for the other tools of oslo.policy.
 
-    They find the files by oslo.config's global options, or not at all.
+    These tools find policy files only by oslo.config's global options.
     """
     with _exit_on_error():
         conf = config_files.load([])
         files = PolicyFiles(conf)
         rules = list(listed())
-        RuleSet(conf, {one.name: one for one in rules}, files.read())
+        RuleSet(conf, {rule.name: rule for rule in rules}, files.read())
     conf.set_override('policy_dirs', files.folders, 'oslo_policy')
-    made = policy.Enforcer(conf, files.main)
-    made.register_defaults(rules)
+    result = policy.Enforcer(conf, files.main)
+    result.register_defaults(rules)
     opts.set_defaults(cfg.CONF, files.main or files.name)
-    return made
+    return result
 
 
 @contextlib.contextmanager
 def _exit_on_error() -> Iterator[None]:
-    """A mistake ends a tool with one line and no traceback."""
+    """End a tool with a message of one line instead of a traceback."""
     try:
         yield
     except (StartError, DeclarationError, InvalidPolicy) as exc:

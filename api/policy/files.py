@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator's policy files: where they are, what they say, line by line.
+"""Find and read the operator's policy files.
 
-oslo.policy reads them too, but tells no line, takes a missing value for "let
-everybody in" and fails only when a rule is first asked.
+oslo.policy reads them too. But it gives no line numbers, takes a missing value
+for "allow everybody", and reports a mistake only when the rule is first
+checked.
 """
 
 from __future__ import annotations
@@ -19,85 +20,91 @@ from service.config import files
 from service.domain.errors import printable, shorten
 from service.hosting.handover import Handover
 
-#: A file's time of writing, of any change, size and inode; None: not there.
+#: Times of modification and change, size and inode; None for no file.
 FileState = tuple[int, ...] | None
 Signature = tuple[tuple[str, FileState], ...]
 
-#: Where the policy file is looked for when no option names it.
+#: Default of ``[oslo_policy] policy_file``.
 _DEFAULT_NAME = 'policy.yaml'
 _STRING_TAG = 'tag:yaml.org,2002:str'
 
-#: What it is kept as for a worker that takes this one's place.
+#: Name of the rules in the handover to a replacement worker.
 _HANDOVER_NAME = 'policy'
 
 
 class InvalidPolicy(Exception):
-    """What is wrong with the files or with what they say, in one line."""
+    """The mistakes in the policy files, in one line."""
 
 
 class FileRule(NamedTuple):
-    """A rule of a file. ``doubt`` is what nobody can have meant by it."""
+    """A rule of a file; ``warning`` tells why it is probably a mistake."""
 
     text: str
     place: str
-    doubt: str = ''
+    warning: str = ''
 
 
 class LoadedRules(NamedTuple):
-    """Rules that did, of files that then looked so; the ``main`` one, if
-    there was one."""
+    """The last valid rules, and the signature of the files they came from.
 
-    given: Mapping[str, FileRule]
+    ``main`` is the path of the policy file, or None if there was none.
+    """
+
+    rules: Mapping[str, FileRule]
     signature: Signature
     main: str | None
 
 
 class PolicyFiles:
-    """``[oslo_policy] policy_file`` and what stands in ``policy_dirs``.
+    """The files of ``[oslo_policy] policy_file`` and ``policy_dirs``.
 
-    ``good`` is what was last put in force of them; None before a start. It
-    outlives the types it was put in force for, and the worker.
+    ``in_force`` holds the rules that were last put in force, or None. They
+    outlive a change of the catalogue, and the worker.
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
                  handover: Handover | None = None) -> None:
         self._handover = handover or Handover()
-        self._good = _from_handover(self._handover.get(_HANDOVER_NAME))
+        self._in_force = _from_handover(self._handover.get(_HANDOVER_NAME))
         conf.register_opts(opts.list_opts()[0][1], 'oslo_policy')
         self.name: str = conf.oslo_policy.policy_file
         self._folders: list[str] = conf.oslo_policy.policy_dirs
         self._directories = files.directories(conf)
 
     @property
-    def good(self) -> LoadedRules | None:
-        return self._good
+    def in_force(self) -> LoadedRules | None:
+        return self._in_force
 
-    @good.setter
-    def good(self, good: LoadedRules) -> None:
-        self._good = good
-        self._handover.put(_HANDOVER_NAME, good)
+    @in_force.setter
+    def in_force(self, in_force: LoadedRules) -> None:
+        self._in_force = in_force
+        self._handover.put(_HANDOVER_NAME, in_force)
 
     @property
     def main(self) -> str | None:
-        """The policy file, if there is one."""
-        return self._found(self.name)
+        """The path of the policy file, or None if it does not exist."""
+        return self._path(self.name)
 
     @property
     def folders(self) -> list[str]:
-        return list(filter(None, map(self._found, self._folders)))
+        return list(filter(None, map(self._path, self._folders)))
 
     @property
-    def chosen(self) -> bool:
-        """The operator named a file, and so means one to be there."""
+    def explicit(self) -> bool:
+        """Whether the operator named a policy file, which then must exist."""
         return self.name != _DEFAULT_NAME
 
     def paths(self) -> list[str]:
-        """Every file there is, the ones that win last."""
-        inside = (one for folder in self.folders for one in _files_in(folder))
+        """Return all existing files; rules of later files win."""
+        inside = (path for folder in self.folders
+                  for path in _files_in(folder))
         return [*filter(None, [self.main]), *inside]
 
     def signature(self) -> Signature:
-        """What differs after any change; PERF: a few calls of stat."""
+        """Return a value that differs after any change of the files.
+
+        PERF: takes one ``stat`` for each file.
+        """
         return tuple((path, _file_state(path)) for path in self.paths())
 
     def read(self, *, blank: bool = True) -> dict[str, FileRule]:
@@ -106,49 +113,53 @@ class PolicyFiles:
         Raises InvalidPolicy if a file is not a policy file, or is empty and
         not ``blank``.
         """
-        found: dict[str, FileRule] = {}
+        rules: dict[str, FileRule] = {}
         for path in self.paths():
             text = _read_text(path)
             if not blank and not text.strip():
-                raise InvalidPolicy(f'{path}: is empty; write {{}} if the '
-                                    f'defaults shall hold')
-            found.update(_parse(path, text))
-        return found
+                raise InvalidPolicy(f'{path}: the file is empty; write {{}} '
+                                    f'to use the default rules')
+            rules.update(_parse(path, text))
+        return rules
 
-    def _found(self, name: str) -> str | None:
-        """A path in the config directories, and nowhere else: oslo.policy
-        goes on to look in the home directory and in /etc."""
-        paths = (os.path.join(one, name) for one in self._directories)
+    def _path(self, name: str) -> str | None:
+        """Return the path of a name in the config directories, or None.
+
+        oslo.policy would also search the home directory and ``/etc``.
+        """
+        paths = (os.path.join(directory, name)
+                 for directory in self._directories)
         return next(filter(os.path.exists, paths), None)
 
 
-def _from_handover(left: Any) -> LoadedRules | None:
-    """What another worker left, of which JSON has made lists."""
-    if left is None:
+def _from_handover(handed_over: Any) -> LoadedRules | None:
+    """Return the rules of an earlier worker, which JSON turned into lists."""
+    if handed_over is None:
         return None
-    given, signature, main = left
-    return LoadedRules({name: FileRule(*one) for name, one in given.items()},
-                tuple((path, mark and tuple(mark))
-                      for path, mark in signature), main)
+    rules, signature, main = handed_over
+    return LoadedRules({name: FileRule(*rule) for name, rule in rules.items()},
+                       tuple((path, mark and tuple(mark))
+                             for path, mark in signature), main)
 
 
 def _files_in(folder: str) -> list[str]:
-    """The files of a folder; one that cannot be listed has none to read."""
+    """Return the files of a folder; none if it cannot be listed."""
     try:
         names = sorted(os.listdir(folder))
     except OSError:
         return []
-    paths = (os.path.join(folder, one) for one in names
-             if not one.startswith('.'))
-    return [one for one in paths if os.path.isfile(one)]
+    paths = (os.path.join(folder, name) for name in names
+             if not name.startswith('.'))
+    return [path for path in paths if os.path.isfile(path)]
 
 
 def _file_state(path: str) -> FileState:
     try:
-        told = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return (told.st_mtime_ns, told.st_ctime_ns, told.st_size, told.st_ino)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size,
+            status.st_ino)
 
 
 def _read_text(path: str) -> str:
@@ -158,25 +169,25 @@ def _read_text(path: str) -> str:
     except OSError as exc:
         raise InvalidPolicy(f'{path}: {exc.strerror}') from exc
     except UnicodeDecodeError as exc:
-        raise InvalidPolicy(f'{path}: is not text in UTF-8') from exc
+        raise InvalidPolicy(f'{path}: the file is not valid UTF-8') from exc
 
 
 def _parse(path: str, text: str) -> Iterator[tuple[str, FileRule]]:
-    seen: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for key, value in _pairs(path, text):
         line = key.start_mark.line + 1
         place = f'{path}: line {line}: {printable(shorten(str(key.value)))}'
         if key.tag != _STRING_TAG or value.tag != _STRING_TAG:
-            raise InvalidPolicy(f'{place}: a rule is a name and a text in '
-                                f'quotes, such as "role:admin"')
-        doubt = (f'stands in line {seen[key.value]} already'
-                 if key.value in seen else '')
-        seen[key.value] = line
-        yield key.value, FileRule(value.value, place, doubt)
+            raise InvalidPolicy(f'{place}: a rule needs a name and a check '
+                                f'in quotes, such as "role:admin"')
+        warning = (f'the rule is already in line {lines[key.value]}'
+                   if key.value in lines else '')
+        lines[key.value] = line
+        yield key.value, FileRule(value.value, place, warning)
 
 
 def _pairs(path: str, text: str) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The nodes of the file's mapping; a file of comments only has none."""
+    """Return the nodes of the file's mapping; none for only comments."""
     try:
         root = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:
@@ -188,6 +199,6 @@ def _pairs(path: str, text: str) -> list[tuple[yaml.Node, yaml.Node]]:
     if root is None:
         return []
     if not isinstance(root, yaml.MappingNode):
-        raise InvalidPolicy(f'{path}: line {root.start_mark.line + 1}: it is '
-                            f'not a mapping of names to rules')
+        raise InvalidPolicy(f'{path}: line {root.start_mark.line + 1}: the '
+                            f'file is not a mapping of rule names to checks')
     return list(root.value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules that are in force together, and what they say of a caller."""
+"""The rules in force, and what they decide for a caller."""
 
 from __future__ import annotations
 
@@ -14,183 +14,194 @@ from api.policy.files import FileRule, InvalidPolicy
 from service.domain.caller import Caller
 from service.domain.errors import printable, shorten
 
-#: What a check may ask of a caller; nothing else is ever true of one.
+#: Attributes of a caller that a rule can check. A check of any other attribute
+#: never succeeds.
 CREDENTIALS = ('project_id', 'user_id', 'roles', 'system_scope')
-#: What it may compare that with, as ``%(project_id)s`` (D19).
+#: Attributes to compare with, written as ``%(project_id)s`` (D19).
 TARGET = ('project_id', 'user_id')
 
-_VALID_CHECKS = f'a rule may ask for role, rule, {", ".join(CREDENTIALS)}'
+_VALID_CHECKS = f'valid checks are role, rule, {", ".join(CREDENTIALS)}'
 
-#: A caller of whom all is known: what cannot be asked of this one, such as
-#: ``user_id.x:y`` or ``role:100%``, fails, and how.
+#: A caller with all attributes. A check that raises with these values, such as
+#: ``user_id.x:y`` or ``role:100%``, would raise in every request.
 _SAMPLE_TARGET = dict.fromkeys(TARGET, 'x')
 _SAMPLE_CREDENTIALS = {**_SAMPLE_TARGET, 'roles': ['x'], 'system_scope': 'all'}
 _FAILURES = (TypeError, ValueError, SyntaxError, MemoryError, RecursionError)
 
-#: What is said of a caller of more roles is not remembered: a header holds
-#: thousands, and each such set of them would stay in memory.
+#: Most roles of a caller whose decisions are cached. A header can hold
+#: thousands of roles, and each set of them would stay in memory.
 _MAX_CACHED_ROLES = 64
 
 
 class RuleSet:
-    """The default rules, and what the policy files put in their place.
+    """The default rules, replaced where the policy files have a rule.
 
-    Raises InvalidPolicy where a rule cannot be understood, leads nowhere or
-    asks something else than a caller (``http:``). PERF: oslo.policy's own
-    ``enforce`` looks at its files on each call, about 110 us; the parsed
-    checks are asked directly here, and what they say of the same caller is
-    remembered.
+    Raises InvalidPolicy if a rule cannot be parsed, refers to a missing rule
+    or to itself, or checks something other than the caller (``http:``).
+
+    PERF: oslo.policy's ``enforce`` checks its files at each call, which takes
+    about 110 us. This class calls the parsed checks directly, and caches the
+    decisions.
     """
 
     def __init__(self, conf: cfg.ConfigOpts,
                  defaults: Mapping[str, policy.RuleDefault],
-                 given: Mapping[str, FileRule]) -> None:
-        self.given = given
+                 file_rules: Mapping[str, FileRule]) -> None:
+        self.file_rules = file_rules
         self._defaults = defaults
         self._enforcer = policy.Enforcer(conf, use_conf=False)
-        self._rules = {name: one.check for name, one in defaults.items()}
+        self._rules = {name: rule.check for name, rule in defaults.items()}
         self._rules.update(policy.Rules.from_dict(
-            {name: one.text for name, one in given.items()}))
+            {name: rule.text for name, rule in file_rules.items()}))
         self._enforcer.set_rules(self._rules)
-        wrong = list(self._wrong())
-        if wrong:
-            raise InvalidPolicy('; '.join(wrong))
-        self._decide = lru_cache(maxsize=4096)(self._decided)
+        mistakes = list(self._mistakes())
+        if mistakes:
+            raise InvalidPolicy('; '.join(mistakes))
+        self._decide = lru_cache(maxsize=4096)(self._evaluate)
 
     def text(self, rule: str) -> str:
-        """A rule in the policy language."""
+        """Return the check of a rule, in the policy language."""
         return str(self._rules[rule])
 
     def allows(self, caller: Caller, rule: str) -> bool:
         decide = (self._decide if len(caller.roles) <= _MAX_CACHED_ROLES
-                  else self._decided)
+                  else self._evaluate)
         return decide(rule, caller.project_id, caller.user_id, caller.roles,
                       caller.system_scope)
 
-    def doubts(self) -> Iterator[tuple[str, str]]:
-        """Rules of the files that are not what anybody means, and why."""
-        used = {one for check in self._rules.values()
-                for one in _referenced_rules(check)}
-        for name, one in self.given.items():
-            for told in (one.doubt, *self._doubts(name, one, used)):
-                if told:
-                    yield name, f'{one.place}: {told}'
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Yield file rules that are probably mistakes, as name and message."""
+        used = {rule for check in self._rules.values()
+                for rule in _referenced_rules(check)}
+        for name, rule in self.file_rules.items():
+            for text in (rule.warning, *self._rule_warnings(name, rule, used)):
+                if text:
+                    yield name, f'{rule.place}: {text}'
 
-    def _doubts(self, name: str, one: FileRule,
-                used: Iterable[str]) -> Iterator[str]:
+    def _rule_warnings(self, name: str, rule: FileRule,
+                       used: Iterable[str]) -> Iterator[str]:
         if name not in self._defaults and name not in used:
-            yield 'nothing asks for a rule of this name'
-        if not one.text.strip():
-            yield 'is empty, which allows everybody; write "@" if that is ' \
-                  'meant'
+            yield 'no action uses this rule name'
+        if not rule.text.strip():
+            yield 'an empty check allows everybody; write "@" if that is ' \
+                  'intended'
         yield from _impossible_checks(self._rules[name])
 
-    def remarks(self) -> Iterator[str]:
-        """What is no mistake of the files, but worth a warning: what the
-        types' own rules ask for in vain, and who is let in without a role by
-        any rule but a mere reference."""
+    def notices(self) -> Iterator[str]:
+        """Yield warnings about rules that are no mistake of the files.
+
+        These are rules of type files with a check that never succeeds, and all
+        rules that allow a caller without roles. Rules that only refer to
+        another rule are left out.
+        """
         for name, check in self._rules.items():
-            if name not in self.given:
-                for told in _impossible_checks(check):
-                    yield f'{self._place(name)}: {told}'
-            if not isinstance(check, _checks.RuleCheck) and self._decided(
+            if name not in self.file_rules:
+                for text in _impossible_checks(check):
+                    yield f'{self._place(name)}: {text}'
+            if not isinstance(check, _checks.RuleCheck) and self._evaluate(
                     name, None, None, frozenset(), None):
                 yield f'{self._place(name)}: ' + (
                     'allows everybody' if _always_allows(check)
-                    else 'lets in who has no role')
+                    else 'allows callers without a role')
 
-    def _decided(self, rule: str, project_id: str | None,
-                 user_id: str | None, roles: frozenset[str],
-                 system_scope: str | None) -> bool:
-        """SECURITY: a caller without a project has no ``project_id`` in the
-        target, so that "mine" never holds for two that are both None."""
-        who = {'project_id': project_id, 'user_id': user_id}
-        target = {key: value for key, value in who.items()
+    def _evaluate(self, rule: str, project_id: str | None,
+                  user_id: str | None, roles: frozenset[str],
+                  system_scope: str | None) -> bool:
+        """Whether a rule allows a caller with these attributes.
+
+        SECURITY: the target of a caller without a project has no
+        ``project_id``. A comparison of two missing projects would otherwise
+        succeed.
+        """
+        caller = {'project_id': project_id, 'user_id': user_id}
+        target = {key: value for key, value in caller.items()
                   if value is not None}
-        creds = {**who, 'roles': list(roles), 'system_scope': system_scope}
+        creds = {**caller, 'roles': list(roles), 'system_scope': system_scope}
         return bool(self._rules[rule](target, creds, self._enforcer, rule))
 
-    def _wrong(self) -> Iterator[str]:
-        """Rules that cannot be carried out, each by where it stands."""
+    def _mistakes(self) -> Iterator[str]:
+        """Yield what makes a rule impossible to evaluate, with its place."""
         for name, check in self._rules.items():
             place = self._place(name)
-            text = (self.given[name].text if name in self.given
+            text = (self.file_rules[name].text if name in self.file_rules
                     else self._defaults[name].check_str)
             if _unparsable(text, check):
-                yield f'{place}: "{text}" is not in the policy language'
-            for told in self._unaskable(check):
-                yield f'{place}: {told}'
+                yield f'{place}: "{text}" is not valid policy language'
+            for mistake in self._unusable_checks(check):
+                yield f'{place}: {mistake}'
             for other in _referenced_rules(check):
                 if other not in self._rules:
                     yield f'{place}: there is no rule {other}'
-            if self._circles(name):
-                yield f'{place}: goes in a circle'
+            if self._refers_to_itself(name):
+                yield f'{place}: the rule refers to itself'
 
-    def _unaskable(self, check: _checks.BaseCheck) -> Iterator[str]:
-        """What would fail the request that asks it, and why.
+    def _unusable_checks(self, check: _checks.BaseCheck) -> Iterator[str]:
+        """Yield checks that would fail at each request.
 
-        SECURITY: a check that asks another server (``http:``) would tell it
-        who calls and would wait for it; so whatever is not known is refused,
-        those that an installed package brings too.
+        SECURITY: a check by another server (``http:``) would disclose the
+        caller and delay the request. Only known kinds of checks are valid, so
+        those of other installed packages are refused too.
         """
-        for one in _leaves(check):
-            asked = printable(shorten(str(one)))
-            if type(one) not in _CHECK_TYPES:
-                yield (f'"{asked}" does not ask for what a caller is; '
-                       f'{_VALID_CHECKS}')
-            elif not isinstance(one, _checks.RuleCheck):
+        for leaf in _leaves(check):
+            text = printable(shorten(str(leaf)))
+            if type(leaf) not in _CHECK_TYPES:
+                yield f'"{text}" is not a check of the caller; {_VALID_CHECKS}'
+            elif not isinstance(leaf, _checks.RuleCheck):
                 try:
-                    one(_SAMPLE_TARGET, _SAMPLE_CREDENTIALS, self._enforcer)
+                    leaf(_SAMPLE_TARGET, _SAMPLE_CREDENTIALS, self._enforcer)
                 except _FAILURES:
-                    yield f'"{asked}" cannot be asked'
+                    yield f'"{text}" cannot be evaluated'
 
     def _place(self, name: str) -> str:
-        """Where a rule stands: in a policy file, or with its type."""
-        return (self.given[name].place if name in self.given
+        """Return where a rule stands: in a policy file, or with its type."""
+        return (self.file_rules[name].place if name in self.file_rules
                 else f'the policy rule {name}')
 
-    def _circles(self, name: str) -> bool:
-        """Whether the rule leads back to itself."""
-        met: set[str] = set()
-        ahead = [name]
-        while ahead:
-            for other in _referenced_rules(self._rules.get(ahead.pop())):
+    def _refers_to_itself(self, name: str) -> bool:
+        """Whether a rule refers to itself, directly or through other rules."""
+        visited: set[str] = set()
+        pending = [name]
+        while pending:
+            for other in _referenced_rules(self._rules.get(pending.pop())):
                 if other == name:
                     return True
-                if other not in met:
-                    met.add(other)
-                    ahead.append(other)
+                if other not in visited:
+                    visited.add(other)
+                    pending.append(other)
         return False
 
 
-#: A word of a rule that says never.
+#: An ``!`` in a rule: the check that always fails.
 _NEVER = re.compile(r'(?<![^\s(])!(?![^\s)])')
 
 
 def _unparsable(text: str, check: _checks.BaseCheck) -> bool:
-    """oslo.policy makes what it cannot read a "never", as ``!`` is. So a
-    rule is read once more with each such word the opposite of it: what is
-    still never was not understood."""
+    """Whether oslo.policy could not parse a rule.
+
+    oslo.policy replaces what it cannot parse by ``!``. So the rule is parsed
+    again with each ``!`` replaced by ``@``: a ``!`` in the result stands for
+    something that was not understood.
+    """
     if not _has_never(check):
         return False
     return _has_never(_parser.parse_rule(_NEVER.sub('@', text)))
 
 
 def _has_never(check: _checks.BaseCheck) -> bool:
-    return any(isinstance(one, _checks.FalseCheck)
-               for one in _leaves(check))
+    return any(isinstance(leaf, _checks.FalseCheck)
+               for leaf in _leaves(check))
 
 
-#: Checks that look at nothing but who calls, which is all there may be.
+#: The valid kinds of checks; these depend on nothing but the caller.
 _CHECK_TYPES = (_checks.RoleCheck, _checks.GenericCheck, _checks.RuleCheck,
-          _checks.TrueCheck, _checks.FalseCheck)
+                _checks.TrueCheck, _checks.FalseCheck)
 
 
 def _leaves(check: _checks.BaseCheck | None) -> Iterator[_checks.BaseCheck]:
-    """The checks that a rule is put together from."""
+    """Yield the simple checks that a rule combines."""
     if isinstance(check, (_checks.AndCheck, _checks.OrCheck)):
-        for one in check.rules:
-            yield from _leaves(one)
+        for part in check.rules:
+            yield from _leaves(part)
     elif isinstance(check, _checks.NotCheck):
         yield from _leaves(check.rule)
     elif check is not None:
@@ -198,8 +209,11 @@ def _leaves(check: _checks.BaseCheck | None) -> Iterator[_checks.BaseCheck]:
 
 
 def _always_allows(check: _checks.BaseCheck) -> bool:
-    """Whether the rule says yes by its form: ``not role:x`` lets in who has
-    no role, and keeps others out."""
+    """Whether the form of a rule allows every caller.
+
+    ``not role:x`` does not: it allows a caller without roles, but refuses
+    others.
+    """
     if isinstance(check, _checks.OrCheck):
         return any(map(_always_allows, check.rules))
     if isinstance(check, _checks.AndCheck):
@@ -208,26 +222,26 @@ def _always_allows(check: _checks.BaseCheck) -> bool:
 
 
 def _referenced_rules(check: _checks.BaseCheck | None) -> Iterator[str]:
-    """The rules that a rule refers to by their names."""
-    return (one.match for one in _leaves(check)
-            if isinstance(one, _checks.RuleCheck))
+    """Return the names of the rules that a rule refers to."""
+    return (leaf.match for leaf in _leaves(check)
+            if isinstance(leaf, _checks.RuleCheck))
 
 
 def _impossible_checks(check: _checks.BaseCheck) -> Iterator[str]:
-    """What a rule asks of a caller that no caller has: ``rol:admin``."""
-    for one in _leaves(check):
-        if type(one) is _checks.GenericCheck:
-            for word in _unknown_names(one):
-                yield f'asks for {word}, which never holds; {_VALID_CHECKS}'
+    """Yield checks of attributes that no caller has, such as ``rol:admin``."""
+    for leaf in _leaves(check):
+        if type(leaf) is _checks.GenericCheck:
+            for name in _unknown_names(leaf):
+                yield f'checks {name}, which no caller has; {_VALID_CHECKS}'
 
 
 def _unknown_names(check: _checks.GenericCheck) -> Iterator[str]:
     if check.kind.isidentifier() and check.kind not in (*CREDENTIALS,
                                                         *_LITERALS):
         yield check.kind
-    for word in re.findall(r'%\((.*?)\)s', check.match):
-        if word not in TARGET:
-            yield f'%({word})s'
+    for name in re.findall(r'%\((.*?)\)s', check.match):
+        if name not in TARGET:
+            yield f'%({name})s'
 
 
 _LITERALS = ('True', 'False', 'None')

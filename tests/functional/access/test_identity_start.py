@@ -100,7 +100,7 @@ def test_what_keystone_lacks_is_named(tmp_path, changed, said):
 
 @pytest.mark.parametrize(('cache', 'said'), [
     ({'redis_url': 'redis://:hunter2@127.0.0.1:1/0'},
-     '[token_cache] redis_url: no Redis answers there: '),
+     '[token_cache] redis_url: Redis does not answer: '),
     ({'redis_url': 'http://127.0.0.1'}, '[token_cache] redis_url: '),
     ({'max_tokens': -1}, '[token_cache] max_tokens = -1'),
 ])

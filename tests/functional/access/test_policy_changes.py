@@ -38,7 +38,7 @@ WORKERS = 2
 SOON, AT_ONCE = 1.0, 0.05
 
 #: What a worker says of files that do.
-TAKEN = 'The policy files have changed; their rules are in force.'
+TAKEN = 'The policy files changed; their rules are in force.'
 
 #: How many changes are to be seen in time.
 SEEN = 3
@@ -128,7 +128,7 @@ def test_so_soon_it_is_told_that_the_policy_file_is_gone(daemon, wires):
                 and daemon.output.count(TAKEN) == taken))  # noqa: B023
     seen_in_time(again())
     last = complaints(daemon)[-WORKERS:]
-    assert all('policy.yaml: is gone' in one for one in last)
+    assert all('policy.yaml: the file is missing' in one for one in last)
     assert len({speaker(one) for one in last}) == WORKERS
     daemon.reload()
     assert made(daemon) == 403, 'by the default'

@@ -22,17 +22,19 @@ CLOSED = '"pileus:racks:create": "role:admin"\n'
 #: the log says of it. None: it is gone.
 BROKEN: dict[str | None, str] = {
     '"pileus:racks:create": "role:rea': 'policy.yaml: line 1: found unexp',
-    '- "role:reader"\n': 'line 1: it is not a mapping of names to rules',
-    '': 'policy.yaml: is empty',
-    '\n"pileus:racks:create": ""\n': 'line 2: pileus:racks:create: is empty',
+    '- "role:reader"\n':
+        'line 1: the file is not a mapping of rule names to checks',
+    '': 'policy.yaml: the file is empty',
+    '\n"pileus:racks:create": ""\n':
+        'line 2: pileus:racks:create: an empty check',
     '"pileus:racks:craete": "role:admin"\n':
-        'line 1: pileus:racks:craete: nothing asks for a rule of this name',
+        'line 1: pileus:racks:craete: no action uses this rule name',
     '"pileus:racks:create": "rule:admn"\n': 'there is no rule admn',
-    '"pileus:racks:create": "reader"\n': 'is not in the policy language',
+    '"pileus:racks:create": "reader"\n': 'is not valid policy language',
     '"pileus:racks:create": "https://judge/"\n':
-        'line 1: pileus:racks:create: "https://judge/" does not ask for what',
-    '"pileus:racks:create": "role:100%"\n': '"role:100%" cannot be asked',
-    None: 'policy.yaml: is gone',
+        'line 1: pileus:racks:create: "https://judge/" is not a check of the',
+    '"pileus:racks:create": "role:100%"\n': '"role:100%" cannot be evaluated',
+    None: 'policy.yaml: the file is missing',
 }
 
 
@@ -99,7 +101,7 @@ def everywhere(daemon: Daemon, status: int) -> None:
 
 def complaints(daemon: Daemon) -> list[str]:
     return [line for line in daemon.output.splitlines()
-            if 'The policy files have changed and do not do' in line]
+            if 'The policy files changed but are invalid' in line]
 
 
 def speaker(line: str) -> str:

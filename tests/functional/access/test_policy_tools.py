@@ -106,7 +106,7 @@ def test_without_any_directory_it_is_told_how_to_name_one(
     ('"pileus:books:lits": "role:x"', 1,
      'Unknown rule found in policy file: pileus:books:lits'),
     ('"pileus:books:list": "role"', 1,
-     'line 1: pileus:books:list: "role" is not in the policy language'),
+     'line 1: pileus:books:list: "role" is not valid policy language'),
     ('"pileus:books:list": "rule:x"', 1, 'there is no rule x'),
     ('[', 1, 'policy.yaml: line 1: '),
     (None, 1, 'Configured policy file "policy.yaml" not found')])

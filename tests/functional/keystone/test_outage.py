@@ -168,7 +168,7 @@ def test_a_service_that_keystone_does_not_know_tells_its_operator(
     token = cloud.keystone.token('mary', 'alpha')
     with Daemon(config_dir(tmp_path, conf=conf)) as daemon:
         assert is_told_to_come_back(ask(daemon, token))
-        assert 'Keystone cannot be asked about a token' in daemon.output
+        assert 'Keystone cannot validate a token' in daemon.output
         assert 'not-this-one' not in daemon.output
         assert token not in daemon.output
     assert PASSWORD not in daemon.output

@@ -69,7 +69,7 @@ def test_the_region_says_which_way_to_keystone(cloud, other, tokens,
     """A07: one that leads nowhere is no fault of the token."""
     with serving(cloud, tmp_path, region_name=region) as daemon:
         assert is_told_to_come_back(ask(daemon, tokens['member']))
-        assert 'Keystone cannot be asked about a token' in daemon.output
+        assert 'Keystone cannot validate a token' in daemon.output
 
 
 @pytest.mark.parametrize(('catalogue', 'status'), [(True, 200), (False, 401)])

@@ -112,7 +112,7 @@ def test_users_are_who_they_were(tmp_path, file):
         assert asked() == (200, 401)
         (directory / file).write_text('- broken')
         until(lambda: asked() == (200, 401)
-              and 'The users stay as they were' in daemon.output)
+              and 'previous users stay in force' in daemon.output)
         replaced(daemon)
         assert {asked() for _ in range(6)} == {(200, 401)}
 

@@ -102,4 +102,4 @@ def test_a_policy_file_that_is_none_is_named(tmp_path, capsys):
     (tmp_path / 'policy.yaml').write_text('- not a mapping')
     assert manage.main(['--config-dir', str(tmp_path), 'policy',
                         'matrix']) == 2
-    assert 'policy.yaml: line 1: it is not' in capsys.readouterr().err
+    assert 'policy.yaml: line 1: the file is not' in capsys.readouterr().err

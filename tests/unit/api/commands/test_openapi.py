@@ -49,5 +49,5 @@ def test_the_url_is_the_one_clients_will_use(shown):
 def test_a_version_that_is_not_there_is_refused(shown):
     status, out, err = shown('--version', '1.9')
     assert (status, out) == (2, '')
-    assert err == ('pileus-manage: --version 1.9: the declared types know '
-                   '1.0 to 1.3\n')
+    assert err == ('pileus-manage: --version 1.9: unsupported; valid are 1.0 '
+                   'to 1.3\n')

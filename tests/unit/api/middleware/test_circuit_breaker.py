@@ -58,13 +58,13 @@ def test_nobody_passes_those_who_wait():
     asked = breaker(1, waiting=1)
     first = threading.Thread(target=lambda: admitted(asked))
     with asked._changed:
-        asked._asking = 1
+        asked._running = 1
     first.start()
     while not asked._waiting and first.is_alive():
         pass
     with asked._changed:
-        asked._asking = 0
-        assert not asked._admitted()
+        asked._running = 0
+        assert not asked._acquire()
         asked._changed.notify_all()
     first.join()
     assert admitted(asked)

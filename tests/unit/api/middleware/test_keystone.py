@@ -188,7 +188,7 @@ def test_keystone_that_cannot_say_is_no_bad_token(door, outage, caplog):
     door.keystone.known['member'] = outage
     assert door.knock('member') is None
     assert door.why == 'identity-unavailable'
-    assert 'Keystone cannot be asked about a token' in caplog.text
+    assert 'Keystone cannot validate a token' in caplog.text
     door.keystone.known = Told().known
     assert door.knock('member') is not None
 

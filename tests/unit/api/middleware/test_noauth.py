@@ -17,9 +17,9 @@ from tests.unit import stored
 from tests.unit.api.calling import App, answer, environ
 
 
-def asked(anywhere=False, **more):
+def asked(allow_remote=False, **more):
     app = App()
-    got = answer(NoAuth(app, 'pileus', anywhere=anywhere), environ(**more))
+    got = answer(NoAuth(app, 'pileus', allow_remote=allow_remote), environ(**more))
     return got, identity.identity(app.environ)
 
 
@@ -58,7 +58,7 @@ def test_a_name_that_was_made_to_lead_here_is_not(host):
 
 
 def test_anywhere_is_anywhere():
-    got, _ = asked(anywhere=True, REMOTE_ADDR='192.0.2.1',
+    got, _ = asked(allow_remote=True, REMOTE_ADDR='192.0.2.1',
                    HTTP_HOST='evil.example.org')
     assert got.status == 200
 
@@ -83,7 +83,7 @@ def test_everybody_is_who_they_say(headers, who):
 def test_who_names_what_no_project_is_called_is_nobody(header):
     """A route that is not open answers 400 then."""
     app = App()
-    answer(NoAuth(app, 'pileus', anywhere=True),
+    answer(NoAuth(app, 'pileus', allow_remote=True),
            environ(HTTP_X_PROJECT_ID=header))
     assert identity.identity(app.environ) is None
     [violation] = identity.refusal(app.environ).violations
@@ -135,7 +135,7 @@ def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
     """A10: a proxy on this machine would else make everybody local, also
     one that tells the host or the scheme alone."""
     assert asked(**said)[0].status == 403
-    assert asked(anywhere=True, **said)[0].status == 200
+    assert asked(allow_remote=True, **said)[0].status == 200
 
 
 def test_a_proxy_on_this_machine_for_this_machine_is_served():
@@ -152,7 +152,7 @@ def test_a_trusted_proxy_may_forward_more_once_it_tells_the_client(
         trusted, said, status):
     """A10: whom nobody trusts is believed in nothing."""
     seen = App()
-    app = proxy.Proxy(NoAuth(seen, 'pileus', anywhere=False),
+    app = proxy.Proxy(NoAuth(seen, 'pileus', allow_remote=False),
                       [ipaddress.ip_network(trusted)])
     more = {'PROTO': 'https', 'HOST': 'localhost', 'PORT': '443', **said}
     got = answer(app, environ(REMOTE_ADDR='127.0.0.1', **{
@@ -176,4 +176,4 @@ def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
 def test_a_user_fits_into_the_history():
     """A database with lengths would refuse each of its writes."""
     _, who = asked(HTTP_X_USER_ID='u' * 9000)
-    assert who.user_id == 'u' * identity.MAX_USER_ID_LENGTH
+    assert who.user_id == 'u' * identity.MAX_USER_ID_CHARS

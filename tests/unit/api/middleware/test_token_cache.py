@@ -153,4 +153,4 @@ def test_a_wrong_password_stops_the_start(server):
     with server() as url, pytest.raises(StartError) as caught:
         RedisCache(url.replace('hunter2', secrets.token_hex(4)),
                    WAIT_SECONDS)
-    assert 'no Redis answers there' in str(caught.value)
+    assert 'Redis does not answer' in str(caught.value)

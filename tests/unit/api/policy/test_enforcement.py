@@ -152,12 +152,13 @@ def test_files_of_the_folder_win_over_it_the_last_first(tmp_path):
     ('# first\n[', 'line 2: '),
     ('"pileus:hosts:create": [', 'line 1: '),
     ('x: {', 'line 1: '),
-    ('- "role:x"', 'line 1: it is not a mapping of names to rules'),
-    ('\n"pileus:hosts:create":', 'line 2: pileus:hosts:create: a rule is'),
+    ('- "role:x"',
+     'line 1: the file is not a mapping of rule names to checks'),
+    ('\n"pileus:hosts:create":', 'line 2: pileus:hosts:create: a rule needs'),
     ('"pileus:hosts:create": true', 'line 1: pileus:hosts:create: a rule'),
-    ('"pileus:hosts:create": [["role:x"]]', 'a rule is a name and a text'),
-    ('1: "role:x"', 'line 1: 1: a rule is a name'),
-    ('"pileus:hosts:create": "role:x or"', 'not in the policy language'),
+    ('"pileus:hosts:create": [["role:x"]]', 'a rule needs a name and a check'),
+    ('1: "role:x"', 'line 1: 1: a rule needs a name'),
+    ('"pileus:hosts:create": "role:x or"', 'not valid policy language'),
     ('"pileus:hosts:create": "role:x and nobody"', 'policy language'),
     ('"pileus:hosts:create": "!role:x or role"', 'policy language'),
     ('"pileus:hosts:create": "! or nobody"', 'policy language'),
@@ -166,7 +167,7 @@ def test_files_of_the_folder_win_over_it_the_last_first(tmp_path):
      'line 1: pileus:hosts:create: there is no rule pileus:menber'),
     ('"pileus:hosts:create": "not rule:pileus:menber"', 'there is no rule'),
     ('"pileus:admin": "rule:pileus:own_member"',
-     'line 1: pileus:admin: goes in a circle')])
+     'line 1: pileus:admin: the rule refers to itself')])
 def test_a_broken_file_stops_the_start_by_its_name(tmp_path, file, told):
     with pytest.raises(StartError) as caught:
         policy(tmp_path, file)
@@ -192,21 +193,21 @@ def test_a_types_own_rule_must_be_one(tmp_path):
     with pytest.raises(StartError) as caught:
         Policy(stored.conf(tmp_path), types)
     assert str(caught.value) == ('the policy rule pileus:odds:create: "role" '
-                                 'is not in the policy language')
+                                 'is not valid policy language')
 
 
 @pytest.mark.parametrize(('file', 'told'), [
     ('"pileus:hosts:crate": "role:x"',
-     'line 1: pileus:hosts:crate: nothing asks for a rule of this name'),
+     'line 1: pileus:hosts:crate: no action uses this rule name'),
     ('"pileus:hosts:create": ""',
-     'line 1: pileus:hosts:create: is empty, which allows everybody'),
+     'line 1: pileus:hosts:create: an empty check allows everybody'),
     ('"pileus:hosts:create": "@"',
      'line 1: pileus:hosts:create: allows everybody'),
-    ('"pileus:hosts:create": "not role:x"', 'create: lets in who has no'),
+    ('"pileus:hosts:create": "not role:x"', 'create: allows callers without'),
     ('"pileus:hosts:create": "role:x"\n"pileus:hosts:create": "role:y"',
-     'line 2: pileus:hosts:create: stands in line 1 already'),
-    ('"pileus:hosts:create": "rol:x"', 'create: asks for rol, which never'),
-    ('"pileus:hosts:create": "user_id:%(owner)s"', 'asks for %(owner)s')])
+     'line 2: pileus:hosts:create: the rule is already in line 1'),
+    ('"pileus:hosts:create": "rol:x"', 'create: checks rol, which no caller'),
+    ('"pileus:hosts:create": "user_id:%(owner)s"', 'checks %(owner)s')])
 def test_a_rule_that_nobody_means_is_warned_of(tmp_path, caplog, file, told):
     """A09: a service that is started starts all the same."""
     policy(tmp_path, file)
@@ -328,17 +329,19 @@ def spoil(path, how):
 
 @pytest.mark.parametrize(('how', 'told'), [
     (b'"pileus:hosts:create": "role:x', 'policy.yaml: line 1: '),
-    (b'- "role:x"', 'line 1: it is not a mapping'),
-    (b'', 'is empty; write {}'), (b' \n', 'is empty; write {}'),
-    (b'"pileus:hosts:create": ""', 'line 1: pileus:hosts:create: is empty'),
-    (b'\n"pileus:hosts:crate": "role:x"', 'line 2: pileus:hosts:crate: not'),
+    (b'- "role:x"', 'line 1: the file is not a mapping'),
+    (b'', 'the file is empty; write {}'),
+    (b' \n', 'the file is empty; write {}'),
+    (b'"pileus:hosts:create": ""',
+     'line 1: pileus:hosts:create: an empty check'),
+    (b'\n"pileus:hosts:crate": "role:x"', 'line 2: pileus:hosts:crate: no '),
     (b'"pileus:hosts:create": "rule:nobody"', 'there is no rule nobody'),
-    (b'"pileus:hosts:create": "role"', 'not in the policy language'),
-    (b'"pileus:hosts:create": "rol:x"', 'asks for rol'),
-    (b'\xff', 'is not text in UTF-8'), (b'a: \0', 'policy.yaml: '),
+    (b'"pileus:hosts:create": "role"', 'not valid policy language'),
+    (b'"pileus:hosts:create": "rol:x"', 'checks rol'),
+    (b'\xff', 'the file is not valid UTF-8'), (b'a: \0', 'policy.yaml: '),
     (b'[' * 5000, 'policy.yaml: '),
-    (b'x: 2001-99-99', 'line 1: x: a rule is a name'),
-    (None, 'policy.yaml: is gone'), (OSError, 'Is a directory')])
+    (b'x: 2001-99-99', 'line 1: x: a rule needs a name'),
+    (None, 'policy.yaml: the file is missing'), (OSError, 'Is a directory')])
 def test_a_file_that_does_not_do_leaves_the_last_good_rules(
         world, caplog, how, told):
     """A09: told once for each change, by file and line; when it is mended

@@ -17,17 +17,18 @@ GOOD = f'"{RULE}": "role:member"\n'
 
 #: Rules that would fail the request that asks them.
 UNASKABLE = [
-    ('http://judge/may', '"http://judge/may" does not ask for what a caller '
-     'is; a rule may ask for role, rule, project_id, user_id, roles, '
+    ('http://judge/may', '"http://judge/may" is not a check of the caller; '
+     'valid checks are role, rule, project_id, user_id, roles, '
      'system_scope'),
-    ('https://judge/may', '"https://judge/may" does not ask'),
+    ('https://judge/may', '"https://judge/may" is not a check'),
     ('role:member or not http://judge/%(user_id)s',
-     '"http://judge/%(user_id)s" does not ask'),
-    ('role:100%', '"role:100%" cannot be asked'),
-    ('role:%(project_id)d', '"role:%(project_id)d" cannot be asked'),
-    ('project_id:%(project_id', '"project_id:%(project_id" cannot be asked'),
-    ('user_id.name:ada', '"user_id.name:ada" cannot be asked'),
-    ('1a:x', '"1a:x" cannot be asked'),
+     '"http://judge/%(user_id)s" is not a check'),
+    ('role:100%', '"role:100%" cannot be evaluated'),
+    ('role:%(project_id)d', '"role:%(project_id)d" cannot be evaluated'),
+    ('project_id:%(project_id',
+     '"project_id:%(project_id" cannot be evaluated'),
+    ('user_id.name:ada', '"user_id.name:ada" cannot be evaluated'),
+    ('1a:x', '"1a:x" cannot be evaluated'),
 ]
 
 
@@ -75,7 +76,7 @@ def test_nor_a_check_that_an_installed_package_brings(tmp_path, monkeypatch):
     monkeypatch.setitem(_checks.registered_checks, 'field', Field)
     with pytest.raises(StartError) as caught:
         policy(tmp_path, f'"{RULE}": "field:hosts:name"\n')
-    assert 'line 1: pileus:hosts:create: "field:hosts:name" does not ask' \
+    assert 'line 1: pileus:hosts:create: "field:hosts:name" is not a check' \
         in str(caught.value)
 
 
@@ -100,8 +101,8 @@ def test_what_a_type_asks_in_vain_is_warned_of(tmp_path, caplog):
     """A09: as it is where a file does."""
     policy(tmp_path, '', NEVER)
     assert warned(caplog) == [
-        f'Policy: the policy rule {RULE}: asks for rol, which never holds; a '
-        f'rule may ask for role, rule, project_id, user_id, roles, '
+        f'Policy: the policy rule {RULE}: checks rol, which no caller has; '
+        f'valid checks are role, rule, project_id, user_id, roles, '
         f'system_scope.']
 
 
@@ -121,16 +122,17 @@ def test_nor_does_it_keep_a_file_from_coming_into_force(tmp_path, caplog):
         allowed = rules.allows(ADA, RULE)
     assert not allowed
     (line,) = warned(caplog)
-    assert 'asks for rol' in line
+    assert 'checks rol' in line
 
 
 @pytest.mark.parametrize(('rule', 'told'), [
-    ('@', 'allows everybody'), ('@ and not !', 'lets in who has no role'),
+    ('@', 'allows everybody'),
+    ('@ and not !', 'allows callers without a role'),
     ('role:x or @', 'allows everybody'), ('@ and @', 'allows everybody'),
-    ('not role:member', 'lets in who has no role'),
-    ('not role:member or role:admin', 'lets in who has no role'),
-    ('not role:x or not role:member', 'lets in who has no role'),
-    ('@ and not role:member', 'lets in who has no role')])
+    ('not role:member', 'allows callers without a role'),
+    ('not role:member or role:admin', 'allows callers without a role'),
+    ('not role:x or not role:member', 'allows callers without a role'),
+    ('@ and not role:member', 'allows callers without a role')])
 def test_only_what_lets_in_everybody_is_said_to(
         tmp_path, caplog, rule, told):
     """A09: what keeps members out does not, though it lets in nobodies."""
