@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pileus without HTTP semantics.
+"""Pileus without HTTP: configuration, types and the storage of records.
 
-Nothing is imported before a function is called: a worker patches the standard
-library first (D3).
+The functions import what they need when they are called: a worker patches the
+standard library for eventlet before it imports anything else (D3).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def catalogue(conf: ConfigOpts) -> Catalogue:
-    """The types that ``[api] types_dir`` declares; no database is needed.
+    """Return the types that ``[api] types_dir`` declares; uses no database.
 
-    Raises StartError where there is no such directory, DeclarationError with
-    every mistake in its files.
+    Raises StartError if the directory does not exist, and DeclarationError
+    with every mistake in its files.
     """
     from service.config import files as config_files
     from service.domain.typefiles import type_files

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why the service could not start, in one line an operator can act on."""
+"""The error for a service that cannot start or reload."""
 
 
 class StartError(Exception):
-    """The service cannot start or reload as configured.
+    """The service cannot start or reload with this configuration.
 
-    The text is the whole message: it names the file, the option and the
-    value, what was wrong and what would do. Commands print it on stderr, log
-    it, and end with status 1.
+    The text is the complete message. It names file, option and value, the
+    problem and the valid values. Commands print it to stderr, log it and exit
+    with status 1.
     """

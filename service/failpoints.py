@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places where a test makes the service fail as the world would.
+"""Failpoints: named places where a test can make the service fail.
 
-PILEUS_FAILPOINTS says at which, when the process starts; without it there
-are none. ``before_commit=sleep 0-0.05, after_commit_before_reply=kill`` waits
-a random while before each commit and dies after the first; ``@/some/file``
-reads such words from the file each time, so that a test may change its mind.
+The environment variable PILEUS_FAILPOINTS sets them when the process starts.
+``before_commit=sleep 0-0.05, after_commit_before_reply=kill`` sleeps for a
+random time of up to 0.05 seconds before each commit, and kills the process
+after the first commit. ``@/some/file`` reads the same text from a file at each
+failpoint, so that a test can change it. Without the variable, failpoints do
+nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 ENVIRONMENT = 'PILEUS_FAILPOINTS'
 
-#: Every place there is.
+#: All failpoints.
 NAMES = ('before_commit', 'after_commit_before_reply',
          'after_migration_step', 'schema_begun', 'schema_step',
          'import_chunk')
@@ -34,13 +36,13 @@ def _raise(argument: str) -> None:
 
 
 def _sleep(argument: str) -> None:
-    """For so many seconds, or for some between two numbers."""
-    least, _, most = argument.partition('-')
-    time.sleep(random.uniform(float(least), float(most or least)))
+    """Sleep for some seconds, or for a random time in a range (``0-0.05``)."""
+    minimum, _, maximum = argument.partition('-')
+    time.sleep(random.uniform(float(minimum), float(maximum or minimum)))
 
 
 def _kill(argument: str) -> None:
-    """At once, as the kernel does where memory is short."""
+    """Kill the process at once, as the kernel does when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -49,17 +51,17 @@ ACTIONS: Mapping[str, Callable[[str], None]] = {
 
 
 def disabled(name: str) -> None:
-    """What ``reach`` is while no failpoint is set."""
+    """Do nothing: ``reach`` without failpoints."""
 
 
 def parse(text: str) -> Callable[[str], None]:
-    """A function to call at each place by its name, set by this text."""
+    """Return a function that acts at the failpoints that ``text`` sets."""
     if not text:
         return disabled
     if text.startswith('@'):
         return lambda name: _run(name, _read_actions(Path(text[1:])))
-    words = _parse_actions(text)
-    return lambda name: _run(name, words)
+    actions = _parse_actions(text)
+    return lambda name: _run(name, actions)
 
 
 def _read_actions(path: Path) -> Mapping[str, str]:
@@ -67,20 +69,20 @@ def _read_actions(path: Path) -> Mapping[str, str]:
 
 
 def _parse_actions(text: str) -> Mapping[str, str]:
-    words = {name.strip(): action.strip() for name, _, action in
-             (one.partition('=') for one in text.split(',') if one.strip())}
-    for name, action in words.items():
+    items = (item.partition('=') for item in text.split(',') if item.strip())
+    actions = {name.strip(): action.strip() for name, _, action in items}
+    for name, action in actions.items():
         if name not in NAMES or action.split(' ')[0] not in ACTIONS:
             raise StartError(
-                f'{ENVIRONMENT}: {name}={action}: there are '
-                f'{", ".join(NAMES)}, and {", ".join(ACTIONS)} to do there')
-    return words
+                f'{ENVIRONMENT}: {name}={action}: invalid; failpoints are '
+                f'{", ".join(NAMES)}; actions are {", ".join(ACTIONS)}')
+    return actions
 
 
-def _run(name: str, words: Mapping[str, str]) -> None:
-    if name in words:
-        LOG.warning('failpoint %s: %s', name, words[name])
-        action, _, argument = words[name].partition(' ')
+def _run(name: str, actions: Mapping[str, str]) -> None:
+    if name in actions:
+        LOG.warning('failpoint %s: %s', name, actions[name])
+        action, _, argument = actions[name].partition(' ')
         ACTIONS[action](argument.strip())
 
 

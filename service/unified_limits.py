@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits that are kept in Keystone, for all services of a cloud alike.
+"""Quota limits that are kept in Keystone for all services of a cloud.
 
-oslo.limit asks for them. It is loaded only where ``[quota] driver`` says so:
-openstacksdk, which it brings, takes longer to import than all the rest.
+This module is imported only for ``[quota] driver = unified_limits``. It needs
+oslo.limit, whose openstacksdk takes longer to import than everything else.
 """
 
 from __future__ import annotations
@@ -23,55 +23,57 @@ LOG = logging.getLogger(__name__)
 
 GROUP = 'oslo_limit'
 
-#: How many seconds Keystone may take, where the operator does not say.
+#: Default time that a request to Keystone may take.
 TIMEOUT_SECONDS = 5
 
-#: Limits of so many projects are remembered.
+#: Most projects whose limits are cached.
 MAX_PROJECTS = 5000
 
-#: The limit of what has no registered limit, as oslo.limit has it.
+#: Limit of a resource without a registered limit, as in oslo.limit.
 UNREGISTERED_LIMIT = 0
 
 
 class UnifiedLimits:
-    """Keystone's unified limits, remembered for a few seconds.
+    """Keystone's unified limits, cached for a few seconds.
 
-    A limit is registered for this service under the plural of a type, such
-    as ``hosts``. What is not registered there cannot be made at all.
+    The limit of a type is registered in Keystone for this service, under the
+    plural of the type, such as ``hosts``. Without a registered limit no record
+    of the type can be created.
     """
 
     external_source = 'Keystone (unified limits)'
 
-    def __init__(self, ask: Callable[[str], Mapping[str, int]],
-                 seconds: float,
+    def __init__(self, read: Callable[[str], Mapping[str, int]],
+                 cache_seconds: float,
                  clock: Callable[[], float] = time.monotonic) -> None:
-        """``ask`` gives a project's limits by resource name."""
-        self._ask = ask
-        self._seconds = seconds
+        """Cache the limits by resource that ``read`` returns for a project."""
+        self._read = read
+        self._cache_seconds = cache_seconds
         self._clock = clock
-        self._known: dict[str, tuple[float, Mapping[str, int]]] = {}
+        self._cache: dict[str, tuple[float, Mapping[str, int]]] = {}
 
     def fetch(self, project_id: str,
               types: Collection[ResourceType]) -> LimitsByType:
-        found = self._remembered(project_id)
-        return {one.name: found.get(one.plural, UNREGISTERED_LIMIT)
-                for one in types}
+        limits = self._cached(project_id)
+        return {declared.name: limits.get(declared.plural, UNREGISTERED_LIMIT)
+                for declared in types}
 
-    def _remembered(self, project_id: str) -> Mapping[str, int]:
-        until, found = self._known.get(project_id, (0.0, {}))
-        if until > self._clock():
-            return found
-        found = self._ask(project_id)
-        if len(self._known) >= MAX_PROJECTS:
-            self._known.clear()
-        self._known[project_id] = self._clock() + self._seconds, found
-        return found
+    def _cached(self, project_id: str) -> Mapping[str, int]:
+        expires, limits = self._cache.get(project_id, (0.0, {}))
+        if expires > self._clock():
+            return limits
+        limits = self._read(project_id)
+        if len(self._cache) >= MAX_PROJECTS:
+            self._cache.clear()
+        self._cache[project_id] = self._clock() + self._cache_seconds, limits
+        return limits
 
 
 def limits(conf: cfg.ConfigOpts) -> UnifiedLimits:
-    """The limits of ``[oslo_limit]``; StartError where it says too little.
+    """Return the limits that ``[oslo_limit]`` describes.
 
-    Keystone itself may still be away: it is asked when a limit is wanted.
+    Raises StartError if options are missing. Keystone is not contacted before
+    a limit is needed.
     """
     _register_options(conf)
     _check_options(conf)
@@ -79,69 +81,77 @@ def limits(conf: cfg.ConfigOpts) -> UnifiedLimits:
 
 
 class _KeystoneClient:
-    """Keystone, by oslo.limit, which connects at the first question."""
+    """A client of Keystone's limits that connects at the first request."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
         self._enforcer: Any = None
 
     def limits(self, project_id: str) -> Mapping[str, int]:
-        """A project's limits by resource; Unavailable without an answer."""
+        """Return a project's limits by resource; raise Unavailable on failure.
+        """
         from keystoneauth1.exceptions import ClientException
         from openstack.exceptions import SDKException
         from oslo_limit.exception import SessionInitError
         try:
-            asked = self._connected()
-            return {**dict(asked.get_registered_limits(None)),
-                    **dict(asked.get_project_limits(project_id, None))}
+            enforcer = self._connected()
+            return {**dict(enforcer.get_registered_limits(None)),
+                    **dict(enforcer.get_project_limits(project_id, None))}
         except (ClientException, SDKException, SessionInitError,
                 ValueError) as exc:
-            LOG.error('Keystone does not tell limits: %s: %s',
+            LOG.error('Keystone does not return limits: %s: %s',
                       type(exc).__name__, exc)
             raise errors.Unavailable from exc
 
     def _connected(self) -> Any:
-        """oslo.limit reads oslo.config's global configuration, and keeps one
-        connection a process; it is given ours, and connects anew after a
-        reload."""
+        """Return an enforcer of oslo.limit that uses this configuration.
+
+        oslo.limit uses the global configuration of oslo.config and a
+        connection for the process. Both are replaced, so that a reload takes
+        effect.
+        """
         from oslo_limit import limit
         if self._enforcer is None:
             limit.CONF = self._conf
             limit._SDK_CONNECTION = None
-            self._enforcer = limit.Enforcer(lambda *asked: {}, cache=False)
+            self._enforcer = limit.Enforcer(lambda *args: {}, cache=False)
         return self._enforcer
 
 
 def _register_options(conf: cfg.ConfigOpts) -> None:
-    """oslo.limit registers its options with the global configuration only."""
+    """Register the options of oslo.limit with this configuration.
+
+    oslo.limit itself registers them with the global configuration.
+    """
     from keystoneauth1 import loading
     from oslo_limit import opts
     loading.register_session_conf_options(conf, GROUP)
     loading.register_adapter_conf_options(conf, GROUP,
                                           include_deprecated=False)
     loading.register_auth_conf_options(conf, GROUP)
-    own = [one for _, listed in opts.list_opts() for one in listed
-           if one.dest.startswith('endpoint_')
-           and one.dest not in conf[GROUP]]
-    conf.register_opts(own, group=GROUP)
+    endpoint = [option for _, options in opts.list_opts()
+                for option in options
+                if option.dest.startswith('endpoint_')
+                and option.dest not in conf[GROUP]]
+    conf.register_opts(endpoint, group=GROUP)
     conf.set_default('timeout', TIMEOUT_SECONDS, group=GROUP)
 
 
 def _check_options(conf: cfg.ConfigOpts) -> None:
     from keystoneauth1 import loading
     from keystoneauth1.exceptions import ClientException
-    said = conf[GROUP]
-    if not (said.endpoint_id or said.endpoint_service_type
-            or said.endpoint_service_name):
+    section = conf[GROUP]
+    if not (section.endpoint_id or section.endpoint_service_type
+            or section.endpoint_service_name):
         raise StartError(
-            f'[{GROUP}] endpoint_id: with [quota] driver = unified_limits '
-            f'this, endpoint_service_type or endpoint_service_name must say '
-            f'whose limits Keystone is asked for')
+            f'[{GROUP}] endpoint_id: is not set; [quota] driver = '
+            f'unified_limits needs endpoint_id, endpoint_service_type or '
+            f'endpoint_service_name, to know which service\'s limits to read')
     try:
         auth = loading.load_auth_from_conf_options(conf, GROUP)
     except (ClientException, ValueError) as exc:
         raise StartError(f'[{GROUP}] {" ".join(str(exc).split())}') from exc
     if auth is None:
-        raise StartError(f'[{GROUP}] auth_type: with [quota] driver = '
-                         f'unified_limits this must say how to log in to '
-                         f'Keystone, such as password')
+        raise StartError(f'[{GROUP}] auth_type: is not set; [quota] driver = '
+                         f'unified_limits needs credentials for Keystone, '
+                         f'such as auth_type = password')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same application for any other WSGI server.
+"""The application for other WSGI servers, such as gunicorn or uWSGI.
 
-``service.wsgi:application`` under gunicorn, uWSGI or mod_wsgi serves the
-config directory that OS_PILEUS_CONFIG_DIR names, or the first of the default
-places. eventlet is not imported.
+``service.wsgi:application`` serves the config directory that
+OS_PILEUS_CONFIG_DIR names, or the first default directory that exists. It does
+not import eventlet.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def _built() -> WSGIApplication:
 
 
 def build() -> WSGIApplication:
-    """The application, made once; StartError if it cannot be.
+    """Return the application; raise StartError if it cannot be loaded.
 
-    A server that takes a factory fails at its start with this one, as
-    ``gunicorn 'service.wsgi:build()'`` does.
+    The application is loaded once. A server that accepts a factory (``gunicorn
+    'service.wsgi:build()'``) reports a failure when it starts.
     """
     with _LOCK:
         return _built()
@@ -41,9 +41,9 @@ def build() -> WSGIApplication:
 
 def application(environ: WSGIEnvironment, start_response: StartResponse
                 ) -> Iterable[bytes]:
-    """Answer a request; the first one waits for the application.
+    """Answer a request; the first request loads the application.
 
-    It is not built on import: a tool that only looks at this module needs no
+    It is not loaded on import, so that tools can import this module without a
     configuration.
     """
     return build()(environ, start_response)

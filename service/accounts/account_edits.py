@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changing the files of ``accounts``, one user at a time.
+"""Add, change and remove users in the account files.
 
-Each file is replaced as a whole: a service that reads at the wrong moment
-sees the file before or the file after, and a crash leaves one of the two.
+A file is replaced as a whole: a service that reads it at the same time sees
+the old or the new file, and a crash leaves one of the two.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import yaml
 from service.accounts import account_files
 from service.errors import StartError
 
-_HEADER = ('# Who is who for [api] auth_strategy = http_basic. Written anew '
-           'by pileus-manage user;\n# comments of your own would be lost.\n')
+_HEADER = ('# Users of [api] auth_strategy = http_basic. pileus-manage user '
+           'rewrites this file\n# and drops comments.\n')
 
 
 def put(passwords: str, users: str, name: str, password: str,
         entry: dict[str, Any]) -> None:
-    """Make a user, or give one another password and other roles.
+    """Add a user, or replace the password and roles of one.
 
-    What the name stands for is written first: a name with a password and no
-    roles yet would be let in and told that it may not.
+    The users file is written first: a user with a password but no roles yet
+    would be let in without any rights.
     """
     hash = bcrypt.hashpw(password.encode(),
                          bcrypt.gensalt(account_files.BCRYPT_COST))
@@ -40,23 +40,25 @@ def put(passwords: str, users: str, name: str, password: str,
 
 
 def remove(passwords: str, users: str, name: str) -> None:
-    """Forget a user; the password goes first."""
+    """Remove a user, the password first."""
     with _lock(passwords, users):
         _write(passwords, ''.join(_other_lines(passwords, name)))
-        kept = _existing_users(users)
-        kept.pop(name, None)
-        _write(users, _dump(kept))
+        entries = _existing_users(users)
+        entries.pop(name, None)
+        _write(users, _dump(entries))
 
 
 @contextlib.contextmanager
 def _lock(*paths: str) -> Iterator[None]:
-    """One writer at a time, by a lock on the directories: two that read the
-    same file would lose each other's user."""
-    with contextlib.ExitStack() as held:
-        for directory in sorted({os.path.dirname(one) for one in paths}):
-            handle = _open_directory(directory)
-            held.callback(os.close, handle)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    """Lock the directories of the files against other writers.
+
+    Two writers that read the same file would lose one user.
+    """
+    with contextlib.ExitStack() as stack:
+        for directory in sorted({os.path.dirname(path) for path in paths}):
+            descriptor = _open_directory(directory)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 
@@ -69,7 +71,7 @@ def _open_directory(directory: str) -> int:
 
 
 def _other_lines(path: str, name: str) -> list[str]:
-    """The lines of an htpasswd file that are not about ``name``."""
+    """Return the lines of an htpasswd file that are not for ``name``."""
     if not os.path.exists(path):
         return []
     return [f'{line}\n' for line in account_files.read_text(path).splitlines()
@@ -85,7 +87,7 @@ def _dump(entries: dict[Any, Any]) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    """Replace a file; it stays whose it was, and is nobody else's to read."""
+    """Replace a file; it keeps its owner, and only the owner can read it."""
     try:
         _replace(path, text.encode())
     except OSError as exc:
@@ -95,16 +97,16 @@ def _write(path: str, text: str) -> None:
 
 def _replace(path: str, data: bytes) -> None:
     directory = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(dir=directory, prefix='.pileus-')
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix='.pileus-')
     try:
-        with os.fdopen(handle, 'wb') as file:       # mkstemp makes it 0600
+        with os.fdopen(descriptor, 'wb') as file:       # mkstemp makes it 0600
             if os.path.exists(path):
-                was = os.stat(path)
-                if (was.st_uid, was.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(handle, was.st_uid, was.st_gid)
+                old = os.stat(path)
+                if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+                    os.fchown(descriptor, old.st_uid, old.st_gid)
             file.write(data)
             file.flush()
-            os.fsync(handle)
+            os.fsync(descriptor)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The users of ``auth_strategy = http_basic``, as two files have them.
+"""Read the users of ``auth_strategy = http_basic`` from their two files.
 
-One is an htpasswd file, ``name:hash`` a line, hashed by bcrypt alone. The
-other, in YAML, says what each name stands for:
+The htpasswd file has lines ``name:hash`` with bcrypt hashes. The users file is
+YAML and tells the project, roles and user id of each name:
 
     ada: {project_id: demo, roles: [member], user_id: 4f2c...}
 
-Reading is here, and so is the one place that knows what a name, a password
-and a hash may be; ``accountfiles`` writes.
+This module also defines which names, passwords and hashes are valid.
+``account_edits`` writes the files.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import yaml
 from service.domain.caller import MAX_PROJECT_ID_CHARS
 from service.errors import StartError
 
-#: bcrypt looks at no more of a password than this; more is refused, or two
-#: long passwords with the same beginning would be one.
+#: bcrypt ignores further bytes. A longer password is refused, since all
+#: passwords with the same beginning would match it.
 MAX_PASSWORD_BYTES = 72
 
-#: No name and no id is longer: history has so much room for a user.
-MAX_NAME_LENGTH = 255
+#: Longest name and id: the columns that store a user id have this size.
+MAX_NAME_CHARS = 255
 
-#: What makes a hash cost, for a hash made here.
+#: Cost of the hashes that this service makes.
 BCRYPT_COST = 12
 
 # The last letter of the salt holds two bits; a cost above 17 takes minutes.
@@ -37,16 +37,16 @@ _HASH = re.compile(r'\$2[aby]\$(0[4-9]|1[0-7])'
                    r'\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}')
 _INVALID_NAME = re.compile(r'[:\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
-#: What the second file may say of a name.
+#: Fields of a user in the users file.
 _FIELDS = ('project_id', 'roles', 'user_id')
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user: what proves it is them, and what they are then.
+    """A user with hash, project and roles.
 
-    ``hash`` is None for a name that the htpasswd file does not have, which
-    therefore nobody can log in by.
+    ``hash`` is None for a name without a line in the htpasswd file. Such a
+    user cannot log in.
     """
 
     name: str
@@ -57,42 +57,44 @@ class Account:
 
 
 def read(passwords: str, users: str) -> Mapping[str, Account]:
-    """Everybody named in the two files; StartError with every mistake.
+    """Return the users of both files; raise StartError with all mistakes.
 
-    SECURITY: no message quotes a line of the htpasswd file: where a colon is
-    missing, the line may be a password.
+    SECURITY: no message quotes a line of the htpasswd file. A line without a
+    colon may be a password.
     """
     mistakes: list[str] = []
     hashes = dict(_read_hashes(passwords, mistakes))
-    told = dict(_read_users(users, mistakes))
+    fields = dict(_read_users(users, mistakes))
     if mistakes:
         raise StartError('\n'.join(mistakes))
-    return {name: Account(name, hashes.get(name), **told.get(name, {}))
-            for name in sorted({*hashes, *told})}
+    return {name: Account(name, hashes.get(name), **fields.get(name, {}))
+            for name in sorted({*hashes, *fields})}
 
 
-def to_json(found: Mapping[str, Account]) -> dict[str, Any]:
-    """The same as JSON has it."""
-    return {name: {**asdict(one), 'roles': sorted(one.roles),
-                   'hash': one.hash and one.hash.decode()}
-            for name, one in found.items()}
+def to_json(accounts: Mapping[str, Account]) -> dict[str, Any]:
+    """Return accounts as JSON values."""
+    return {name: {**asdict(account), 'roles': sorted(account.roles),
+                   'hash': account.hash and account.hash.decode()}
+            for name, account in accounts.items()}
 
 
-def from_json(told: Mapping[str, Mapping[str, Any]]) -> dict[str, Account]:
-    """Back from what ``written`` made."""
-    return {name: Account(**{**one, 'roles': frozenset(one['roles']),
-                             'hash': one['hash'] and one['hash'].encode()})
-            for name, one in told.items()}
+def from_json(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Account]:
+    """Return the accounts that ``to_json`` converted."""
+    return {name: Account(**{
+        **entry, 'roles': frozenset(entry['roles']),
+        'hash': entry['hash'] and entry['hash'].encode()})
+            for name, entry in entries.items()}
 
 
 def name_problem(name: str) -> str | None:
-    """Why a name cannot be a user's; None where it can."""
+    """Return why a user name is invalid, or None."""
     if not name or name != name.strip() or name.startswith('#'):
-        return 'a name is not empty, not within blanks and not a comment'
+        return 'a name must not be empty, begin or end with a blank, or ' \
+               'begin with #'
     if _INVALID_NAME.search(name):
-        return 'a name has no colon and no control character'
-    if len(name) > MAX_NAME_LENGTH:
-        return f'a name has at most {MAX_NAME_LENGTH} characters'
+        return 'a name must not have a colon or a control character'
+    if len(name) > MAX_NAME_CHARS:
+        return f'a name must not have more than {MAX_NAME_CHARS} characters'
     return None
 
 
@@ -101,7 +103,7 @@ def cost(hash: bytes) -> int:
 
 
 def read_text(path: str) -> str:
-    """A file's text; StartError naming it where it cannot be read."""
+    """Return the text of a file; raise StartError if it cannot be read."""
     try:
         with open(path, encoding='utf-8') as file:
             return file.read()
@@ -113,68 +115,72 @@ def read_text(path: str) -> str:
 
 def _read_hashes(path: str, mistakes: list[str]
             ) -> Iterator[tuple[str, bytes]]:
-    seen = set()
+    names = set()
     for number, line in enumerate(read_text(path).splitlines(), 1):
         name, colon, hash = line.rstrip().partition(':')
         if not line.strip() or name.startswith('#'):
             continue
-        why = (name_problem(name) if colon else 'is not name:hash')
-        if why is None and not _HASH.fullmatch(hash):
-            why = 'the hash is not bcrypt\'s with a cost of 4 to 17 ' \
-                  '(htpasswd -B makes such)'
-        if why is None and name in seen:
-            why = 'the name is there already'
-        if why is not None:
-            mistakes.append(f'{path}: line {number}: {why}')
+        problem = (name_problem(name) if colon
+                   else 'the line is not of the form name:hash')
+        if problem is None and not _HASH.fullmatch(hash):
+            problem = 'the hash is not a bcrypt hash of cost 4 to 17, as ' \
+                      'htpasswd -B writes it'
+        if problem is None and name in names:
+            problem = 'an earlier line has the same name'
+        if problem is not None:
+            mistakes.append(f'{path}: line {number}: {problem}')
             continue
-        seen.add(name)
+        names.add(name)
         yield name, hash.encode()
 
 
 def _read_users(path: str, mistakes: list[str]
           ) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, entry in read_mapping(path).items():
-        before = len(mistakes)
+        count = len(mistakes)
         mistakes += [f'{path}: {name}: {problem}'
                      for problem in _problems(name, entry)]
-        if len(mistakes) == before:
+        if len(mistakes) == count:
             yield name, {**entry, 'roles': frozenset(
                 role.strip().lower() for role in entry.get('roles', ()))}
 
 
 def read_mapping(path: str) -> dict[Any, Any]:
-    """What a YAML file maps; an empty file maps nothing. StartError."""
+    """Return the mapping in a YAML file; raise StartError if it has none.
+
+    An empty file counts as an empty mapping.
+    """
     try:
-        found = yaml.safe_load(read_text(path))
+        entries = yaml.safe_load(read_text(path))
     except yaml.YAMLError as exc:
         mark = getattr(exc, 'problem_mark', None)
         at = f' at line {mark.line + 1}' if mark else ''
-        raise StartError(f'{path}: is not YAML{at}') from exc
-    if not isinstance(found, (dict, type(None))):
-        raise StartError(f'{path}: does not map names to what they stand '
-                         f'for, such as ada: {{roles: [member]}}')
-    return found or {}
+        raise StartError(f'{path}: is not valid YAML{at}') from exc
+    if not isinstance(entries, (dict, type(None))):
+        raise StartError(f'{path}: is not a mapping of user names, such as '
+                         f'ada: {{roles: [member]}}')
+    return entries or {}
 
 
 def _problems(name: Any, entry: Any) -> Iterator[str]:
     if not isinstance(name, str):
-        yield 'the name is not text; put it into quotes'
+        yield 'the name is not text; put it in quotes'
     elif name_problem(name):
         yield str(name_problem(name))
     if not isinstance(entry, dict):
         yield f'is not a mapping of {", ".join(_FIELDS)}'
         return
-    for word in entry.keys() - set(_FIELDS):
-        yield f'{word}: is not known; there is {", ".join(_FIELDS)}'
-    for word, most in (('project_id', MAX_PROJECT_ID_CHARS),
-                       ('user_id', MAX_NAME_LENGTH)):
-        if word in entry and not is_name(entry[word], most):
-            yield f'{word}: is not a text of 1 to {most} characters'
+    for field in entry.keys() - set(_FIELDS):
+        yield f'{field}: is unknown; valid are {", ".join(_FIELDS)}'
+    for field, max_chars in (('project_id', MAX_PROJECT_ID_CHARS),
+                             ('user_id', MAX_NAME_CHARS)):
+        if field in entry and not is_name(entry[field], max_chars):
+            yield f'{field}: is not text of 1 to {max_chars} characters'
     roles = entry.get('roles', [])
     if not (isinstance(roles, list) and all(map(is_name, roles))):
         yield 'roles: is not a list of names'
 
 
-def is_name(value: Any, most: int = MAX_NAME_LENGTH) -> bool:
+def is_name(value: Any, max_chars: int = MAX_NAME_CHARS) -> bool:
     return (isinstance(value, str) and len(value.strip()) > 0
-            and len(value) <= most)
+            and len(value) <= max_chars)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage export and import: all there is, in a file and back.
+"""pileus-manage export and import: back up and restore the database.
 
-The file is JSON lines with checksums, the same from every database: so it is
-a backup, and the way from one kind of database to another.
+The export file has JSON lines with checksums and does not depend on the kind
+of database. It also serves to move from one kind of database to another.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from service.errors import StartError
 from service.storage.maintenance import dump_file, restore
 from service.storage.maintenance import export as database_export
 
-#: The file that is stdin or stdout.
+#: Stands for stdin or stdout in place of a file name.
 _STANDARD = '-'
 
 
 def export(arguments: Arguments) -> int:
-    """Write a dump of everything, as it is at this moment."""
-    tell = progress.reporter(arguments.prog)
+    """Write a consistent copy of the whole database to a file."""
+    report = progress.reporter(arguments.prog)
 
-    def told(table: str, out: int, rows: int) -> None:
-        if out % 100 == 0 or out == rows:
-            tell(f'{table}: {out} of {rows} rows')
+    def report_rows(table: str, written: int, rows: int) -> None:
+        if written % 100 == 0 or written == rows:
+            report(f'{table}: {written} of {rows} rows')
 
-    def work(made: Engine) -> int:
+    def work(connected: Engine) -> int:
         if arguments.file == _STANDARD:
             return _write_lines(sys.stdout.buffer,
-                                database_export.lines(made, told))
-        return _write_file(arguments.file, database_export.lines(made, told))
+                                database_export.lines(connected, report_rows))
+        return _write_file(arguments.file,
+                           database_export.lines(connected, report_rows))
     count = database.run_on(arguments, work, 'nothing to export')
     print(f'{arguments.prog}: {count} lines written.', file=sys.stderr)
     return 0
@@ -53,14 +54,15 @@ def _write_lines(file: BinaryIO, lines: Iterable[bytes]) -> int:
 
 
 def _write_file(path: str, lines: Iterable[bytes]) -> int:
-    """A file of the name is there when it is whole, and not before.
+    """Write a file that appears under its name only when it is complete.
 
-    SECURITY: it holds all that anybody ever stored.
+    SECURITY: the file is readable by its owner only, since it holds all data.
     """
     part = f'{path}.part'
     try:
-        made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(made, 'wb') as file:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+                             0o600)
+        with open(descriptor, 'wb') as file:
             count = _write_lines(file, lines)
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -70,7 +72,7 @@ def _write_file(path: str, lines: Iterable[bytes]) -> int:
 
 
 def import_file(arguments: Arguments) -> int:
-    """Store a dump in an empty database, or go on where one was left."""
+    """Load an export file into an empty database, or continue to load it."""
     if arguments.file == _STANDARD:
         count = _restore(arguments, sys.stdin.buffer, 'stdin')
     else:
@@ -80,7 +82,7 @@ def import_file(arguments: Arguments) -> int:
 
 
 def _import_path(arguments: Arguments) -> int:
-    """Look at the whole file before anything is done."""
+    """Verify the whole file before any row is stored."""
     path = arguments.file
     try:
         with open(path, 'rb') as file:
@@ -93,26 +95,26 @@ def _import_path(arguments: Arguments) -> int:
 
 
 def _restore(arguments: Arguments, file: BinaryIO, name: str) -> int:
-    tell = progress.reporter(arguments.prog)
+    report = progress.reporter(arguments.prog)
     reading = dump_file.ExportReader(file, name)
     return database.run_on(
-        arguments, lambda made: restore.restore(
-            made, reading, lambda stored, rows: tell(
+        arguments, lambda connected: restore.restore(
+            connected, reading, lambda stored, rows: report(
                 f'{stored} of {rows} rows')),
         'nothing to import into: run pileus-manage schema apply')
 
 
 def _add_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('file', metavar='FILE',
-                        help='the dump, or - for stdin or stdout')
+                        help='the export file, or - for stdin or stdout')
 
 
 COMMANDS = (
     Command(('export',),
-            'Write everything to a file, as it is at this moment: records, '
-            'their history, tags, quotas.', export, _add_file),
+            'Write a consistent copy of the database to a file: records, '
+            'revisions, tags, metadata and quotas.', export, _add_file),
     Command(('import',),
-            'Store a file that export wrote in an empty database of the same '
-            'types; run again, it goes on where it was interrupted.',
-            import_file, _add_file),
+            'Load a file that export wrote into an empty database with the '
+            'same types. After an interruption, run it again with the same '
+            'file to continue.', import_file, _add_file),
 )

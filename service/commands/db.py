@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage db: the tables that are there whatever types are declared.
-"""
+"""pileus-manage db: the core tables, which do not depend on the types."""
 
 from __future__ import annotations
 
@@ -13,33 +12,34 @@ from service.storage import migrations
 
 
 def upgrade(arguments: Arguments) -> int:
-    """Bring the core tables to the newest version."""
+    """Upgrade the core tables to the newest version."""
     before, after = database.run_on(arguments, migrations.upgrade)
     if before == after:
-        print(f'The core tables are of version {after} already.')
+        print(f'The core tables already have version {after}.')
     else:
-        print(f'The core tables are of version {after} now; they were of '
+        print(f'The core tables now have version {after}; before, they had '
               f'{before or "none"}.')
     return 0
 
 
 def version(arguments: Arguments) -> int:
-    """Tell the core tables' version; 1 if this release needs another."""
-    def told(made: Engine) -> tuple[str | None, str | None]:
-        with made.connect() as connection:
+    """Print the version of the core tables; return 1 if it is not the newest.
+    """
+    def versions(connected: Engine) -> tuple[str | None, str | None]:
+        with connected.connect() as connection:
             return (migrations.version(connection),
                     migrations.pending_upgrade(connection))
-    found, behind = database.run_on(arguments, told)
+    current, behind = database.run_on(arguments, versions)
     FORMATS[arguments.format](
-        ('version', 'newest'), [(found or 'none', migrations.HEAD)], '')
+        ('version', 'newest'), [(current or 'none', migrations.HEAD)], '')
     return 1 if behind else 0
 
 
 COMMANDS = (
     Command(('db', 'upgrade'),
-            'Bring the core tables to the version of this release; schema '
-            'apply does it as well.', upgrade),
+            'Upgrade the core tables to the version of this release. schema '
+            'apply does so too.', upgrade),
     Command(('db', 'version'),
-            'Tell the version of the core tables; exit 1 if this release '
+            'Print the version of the core tables; exit 1 if this release '
             'needs another.', version, add_format),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage history purge, and purge: remove what is to go."""
+"""pileus-manage history purge, and purge: remove rows no longer needed."""
 
 from __future__ import annotations
 
@@ -22,29 +22,30 @@ from service.storage.schema import applied_types, plan
 
 
 def purge_history(arguments: Arguments) -> int:
-    """Remove old revisions, or say how many there are."""
+    """Remove old revisions, or print their number."""
     return _run(arguments, ('revisions',))
 
 
 def purge(arguments: Arguments) -> int:
-    """Remove all that is old enough, or means nothing any more."""
+    """Remove old revisions and all other rows that are no longer needed."""
     return _run(arguments, ('revisions', 'idempotency keys', 'locks',
                             'counts of zero'))
 
 
-def _run(arguments: Arguments, what: Iterable[str]) -> int:
+def _run(arguments: Arguments, kinds: Iterable[str]) -> int:
     conf = configuration(arguments)
     connected = database.require_existing(engine.connect(conf),
                                           'nothing to remove')
-    tell = progress.reporter(arguments.prog)
+    report = progress.reporter(arguments.prog)
     removed = {}
     try:
         _check_no_import(connected)
-        for name in what:
+        for name in kinds:
             removed[name] = 0
             for done in _sweeps(conf, connected, arguments.dry_run)[name]:
                 removed[name] = done.removed
-                tell(f'{name}: {done.checked} looked at, {done.removed} to go')
+                report(f'{name}: {done.checked} checked, {done.removed} to '
+                       f'remove')
     except engine.FAILURES as exc:
         raise engine.unusable_error(connected, exc) from exc
     _FORMATS[arguments.format](removed, arguments.dry_run,
@@ -67,7 +68,8 @@ def _sweeps(conf: cfg.ConfigOpts, connected: Engine,
 
 
 def _check_no_import(connected: Engine) -> None:
-    """An import finds every row that it stored, or never ends."""
+    """Raise StartError during an import, which needs all rows that it stored.
+    """
     if Transactions(connected).read(applied_types.import_unfinished):
         raise StartError(f'[database] connection: {plan.IMPORT_UNFINISHED}: '
                          f'nothing is removed until then')
@@ -75,8 +77,8 @@ def _check_no_import(connected: Engine) -> None:
 
 def _print_text(removed: dict[str, int], dry_run: bool, days: int) -> None:
     *rest, last = (f'{number} {name}' for name, number in removed.items())
-    told = ' and '.join(filter(None, (', '.join(rest), last)))
-    print(f'{told} would be removed.' if dry_run else f'{told} removed.')
+    text = ' and '.join(filter(None, (', '.join(rest), last)))
+    print(f'{text} would be removed.' if dry_run else f'{text} removed.')
     if not days:
         print('[history] keep_days is 0: revisions are kept for ever.')
 
@@ -91,18 +93,18 @@ _FORMATS = {'text': _print_text, 'json': _print_json}
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--dry-run', action='store_true',
-                        help='say how many would be removed, remove none')
+                        help='print what would be removed; remove nothing')
     parser.add_argument('--format', choices=list(_FORMATS), default='text',
-                        help='for people or for programs (default: text)')
+                        help='output format (default: text)')
 
 
 COMMANDS = (
     Command(('history', 'purge'),
-            'Remove revisions older than [history] keep_days, but for the '
-            'newest keep_last of each record that is there.', purge_history,
-            _add_arguments),
+            'Remove revisions older than [history] keep_days. The newest '
+            'keep_last revisions of each existing record stay.',
+            purge_history, _add_arguments),
     Command(('purge',),
-            'Remove all that is old enough (revisions as history purge does, '
-            'idempotency keys) or stands for nothing (locks that nobody '
-            'holds, counts of zero).', purge, _add_arguments),
+            'Remove old revisions (as history purge does), expired '
+            'idempotency keys, unused locks and usage counts of zero.',
+            purge, _add_arguments),
 )

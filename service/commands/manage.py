@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage: what an operator does to a Pileus beside serving it."""
+"""pileus-manage: administer a Pileus service and its database."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from service.errors import StartError
 
 PROG = 'pileus-manage'
 
-#: What could not be done at all; 1 is a command's own "no".
+#: Exit status of a command that failed; 1 is a command's negative result.
 CANNOT_RUN = 2
 
-#: Every command of this package, in the order of the help.
+#: All commands of this package, in the order of the help.
 COMMANDS: tuple[parser.Command, ...] = (*types.COMMANDS,
-                                      *users.COMMANDS,
-                                      *history.COMMANDS, *db.COMMANDS,
-                                      *schema.COMMANDS, *backup.COMMANDS)
+                                        *users.COMMANDS,
+                                        *history.COMMANDS, *db.COMMANDS,
+                                        *schema.COMMANDS, *backup.COMMANDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """``pileus-manage [--config-dir DIR] NOUN VERB ...``; the exit status.
+    """Run ``pileus-manage [--config-dir DIR] NOUN VERB ...``.
 
-    What went wrong is told on stderr, a line each; stdout is for the answer
-    alone, so that it can be piped.
+    Returns the exit status. Errors go to stderr, a line each; stdout has only
+    the result, so that it can be piped.
     """
-    # oslo.db has a traceback for what is told in a line here.
+    # oslo.db logs tracebacks of errors that are printed as one line here.
     logging.getLogger('oslo_db').setLevel(logging.ERROR)
     commands = (*COMMANDS, *parser.installed())
     arguments = parser.build(PROG, __doc__, commands).parse_args(argv)
@@ -54,27 +54,30 @@ def _run(arguments: parser.Arguments) -> int:
             print(f'{PROG}: {line}', file=sys.stderr)
         return CANNOT_RUN
     except BrokenPipeError:
-        # The interpreter flushes once more at its end, into nothing then.
+        # The interpreter flushes stdout again when it exits. /dev/null
+        # prevents a second BrokenPipeError.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CANNOT_RUN
 
 
 @contextlib.contextmanager
 def _interrupted_by(*numbers: signal.Signals) -> Iterator[None]:
-    """Who is told to end ends in order, whether by a key or by systemd; who
-    is to take no notice, as by nohup, takes none."""
+    """Turn signals into KeyboardInterrupt, so that a command cleans up.
+
+    A signal that is ignored stays ignored, as under nohup.
+    """
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt(number)
-    before = {one: signal.getsignal(one) for one in numbers}
-    heeded = [one for one, how in before.items()
-              if how not in (signal.SIG_IGN, None)]
-    for one in heeded:
-        signal.signal(one, interrupt)
+    previous = {number: signal.getsignal(number) for number in numbers}
+    handled = [number for number, handler in previous.items()
+               if handler not in (signal.SIG_IGN, None)]
+    for number in handled:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for one in heeded:
-            signal.signal(one, before[one])
+        for number in handled:
+            signal.signal(number, previous[number])
 
 
 if __name__ == '__main__':

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage schema: the tables as the type files say.
+"""pileus-manage schema: change the tables to match the type files.
 
-``plan`` tells each step there is to be, ``apply`` takes them. What is told
-on the way goes to stderr, so that the answer can be piped.
+``plan`` prints the steps, ``apply`` carries them out. Progress goes to stderr,
+so that the result can be piped.
 """
 
 from __future__ import annotations
@@ -26,26 +26,28 @@ from service.storage.schema import plan as schema_plan
 from service.storage.schema.apply import ApplyResult
 from service.storage.schema.steps import Step
 
-_UP_TO_DATE = 'The tables are as the type files say.'
+_UP_TO_DATE = 'The tables match the type files.'
 
 
 def plan(arguments: Arguments) -> int:
-    """Tell what apply would do; 1 if that is anything."""
+    """Print the steps that apply would take; return 1 if there are any."""
     conf = configuration(arguments)
     wanted = service.catalogue(conf)
-    made = engine.connect(conf, time_limits=False)
+    connected = engine.connect(conf, time_limits=False)
     try:
-        found = schema_plan.of_database(made, wanted, _ThrottledReport())
+        planned = schema_plan.of_database(connected, wanted,
+                                          _ThrottledReport())
     finally:
-        made.dispose()
-    _FORMATS[arguments.format](found.steps, None)
-    for line in (*found.refusals, *found.violations):
+        connected.dispose()
+    _FORMATS[arguments.format](planned.steps, None)
+    for line in (*planned.refusals, *planned.violations):
         _report(line)
-    return 1 if found.steps else 0
+    return 1 if planned.steps else 0
 
 
 def apply(arguments: Arguments) -> int:
-    """Take the steps; 1 where one is refused, and none was taken then."""
+    """Carry out the steps; return 1 if a step is refused and none was taken.
+    """
     try:
         done = apply_configured(configuration(arguments), _ThrottledReport(),
                                 arguments.keep_broken)
@@ -53,8 +55,8 @@ def apply(arguments: Arguments) -> int:
         for line in str(exc).splitlines():
             _report(f'refused: {line}')
         if not exc.plan.refusals:
-            _report('--keep-broken lets them stay as they are')
-        _report('nothing was done')
+            _report('to keep these records unchanged, use --keep-broken')
+        _report('nothing was changed')
         return 1
     _FORMATS[arguments.format](done.steps, done.catalogue_number)
     return 0
@@ -63,18 +65,19 @@ def apply(arguments: Arguments) -> int:
 def apply_configured(conf: cfg.ConfigOpts,
                      progress: Callable[[str], None] = schema_plan.silent,
                      keep_broken: bool = False) -> ApplyResult:
-    """Bring the configured database to the configured types.
+    """Change the tables of the configured database to the declared types.
 
-    The core tables first (D9). Raises ``PlanRefused``, with nothing done.
+    The core tables are upgraded first (D9). Raises PlanRefused, with nothing
+    changed, if a step is refused.
     """
     wanted = service.catalogue(conf)
-    made = engine.connect(conf, time_limits=False)
+    connected = engine.connect(conf, time_limits=False)
     try:
-        engine.wait_for_database(made, conf)
-        migrations.upgrade(made)
-        return applying.apply(made, wanted, progress, keep_broken)
+        engine.wait_for_database(connected, conf)
+        migrations.upgrade(connected)
+        return applying.apply(connected, wanted, progress, keep_broken)
     finally:
-        made.dispose()
+        connected.dispose()
 
 
 def _report(line: str) -> None:
@@ -82,8 +85,7 @@ def _report(line: str) -> None:
 
 
 class _ThrottledReport:
-    """Tells what goes on, but how many records it was so far only now and
-    then."""
+    """Print progress, but the number of records at most once a second."""
 
     def __init__(self) -> None:
         self._last = 0.0
@@ -99,27 +101,26 @@ class _ThrottledReport:
 _REPORT_SECONDS = 1.0
 
 
-# What is printed
+# Output
 
-def _table(steps: Sequence[Step], generation: int | None) -> None:
+def _table(steps: Sequence[Step], number: int | None) -> None:
     output.table(
         ('step', 'change', 'class', 'breaks it'),
-        [(one.name, one.change, str(one.kind),
-          str(one.violations.rows) if one.violations.rows else '')
-         for one in steps], _UP_TO_DATE)
-    if generation is not None:
-        print(f'Generation {generation} is served.')
+        [(step.name, step.change, str(step.kind),
+          str(step.violations.rows) if step.violations.rows else '')
+         for step in steps], _UP_TO_DATE)
+    if number is not None:
+        print(f'Catalogue {number} is in force.')
         return
-    for one in steps:
-        for statement in one.ddl:
+    for step in steps:
+        for statement in step.ddl:
             print(f'{statement};')
 
 
-def _json(steps: Sequence[Step], generation: int | None) -> None:
+def _json(steps: Sequence[Step], number: int | None) -> None:
     print(json.dumps({
-        'steps': [_document(one) for one in steps],
-        **({} if generation is None else {'generation': generation})},
-        indent=2))
+        'steps': [_document(step) for step in steps],
+        **({} if number is None else {'generation': number})}, indent=2))
 
 
 def _document(step: Step) -> dict[str, Any]:
@@ -137,16 +138,16 @@ def _add_apply_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_format(parser)
     parser.add_argument(
         '--keep-broken', action='store_true',
-        help='let records stay whose values a narrower rule does not take; '
-             'they meet it when they are next written')
+        help='keep records whose values a stricter rule forbids; the rule '
+             'applies when they are next written')
 
 
 COMMANDS = (
     Command(('schema', 'plan'),
-            'Tell each step from the tables there are to the declared types; '
-            'exit 1 if there is one.', plan, output.add_format),
+            'Print the steps that change the tables to the declared types; '
+            'exit 1 if there are any.', plan, output.add_format),
     Command(('schema', 'apply'),
-            'Take the steps that schema plan tells: change the tables, and '
-            'have the declared types served; exit 1 if one is refused.',
+            'Carry out the steps that schema plan prints, and put the '
+            'declared types in force; exit 1 if a step is refused.',
             apply, _add_apply_arguments),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-status: whether what is installed can serve what is configured."""
+"""pileus-status: check whether this release can serve the configuration."""
 
 from __future__ import annotations
 
@@ -21,80 +21,86 @@ from service.storage.schema import plan as schema_plan
 
 PROG = 'pileus-status'
 
-#: The check could not even begin; 0, 1 and 2 are the check's own results.
+#: Exit status if the checks cannot begin; 0, 1 and 2 are their results.
 CANNOT_RUN = 255
 
 
 class Checks(upgradecheck.UpgradeCommands):
-    """What an operator wants to know before the service is started anew."""
+    """Checks to run before the service is restarted."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
 
     def types(self) -> Result:
-        """Every type file can be read."""
+        """Check that all type files are valid."""
         try:
-            found = service.catalogue(self._conf)
+            catalogue = service.catalogue(self._conf)
         except (StartError, DeclarationError) as exc:
             return Result(Code.FAILURE, str(exc))
-        return Result(Code.SUCCESS, f'{len(found.live)} types')
+        return Result(Code.SUCCESS, f'{len(catalogue.live)} types')
 
     def database(self) -> Result:
-        """The tables fit the types, or the next start can make them."""
+        """Check that the tables match the types, or a start makes them match.
+        """
         try:
             plan = self._plan()
         except (StartError, DeclarationError) as exc:
             return Result(Code.FAILURE, str(exc))
         if plan is None:
-            return Result(Code.SUCCESS, 'The next start makes the database.')
+            return Result(Code.SUCCESS,
+                          'The next start creates the database.')
         if plan.refusals or plan.violations:
             return Result(Code.FAILURE, '; '.join(
                 (*plan.refusals, *plan.violations)))
         return self._due(plan)
 
     def _due(self, plan: schema_plan.Plan) -> Result:
-        """A start takes what only adds, and that of SQLite alone."""
-        told = '; '.join(plan.lines)
-        if not told:
-            return Result(Code.SUCCESS, 'The tables fit the types.')
+        """Return the result for missing steps.
+
+        Only with SQLite does a start change tables, and only by additions.
+        """
+        steps = '; '.join(plan.lines)
+        if not steps:
+            return Result(Code.SUCCESS, 'The tables match the types.')
         if self._sqlite() and plan.additive:
-            return Result(Code.SUCCESS, f'The next start does this: {told}')
-        return Result(Code.WARNING, 'The service does not start with these '
-                      'types before pileus-manage schema apply does this: '
-                      + told)
+            return Result(Code.SUCCESS,
+                          f'The next start changes the tables: {steps}')
+        return Result(Code.WARNING, 'Run pileus-manage schema apply before '
+                      'the next start; the service does not start without '
+                      'these steps: ' + steps)
 
     def _sqlite(self) -> bool:
         return engine.connect(self._conf).dialect.name == 'sqlite'
 
     def _plan(self) -> schema_plan.Plan | None:
-        """The steps to the types; None where there is no database yet."""
+        """Return the steps to the types, or None without a database."""
         catalogue = service.catalogue(self._conf)
-        made = engine.connect(self._conf, time_limits=False)
-        file = made.url.database or ''
-        if made.dialect.name == 'sqlite' and not os.path.exists(file):
+        connected = engine.connect(self._conf, time_limits=False)
+        file = connected.url.database or ''
+        if connected.dialect.name == 'sqlite' and not os.path.exists(file):
             return None
-        return schema_plan.of_database(made, catalogue)
+        return schema_plan.of_database(connected, catalogue)
 
     _upgrade_checks = (('Resource types', types), ('Database', database))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``pileus-status --config-dir DIR upgrade check [--json]``."""
-    words = sys.argv[1:] if argv is None else argv
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        conf = config_files.load(words, PROG, [cfg.SubCommandOpt(
+        conf = config_files.load(arguments, PROG, [cfg.SubCommandOpt(
             'command', title='commands', handler=_commands)])
     except StartError as exc:
         print(f'{PROG}: {exc}', file=sys.stderr)
         return CANNOT_RUN
-    upgradecheck.CONF = conf      # where it looks for --json
+    upgradecheck.CONF = conf    # upgradecheck reads --json from here
     return Checks(conf).check()
 
 
 def _commands(parsers: Any) -> None:
     upgrade = parsers.add_parser(
-        'upgrade', help='what to ask before an upgrade')
+        'upgrade', help='checks to run before an upgrade')
     upgrade.add_argument('check', choices=['check'],
-                         help='say whether a start would succeed')
+                         help='report whether the service can start')
     upgrade.add_argument('--json', action='store_true',
-                         help='for programs, not for people')
+                         help='print the results as JSON')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage types: look at type files before the service does."""
+"""pileus-manage types: check and list type files."""
 
 from __future__ import annotations
 
@@ -15,54 +15,56 @@ from service.domain.typefiles import type_files
 
 
 def check(arguments: Arguments) -> int:
-    """Name each change that breaks a client of a version there is; 1 if any.
+    """List changes that break clients of an existing version; return 1 if any.
     """
-    found = compatibility.breaches(_read(arguments.old), _read(arguments.new))
+    breaches = compatibility.breaches(_read(arguments.old),
+                                      _read(arguments.new))
     FORMATS[arguments.format](
         ('file', 'property', 'version', 'change'),
-        [(one.file, one.place, str(one.version), one.message)
-         for one in found],
+        [(breach.file, breach.place, str(breach.version), breach.message)
+         for breach in breaches],
         'No change breaks a client of an existing version.')
-    return 1 if found else 0
+    return 1 if breaches else 0
 
 
 def _read(directory: str) -> Catalogue:
-    """The catalogue of one of two directories, which its mistakes name."""
+    """Return the catalogue of a directory; mistakes name the directory."""
     try:
         return type_files.read(directory)
     except type_files.DeclarationError as exc:
         raise type_files.DeclarationError(
-            one if one.startswith(directory) else
-            os.path.join(directory, one) for one in exc.mistakes
+            mistake if mistake.startswith(directory) else
+            os.path.join(directory, mistake) for mistake in exc.mistakes
         ) from exc
 
 
 def list_types(arguments: Arguments) -> int:
-    """Name the declared types."""
+    """List the declared types."""
     catalogue = service.catalogue(configuration(arguments))
     FORMATS[arguments.format](
         ('name', 'collection', 'scope', 'since', 'until', 'file'),
-        [_row(one) for one in catalogue.live], 'No type is declared.')
+        [_row(declared) for declared in catalogue.live],
+        'No type is declared.')
     return 0
 
 
-def _row(one: ResourceType) -> Row:
-    return (one.name, f'/v1/{one.path}', one.scope, str(one.since),
-            str(one.until or ''), one.file)
+def _row(declared: ResourceType) -> Row:
+    return (declared.name, f'/v1/{declared.path}', declared.scope,
+            str(declared.since), str(declared.until or ''), declared.file)
 
 
 def _add_directories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('old', metavar='OLD_DIR',
-                        help='the type files that are served')
+                        help='the type files in use')
     parser.add_argument('new', metavar='NEW_DIR',
-                        help='the type files that shall be')
+                        help='the changed type files')
     add_format(parser)
 
 
 COMMANDS = (
     Command(('types', 'check'),
-            'Name each change between two directories of type files that '
-            'breaks a client of an existing version; exit 1 if there is one.',
+            'List each change between two directories of type files that '
+            'breaks clients of an existing version; exit 1 if there is one.',
             check, _add_directories, configured=False),
     Command(('types', 'list'), 'List the declared types.', list_types,
             add_format),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration, from a command line or from what PasteDeploy carries.
+"""Load the configuration, from a command line or from PasteDeploy's values.
 
-``options`` declares what it may say. Nothing below the constructors of
-``service`` and ``api`` reads it.
+``options`` declares the options. In ``service`` and ``api``, only constructors
+read the configuration.
 """
 
 from __future__ import annotations
@@ -21,34 +21,35 @@ from oslo_log import log
 from service.config import options, value_origin
 from service.errors import StartError
 
-#: Where a config directory is looked for when none is named.
+#: Default config directories; the first that exists is used.
 SEARCH_DIRECTORIES = ('~/.pileus', '/etc/pileus')
 ENVIRONMENT = 'OS_PILEUS_CONFIG_DIR'
 
 
 def load(argv: Sequence[str], prog: str = 'pileus-api',
-         cli: Iterable[cfg.Opt] = ()) -> cfg.ConfigOpts:
-    """Parse the command line and read every config file it leads to.
+         cli_opts: Iterable[cfg.Opt] = ()) -> cfg.ConfigOpts:
+    """Parse the command line and read all config files that it leads to.
 
-    Every value is read once here, so a bad one stops the start and not the
-    first request that meets it. Raises StartError naming file and option.
+    All values are read here once: an invalid value stops the start, and not
+    the first request that needs it. Raises StartError with file and option.
     """
-    conf = parse(argv, prog, cli)
+    conf = parse(argv, prog, cli_opts)
     check(conf, argv)
     return conf
 
 
 def parse(argv: Sequence[str], prog: str = 'pileus-api',
-          cli: Iterable[cfg.Opt] = ()) -> cfg.ConfigOpts:
-    """The first half of ``load``: enough to set logging up.
+          cli_opts: Iterable[cfg.Opt] = ()) -> cfg.ConfigOpts:
+    """Do the first half of ``load``: as much as logging needs.
 
-    A command does that between the halves, so that a bad value which
-    ``check`` finds is told in the log as well.
+    A command sets logging up between the halves, so that an invalid value
+    which ``check`` finds is logged too.
     """
     conf = cfg.ConfigOpts()
-    for group, listed in options.GROUPS.items():
-        conf.register_opts(listed, None if group == 'DEFAULT' else group)
-    conf.register_cli_opts(list(cli))
+    for group, group_options in options.GROUPS.items():
+        conf.register_opts(group_options,
+                           None if group == 'DEFAULT' else group)
+    conf.register_cli_opts(list(cli_opts))
     options.set_defaults()
     log.register_options(conf)
     conf.register_opts(db_options.database_opts, 'database')
@@ -61,23 +62,24 @@ def parse(argv: Sequence[str], prog: str = 'pileus-api',
 
 
 def check(conf: cfg.ConfigOpts, argv: Sequence[str]) -> None:
-    """Read each option once: oslo.config checks a value when it is read."""
-    read = {**options.GROUPS, 'database': [
+    """Read each option once: oslo.config validates values when they are read.
+    """
+    groups = {**options.GROUPS, 'database': [
         *options.GROUPS['database'], *db_options.database_opts]}
-    for group, listed in read.items():
-        _read(conf, group, listed, argv)
+    for group, group_options in groups.items():
+        _read(conf, group, group_options, argv)
 
 
 def check_group(conf: cfg.ConfigOpts, group: str,
-                listed: Iterable[cfg.Opt]) -> None:
-    """As ``check``, for options that another library brought later."""
-    _read(conf, group, listed, _argv(to_paste(conf)))
+                group_options: Iterable[cfg.Opt]) -> None:
+    """Do what ``check`` does, for options that a library registered later."""
+    _read(conf, group, group_options, _argv(to_paste(conf)))
 
 
-def _read(conf: cfg.ConfigOpts, group: str, listed: Iterable[cfg.Opt],
+def _read(conf: cfg.ConfigOpts, group: str, group_options: Iterable[cfg.Opt],
           argv: Sequence[str]) -> None:
     section = conf if group == 'DEFAULT' else conf[group]
-    for option in listed:
+    for option in group_options:
         try:
             section[option.dest]
         except (ValueError, cfg.Error) as exc:
@@ -85,27 +87,23 @@ def _read(conf: cfg.ConfigOpts, group: str, listed: Iterable[cfg.Opt],
                 _config_files(argv), group, option.dest, exc)) from exc
 
 
-#: What PasteDeploy carries to tell one load of a file from the next.
+#: Key of PasteDeploy's values that distinguishes one load from the next.
 LOAD_ID = 'pileus_load'
 
-#: And where the workers of one configuration leave what is in force.
+#: Key for the path of the workers' handover.
 HANDOVER = 'pileus_kept'
 
-#: And that nothing is to be served: whoever loads only wants to know.
+#: Key for a load that only checks, and must change nothing.
 CHECK_ONLY = 'pileus_check'
 
 
 def from_paste(global_conf: Mapping[str, str]) -> cfg.ConfigOpts:
-    """The same configuration, from what PasteDeploy carries (strings only).
-
-    ``config_dirs`` and ``config_files`` are lists joined with os.pathsep, as
-    ``to_paste`` writes them.
-    """
+    """Load the configuration from the values that ``to_paste`` returned."""
     return load(_argv(global_conf))
 
 
 def _argv(global_conf: Mapping[str, str]) -> list[str]:
-    """The words of a command line that leads to the same files."""
+    """Return a command line that leads to the same files."""
     argv: list[str] = []
     for name, option in (('config_files', '--config-file'),
                          ('config_dirs', '--config-dir')):
@@ -115,6 +113,10 @@ def _argv(global_conf: Mapping[str, str]) -> list[str]:
 
 
 def to_paste(conf: cfg.ConfigOpts) -> dict[str, str]:
+    """Return the paths of the configuration for PasteDeploy.
+
+    PasteDeploy passes on only text, so lists are joined with os.pathsep.
+    """
     return {'config_dirs': os.pathsep.join(map(os.path.abspath,
                                                conf.config_dir or ())),
             'config_files': os.pathsep.join(map(os.path.abspath,
@@ -122,17 +124,18 @@ def to_paste(conf: cfg.ConfigOpts) -> dict[str, str]:
 
 
 def directories(conf: cfg.ConfigOpts) -> list[str]:
-    """Where relative names in options are looked for, in order."""
+    """Return the directories to search for relative paths, in order."""
     dirs = list(conf.config_dir or ())
-    dirs += [os.path.dirname(os.path.abspath(one))
-             for one in conf.config_file or ()]
+    dirs += [os.path.dirname(os.path.abspath(path))
+             for path in conf.config_file or ()]
     return list(dict.fromkeys(map(os.path.abspath, dirs)))
 
 
 def find(conf: cfg.ConfigOpts, group: str, option: str) -> str:
-    """The file or directory an option names; StartError where it is not."""
+    """Return the path that an option names; raise StartError if missing."""
     value = conf[group][option]
-    candidates = [os.path.join(one, value) for one in directories(conf)]
+    candidates = [os.path.join(directory, value)
+                  for directory in directories(conf)]
     for path in candidates:
         if os.path.exists(path):
             return path
@@ -141,7 +144,10 @@ def find(conf: cfg.ConfigOpts, group: str, option: str) -> str:
 
 
 def state_path(conf: cfg.ConfigOpts) -> str:
-    """The state directory, made if it can be; StartError where it cannot."""
+    """Return the state directory, and create it if it does not exist.
+
+    Raises StartError if it cannot be created or written to.
+    """
     path = planned_state_path(conf)
     try:
         os.makedirs(path, mode=0o750, exist_ok=True)
@@ -179,14 +185,17 @@ def _not_writable(conf: cfg.ConfigOpts, path: str) -> StartError:
 
 
 def planned_state_path(conf: cfg.ConfigOpts) -> str:
-    """The state directory, whether it is there or not."""
+    """Return the path of the state directory, which may not exist yet."""
     return os.path.normpath(os.path.join(directories(conf)[0],
                                          conf.state_path))
 
 
 def answer_timeout(conf: cfg.ConfigOpts) -> float:
-    """How many seconds a database's answer is waited for: longer than a
-    statement may take, so that a server that is well says so itself."""
+    """Return how many seconds to wait for a reply of the database.
+
+    This is longer than ``statement_timeout``, so that a healthy database
+    reports a timeout itself.
+    """
     return conf.database.statement_timeout + 5.0
 
 
@@ -194,8 +203,8 @@ def _default_dirs() -> list[str]:
     named = os.environ.get(ENVIRONMENT)
     if named:
         return [named]
-    found = (os.path.expanduser(one) for one in SEARCH_DIRECTORIES)
-    return [one for one in found if os.path.isdir(one)][:1]
+    expanded = map(os.path.expanduser, SEARCH_DIRECTORIES)
+    return list(filter(os.path.isdir, expanded))[:1]
 
 
 def _config_files(argv: Sequence[str]) -> list[str]:
@@ -203,15 +212,15 @@ def _config_files(argv: Sequence[str]) -> list[str]:
 
 
 def _parse(conf: cfg.ConfigOpts, argv: Sequence[str], prog: str) -> None:
-    """Let oslo.config parse, with every failure of its own as a StartError.
+    """Let oslo.config parse; turn its failures into StartError.
 
-    A bad value of a logging option in a file makes oslo.config print a line
-    and exit with 1, which would end a running daemon on reload. Usage errors
-    (2) and --help (0) still end the command as argparse has it.
+    For an invalid logging option in a file, oslo.config prints a line and
+    exits with 1, which would end a running daemon on reload. Usage errors (2)
+    and --help (0) still end the command.
     """
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(output):
             conf(list(argv), project='pileus', prog=prog,
                  default_config_files=[], default_config_dirs=_default_dirs())
     except cfg.Error as exc:
@@ -221,7 +230,7 @@ def _parse(conf: cfg.ConfigOpts, argv: Sequence[str], prog: str) -> None:
             value_origin.unreadable(_config_files(argv), exc)) from exc
     except SystemExit as exc:
         if exc.code != 1:
-            sys.stderr.write(said.getvalue())
+            sys.stderr.write(output.getvalue())
             raise
         raise StartError(value_origin.argument(
-            _config_files(argv), said.getvalue())) from exc
+            _config_files(argv), output.getvalue())) from exc

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every option: its name, type, bounds, default and one sentence.
+"""All options, except those of the HTTP server (``server_options``).
 
-Those of the HTTP server stand in ``serveroptions``; nothing else declares
-one. The sample in ``etc/pileus`` is printed from here
-(``oslo-config-generator --namespace pileus``); ``config`` reads them.
+The sample file in ``etc/pileus`` is generated from this module
+(``oslo-config-generator --namespace pileus``). ``config.files`` reads the
+values.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ API = [
              'such path.'),
 ]
 
-#: What we ask of a database beside oslo.db's own options.
+#: Options of the database in addition to oslo.db's.
 DATABASE = [
     cfg.FloatOpt(
         'statement_timeout', default=10.0, min=0.1, max=3600,
@@ -89,7 +89,7 @@ DATABASE = [
              'MySQL count whole seconds.'),
 ]
 
-#: Who calls, where auth_strategy is http_basic.
+#: Options of auth_strategy http_basic.
 HTTP_BASIC = [
     cfg.StrOpt(
         'htpasswd_file', default='htpasswd',
@@ -103,7 +103,7 @@ HTTP_BASIC = [
              'directories.'),
 ]
 
-#: What auth_strategy keystone remembers of tokens it has asked about.
+#: Options of the token cache of auth_strategy keystone.
 TOKEN_CACHE = [
     cfg.IntOpt(
         'max_tokens', default=5000, min=0, max=1000000,
@@ -120,7 +120,7 @@ TOKEN_CACHE = [
              'instead.'),
 ]
 
-#: How many records a project may have.
+#: Options of the limits on the records of a project.
 QUOTA = [
     cfg.StrOpt(
         'driver', default='database', choices=['database', 'unified_limits'],
@@ -133,7 +133,7 @@ QUOTA = [
              'Keystone is asked for them again.'),
 ]
 
-#: How long what was done is remembered. Nothing goes by itself: an operator
+#: How long revisions are kept. Nothing is removed automatically: an operator
 #: runs ``pileus-manage history purge``.
 HISTORY = [
     cfg.IntOpt(
@@ -146,7 +146,7 @@ HISTORY = [
              'however old they are, until the record is deleted.'),
 ]
 
-#: What only the command line of pileus-api says.
+#: Options that only the command line of pileus-api takes.
 COMMAND = [
     cfg.BoolOpt(
         'daemon', default=False,
@@ -174,7 +174,7 @@ GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
 
 
 def set_defaults() -> None:
-    """Other libraries' defaults as they are here, also in the sample."""
+    """Change defaults of other libraries, also in the sample file."""
     levels = [*log.get_default_log_levels(), 'alembic=WARN',
               # What it cannot parse is told by file and line instead.
               'oslo_policy._parser=CRITICAL']
@@ -185,5 +185,5 @@ def set_defaults() -> None:
 
 
 def listed() -> list[tuple[str, list[cfg.Opt]]]:
-    """Every option by group, as ``oslo-config-generator`` wants them."""
+    """Return all options by group, for ``oslo-config-generator``."""
     return [(group, list(options)) for group, options in GROUPS.items()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of the HTTP server: its limits, processes, sockets and TLS."""
+"""The options of the HTTP server: limits, processes, sockets and TLS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from oslo_config import cfg, types
 
-#: Options of the HTTP server and of the processes it runs in.
+#: Limits and timeouts of the HTTP server.
 SERVER = [
     cfg.HostAddressOpt(
         'bind_host', default='127.0.0.1',
@@ -111,7 +111,7 @@ SERVER = [
              'SIGTERM.'),
 ]
 
-#: Options of the processes the server runs in, and of what it listens on.
+#: Worker processes and listening sockets.
 PROCESS = [
     cfg.IntOpt(
         'workers', default=len(os.sched_getaffinity(0)), min=1, max=1024,
@@ -134,7 +134,7 @@ PROCESS = [
         help='The permissions of unix_socket, as an octal number.'),
 ]
 
-#: TLS of what the server listens on; off while no certificate is named.
+#: TLS; without a certificate the server speaks plain HTTP.
 SSL = [
     cfg.StrOpt(
         'cert_file',

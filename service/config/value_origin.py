@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a configured value stands, so that a complaint can point at it.
+"""Find where an invalid value was configured, for the error message.
 
-oslo.config says which option is wrong and often leaves out the file or the
-value. This room finds both again, by reading the files the command line
-leads to; it is met only when something is wrong already.
+oslo.config names the invalid option, but often not the file or the value. This
+module searches the files for both. It is used only after an error.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from oslo_config import cfg, types
 
 
 class Origin(NamedTuple):
-    """A value as written, and the file it is written in."""
+    """A configured value, and the file or environment variable that has it."""
 
     path: str
     value: str
 
 
-#: What would do, where oslo.config's own reason does not say.
+#: Valid values, for errors of oslo.config that do not name them.
 VALID_VALUES: dict[type, str] = {
     types.Boolean: 'give true or false',
     types.Integer: 'give a whole number',
@@ -34,41 +33,42 @@ VALID_VALUES: dict[type, str] = {
 
 
 def files(argv: Sequence[str], default_dirs: Iterable[str]) -> list[str]:
-    """The config files a command line leads to, the last one winning."""
+    """Return the config files of a command line; later files win."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--config-file', action='append', default=[])
     parser.add_argument('--config-dir', action='append', default=[])
-    named, _ = parser.parse_known_args(list(argv))
-    dirs = named.config_dir or (() if named.config_file else default_dirs)
-    return [*named.config_file,
-            *(path for one in dirs
-              for path in sorted(glob.glob(os.path.join(one, '*.conf'))))]
+    arguments, _ = parser.parse_known_args(list(argv))
+    dirs = arguments.config_dir or (
+        () if arguments.config_file else default_dirs)
+    return [*arguments.config_file, *(
+        path for directory in dirs
+        for path in sorted(glob.glob(os.path.join(directory, '*.conf'))))]
 
 
 def complaint(paths: Sequence[str], group: str, name: str,
               exc: Exception) -> str:
-    """One line: the place, the option, its value, what is wrong with it."""
+    """Return one line with file, option, value and what is wrong with it."""
     text = one_line(exc)
     reason = text.partition(' is not valid: ')[2] or text
-    wanted = VALID_VALUES.get(_option_type(reason), '')
+    valid = VALID_VALUES.get(_option_type(reason), '')
     origin = (_from_environment(group, name)
               or _from_files(paths, group, name))
     return _message(origin, group, name,
-                    f'{reason}; {wanted}' if wanted else reason)
+                    f'{reason}; {valid}' if valid else reason)
 
 
-def argument(paths: Sequence[str], said: str) -> str:
-    """The complaint behind a line that oslo.config's parser printed.
+def argument(paths: Sequence[str], output: str) -> str:
+    """Return a message for an error that oslo.config's parser printed.
 
-    It calls a logging option in a file an argument of the command line; both
-    are of the group DEFAULT.
+    For a logging option in a file, the parser prints an error about an
+    argument of the command line. Such options are in the group DEFAULT.
     """
-    text = ' '.join(said.split())
-    found = re.search(r'argument --([\w-]+).*?: (.*)', text)
-    if found is None:
+    text = ' '.join(output.split())
+    match = re.search(r'argument --([\w-]+).*?: (.*)', text)
+    if match is None:
         return text
-    name = found[1].replace('-', '_')
-    reason = found[2]
+    name = match[1].replace('-', '_')
+    reason = match[2]
     if 'Boolean' in reason:
         reason = f'{reason}; {VALID_VALUES[types.Boolean]}'
     return _message(_from_files(paths, 'DEFAULT', name), 'DEFAULT', name,
@@ -76,19 +76,19 @@ def argument(paths: Sequence[str], said: str) -> str:
 
 
 def unreadable(paths: Sequence[str], exc: OSError | UnicodeDecodeError) -> str:
-    """Which of the files could not be read, and why."""
+    """Return which file could not be read, and why."""
     if isinstance(exc, OSError):
         return f'{exc.filename}: cannot be read: {exc.strerror}'
     return (f'{_undecodable_file(paths)}: cannot be read: not UTF-8 text '
             f'(byte {exc.start})')
 
 
-#: oslo.config names the place of a bad value as the repr of its LocationInfo.
+#: The repr of a LocationInfo, which oslo.config prints for the file.
 _LOCATION = re.compile(r"\(?LocationInfo\(.*?detail='([^']*)'\)\)?")
 
 
 def one_line(exc: Exception) -> str:
-    """One line of what oslo.config said, with the file named plainly."""
+    """Return oslo.config's message as one line that names the file plainly."""
     return ' '.join(_LOCATION.sub(r'\1', str(exc)).split())
 
 
@@ -99,7 +99,7 @@ def _message(place: Origin | None, group: str, name: str, reason: str) -> str:
 
 
 def _option_type(reason: str) -> type:
-    """The type whose parser gave up, told by the words Python gives up in."""
+    """Return the type that rejected a value, judged by Python's message."""
     if 'invalid literal for int()' in reason:
         return types.Integer
     if 'could not convert string to float' in reason:
@@ -108,7 +108,7 @@ def _option_type(reason: str) -> type:
 
 
 def _from_environment(group: str, name: str) -> Origin | None:
-    """The environment variable that sets an option, which beats the files."""
+    """Return the value from the environment, which overrides the files."""
     variable = f'OS_{group}__{name}'.upper()
     value = os.environ.get(variable)
     return None if value is None else Origin(variable, value)
@@ -127,8 +127,8 @@ def _from_files(paths: Sequence[str], group: str, name: str) -> Origin | None:
 def _undecodable_file(paths: Sequence[str]) -> str:
     for path in paths:
         try:
-            with open(path, encoding='utf-8') as source:
-                source.read()
+            with open(path, encoding='utf-8') as file:
+                file.read()
         except UnicodeDecodeError:
             return path
     return 'a config file'

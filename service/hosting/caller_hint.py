@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose request it is, as far as taking turns is concerned.
+"""Tell the HTTP server which project a request belongs to.
 
-The server lets projects take turns, and knows none; the application does, as
-soon as it has seen who calls. The server puts a function into the environ,
-under ``NOTE``: told the project once, it knows the next request that comes
-with the same credentials before anybody has looked at them.
+The server runs requests round robin over projects, but only the application
+can authenticate callers. The server puts a function into the environ under
+``REPORT_PROJECT``. Once this function has been called for some credentials,
+the server recognises later requests with the same credentials by itself.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 
 REPORT_PROJECT = 'pileus.flow'
 
-#: The flow of those who are known and of no project, as of the system. No
-#: project has such a name.
+#: Stands for authenticated callers without a project, such as the system. No
+#: project id is a blank.
 NO_PROJECT = ' '
 
 
 def report_project(environ: Mapping[str, Any], project_id: str | None) -> None:
-    """Tell the server, if it asks, whose request this is.
+    """Report the project of an authenticated caller, if the server asks.
 
-    SECURITY: of somebody who is known. Strangers stand in a line of their
-    own, with all who only claim to be somebody.
+    SECURITY: never called for an unauthenticated caller. Such requests share a
+    queue, whatever their credentials claim.
     """
-    told: Callable[[str], None] | None = environ.get(REPORT_PROJECT)
-    if told is not None:
-        told(project_id or NO_PROJECT)
+    report: Callable[[str], None] | None = environ.get(REPORT_PROJECT)
+    if report is not None:
+        report(project_id or NO_PROJECT)

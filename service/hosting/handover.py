@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the workers of one configuration leave to those that take their place.
+"""State that workers of one configuration hand to their replacements.
 
-A worker that is replaced reads its files anew, and somebody may have edited
-them since: half, or so that the workers beside it refused what they say. It
-goes on from what they had in force instead, and looks at the files as they
-do. That stands in memory which is gone with the service, so that a start and
-a reload begin with the files.
+A replacement worker could read the policy and account files again. But these
+files may have changed since: they may be half-written, or so invalid that the
+other workers kept the previous contents. Therefore the replacement starts with
+the state in force, and watches the files like the others. The state is in
+memory that ends with the service, so a start and a reload read the files.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from service.config import files as config_files
 
 
 class SharedMemory:
-    """The memory of one configuration; forked workers inherit it.
+    """Anonymous shared memory that forked workers inherit.
 
-    ``path`` is how each of them finds it, as PasteDeploy's text.
+    ``path`` is its path for the workers, as text that PasteDeploy can pass on.
     """
 
     def __init__(self) -> None:
@@ -34,44 +34,48 @@ class SharedMemory:
 
 
 class Handover:
-    """Values of JSON by name; ``leave`` what is in force, for others to
-    ``find``. Where no launcher made the memory nothing is ever found."""
+    """JSON values by name, in the shared memory of one configuration.
+
+    Without shared memory, as under another WSGI server, ``put`` stores nothing
+    and ``get`` returns None.
+    """
 
     def __init__(self, path: str = '') -> None:
         self._path = path
 
     @classmethod
     def of(cls, global_conf: Mapping[str, str]) -> Handover:
+        """Return the handover whose path PasteDeploy passes on."""
         return cls(global_conf.get(config_files.HANDOVER, ''))
 
     def get(self, name: str) -> Any:
-        """What was left last; None where nothing was."""
+        """Return the last value of this name, or None."""
         if not self._path:
             return None
-        with self._held('rb', fcntl.LOCK_SH) as file:
+        with self._locked('rb', fcntl.LOCK_SH) as file:
             return _read(file).get(name)
 
     def put(self, name: str, value: object) -> None:
         if not self._path:
             return
-        with self._held('r+b', fcntl.LOCK_EX) as file:
+        with self._locked('r+b', fcntl.LOCK_EX) as file:
             text = json.dumps({**_read(file), name: value}).encode()
             file.seek(0)
             file.write(text)
             file.truncate()
 
     @contextmanager
-    def _held(self, mode: str, lock: int) -> Iterator[IO[bytes]]:
-        """The lock is the opened file's, and goes with who is killed."""
+    def _locked(self, mode: str, lock: int) -> Iterator[IO[bytes]]:
+        """Open the memory with a lock, which ends with a killed process."""
         with open(self._path, mode) as file:
             fcntl.flock(file, lock)
             yield file
 
 
 def _read(file: IO[bytes]) -> dict[str, Any]:
-    """Nothing, where whoever wrote was killed before the end."""
+    """Return the stored values; none if a writer was killed midway."""
     try:
-        found: dict[str, Any] = json.loads(file.read())
+        values: dict[str, Any] = json.loads(file.read())
     except ValueError:
         return {}
-    return found
+    return values

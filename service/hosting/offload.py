@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Long computations, kept from holding up the other requests of a worker.
+"""Run long computations without blocking the other requests of a worker.
 
-A server whose requests are green threads puts a runner of its own into the
-environ, under ``RUNNER``: it computes in a native thread while the others go
-on. A server with threads needs none; there it is a plain call.
+A server with green threads puts a function into the environ under ``RUNNER``
+that runs work in a native thread. Servers with native threads need no such
+function, and the work runs in the calling thread.
 """
 
 from __future__ import annotations
@@ -18,5 +18,7 @@ RUNNER = 'pileus.native'
 
 def run(environ: Mapping[str, Any], work: Callable[..., T],
         *args: Any) -> T:
+    """Return ``work(*args)``, run in a native thread if the server offers it.
+    """
     runner: Callable[..., T] | None = environ.get(RUNNER)
     return work(*args) if runner is None else runner(work, *args)

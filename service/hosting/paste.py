@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PasteDeploy, the seam between the process and what it serves.
+"""Load the WSGI application from a PasteDeploy file.
 
-The process names an entry of an ini file and gets a WSGI application back;
-it never imports one. Whatever can go wrong on the way (no file, no such
-entry, a factory that cannot be imported or raises) becomes one StartError.
+The process names an entry of the ini file and gets an application; it does not
+import the application itself. Every failure (a missing file or entry, a
+factory that cannot be imported or raises) becomes a StartError.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from service.errors import StartError
 LOG = log.getLogger(__name__)
 
 
-def load(conf: cfg.ConfigOpts, kept: str = '', *, check: bool = False
+def load(conf: cfg.ConfigOpts, handover_path: str = '', *, check: bool = False
          ) -> WSGIApplication:
-    """The application that ``[api] app`` names in ``[api] paste_config``.
+    """Return the application ``[api] app`` of the file ``[api] paste_config``.
 
-    ``kept`` is the path of a ``service.hosting.handover`` that it shares with
-    others. For a ``check`` it is loaded without a change to anything.
-    A factory is code from anywhere, so anything may be raised while it runs;
-    the operator is owed one line that names the file and the entry for each.
-    The exception stays on the StartError as its cause, for ``--debug``. Wrong
-    type files are told in their own words, a line each.
+    ``handover_path`` is the path of a SharedMemory. A ``check`` loads the
+    application without changing anything.
+
+    Raises StartError with a line that names the file and the entry, since a
+    factory may raise anything. Its cause is the exception, for ``--debug``.
+    Mistakes in type files are listed in their own words, a line each.
     """
     path, name = config_files.find(conf, 'api', 'paste_config'), conf.api.app
     LOG.debug('loading the app "%s" of %s', name, path)
@@ -45,7 +45,7 @@ def load(conf: cfg.ConfigOpts, kept: str = '', *, check: bool = False
         loader = _Loader(path)
         app = loader.load(name, {**config_files.to_paste(conf),
                                  config_files.LOAD_ID: secrets.token_hex(8),
-                                 config_files.HANDOVER: kept,
+                                 config_files.HANDOVER: handover_path,
                                  config_files.CHECK_ONLY:
                                      'yes' if check else ''})
     except StartError:
@@ -53,20 +53,20 @@ def load(conf: cfg.ConfigOpts, kept: str = '', *, check: bool = False
     except DeclarationError as exc:
         raise StartError(str(exc)) from exc
     except Exception as exc:
-        at = loader.at if loader else None
-        raise StartError(_message(path, name, at, exc)) from exc
+        entry = loader.entry if loader else None
+        raise StartError(_message(path, name, entry, exc)) from exc
     LOG.debug('loaded the app "%s": %s', name, type(app).__name__)
     return app
 
 
 class _Loader(loadwsgi.ConfigLoader):
-    """A loader that knows which entry it was at when something raised.
+    """A loader that records which entry it was loading when an error arose.
 
-    PasteDeploy's exceptions do not say, and a filter whose factory raises
-    could be any of a pipeline.
+    PasteDeploy's exceptions do not name the entry, and any filter of a
+    pipeline can raise.
     """
 
-    at: str | None = None
+    entry: str | None = None
 
     def load(self, name: str, global_conf: Mapping[str, str]
              ) -> WSGIApplication:
@@ -92,20 +92,20 @@ class _Loader(loadwsgi.ConfigLoader):
 
     @contextlib.contextmanager
     def _entry(self, name: str) -> Iterator[None]:
-        """Remember the entry while it is worked on, and where it failed."""
-        before, self.at = self.at, name
+        """Record the entry while it is loaded; keep it if loading fails."""
+        before, self.entry = self.entry, name
         yield
-        self.at = before
+        self.entry = before
 
 
-def _message(path: str, name: str, at: str | None, exc: Exception) -> str:
-    inside = f' in its entry "{at}"' if at not in (None, name) else ''
+def _message(path: str, name: str, entry: str | None, exc: Exception) -> str:
+    inside = f' in its entry "{entry}"' if entry not in (None, name) else ''
     reason = ' '.join(_reason(exc).split())
     return f'{path}: cannot load the app "{name}"{inside}: {reason}'
 
 
 def _reason(exc: Exception) -> str:
-    """The words of the exception, with its kind and place where that helps."""
+    """Return the text of the exception, with class and place if that helps."""
     if isinstance(exc, ImportError):
         return f'cannot import: {exc}'
     if type(exc) is LookupError or isinstance(exc, configparser.Error):
@@ -114,9 +114,10 @@ def _reason(exc: Exception) -> str:
 
 
 def _place(exc: Exception) -> str:
-    trace: TracebackType | None = exc.__traceback__
+    traceback: TracebackType | None = exc.__traceback__
     place = 'an unknown place'
-    while trace is not None:
-        place = f'{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}'
-        trace = trace.tb_next
+    while traceback is not None:
+        place = f'{traceback.tb_frame.f_code.co_filename}:' \
+                f'{traceback.tb_lineno}'
+        traceback = traceback.tb_next
     return place

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How psycopg2 waits for a server that serves requests: not without end.
+"""Limit how long psycopg2 waits for PostgreSQL in a server.
 
-libpq waits as long as the connection stands, also where the server was
-stopped in its tracks. psycopg2 lets another wait in its place, for all its
-connections; who that is depends on who serves: a thread waits as below, a
-green thread by ``process.drivers``. Commands take their time.
+libpq waits as long as the connection stands, even for a database server that
+has been frozen. psycopg2 lets another function wait for all its connections:
+for native threads the function below, for green threads that of
+``process.worker.green_psycopg``. Commands set no limit.
 """
 
 from __future__ import annotations
@@ -23,27 +23,25 @@ from service.config import files as config_files
 
 LOG = logging.getLogger(__name__)
 
-#: How long a server may take over each step of opening a connection, in
-#: seconds.
+#: Time that the database server may take for each step of connecting.
 CONNECT_SECONDS = 5
 
-#: Whether a file descriptor can be read, or else written, within so many
-#: seconds.
+#: Waits until a descriptor is readable, or else writable. The arguments are
+#: the descriptor, whether to write, and seconds; False means a timeout.
 Wait = Callable[[int, bool, float], bool]
 
 
 def wait_in_thread(file: int, writing: bool, seconds: float) -> bool:
-    """Waits while other threads go on."""
+    """Wait for a descriptor while other native threads run."""
     waiting = select.poll()
     waiting.register(file, select.POLLOUT if writing else select.POLLIN)
     return bool(waiting.poll(seconds * 1000))
 
 
-def install(conf: cfg.ConfigOpts, ready: Wait = wait_in_thread) -> None:
-    """Let psycopg2, where it is the driver, wait by ``ready``.
+def install(conf: cfg.ConfigOpts, wait_for: Wait = wait_in_thread) -> None:
+    """Make psycopg2, if it is the configured driver, wait with a timeout.
 
-    Whoever has given it a way of waiting already, as gevent's users do, has
-    the last word.
+    A wait function that is already installed stays, such as gevent's.
     """
     if not (conf.database.connection or '').startswith('postgresql'):
         return
@@ -51,28 +49,31 @@ def install(conf: cfg.ConfigOpts, ready: Wait = wait_in_thread) -> None:
         from psycopg2 import OperationalError, extensions
     except ImportError:
         return
-    answer = config_files.answer_timeout(conf)
+    answer_seconds = config_files.answer_timeout(conf)
     writing = {extensions.POLL_READ: False, extensions.POLL_WRITE: True}
 
     def wait(connection: Any) -> None:
         opening = connection.info.status != _CONNECTION_OK
-        patience = CONNECT_SECONDS if opening else answer
+        seconds = CONNECT_SECONDS if opening else answer_seconds
         while (state := connection.poll()) != extensions.POLL_OK:
-            if ready(connection.fileno(), writing[state], patience):
+            if wait_for(connection.fileno(), writing[state], seconds):
                 continue
             if not opening:
                 raise OperationalError(
-                    f'no answer within {patience:g} seconds')
+                    f'no answer within {seconds:g} seconds')
             LOG.warning('PostgreSQL has not answered a new connection '
-                        'within %g seconds', patience)
+                        'within %g seconds', seconds)
             _shut_down(connection.fileno())
     if extensions.get_wait_callback() is None:
         extensions.set_wait_callback(wait)
 
 
 def _shut_down(file: int) -> None:
-    """libpq hears of it, and goes on to the next of several hosts: it counts
-    no seconds itself where another waits for it."""
+    """Close a connection that was not opened in time.
+
+    libpq then tries the next host. Its own timeout has no effect while another
+    function waits for it.
+    """
     with (socket.socket(fileno=os.dup(file)) as connection,
           contextlib.suppress(OSError)):  # the other side was first
         connection.shutdown(socket.SHUT_RDWR)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logging, set up from the configuration and set up again on reload."""
+"""Set up logging from the configuration, at the start and on reload."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from service.errors import StartError
 
 
 def setup(conf: cfg.ConfigOpts) -> None:
-    """Send log records where the configuration says, else to stderr.
+    """Send log records where the configuration says, by default to stderr.
 
-    oslo.log drops the handlers of an earlier call without closing them; a
-    daemon that is told to reload every night for its log rotation would run
-    out of file descriptors.
+    oslo.log does not close the handlers of an earlier setup. A daemon that
+    reloads for its log rotation every night would run out of file descriptors,
+    so they are closed here.
     """
-    # A full disk is no news a second time, and no reason for a traceback.
+    # Without this, each record that a full disk loses prints a traceback.
     logging.raiseExceptions = conf.debug
     if not elsewhere(conf):
         conf.set_override('use_stderr', True)
@@ -38,11 +38,11 @@ def setup(conf: cfg.ConfigOpts) -> None:
 
 
 class _FileHandler(WatchedFileHandler):
-    """A log file whose loss costs the record alone.
+    """A log file handler that loses the record if the file cannot be opened.
 
-    The handler of the standard library raises out of the call that logs when
-    the file was moved away and cannot be opened again: a request would fail,
-    or the launcher end, because of a directory's permissions.
+    The handler of the standard library raises if the file was moved away and
+    cannot be opened again. A request, or the launcher, would then fail because
+    of the permissions of a directory.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -53,10 +53,10 @@ class _FileHandler(WatchedFileHandler):
 
 
 def _replace(handler: WatchedFileHandler) -> None:
-    sturdy = _FileHandler(handler.baseFilename)
-    sturdy.setFormatter(handler.formatter)
+    replacement = _FileHandler(handler.baseFilename)
+    replacement.setFormatter(handler.formatter)
     logging.getLogger().removeHandler(handler)
-    logging.getLogger().addHandler(sturdy)
+    logging.getLogger().addHandler(replacement)
     handler.close()
 
 

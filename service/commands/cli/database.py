@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configured database, for a command that takes its time on it."""
+"""Run a command's work on the configured database."""
 
 from __future__ import annotations
 
@@ -17,27 +17,32 @@ T = TypeVar('T')
 
 
 def run_on(arguments: Arguments, work: Callable[[Engine], T],
-       otherwise: str | None = None) -> T:
-    """Do work on the database; StartError where it does not answer, or is
-    not ``there`` and has to be."""
+           consequence: str | None = None) -> T:
+    """Return ``work(database)``; raise StartError if the database fails.
+
+    With ``consequence``, the database must exist; see ``require_existing``.
+    """
     conf = configuration(arguments)
-    made = engine.connect(conf, time_limits=False)
+    connected = engine.connect(conf, time_limits=False)
     try:
-        if otherwise is not None:
-            require_existing(made, otherwise)
-        engine.wait_for_database(made, conf)
-        return work(made)
+        if consequence is not None:
+            require_existing(connected, consequence)
+        engine.wait_for_database(connected, conf)
+        return work(connected)
     except engine.FAILURES as exc:
-        raise engine.unusable_error(made, exc) from exc
+        raise engine.unusable_error(connected, exc) from exc
     finally:
-        made.dispose()
+        connected.dispose()
 
 
-def require_existing(made: Engine, otherwise: str) -> Engine:
-    """The same database, if there is one: SQLite would make an empty file,
-    in which there is ``otherwise``, such as nothing to remove."""
-    file = made.url.database or ''
-    if made.dialect.name == 'sqlite' and not os.path.exists(file):
-        raise StartError(f'[database] connection: {file}: there is no such '
-                         f'file, and so {otherwise}')
-    return made
+def require_existing(connected: Engine, consequence: str) -> Engine:
+    """Return the database, or raise StartError if its file does not exist.
+
+    SQLite would create an empty file. ``consequence`` completes the message,
+    such as "nothing to remove".
+    """
+    file = connected.url.database or ''
+    if connected.dialect.name == 'sqlite' and not os.path.exists(file):
+        raise StartError(f'[database] connection: {file}: the file does not '
+                         f'exist; {consequence}')
+    return connected

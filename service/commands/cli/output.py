@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What commands print: a table for people, JSON for programs."""
+"""Print the results of commands: a table for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 Row = tuple[str, ...]
 
 
-def table(head: Row, rows: Sequence[Row], otherwise: str) -> None:
-    """Columns as wide as they need to be; ``otherwise`` where none is."""
+def table(head: Row, rows: Sequence[Row], empty_text: str) -> None:
+    """Print aligned columns, or ``empty_text`` if there are no rows."""
     if not rows:
-        print(otherwise)
+        print(empty_text)
         return
     lines = [tuple(word.upper() for word in head), *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -22,7 +22,7 @@ def table(head: Row, rows: Sequence[Row], otherwise: str) -> None:
             line, widths, strict=True)).rstrip())
 
 
-def json_objects(head: Row, rows: Sequence[Row], otherwise: str) -> None:
+def json_objects(head: Row, rows: Sequence[Row], empty_text: str) -> None:
     print(json.dumps([dict(zip(head, row, strict=True)) for row in rows],
                      indent=2))
 
@@ -32,6 +32,6 @@ FORMATS: dict[str, Callable[[Row, Sequence[Row], str], None]] = {
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--format``."""
+    """Add the argument ``--format``."""
     parser.add_argument('--format', choices=list(FORMATS), default='table',
-                        help='for people or for programs (default: table)')
+                        help='output format (default: table)')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands as a table: their words, what they take, what they do.
+"""Build the command line from a table of commands.
 
-``pileus-manage types check`` is one row, ``pileus-manage purge`` another.
-Packages that ``service`` may not import bring theirs by the entry-point group
-``pileus.commands``.
+A command is a noun and a verb, such as ``pileus-manage types check``, or a
+single word such as ``purge``. Packages that ``service`` must not import add
+commands by the entry-point group ``pileus.commands``.
 """
 
 from __future__ import annotations
@@ -19,82 +19,81 @@ from service.config import files as config_files
 
 GROUP = 'pileus.commands'
 
-#: What the commands of each noun are for, also of those that ``api`` brings.
+#: Help of each noun, including those of commands in ``api``.
 NOUNS: Mapping[str, str] = {
-    'types': 'Check the files that declare types, and list what they declare.',
-    'user': 'Keep the users of auth_strategy http_basic.',
-    'history': 'Keep the history of records from growing for ever.',
-    'db': 'Keep the core tables, those of no type, at the version of this '
-          'release.',
-    'schema': 'Change the tables to what the type files declare.',
-    'openapi': 'Describe the API for programs.',
-    'policy': 'Show what the access rules come to.',
+    'types': 'Check type files, and list the declared types.',
+    'user': 'Manage the users of auth_strategy http_basic.',
+    'history': 'Remove old revisions of records.',
+    'db': 'Upgrade the core tables, which do not depend on the types.',
+    'schema': 'Change the tables of the types to match the type files.',
+    'openapi': 'Print the OpenAPI document of the API.',
+    'policy': 'Show what the policy rules allow.',
 }
 
 Arguments = argparse.Namespace
 
 
 def _no_arguments(parser: argparse.ArgumentParser) -> None:
-    """Most commands take no argument of their own."""
+    """Add no arguments of the command's own."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command of the tree; ``run`` gives the exit status.
+    """A command; ``run`` returns the exit status.
 
-    ``words`` are a noun of NOUNS and a verb, or one word that says enough.
-    ``takes`` adds the arguments of the command's own. A command that is
-    ``configured`` takes --config-dir and --config-file, before or after its
+    ``words`` are a noun of NOUNS and a verb, or a single word.
+    ``add_arguments`` adds the command's own arguments. A command that is
+    ``configured`` takes --config-dir and --config-file before or after its
     words, and calls ``configuration`` with its arguments.
     """
 
     words: tuple[str, ...]
     help: str
     run: Callable[[Arguments], int]
-    takes: Callable[[argparse.ArgumentParser], None] = _no_arguments
+    add_arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments
     configured: bool = True
 
 
 def installed(group: str = GROUP) -> list[Command]:
-    """The commands of installed packages, in the order of their names."""
+    """Return the commands of installed packages, sorted by name."""
     return [entry.load() for entry in sorted(
-        metadata.entry_points(group=group), key=lambda one: one.name)]
+        metadata.entry_points(group=group), key=lambda entry: entry.name)]
 
 
 def build(prog: str, description: str,
-           commands: Iterable[Command]) -> argparse.ArgumentParser:
+          commands: Iterable[Command]) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog=prog, description=description)
     _add_config_arguments(top, 'before')
-    first = top.add_subparsers(metavar='COMMAND', required=True)
-    seconds: dict[str, argparse._SubParsersAction] = {}
-    for one in commands:
-        among = first
-        if len(one.words) > 1:
-            noun = one.words[0]
-            if noun not in seconds:
-                told = NOUNS.get(noun, f'Commands of {noun}.')
-                seconds[noun] = first.add_parser(
-                    noun, help=told, description=told).add_subparsers(
+    nouns = top.add_subparsers(metavar='COMMAND', required=True)
+    verbs: dict[str, argparse._SubParsersAction] = {}
+    for command in commands:
+        subparsers = nouns
+        if len(command.words) > 1:
+            noun = command.words[0]
+            if noun not in verbs:
+                help = NOUNS.get(noun, f'Commands of {noun}.')
+                verbs[noun] = nouns.add_parser(
+                    noun, help=help, description=help).add_subparsers(
                     metavar='COMMAND', required=True)
-            among = seconds[noun]
-        _add(among.add_parser(one.words[-1], help=one.help,
-                              description=one.help), one)
+            subparsers = verbs[noun]
+        _add(subparsers.add_parser(command.words[-1], help=command.help,
+                                   description=command.help), command)
     return top
 
 
-def _add(made: argparse.ArgumentParser, command: Command) -> None:
+def _add(parser: argparse.ArgumentParser, command: Command) -> None:
     if command.configured:
-        _add_config_arguments(made, 'after')
-    command.takes(made)
-    made.set_defaults(command=command, prog=made.prog.split()[0])
+        _add_config_arguments(parser, 'after')
+    command.add_arguments(parser)
+    parser.set_defaults(command=command, prog=parser.prog.split()[0])
 
 
-def _add_config_arguments(made: argparse.ArgumentParser, place: str) -> None:
+def _add_config_arguments(parser: argparse.ArgumentParser, place: str) -> None:
     for name in ('--config-dir', '--config-file'):
-        made.add_argument(
+        parser.add_argument(
             name, dest=place, type=_option(name), default=[],
             action='append', metavar='PATH',
-            help='where the options are read from, as in pileus-api')
+            help='where to read options from, as in pileus-api')
 
 
 def _option(name: str) -> Callable[[str], tuple[str, str]]:
@@ -104,7 +103,7 @@ def _option(name: str) -> Callable[[str], tuple[str, str]]:
 
 
 def configuration(arguments: Arguments) -> cfg.ConfigOpts:
-    """The options a configured command was pointed at; StartError."""
+    """Load the configuration of a command; raise StartError if invalid."""
     pairs: Sequence[tuple[str, str]] = [*arguments.before, *arguments.after]
     return config_files.load([word for pair in pairs for word in pair],
-                       arguments.prog)
+                             arguments.prog)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a long command has come, on stderr, a line a second."""
+"""Report the progress of a long command on stderr, a line each second."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable
 
 
-def reporter(prog: str, pause: float = 1.0) -> Callable[[str], None]:
-    """A function to call with each state there is: the first is printed, and
-    then what is new a second after what was printed last."""
-    due = time.monotonic()
+def reporter(prog: str, interval_seconds: float = 1.0
+             ) -> Callable[[str], None]:
+    """Return a function that prints a state, at most once per interval.
 
-    def tell(line: str) -> None:
-        nonlocal due
-        if time.monotonic() >= due:
-            print(f'{prog}: {line}', file=sys.stderr, flush=True)
-            due = time.monotonic() + pause
-    return tell
+    The first state is printed at once. States within the interval are dropped.
+    """
+    next_at = time.monotonic()
+
+    def report(state: str) -> None:
+        nonlocal next_at
+        if time.monotonic() >= next_at:
+            print(f'{prog}: {state}', file=sys.stderr, flush=True)
+            next_at = time.monotonic() + interval_seconds
+    return report

@@ -62,9 +62,9 @@ def test_a_strategy_without_a_pipeline_is_named(tmp_path):
     ({'htpasswd': ''}, '[http_basic] users_file = users.yaml: no such file'),
     ({'htpasswd': 'ada:hunter2\n', 'users.yaml': ''}, '/htpasswd: line 1: '),
     ({'htpasswd': f'ada:{HASH}\n', 'users.yaml': '- ada\n'},
-     '/users.yaml: does not map names'),
+     '/users.yaml: is not a mapping of user names'),
     ({'htpasswd': f'ada:{HASH}\n', 'users.yaml': 'ada: {role: [x]}\n'},
-     '/users.yaml: ada: role: is not known')])
+     '/users.yaml: ada: role: is unknown')])
 def test_files_of_http_basic_are_named(tmp_path, files, said):
     assert said in refusal(directory(tmp_path, 'http_basic', files))
 

@@ -246,8 +246,8 @@ def test_a_dry_run_says_how_many_and_removes_none(old, capsys):
     configure(old, keep_days=30)
     said, progress = manage_told(old, capsys, 'history', 'purge', '--dry-run')
     assert said == '30 revisions would be removed.\n'
-    assert progress == ('pileus-manage: revisions: 40 looked at, 30 to '
-                        'go\n')
+    assert progress == ('pileus-manage: revisions: 40 checked, 30 to '
+                        'remove\n')
     said, _ = manage_told(old, capsys, 'purge', '--dry-run')
     assert said == ('30 revisions, 7 idempotency keys, 0 locks and 0 counts '
                     'of zero would be removed.\n')
@@ -270,7 +270,7 @@ def test_a_database_that_cannot_be_asked_is_named(tmp_path, capsys):
     directory = daemon.config_dir(tmp_path, conf={'database': {
         'connection': f'sqlite:///{tmp_path}/none.sqlite'}})
     assert manage.main(['--config-dir', str(directory), 'purge']) == 2
-    assert 'none.sqlite: there is no such file' in capsys.readouterr().err
+    assert 'none.sqlite: the file does not exist' in capsys.readouterr().err
     assert not (tmp_path / 'none.sqlite').exists()
     (tmp_path / 'none.sqlite').touch()
     daemon.configure(directory, {'history': {'keep_days': 1}})

@@ -160,7 +160,7 @@ def test_and_of_records_that_break_a_rule_how_they_may_stay(
     *_, broken, help_ = refused(directory)
     assert broken.startswith('refused: book.shelf: ')
     assert '1 records break it' in broken
-    assert help_ == '--keep-broken lets them stay as they are'
+    assert help_ == 'to keep these records unchanged, use --keep-broken'
 
 
 @pytest.mark.parametrize('directory', ['sqlite'], indirect=True)

@@ -40,17 +40,17 @@ def test_a_user_is_what_both_files_say_together(files):
 
 
 @pytest.mark.parametrize(('line', 'why'), [
-    ('ada', 'is not name:hash'),
-    ('ada:', 'the hash is not bcrypt'),
-    ('ada:$apr1$x$y', 'the hash is not bcrypt'),
-    ('ada:plain', 'the hash is not bcrypt'),
-    (f'ada:{HASH[:-1]}', 'the hash is not bcrypt'),
-    (f'ada:{HASH}x', 'the hash is not bcrypt'),
-    (f'ada:{HASH.replace("$05$", "$31$")}', 'the hash is not bcrypt'),
-    (f':{HASH}', 'a name is not empty'),
-    (f' ada:{HASH}', 'not within blanks'),
-    (f'a\x07da:{HASH}', 'no control character'),
-    (f'{"a" * 256}:{HASH}', 'at most 255'),
+    ('ada', 'the line is not of the form name:hash'),
+    ('ada:', 'the hash is not a bcrypt hash'),
+    ('ada:$apr1$x$y', 'the hash is not a bcrypt hash'),
+    ('ada:plain', 'the hash is not a bcrypt hash'),
+    (f'ada:{HASH[:-1]}', 'the hash is not a bcrypt hash'),
+    (f'ada:{HASH}x', 'the hash is not a bcrypt hash'),
+    (f'ada:{HASH.replace("$05$", "$31$")}', 'the hash is not a bcrypt hash'),
+    (f':{HASH}', 'a name must not be empty'),
+    (f' ada:{HASH}', 'begin or end with a blank'),
+    (f'a\x07da:{HASH}', 'a control character'),
+    (f'{"a" * 256}:{HASH}', 'not have more than 255'),
 ])
 def test_a_wrong_line_is_named_by_its_number_and_not_shown(files, line, why):
     """It may be a password in a line without a colon."""
@@ -62,20 +62,20 @@ def test_a_wrong_line_is_named_by_its_number_and_not_shown(files, line, why):
 
 
 @pytest.mark.parametrize(('text', 'why'), [
-    ('[ada]', 'does not map names'),
-    ('ada: {', 'is not YAML at line'),
+    ('[ada]', 'is not a mapping of user names'),
+    ('ada: {', 'is not valid YAML at line'),
     ('ada: [admin]', 'ada: is not a mapping of project_id, roles, user_id'),
-    ('ada: {role: [admin]}', 'ada: role: is not known'),
+    ('ada: {role: [admin]}', 'ada: role: is unknown'),
     ('ada: {roles: admin}', 'ada: roles: is not a list of names'),
     ('ada: {roles: [1]}', 'ada: roles: is not a list of names'),
     ('ada: {roles: [""]}', 'ada: roles: is not a list of names'),
-    ('ada: {project_id: 7}', 'ada: project_id: is not a text'),
+    ('ada: {project_id: 7}', 'ada: project_id: is not text'),
     (f'ada: {{project_id: {"p" * 65}}}',
-     'ada: project_id: is not a text of 1 to 64 characters'),
-    ('ada: {user_id: ""}', 'ada: user_id: is not a text'),
+     'ada: project_id: is not text of 1 to 64 characters'),
+    ('ada: {user_id: ""}', 'ada: user_id: is not text'),
     ('7: {}', '7: the name is not text'),
-    ('"a:b": {}', 'a:b: a name has no colon'),
-    ('!!python/object/apply:os.system ["x"]', 'is not YAML'),
+    ('"a:b": {}', 'a:b: a name must not have a colon'),
+    ('!!python/object/apply:os.system ["x"]', 'is not valid YAML'),
 ])
 def test_a_wrong_entry_is_named(files, text, why):
     with pytest.raises(StartError) as caught:

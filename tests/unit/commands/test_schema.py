@@ -68,14 +68,14 @@ def test_an_apply_tells_what_it_does_and_a_second_plan_is_empty(
     assert (status, out.splitlines()) == (0, [
         'STEP  CHANGE  CLASS   BREAKS IT',
         'book  is new  online',
-        'Generation 1 is served.'])
+        'Catalogue 1 is in force.'])
     assert err.splitlines() == ['1 of 1: book: is new (online)']
     assert run(directory, capsys, 'plan') == (
-        0, 'The tables are as the type files say.\n', '')
+        0, 'The tables match the type files.\n', '')
     assert steps(directory, capsys) == (0, [])
     assert run(directory, capsys, 'apply') == (
-        0, 'The tables are as the type files say.\n'
-           'Generation 1 is served.\n', '')
+        0, 'The tables match the type files.\n'
+           'Catalogue 1 is in force.\n', '')
 
 
 def test_a_table_for_people_has_the_statements_below(directory, capsys):
@@ -97,7 +97,7 @@ def test_what_is_refused_is_told_a_line_each_and_nothing_is_done(
     assert err.splitlines() == [
         'refused: book.pages: is dropped, with its values: declare it, or '
         'say "pages: {dropped: true}" if its values may go',
-        'nothing was done']
+        'nothing was changed']
     declare(directory, ', pages: {type: integer}')
     assert steps(directory, capsys) == (0, [])
 
@@ -126,9 +126,9 @@ def test_records_may_be_left_to_break_a_rule_of_values(directory, capsys):
     assert status == 1
     assert 'refused: book.title: enum turns from [] to [{"const": "a", ' in err
     assert '1 records break it (id-0)' in err
-    assert '--keep-broken lets them stay' in err
+    assert 'to keep these records unchanged, use --keep-broken' in err
     status, out, _ = run(directory, capsys, 'apply', '--keep-broken')
-    assert (status, out.splitlines()[-1]) == (0, 'Generation 2 is served.')
+    assert (status, out.splitlines()[-1]) == (0, 'Catalogue 2 is in force.')
 
 
 def test_a_mistake_in_a_file_is_no_plan(directory, capsys):

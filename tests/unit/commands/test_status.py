@@ -44,14 +44,14 @@ def checked(directory, capsys):
 def test_no_database_yet_is_no_trouble_and_none_is_made(directory, capsys):
     assert checked(directory, capsys) == (0, {
         'Resource types': '1 types',
-        'Database': 'The next start makes the database.'})
+        'Database': 'The next start creates the database.'})
     assert not (directory / 'state' / 'pileus.sqlite').exists()
 
 
 def test_tables_that_fit_need_nothing(directory, capsys):
     serve_once(directory)
     assert checked(directory, capsys)[1]['Database'] == (
-        'The tables fit the types.')
+        'The tables match the types.')
 
 
 def test_a_new_property_is_named_before_it_is_added(directory, capsys):
@@ -59,7 +59,8 @@ def test_a_new_property_is_named_before_it_is_added(directory, capsys):
     declare(directory, ', pages: {type: integer}')
     assert checked(directory, capsys) == (0, {
         'Resource types': '1 types',
-        'Database': 'The next start does this: book.pages: is new (online)'})
+        'Database':
+            'The next start changes the tables: book.pages: is new (online)'})
 
 
 def test_a_lost_property_fails_the_check(directory, capsys):
@@ -80,8 +81,8 @@ def test_what_takes_a_table_apart_waits_for_an_apply(directory, capsys):
     code, details = checked(directory, capsys)
     assert code == 1
     assert details['Database'].startswith(
-        'The service does not start with these types before pileus-manage '
-        'schema apply does this: ')
+        'Run pileus-manage schema apply before the next start; the service '
+        'does not start without these steps: ')
     assert 'book.pages: is dropped, with its values (destructive)' in (
         details['Database'])
 

@@ -43,7 +43,7 @@ def known(config):
 def test_a_user_is_added_by_a_password_on_stdin(run, config):
     assert run('add', 'ada', '--project', 'demo', '--role', 'member',
                '--role', 'payroll', '--user-id', 'u1') == (
-        0, 'user ada: in project demo, as member, payroll\n', '')
+        0, 'user ada: in project demo, roles member, payroll\n', '')
     ada = known(config)['ada']
     assert (ada.project_id, ada.user_id) == ('demo', 'u1')
     assert ada.roles == {'member', 'payroll'}
@@ -52,7 +52,7 @@ def test_a_user_is_added_by_a_password_on_stdin(run, config):
 
 def test_one_without_anything_is_told_to_be_so(run):
     assert run('add', 'ada')[1] == (
-        'user ada: without a project, without a role: may do nothing\n')
+        'user ada: without a project, without a role: no access\n')
 
 
 def test_a_user_who_is_there_is_changed_only_on_request(run, config):
@@ -127,7 +127,7 @@ def test_users_are_listed_without_what_proves_them(run, config):
 
 
 def test_no_user_is_no_mistake(run):
-    assert run('list') == (0, 'There is no user.\n', '')
+    assert run('list') == (0, 'There are no users.\n', '')
 
 
 def test_a_user_is_removed_once(run, config):
@@ -136,7 +136,7 @@ def test_a_user_is_removed_once(run, config):
     assert run('remove', 'ada') == (0, 'user ada: removed\n', '')
     assert list(known(config)) == ['bob']
     status, _, said = run('remove', 'ada')
-    assert status == 2 and 'user ada: there is none' in said
+    assert status == 2 and 'user ada: does not exist' in said
 
 
 def test_files_that_are_broken_are_left_alone(run, config):

@@ -44,7 +44,7 @@ def test_who_is_killed_while_writing_leaves_nothing_and_holds_nobody_up():
     handover = Handover(memory.path)
     handover.put('rules', 'x' * 100)
     assert elsewhere(memory, """
-with handover._held('r+b', 2) as file:
+with handover._locked('r+b', 2) as file:
     file.write(b'{"use')
     file.flush()
     os.kill(os.getpid(), 9)

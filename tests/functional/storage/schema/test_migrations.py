@@ -228,9 +228,9 @@ def test_of_two_at_once_one_upgrades_and_the_other_finds_it_done(
     told = sorted(run.communicate(timeout=60)[0] for run in runs)
     assert [run.returncode for run in runs] == [0, 0]
     assert told == [
-        f'The core tables are of version {migrations.HEAD} already.\n',
-        f'The core tables are of version {migrations.HEAD} now; they were of '
-        f'none.\n']
+        f'The core tables already have version {migrations.HEAD}.\n',
+        f'The core tables now have version {migrations.HEAD}; before, they '
+        f'had none.\n']
 
 
 def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):

@@ -171,7 +171,7 @@ def test_a_token_that_is_none_is_asked_about_each_time(door):
 
 def test_a_cache_that_holds_rubbish_is_as_good_as_none(door):
     assert door.knock('member') is not None
-    for key in door.cache._kept:
+    for key in door.cache._tokens:
         door.cache.set(key, b'{rubbish', time=60)
     assert door.knock('member') is not None
     assert door.keystone.asked == ['member', 'member']

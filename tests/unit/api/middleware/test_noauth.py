@@ -17,16 +17,17 @@ from tests.unit import stored
 from tests.unit.api.calling import App, answer, environ
 
 
-def asked(allow_remote=False, **more):
+def ask(allow_remote=False, **more):
     app = App()
-    got = answer(NoAuth(app, 'pileus', allow_remote=allow_remote), environ(**more))
-    return got, identity.identity(app.environ)
+    reply = answer(NoAuth(app, 'pileus', allow_remote=allow_remote),
+                   environ(**more))
+    return reply, identity.identity(app.environ)
 
 
 @pytest.mark.parametrize('address', [
     '127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1', ''])
 def test_a_caller_on_this_machine_is_served(address):
-    assert asked(REMOTE_ADDR=address)[0].status == 200
+    assert ask(REMOTE_ADDR=address)[0].status == 200
 
 
 @pytest.mark.parametrize('address', [
@@ -34,7 +35,7 @@ def test_a_caller_on_this_machine_is_served(address):
     'fe80::1', 'localhost', 'nonsense', '127.0.0.1.example.org', '2130706433',
     '0177.0.0.1'])
 def test_a_caller_from_afar_is_not(address):
-    got, who = asked(REMOTE_ADDR=address)
+    got, who = ask(REMOTE_ADDR=address)
     assert (got.status, who) == (403, None)
     assert json.loads(got.body)['errors'][0]['code'] == 'pileus.not-local'
 
@@ -44,7 +45,7 @@ def test_a_caller_from_afar_is_not(address):
     'LOCALHOST:80', '[::1]', '[::1]:8088', '[::ffff:127.0.0.1]:8088',
     '127.1.2.3:1', ''])
 def test_a_host_of_this_machine_is_served(host):
-    assert asked(HTTP_HOST=host)[0].status == 200
+    assert ask(HTTP_HOST=host)[0].status == 200
 
 
 @pytest.mark.parametrize('host', [
@@ -54,11 +55,11 @@ def test_a_host_of_this_machine_is_served(host):
     '127.0.0.1, evil.example.org', '[evil]:80', '0.0.0.0', '2130706433'])
 def test_a_name_that_was_made_to_lead_here_is_not(host):
     """A browser sends the name it was led by (DNS rebinding)."""
-    assert asked(HTTP_HOST=host)[0].status == 403
+    assert ask(HTTP_HOST=host)[0].status == 403
 
 
 def test_anywhere_is_anywhere():
-    got, _ = asked(allow_remote=True, REMOTE_ADDR='192.0.2.1',
+    got, _ = ask(allow_remote=True, REMOTE_ADDR='192.0.2.1',
                    HTTP_HOST='evil.example.org')
     assert got.status == 200
 
@@ -73,7 +74,7 @@ def test_anywhere_is_anywhere():
     ({'HTTP_X_PROJECT_ID': ''}, (None, 'demo',
                                  {'admin', 'member', 'reader'}))])
 def test_everybody_is_who_they_say(headers, who):
-    _, found = asked(**headers, **{'openstack.request_id': 'req-1'})
+    _, found = ask(**headers, **{'openstack.request_id': 'req-1'})
     assert found == Identity(who[0], who[1], frozenset(who[2]), 'req-1')
 
 
@@ -94,9 +95,9 @@ def test_who_names_what_no_project_is_called_is_nobody(header):
 def test_a_project_is_named_in_utf_8():
     """As in a body and in a URL, so that all of them mean one project."""
     said = 'b\u00fcro \u65e5\u672c'.encode().decode('latin-1')
-    assert asked(HTTP_X_PROJECT_ID=said)[1].project_id == (
+    assert ask(HTTP_X_PROJECT_ID=said)[1].project_id == (
         'b\u00fcro \u65e5\u672c')
-    assert asked(HTTP_X_PROJECT_ID='p' * 64)[1].project_id == 'p' * 64
+    assert ask(HTTP_X_PROJECT_ID='p' * 64)[1].project_id == 'p' * 64
 
 
 def test_only_an_administrator_is_one_everywhere(tmp_path):
@@ -134,13 +135,13 @@ def test_only_an_administrator_is_one_everywhere(tmp_path):
 def test_who_comes_by_a_proxy_is_as_far_as_any_of_the_way(said):
     """A10: a proxy on this machine would else make everybody local, also
     one that tells the host or the scheme alone."""
-    assert asked(**said)[0].status == 403
-    assert asked(allow_remote=True, **said)[0].status == 200
+    assert ask(**said)[0].status == 403
+    assert ask(allow_remote=True, **said)[0].status == 200
 
 
 def test_a_proxy_on_this_machine_for_this_machine_is_served():
-    assert asked(HTTP_X_FORWARDED_FOR='127.0.0.1, ::1')[0].status == 200
-    assert asked(HTTP_X_REAL_IP='127.0.0.1')[0].status == 200
+    assert ask(HTTP_X_FORWARDED_FOR='127.0.0.1, ::1')[0].status == 200
+    assert ask(HTTP_X_REAL_IP='127.0.0.1')[0].status == 200
 
 
 @pytest.mark.parametrize(('trusted', 'said', 'status'), [
@@ -161,13 +162,13 @@ def test_a_trusted_proxy_may_forward_more_once_it_tells_the_client(
 
 
 def test_a_refusal_names_the_version_like_any_reply():
-    got, _ = asked(HTTP_HOST='evil.example.org')
+    got, _ = ask(HTTP_HOST='evil.example.org')
     assert got.header('OpenStack-API-Version') == 'pileus 1.0'
     assert got.header('Vary') == 'OpenStack-API-Version'
 
 
 def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
-    asked(HTTP_X_USER_ID='ada\x85\x9b2J"', HTTP_X_PROJECT_ID='p"q')
+    ask(HTTP_X_USER_ID='ada\x85\x9b2J"', HTTP_X_PROJECT_ID='p"q')
     known = get_current()
     assert known.user_id == 'ada\\u0085\\u009b2J\\"'
     assert known.project_id == 'p\\"q'
@@ -175,5 +176,5 @@ def test_a_name_from_a_header_is_no_more_than_a_name_in_the_log():
 
 def test_a_user_fits_into_the_history():
     """A database with lengths would refuse each of its writes."""
-    _, who = asked(HTTP_X_USER_ID='u' * 9000)
+    _, who = ask(HTTP_X_USER_ID='u' * 9000)
     assert who.user_id == 'u' * identity.MAX_USER_ID_CHARS
