@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request's life, from environ to answer, and the paste factories."""
+"""The PasteDeploy factories of the API, discovery and the pipelines."""
 
 from __future__ import annotations
 
@@ -29,64 +29,68 @@ LOG = logging.getLogger(__name__)
 
 
 def factory(global_conf: Mapping[str, str], **local: str) -> MountedApp:
-    """The versioned API, for ``paste.app_factory``."""
+    """Return the versioned API (``paste.app_factory``)."""
     return MountedApp(catalogue_reloader(global_conf),
                       lambda loaded: loaded.api)
 
 
 def discovery(global_conf: Mapping[str, str], **local: str) -> MountedApp:
-    """What is mounted at ``/``: the versions document and nothing else."""
+    """Return the application at ``/``, which serves the versions document."""
     return MountedApp(catalogue_reloader(global_conf),
                       lambda loaded: loaded.discovery)
 
 
 def catalogue_reloader(global_conf: Mapping[str, str]) -> CatalogueReloader:
-    """What the applications of one PasteDeploy file serve.
+    """Return the reloader that all entries of one PasteDeploy file share.
 
-    PasteDeploy carries only text, so the service is opened here: once, by
-    the first that asks, or a reply of one would know types that another does
-    not know yet.
+    PasteDeploy passes only text to its factories, so the first factory opens
+    the service here. With a service for each entry, two applications could
+    serve different catalogues at the same time.
     """
-    def opened() -> CatalogueReloader:
+    def open_service() -> CatalogueReloader:
         conf = config_files.from_paste(global_conf)
         handover = Handover.of(global_conf)
         files = PolicyFiles(conf, handover)
-        loaded = CatalogueReloader(
+        reloader = CatalogueReloader(
             service.open(
                 conf, use_applied=bool(handover.get('served')),
                 read_only=bool(global_conf.get(config_files.CHECK_ONLY))),
-            lambda one: _generation(conf, files, one))
+            lambda opened: _catalogue_api(conf, files, opened))
         handover.put('served', True)
-        return loaded
-    return per_load.shared(global_conf, 'generations', opened)
+        return reloader
+    return per_load.shared(global_conf, 'catalogue_reloader', open_service)
 
 
-def _generation(conf: cfg.ConfigOpts, files: PolicyFiles,
-                opened: Service) -> CatalogueAPI:
-    extended = extensions.load(opened.catalogue)
-    rules = Policy(conf, opened.catalogue, extended, files=files)
-    versions = _offered(conf, opened.catalogue, extended)
-    routes = table.api(conf, opened, rules, versions, extended)
+def _catalogue_api(conf: cfg.ConfigOpts, files: PolicyFiles,
+                   opened: Service) -> CatalogueAPI:
+    loaded_extensions = extensions.load(opened.catalogue)
+    policy = Policy(conf, opened.catalogue, loaded_extensions, files=files)
+    versions = _offered(conf, opened.catalogue, loaded_extensions)
+    routes = table.api(conf, opened, policy, versions, loaded_extensions)
     LOG.debug('API loaded: %d routes, versions %s to %s', len(routes.table),
               versions.minimum, versions.maximum)
     return CatalogueAPI(
-        opened, App(routes, versions, rules, conf.api.max_body),
+        opened, App(routes, versions, policy, conf.api.max_body),
         App(table.discovery(versions), versions, None, conf.api.max_body))
 
 
 def _offered(conf: cfg.ConfigOpts, catalogue: Catalogue,
-             extended: Iterable[Extension]) -> Versions:
-    """1.0 to the newest that any type file or controller knows."""
+             loaded_extensions: Iterable[Extension]) -> Versions:
+    """Return the versions from 1.0 to the newest in any type or controller."""
     return Versions(conf.api.service_type, max(
-        catalogue.maximum, *(one.maximum for one in extended), FIRST_VERSION))
+        catalogue.maximum, FIRST_VERSION,
+        *(extension.maximum for extension in loaded_extensions)))
 
 
 def by_auth_strategy(loader: Any, global_conf: Mapping[str, str],
                      **pipelines: str) -> Any:
-    """``paste.composite_factory``: the pipeline of ``[api] auth_strategy``.
+    """Return the pipeline of ``[api] auth_strategy``.
+
+    For ``paste.composite_factory``.
     """
     strategy = config_files.from_paste(global_conf).api.auth_strategy
     if strategy not in pipelines:
-        raise StartError(f'[api] auth_strategy = {strategy}: the PasteDeploy '
-                         f'file has no pipeline of that name')
+        raise StartError(
+            f'[api] auth_strategy = {strategy}: the PasteDeploy file has no '
+            f'pipeline of that name; it has {", ".join(sorted(pipelines))}')
     return loader.get_app(pipelines[strategy], global_conf=global_conf)

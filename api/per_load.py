@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the entries of one PasteDeploy file have in common.
+"""Objects that the entries of one loaded PasteDeploy file share.
 
-PasteDeploy makes each entry by a factory of its own and carries only text
-between them. Two that must agree are given the same thing here, by the mark
-that ``service.hosting.paste`` puts on each load.
+PasteDeploy creates each entry with a separate factory and passes only text
+between them. ``service.hosting.paste`` puts the id of the load into that
+text; ``shared`` returns the same object for the same load.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from service.config import files as config_files
 
 T = TypeVar('T')
 
-#: By load and kind, as long as anything that was made of it is there.
+#: Shared objects by load and kind, for as long as an application uses them.
 _SHARED: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
 
 
 def shared(global_conf: Mapping[str, str], kind: str,
            make: Callable[[], T]) -> T:
-    """What the first entry that asked for it made.
+    """Return the object of this kind for this load; the first call makes it.
 
-    A file that somebody else loads has no mark: there, each has its own.
+    Another program that loads the PasteDeploy file sets no load id: then each
+    entry gets an object of its own.
     """
     load = global_conf.get(config_files.LOAD_ID)
     if load is None:
         return make()
-    found: T | None = _SHARED.get((load, kind))
-    if found is None:
-        found = make()
-        _SHARED[load, kind] = found
-    return found
+    instance: T | None = _SHARED.get((load, kind))
+    if instance is None:
+        instance = make()
+        _SHARED[load, kind] = instance
+    return instance

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API of the types in force, changed for another while it is served.
+"""Replace the API of one catalogue by that of the next, between requests.
 
-An operator applies types beside running workers (D24, D25). A worker looks
-at the database once in a while, and at once where a write was refused or a
-column is gone; it loads the new types beside the old ones and swaps one
-pointer. A request is answered by one generation from its start to its end.
+An operator applies types while workers run (D24, D25). A worker asks the
+database for a newer catalogue about once a second, and at once when the
+database refuses a write or a column is gone. The worker loads the new
+catalogue beside the old one and swaps one reference. One catalogue answers a
+request from its start to its end.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from service.errors import StartError
 
 LOG = logging.getLogger(__name__)
 
-#: How many seconds lie between two looks at the database.
+#: Time between two checks for a newer catalogue.
 CHECK_SECONDS = 1.0
 
-#: And how many, where the types in it could not be loaded.
+#: Time between two checks after a newer catalogue failed to load.
 RETRY_SECONDS = 10.0
 
 
 class CatalogueAPI(NamedTuple):
-    """What is served of one generation of types."""
+    """The applications that serve one catalogue."""
 
     service: Service
     api: App
@@ -46,102 +47,110 @@ class CatalogueAPI(NamedTuple):
 
 
 class CatalogueReloader:
-    """The newest generation that this worker could load."""
+    """Holds the newest catalogue that this worker could load."""
 
-    def __init__(self, opened: Service,
+    def __init__(self, service: Service,
                  build: Callable[[Service], CatalogueAPI]) -> None:
         self._build = build
-        self._current = build(opened)
+        self._current = build(service)
         self._loading = threading.Lock()
-        self._due = time.monotonic() + CHECK_SECONDS
-        self._refused = ''
+        self._next_check = time.monotonic() + CHECK_SECONDS
+        self._load_error = ''
         _log_loaded(self._current)
 
     @property
     def loaded(self) -> CatalogueAPI:
-        """The one that is served, without a look for a newer."""
+        """The API in use; does not check for a newer catalogue."""
         return self._current
 
     def current(self) -> CatalogueAPI:
-        """The one to begin a request with.
+        """Return the API that a new request uses.
 
-        One request a second looks for a newer one; while it loads, the
-        others go on with the old.
+        One request a second checks for a newer catalogue. While that request
+        loads the newer catalogue, other requests use the old one.
         """
-        if time.monotonic() >= self._due and self._loading.acquire(
+        if time.monotonic() >= self._next_check and self._loading.acquire(
                 blocking=False):
             try:
-                self._look()
+                self._check()
             finally:
                 self._loading.release()
         return self._current
 
     def newer_than(self, stale: CatalogueAPI) -> CatalogueAPI:
-        """What came after ``stale``, which the database refused; ``stale``
-        while there is nothing."""
+        """Return the API that replaces ``stale``.
+
+        The catalogue of ``stale`` is no longer in force. Returns ``stale`` if
+        no newer catalogue can be loaded.
+        """
         with self._loading:
-            rests = self._refused and time.monotonic() < self._due
-            if self._current is stale and not rests:
-                self._look()
+            waiting = (self._load_error
+                       and time.monotonic() < self._next_check)
+            if self._current is stale and not waiting:
+                self._check()
             return self._current
 
-    def _look(self) -> None:
-        """Load what is newer; what cannot be loaded changes nothing."""
-        self._due = time.monotonic() + CHECK_SECONDS
+    def _check(self) -> None:
+        """Load a newer catalogue; keep the current one if that fails."""
+        self._next_check = time.monotonic() + CHECK_SECONDS
         try:
             newer = self._current.service.newer()
             if newer is not None:
                 self._current = self._build(newer)
-                self._refused = ''
+                self._load_error = ''
                 _log_loaded(self._current)
         except Unavailable:
             return
         except (StartError, DeclarationError) as exc:
-            self._due = time.monotonic() + RETRY_SECONDS
-            self._refuse(str(exc))
+            self._next_check = time.monotonic() + RETRY_SECONDS
+            self._log_failure(str(exc))
 
-    def _refuse(self, told: str) -> None:
-        if told != self._refused:
-            LOG.error('Newer resource types cannot be loaded; reads go on '
-                      'with generation %d, writes are refused: %s',
-                      self._current.catalogue_number, told)
-        self._refused = told
+    def _log_failure(self, error: str) -> None:
+        """Log an error once, not at each retry."""
+        if error != self._load_error:
+            LOG.error('Newer resource types cannot be loaded; reads continue '
+                      'with catalogue %d, writes fail: %s',
+                      self._current.catalogue_number, error)
+        self._load_error = error
 
 
 def _log_loaded(loaded: CatalogueAPI) -> None:
-    LOG.info('Serving the resource types of generation %d (%s)',
+    LOG.info('Serving the resource types of catalogue %d (%s)',
              loaded.catalogue_number, loaded.service.catalogue.digest[:12])
 
 
 class MountedApp:
-    """A WSGI application that is always of the newest generation.
+    """A WSGI application of the newest loaded catalogue.
 
-    ``part`` says which of its applications.
+    ``select`` returns the application of a CatalogueAPI: the API or discovery.
     """
 
     def __init__(self, reloader: CatalogueReloader,
-                 part: Callable[[CatalogueAPI], App]) -> None:
+                 select: Callable[[CatalogueAPI], App]) -> None:
         self._reloader = reloader
-        self._part = part
+        self._select = select
 
     def __call__(self, environ: dict[str, Any],
                  start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ[faults.OWN_REPLY] = True
-        begun = self._reloader.current()
-        versions = self._part(begun).versions
-        response = faults.guarded(lambda: self._answer(begun, environ),
+        current = self._reloader.current()
+        versions = self._select(current).versions
+        response = faults.guarded(lambda: self._answer(current, environ),
                                   environ, versions.service_type)
         response.headerlist += versions.stamp(environ.get('pileus.version'))
         return response(environ, start_response)
 
-    def _answer(self, begun: CatalogueAPI,
+    def _answer(self, current: CatalogueAPI,
                 environ: dict[str, Any]) -> webob.Response:
-        """The answer of one generation, or of the one that took its place
-        before it could do anything: all it did was undone."""
+        """Return the response of ``current``, or of a newer catalogue.
+
+        If the catalogue is Outdated, the database has rolled the request
+        back, so the newer catalogue can answer the request from the start.
+        """
         try:
-            return self._part(begun).answer(environ)
+            return self._select(current).answer(environ)
         except Outdated:
-            newer = self._reloader.newer_than(begun)
-            if newer is begun:
+            newer = self._reloader.newer_than(current)
+            if newer is current:
                 raise
-            return self._part(newer).answer(environ)
+            return self._select(newer).answer(environ)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API, line by line: every path, its methods, actions and rules."""
+"""The API as a table: every path, its methods, actions and policy rules."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ _SHOW = frozenset({'fields', 'revision'})
 _PAGE = frozenset({'limit', 'marker'})
 _NONE: frozenset[str] = frozenset()
 
-#: Below every record: path, method, controller, action, parameters, body.
-_PARTS = (
+#: Tags and metadata, below the URL of every record:
+#: path, method, controller, action, parameters, body.
+_TAGS_METADATA = (
     ('tags', 'GET', 'tags', 'list', _NONE, ()),
     ('tags', 'PUT', 'tags', 'replace', _WRITE, JSON),
     ('tags', 'DELETE', 'tags', 'clear', _WRITE, ()),
@@ -53,18 +54,19 @@ _PARTS = (
 )
 
 
-def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
-        versions: Versions, extended: Sequence[Extension]) -> APIRouter:
-    """The versioned API over the declared types."""
-    route_map = RouteMap(_ruled(routes(opened.catalogue, extended), rules))
-    past = RecordHistory(opened.store)
+def api(conf: cfg.ConfigOpts, service: Service, policy: Policy,
+        versions: Versions, extensions: Sequence[Extension]) -> APIRouter:
+    """Return the router of the versioned API."""
+    route_map = RouteMap(_with_rules(routes(service.catalogue, extensions),
+                                     policy))
+    history = RecordHistory(service.store)
     required = conf.api.require_if_match
     records = RecordsController(
-        opened.records, past, rules, conf.api.max_limit,
+        service.records, history, policy, conf.api.max_limit,
         require_if_match=required, max_record=conf.api.max_body)
-    tags_metadata = TagsMetadataActions(opened.records,
+    tags_metadata = TagsMetadataActions(service.records,
                                         require_if_match=required)
-    revisions = RevisionsController(past, records, conf.api.max_limit)
+    revisions = RevisionsController(history, records, conf.api.max_limit)
     controllers: dict[str, object] = {
         'versions': DiscoveryController(versions),
         'methods': MethodsController(route_map),
@@ -72,42 +74,47 @@ def api(conf: cfg.ConfigOpts, opened: Service, rules: Policy,
         'tags': TagsController(tags_metadata),
         'metadata': MetadataController(tags_metadata),
         'revisions': revisions,
-        'quotas': QuotasController(opened.quotas, opened.catalogue.live,
+        'quotas': QuotasController(service.quotas, service.catalogue.live,
                                    require_if_match=required),
-        'types': TypesController(opened, rules, extended),
-        'docs': OpenAPIController(OpenAPI(route_map.table, extended,
+        'types': TypesController(service, policy, extensions),
+        'docs': OpenAPIController(OpenAPI(route_map.table, extensions,
                                           versions.service_type))}
-    own = {one.declared.name: one.controller(records) for one in extended}
-    controllers.update({f'{name}.own': one for name, one in own.items()})
-    for declared in opened.catalogue.live:
-        added = [own[declared.name]] if declared.name in own else []
+    own = {extension.declared.name: extension.controller(records)
+           for extension in extensions}
+    controllers.update({f'{name}.own': controller
+                        for name, controller in own.items()})
+    for declared in service.catalogue.live:
+        additional = [own[declared.name]] if declared.name in own else []
         controllers[f'{declared.name}.actions'] = ActionsController(
-            declared, rules, revisions, *added)
+            declared, policy, revisions, *additional)
     return APIRouter(route_map, controllers)
 
 
-def routes(catalogue: Catalogue, extended: Sequence[Extension]
+def routes(catalogue: Catalogue, extensions: Sequence[Extension]
            ) -> list[Route]:
-    """Every Route of the versioned API."""
-    known = [*_service(), *_types(catalogue)]
-    return [*_with_options([*known, *_extended(extended, known)])]
+    """Return every Route of the versioned API."""
+    builtin = [*_service(), *_types(catalogue)]
+    added = _controller_paths(extensions, builtin)
+    return [*_with_options([*builtin, *added])]
 
 
-def _ruled(table: Iterable[Route], rules: Policy) -> Iterator[Route]:
-    """The table; StartError for a Route with a rule that nobody knows (A03):
-    each request on it would fail, or worse."""
+def _with_rules(table: Iterable[Route], policy: Policy) -> Iterator[Route]:
+    """Yield the Routes; raise StartError for an undefined policy rule (A03).
+
+    Each request on a Route with an undefined rule would fail.
+    """
     for route in table:
         if route.rule is not OPEN:
             try:
-                rules.text(route.rule)
+                policy.text(route.rule)
             except KeyError as exc:
-                raise StartError(f'{route.method} {route.path}: there is no '
-                                 f'policy rule {route.rule}') from exc
+                raise StartError(f'{route.method} {route.path}: the policy '
+                                 f'rule {route.rule} is not defined') from exc
         yield route
 
 
 def discovery(versions: Versions) -> APIRouter:
-    """What stands outside ``/v1``."""
+    """Return the router of ``/``, outside ``/v1``."""
     route_map = RouteMap(
         _with_options([Route('/', 'GET', 'versions', 'show', OPEN)]))
     return APIRouter(route_map, {'versions': DiscoveryController(versions),
@@ -134,14 +141,14 @@ def _service() -> Iterator[Route]:
 def _types(catalogue: Catalogue) -> Iterator[Route]:
     for declared in catalogue.live:
         yield from _collection(declared)
-        yield from _parts(declared)
-        yield from _past(declared)
+        yield from _tags_metadata(declared)
+        yield from _revisions_and_actions(declared)
 
 
 def _collection(declared: ResourceType) -> Iterator[Route]:
-    """The collection of a type and its records."""
-    many = f'/{declared.path}'
-    one = f'{many}/{{id}}'
+    """Yield the Routes of a type's collection and of its records."""
+    collection = f'/{declared.path}'
+    record = f'{collection}/{{id}}'
 
     def route(path: str, method: str, action: str,
               query: frozenset[str] | None,
@@ -149,61 +156,63 @@ def _collection(declared: ResourceType) -> Iterator[Route]:
         return Route(path, method, 'records', action,
                      enforcement.name(declared, action), body, query, declared)
 
-    yield route(many, 'GET', 'list', None)
-    yield route(many, 'POST', 'create', _WRITE, JSON)
-    yield route(one, 'GET', 'show', _SHOW)
-    yield route(one, 'PUT', 'replace', _WRITE, JSON)
-    yield route(one, 'PATCH', 'patch', _WRITE, PATCH)
-    yield route(one, 'DELETE', 'delete', _WRITE)
+    yield route(collection, 'GET', 'list', None)
+    yield route(collection, 'POST', 'create', _WRITE, JSON)
+    yield route(record, 'GET', 'show', _SHOW)
+    yield route(record, 'PUT', 'replace', _WRITE, JSON)
+    yield route(record, 'PATCH', 'patch', _WRITE, PATCH)
+    yield route(record, 'DELETE', 'delete', _WRITE)
 
 
-def _parts(declared: ResourceType) -> Iterator[Route]:
-    """The tags and the metadata of a type's records."""
-    for path, method, controller, action, query, body in _PARTS:
+def _tags_metadata(declared: ResourceType) -> Iterator[Route]:
+    """Yield the Routes of the tags and metadata of a type's records."""
+    for path, method, controller, action, query, body in _TAGS_METADATA:
         rule = f'{"show" if method == "GET" else "update"}_{controller}'
         yield Route(f'/{declared.path}/{{id}}/{path}', method, controller,
                     action, enforcement.name(declared, rule), body, query,
                     declared, tail=path.endswith('}'))
 
 
-def _past(declared: ResourceType) -> Iterator[Route]:
-    """What was done to a type's records, and what may be done to one.
+def _revisions_and_actions(declared: ResourceType) -> Iterator[Route]:
+    """Yield the Routes of the revisions and actions of a type's records.
 
-    An action has a rule of its own, checked once the body has named it; the
-    Route's is that of reading the record.
+    The Route of actions has the rule for reading the record. Each action also
+    has a rule of its own, which the controller checks after it has read the
+    action's name in the body.
     """
-    one = f'/{declared.path}/{{id}}'
-    yield Route(f'{one}/revisions', 'GET', 'revisions', 'list',
+    record = f'/{declared.path}/{{id}}'
+    yield Route(f'{record}/revisions', 'GET', 'revisions', 'list',
                 enforcement.name(declared, 'list_revisions'), (), _PAGE,
                 declared)
-    yield Route(f'{one}/action', 'POST', f'{declared.name}.actions', 'act',
+    yield Route(f'{record}/action', 'POST', f'{declared.name}.actions', 'act',
                 enforcement.name(declared, 'show'), JSON, _WRITE, declared)
 
 
-def _extended(extended: Iterable[Extension],
-              known: Iterable[Route]) -> Iterator[Route]:
-    """The paths that Python controllers add to their types.
+def _controller_paths(extensions: Iterable[Extension],
+                      builtin: Iterable[Route]) -> Iterator[Route]:
+    """Yield the Routes that Python controllers add to their types.
 
-    StartError for one that every type has: it would be answered otherwise
-    for this type alone, and by another rule.
+    Raises StartError for a path that every type has: the controller would
+    replace the built-in action, and its policy rule, for this type alone.
     """
-    taken = {(one.method, one.path) for one in known}
-    for extension in extended:
+    taken = {(route.method, route.path) for route in builtin}
+    for extension in extensions:
         declared = extension.declared
-        for one in extension.paths:
-            path = f'/{declared.path}{one.path}'
-            if (one.verb, path) in taken:
+        for added in extension.paths:
+            path = f'/{declared.path}{added.path}'
+            if (added.verb, path) in taken:
                 raise StartError(
                     f'the type {declared.name}: controller: '
-                    f'{declared.controller}: {one.verb} {one.path} is what '
-                    f'every type has; give {one.method} another path')
-            yield Route(path, one.verb, f'{declared.name}.own', one.method,
-                        enforcement.name(declared, one.name), one.body,
-                        one.query, declared, one.since)
+                    f'{declared.controller}: {added.verb} {added.path} is a '
+                    f'path that every type has; give {added.method} another '
+                    f'path')
+            yield Route(path, added.verb, f'{declared.name}.own',
+                        added.method, enforcement.name(declared, added.name),
+                        added.body, added.query, declared, added.since)
 
 
 def _with_options(table: Iterable[Route]) -> Iterator[Route]:
-    """The table, and OPTIONS on each of its paths."""
+    """Yield the Routes, then a Route for OPTIONS on each of their paths."""
     first: dict[str, Route] = {}
     for route in table:
         yield route

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Version discovery, and what the error codes mean."""
+"""Version discovery, and the explanations of error codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from service.domain import errors
 
 
 class DiscoveryController:
-    """One major version, whose document is the same everywhere (DISC-11)."""
+    """Shows the versions document and the explanations of error codes.
+
+    The versions document is the same at ``/`` and ``/v1`` (DISC-11).
+    """
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
@@ -24,18 +27,18 @@ class DiscoveryController:
         return replies.document(200, self._document(call))
 
     def index(self, call: Call) -> webob.Response:
-        """Multiple Choices, as the first service of this shape answered."""
+        """Return 300 (Multiple Choices), as this service's predecessor did."""
         return replies.document(300, self._document(call))
 
     def error(self, call: Call, code: str) -> webob.Response:
-        """Where the ``help`` link of an error leads."""
-        explained = error_help.CODES.get(code)
-        if explained is None:
+        """Explain an error code, as the target of an error's help link."""
+        explanation = error_help.CODES.get(code)
+        if explanation is None:
             raise errors.NotFound(type='error code', id=errors.shorten(code))
         return replies.document(200, {'error_code': {
             'code': f'{self._versions.service_type}.{code}',
-            'status': explained.status, 'title': explained.title,
-            'description': explained.text}})
+            'status': explanation.status, 'title': explanation.title,
+            'description': explanation.text}})
 
     def _document(self, call: Call) -> dict[str, Any]:
         root = urls.root(call.environ)

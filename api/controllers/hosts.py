@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shipped type ``host``: what no table of properties can say.
+"""The controller of the shipped type ``host``, with the action ``retire``.
 
-The worked example of a controller (doc: Declaring, "Actions").
+The documentation of actions shows this module as its example.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from service.domain.records.store import Record
 
 
 class Hosts(Controller):
-    """Retiring is one deed: the status and the reason change together."""
+    """Retires a host: the status and the reason change in one transaction."""
 
     @action(since='1.1', schema={
         'type': 'object',
@@ -26,7 +26,10 @@ class Hosts(Controller):
         'additionalProperties': False})
     def retire(self, call: Call, id: str, arguments: dict[str, Any]
                ) -> webob.Response:
-        """Take a host out of service; once more changes nothing (CODE-5)."""
+        """Take a host out of service.
+
+        Retiring a retired host succeeds and changes nothing (CODE-5).
+        """
         def retired(current: Record) -> dict[str, Any]:
             metadata = dict(current['metadata'])
             if 'reason' in arguments:

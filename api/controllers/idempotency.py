@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Idempotency-Key: from header to value, and the kept reply back to one."""
+"""Idempotency-Key: read the header, store the reply and replay it."""
 
 from __future__ import annotations
 
@@ -22,51 +22,55 @@ HEADER = 'Idempotency-Key'
 
 _KEY = re.compile(r'[\x21-\x7e]{1,255}')
 
-#: What of a reply is said in headers of its own. The rest, its request id
-#: among them, is said anew each time.
-_KEPT = ('ETag', 'Location')
+#: Headers that are stored with a reply. All others, such as the request id,
+#: are set anew when the reply is replayed.
+_STORED_HEADERS = ('ETag', 'Location')
 
 
 def key(environ: dict[str, Any]) -> str | None:
-    """The key a request is sent under; Invalid for what cannot be one."""
-    sent: str | None = environ.get('HTTP_IDEMPOTENCY_KEY')
-    if sent is None or _KEY.fullmatch(sent):
-        return sent
+    """Return a request's idempotency key or None; raise Invalid if malformed.
+    """
+    text: str | None = environ.get('HTTP_IDEMPOTENCY_KEY')
+    if text is None or _KEY.fullmatch(text):
+        return text
     raise Invalid([Violation(
-        f'{HEADER}: {values.quoted(sent)} is not a key; send 1 to 255 '
+        f'{HEADER}: {values.quoted(text)} is not a key; send 1 to 255 '
         f'visible ASCII characters without blanks, such as a new UUID for '
         f'each new request.', parameter=HEADER)])
 
 
 def keyed_request(call: Call, key: str,
-         reply: Callable[[Sequence[Record]],
-                         webob.Response]) -> IdempotentRequest:
-    """The call as a request that is carried out once.
+                  reply: Callable[[Sequence[Record]], webob.Response]
+                  ) -> IdempotentRequest:
+    """Return the call as a request that the storage executes once.
 
-    ``reply`` answers it with the records it made. A key means something only
-    to who chose it, on the path and at the version it was sent to (D18).
+    ``reply`` makes the response from the created records. The same key from
+    another user or project, or with another method, path or version,
+    identifies a different request (D18).
     """
     scope = _hash([call.caller.project_id, call.caller.user_id,
                    call.environ['REQUEST_METHOD'], _path(call.environ),
                    str(call.version), key])
     at = timestamps.now()
 
-    def render(made: Sequence[Record]) -> StoredReply:
-        response = reply(made)
+    def render(records: Sequence[Record]) -> StoredReply:
+        response = reply(records)
         headers = [[name, value] for name, value in response.headerlist
-                   if name in _KEPT]
+                   if name in _STORED_HEADERS]
         return StoredReply(scope, _hash(call.body), response.status_int,
-                           headers,
-                    response.body.decode(), at)
+                           headers, response.body.decode(), at)
     return IdempotentRequest(scope, at, render)
 
 
-def replay(call: Call, key: str, kept: StoredReply) -> webob.Response:
-    """The kept reply; UnprocessableKey if it answers another body."""
-    if kept.body_hash != _hash(call.body):
+def replay(call: Call, key: str, stored: StoredReply) -> webob.Response:
+    """Return the stored reply as a response.
+
+    Raises UnprocessableKey if the key was first sent with another body.
+    """
+    if stored.body_hash != _hash(call.body):
         raise errors.UnprocessableKey(key=key)
-    return replies.encoded(kept.status, kept.body.encode(), [
-        (name, value) for name, value in kept.headers])
+    return replies.encoded(stored.status, stored.body.encode(), [
+        (name, value) for name, value in stored.headers])
 
 
 def _path(environ: dict[str, Any]) -> str:
@@ -74,5 +78,5 @@ def _path(environ: dict[str, Any]) -> str:
 
 
 def _hash(value: Any) -> str:
-    """JSON that says the same has the same hash, however it is written."""
+    """Return a hash that depends on the JSON value, not on its spelling."""
     return hashlib.sha256(values.canonical(value).encode()).hexdigest()

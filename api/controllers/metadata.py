@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record's metadata: all of it, and each key at its own URL."""
+"""A record's metadata: the whole object, and each key at its own URL."""
 
 from __future__ import annotations
 
@@ -26,64 +26,67 @@ _ITEM_SCHEMA = {
                    'value': schemas.METADATA_VALUE},
     'required': ['key', 'value'], 'additionalProperties': False}
 _NEW = schemas.compiled(_ITEM_SCHEMA)
-#: A PUT names its key in the URL and need not do so twice.
+#: The body of a PUT may omit the key, which the URL names.
 _ITEM = schemas.compiled({**_ITEM_SCHEMA, 'required': ['value']})
 _KEY = schemas.compiled(schemas.METADATA_KEY)
-_MOST: int = schemas.METADATA['maxProperties']
+_MAX_KEYS: int = schemas.METADATA['maxProperties']
 
 
 class MetadataController:
     """The actions on ``/metadata`` and ``/metadata/{key}``."""
 
-    def __init__(self, parts: TagsMetadataActions) -> None:
-        self._parts = parts
+    def __init__(self, actions: TagsMetadataActions) -> None:
+        self._actions = actions
 
     def list(self, call: Call, id: str) -> webob.Response:
-        return self._parts.show(call, id, ALL)
+        return self._actions.show(call, id, ALL)
 
     def replace(self, call: Call, id: str) -> webob.Response:
         schemas.check(_BODY, call.body)
-        return self._parts.put(call, id, ALL,
-                               lambda held: call.body['metadata'])
+        return self._actions.put(call, id, ALL,
+                                 lambda metadata: call.body['metadata'])
 
     def clear(self, call: Call, id: str) -> webob.Response:
-        return self._parts.remove(call, id, ALL, lambda held: {})
+        return self._actions.remove(call, id, ALL, lambda metadata: {})
 
     def create(self, call: Call, id: str) -> webob.Response:
-        """Add a key; one that has this value already is as asked (CODE-5).
+        """Add a key; succeed if the key has this value already (CODE-5).
 
-        A key that has another value is KeyTaken: a POST never overwrites.
+        Raises KeyTaken if the key has another value, because a POST never
+        overwrites.
         """
         schemas.check(_NEW, call.body)
         key, value = call.body['key'], call.body['value']
 
-        def change(held: dict[str, str]) -> dict[str, str]:
-            if held.get(key, value) != value:
+        def change(metadata: dict[str, str]) -> dict[str, str]:
+            if metadata.get(key, value) != value:
                 raise errors.KeyTaken(type=call.shape.declared.name, id=id,
                                       key=values.quoted(key))
-            return _with(held, key, value)
-        return self._parts.put(call, id, Subresource('metadata', key), change,
-                               target=ALL, overwrites=False)
+            return _with(metadata, key, value)
+        return self._actions.put(call, id, Subresource('metadata', key),
+                                 change, target=ALL, overwrites=False)
 
     def show(self, call: Call, id: str, key: str) -> webob.Response:
-        return self._parts.show(call, id, Subresource('metadata', key))
+        return self._actions.show(call, id, Subresource('metadata', key))
 
     def set(self, call: Call, id: str, key: str) -> webob.Response:
-        """Set one key; the others stay."""
+        """Set one key and leave the others as they are."""
         schemas.check(_ITEM, call.body)
         _check_key(key, call.body)
-        return self._parts.put(
+        return self._actions.put(
             call, id, Subresource('metadata', key),
-            lambda held: _with(held, key, call.body['value']))
+            lambda metadata: _with(metadata, key, call.body['value']))
 
     def remove(self, call: Call, id: str, key: str) -> webob.Response:
-        return self._parts.remove(
+        return self._actions.remove(
             call, id, Subresource('metadata', key),
-            lambda held: {name: held[name] for name in held if name != key})
+            lambda metadata: {name: value for name, value in metadata.items()
+                              if name != key})
 
 
 def _check_key(key: str, body: dict[str, Any]) -> None:
-    """Refuse a URL's key that is none, or that the body contradicts."""
+    """Raise Invalid if the URL's key is malformed or differs from the body's.
+    """
     if not _KEY.is_valid(key):
         raise Invalid([Violation(
             f'{values.quoted(key)} is not a metadata key; a key has 1 to '
@@ -95,9 +98,9 @@ def _check_key(key: str, body: dict[str, Any]) -> None:
             f'{values.quoted(key)}', '/key')])
 
 
-def _with(held: dict[str, str], key: str, value: str) -> dict[str, str]:
-    if key not in held and len(held) >= _MOST:
+def _with(metadata: dict[str, str], key: str, value: str) -> dict[str, str]:
+    if key not in metadata and len(metadata) >= _MAX_KEYS:
         raise Invalid([Violation(
-            f'The record has {_MOST} metadata keys, the most there may be; '
-            f'remove one before adding {values.quoted(key)}.')])
-    return {**held, key: value}
+            f'The record has {_MAX_KEYS} metadata keys, which is the limit; '
+            f'remove a key before adding {values.quoted(key)}.')])
+    return {**metadata, key: value}

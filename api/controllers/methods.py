@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OPTIONS: which methods a path takes."""
+"""OPTIONS: the methods that a path accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from api.routing.router import RouteMap
 
 
 class MethodsController:
-    """The action on OPTIONS, for every path of a RouteMap."""
+    """Answers OPTIONS on every path of a RouteMap."""
 
     def __init__(self, routes: RouteMap) -> None:
         self._routes = routes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a body to what shall be written: new records, and edits."""
+"""Turn a request body into new records and edits for the storage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 from api.policy import enforcement
 from api.policy.enforcement import Policy
-from api.request import schemas
+from api.request import read_only_members, schemas
 from api.request.call import Call
 from api.request.json_body import JSON_PATCH
 from api.request.schemas import Schema
@@ -22,59 +22,62 @@ from service.domain.errors import MAX_VIOLATIONS, Forbidden, Invalid, Violation
 from service.domain.records.operations import Edit, NewRecord
 from service.domain.records.store import Record
 
-#: What a record has that is guarded by a rule of its own.
+#: Columns that have policy rules of their own.
 TAGS_METADATA = ('tags', 'metadata')
 
-#: The most records of one bulk create (D6).
+#: Limit of records in one bulk create (D6).
 MAX_BULK_RECORDS = 1000
 
-#: From the document as the client would read it to the one it asks for.
+#: Takes the document that the client would read, returns the one it requests.
 DocumentEdit = Callable[[Document], Any]
 
 
 class RecordWriter:
-    """Reads the body of one call."""
+    """Turns the body of one call into new records or an edit of a record."""
 
     def __init__(self, call: Call, view: View, schema: Schema,
-                 rules: Policy, max_record: int) -> None:
+                 policy: Policy, max_record: int) -> None:
         self.view = view
         self.declared = call.shape.declared
         self.pointer = f'/{self.declared.name}'
         self._call = call
         self._schema = schema
-        self._policy = rules
+        self._policy = policy
         self._max_record = max_record
-        self._locked = schemas.read_only(call.shape, call.caller.roles)
+        self._read_only = read_only_members.names(call.shape,
+                                                  call.caller.roles)
 
-    def members(self, otherwise: str = '') -> Document:
-        """The one record of the body, out of its wrapper. ``otherwise`` is
-        what could stand there instead."""
-        return self._object(self._unwrapped(self.declared.name, otherwise),
+    def members(self, alternative: str = '') -> Document:
+        """Return the members of the one record in the body.
+
+        ``alternative`` completes the error text of a body without a record.
+        """
+        return self._object(self._unwrapped(self.declared.name, alternative),
                             self.pointer)
 
-    def new(self) -> tuple[list[NewRecord], bool]:
-        """The records to make, and whether they came as a list.
+    def new_records(self) -> tuple[list[NewRecord], bool]:
+        """Return the records to create, and whether the body has a list.
 
-        The mistakes of all items are told at once.
+        Raises Invalid with the mistakes of all items.
         """
         plural = self.declared.plural
         body = self._call.body
         if not (isinstance(body, dict) and plural in body):
-            members = self.members(f', or {plural} with a list of them')
+            members = self.members(f', or {plural} with a list of records')
             return [self._new(members, self.pointer)], False
         items = self._unwrapped(plural)
         if not isinstance(items, list):
             raise Invalid([Violation(
-                f'{plural}: {values.quoted(items)} is not a list; one record '
-                f'alone is sent as {self.declared.name}', f'/{plural}')])
+                f'{plural}: {values.quoted(items)} is not a list; send a '
+                f'single record as {self.declared.name}', f'/{plural}')])
         if not 1 <= len(items) <= MAX_BULK_RECORDS:
             raise Invalid([Violation(
-                f'{plural} has {len(items)} records; one request makes 1 to '
-                f'{MAX_BULK_RECORDS}', f'/{plural}')])
+                f'{plural} has {len(items)} records; one request creates 1 '
+                f'to {MAX_BULK_RECORDS}', f'/{plural}')])
         return list(self._bulk(items, f'/{plural}')), True
 
-    def named(self, id: str, members: Document) -> NewRecord:
-        """The record to make under an id of the client's own choice."""
+    def new_record(self, id: str, members: Document) -> NewRecord:
+        """Return the record to create under an id that the client chose."""
         if not _is_uuid(id):
             raise Invalid([Violation(
                 f'The id {values.quoted(id)} is not a UUID in lower case with '
@@ -83,18 +86,20 @@ class RecordWriter:
         return self._new(members, self.pointer, known)
 
     def patch(self) -> tuple[DocumentEdit, str]:
-        """What a patch wishes, and where its mistakes stand."""
+        """Return the edit of a patch, and the pointer for its mistakes."""
         if self._call.media_type == JSON_PATCH:
             return (lambda full: patch.apply(full, self._call.body)), ''
         members = self.members()
         return (lambda full: self._merged(full, members)), self.pointer
 
     def _merged(self, full: Document, members: Document) -> Document:
-        """A merge patch carried out. Taking away what no version of the
-        record has here would change nothing, and hide a misspelt name
-        (CODE-11): such a null stays, for the schema to refuse. One of what
-        the caller cannot read is the default, since there is nothing to take
-        away from what it sees."""
+        """Return the document after a merge patch.
+
+        A null for a member that the document does not have would be ignored,
+        which hides a misspelt name (CODE-11). Such a null stays in the
+        result, so that the schema rejects it. If the member is a property
+        that the caller cannot read, the null becomes the default.
+        """
         absent = [name for name, value in members.items()
                   if value is None and name not in full]
         known = self._call.shape.properties
@@ -102,81 +107,87 @@ class RecordWriter:
             name: schemas.default(known[name]) if name in known else None
             for name in absent}}
 
-    def edit(self, wish: DocumentEdit, pointer: str, *, whole: bool) -> Edit:
-        """What a wish makes of a record's columns.
+    def record_edit(self, edit: DocumentEdit, pointer: str, *,
+                    whole: bool) -> Edit:
+        """Return the edit of columns for an edit of the document.
 
-        ``whole``: what the wish leaves out goes back to its default, but for
-        what this caller cannot write or read. Members that are as they were
-        are no part of it, so that an older client may send back a value that
-        only newer versions know.
+        With ``whole``, properties missing from the edited document return to
+        their defaults, except those that the caller cannot write or read.
+        Unchanged members are not validated: an older client may send back a
+        value that only newer versions accept.
         """
-        def edited(current: Record) -> Mapping[str, Any]:
+        def edit_columns(current: Record) -> Mapping[str, Any]:
             full = self.view.document(current, self._call.mount)
-            target = self._object(wish(full), pointer)
-            self._no_larger(target, full)
-            members, bad = schemas.writable(target, full, self._locked,
-                                           pointer)
-            bad += [Violation(f'{where} {reason}', where)
-                    for where, reason in values.storage_flaws(target, pointer)]
+            target = self._object(edit(full), pointer)
+            self._check_size(target, full)
+            members, bad = read_only_members.writable(
+                target, full, self._read_only, pointer)
+            bad += [Violation(f'{place} {reason}', place)
+                    for place, reason in values.storage_flaws(target, pointer)]
             if not whole:
-                bad += schemas.refused_changes(
+                bad += read_only_members.change_violations(
                     (name for name in full
-                     if name in self._locked and name not in target),
+                     if name in self._read_only and name not in target),
                     pointer, 'removed')
-            kept = {name for name, value in members.items()
-                    if name in full and values.same(full[name], value)}
-            kept |= self._beyond(members)
+            unchanged = {name for name, value in members.items()
+                         if name in full and values.same(full[name], value)}
+            unchanged |= self._inaccessible(members)
             columns = self._schema.columns(
                 {name: value for name, value in members.items()
-                 if name not in kept}, pointer, bad, kept, current)
-            left = {} if not whole else columns.keys() - members.keys()
-            return self._guarded(columns, current, left)
-        return edited
+                 if name not in unchanged}, pointer, bad, unchanged, current)
+            omitted = columns.keys() - members.keys() if whole else ()
+            return self._permitted(columns, current, omitted)
+        return edit_columns
 
-    def _guarded(self, columns: Mapping[str, Any], current: Record,
-                 left: Collection[str]) -> Mapping[str, Any]:
-        """The columns without parts that are not the caller's to change.
+    def _permitted(self, columns: Mapping[str, Any], current: Record,
+                   omitted: Collection[str]) -> Mapping[str, Any]:
+        """Return the columns without tags or metadata the caller may not set.
 
-        SECURITY: tags and metadata have rules of their own, at their own
-        URLs and here. What was ``left`` out stays as it was; Forbidden where
-        the caller asked for a change.
+        SECURITY: tags and metadata have policy rules of their own, at their
+        own URLs and here. A denied column in ``omitted`` keeps its value. For
+        any other denied column the method raises Forbidden, because the
+        caller asked to change the column.
         """
-        shut = [part for part in TAGS_METADATA if part in columns
-                and not values.same(columns[part], current[part])
-                and not self._policy.allows(self._call.caller,
-                                            self._rule(part))]
-        for part in shut:
-            if part not in left:
-                raise Forbidden(rule=self._rule(part))
+        denied = [name for name in TAGS_METADATA if name in columns
+                  and not values.same(columns[name], current[name])
+                  and not self._policy.allows(self._call.caller,
+                                              self._rule(name))]
+        for name in denied:
+            if name not in omitted:
+                raise Forbidden(rule=self._rule(name))
         return {name: value for name, value in columns.items()
-                if name not in shut}
+                if name not in denied}
 
-    def _rule(self, part: str) -> str:
-        return enforcement.name(self.declared, f'update_{part}')
+    def _rule(self, name: str) -> str:
+        return enforcement.name(self.declared, f'update_{name}')
 
-    def _no_larger(self, target: Document, full: Document) -> None:
-        """Refuse a record that grew beyond what one body may say (J08): by
-        patches of a megabyte each it would have no bound at all."""
+    def _check_size(self, target: Document, full: Document) -> None:
+        """Raise Invalid if a patch grows a record beyond the limit (J08).
+
+        Each patch is at most as large as a body, but without a limit of the
+        record many patches could grow the record without bound.
+        """
         size = len(orjson.dumps(target))
         if size > self._max_record and size > len(orjson.dumps(full)):
             raise Invalid([Violation(
-                f'The record would have {size} bytes; it may have '
+                f'The record would have {size} bytes; the limit is '
                 f'{self._max_record}', '')])
 
-    def _beyond(self, members: Document) -> set[str]:
-        """Names the caller said nothing of because it cannot."""
+    def _inaccessible(self, members: Document) -> set[str]:
+        """Return the omitted properties that the caller cannot write or read.
+        """
         return {name for name, prop in self.view.shape.properties.items()
                 if name not in members and (
-                    name in self._locked or prop.name in self.view.hidden)}
+                    name in self._read_only or prop.name in self.view.hidden)}
 
     def _bulk(self, items: list[Any], pointer: str) -> Iterator[NewRecord]:
         bad: list[Violation] = []
         for index, item in enumerate(items):
             if len(bad) >= MAX_VIOLATIONS:
                 break
-            where = f'{pointer}/{index}'
+            place = f'{pointer}/{index}'
             try:
-                yield self._new(self._object(item, where), where)
+                yield self._new(self._object(item, place), place)
             except Invalid as exc:
                 bad += exc.violations
         if bad:
@@ -190,24 +201,26 @@ class RecordWriter:
                 self.declared, 'create_any'))
             project_id = members['project_id']
             known = {'project_id': project_id}
-        allowed, bad = schemas.writable(members, known or {}, self._locked,
-                                       pointer)
+        allowed, bad = read_only_members.writable(
+            members, known or {}, self._read_only, pointer)
         if self.declared.owned:
-            bad += _bad_owner(project_id, pointer)
+            bad += _owner_violations(project_id, pointer)
         return NewRecord(self._schema.created(allowed, pointer, bad),
                          project_id, pointer)
 
-    def _unwrapped(self, name: str, otherwise: str = '') -> Any:
+    def _unwrapped(self, name: str, alternative: str = '') -> Any:
+        """Return the value of the body's only member, which must be ``name``.
+        """
         body = self._call.body
         if not isinstance(body, dict) or name not in body:
             raise Invalid([Violation(
                 f'The body must be an object with the one member '
-                f'{name}{otherwise}', '')])
+                f'{name}{alternative}', '')])
         if len(body) > 1:
             raise Invalid(Violation(
-                f'{values.quoted(one)} is not a member of the body; its one '
-                f'member is {name}', pointers.child('', one))
-                for one in body if one != name)
+                f'{values.quoted(member)} is not a member of the body; the '
+                f'only valid member is {name}', pointers.child('', member))
+                for member in body if member != name)
         return body[name]
 
     @staticmethod
@@ -219,11 +232,12 @@ class RecordWriter:
         return value
 
 
-def _bad_owner(project_id: Any, pointer: str) -> list[Violation]:
+def _owner_violations(project_id: Any, pointer: str) -> list[Violation]:
     if is_project_id(project_id):
         return []
-    return [Violation('project_id: a record needs a project, named in '
-                      f'{PROJECT_ID_FORMAT}', f'{pointer}/project_id')]
+    return [Violation(
+        'project_id: a record needs the id of a project; a project id has '
+        f'{PROJECT_ID_FORMAT}', f'{pointer}/project_id')]
 
 
 def _is_uuid(text: str) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record's revisions, and the way back to one."""
+"""The revisions of a record, and the action ``revert``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import webob
 
 from api.controllers.records import RecordsController
-from api.request import schemas
+from api.request import read_only_members
 from api.request.call import Call
 from api.response import replies, views
 from api.response.views import Document
@@ -21,65 +21,67 @@ from service.domain.records import revisions
 from service.domain.records.revisions import RecordHistory
 from service.domain.records.store import NumberedRevision
 
-#: The one argument of ``revert``, and where a body has it.
+#: Schema of the arguments of ``revert``, and the pointer to its argument.
 _REVERT = {'type': 'object', 'properties': {
     'revision': {'type': 'integer', 'minimum': 1, 'maximum': 2 ** 63 - 1}},
     'required': ['revision'], 'additionalProperties': False}
-_PLACE = '/revert/revision'
+_POINTER = '/revert/revision'
 
 
 class RevisionsController:
-    """The list of what was done to a record, and ``revert``.
+    """The list of a record's revisions, and the action ``revert``.
 
-    One revision is shown by ``records``, at the record's own URL.
+    ``RecordsController`` shows a single revision, at the record's own URL.
     """
 
-    def __init__(self, past: RecordHistory, records: RecordsController,
+    def __init__(self, history: RecordHistory, records: RecordsController,
                  max_limit: int) -> None:
-        self._history = past
+        self._history = history
         self._records = records
         self._max_limit = max_limit
 
     def list(self, call: Call, id: str) -> webob.Response:
-        """The newest first; also those of a record deleted since."""
+        """List revisions, newest first, also those of a deleted record."""
         view = self._records.view(call)
-        asked = call.values({
+        paging = call.values({
             'limit': partial(filter_syntax.parse_limit,
                              maximum=self._max_limit),
             'marker': revisions.parse_number})
-        found = self._history.list(
+        page = self._history.list(
             view.shape.declared, call.caller, id,
-            asked.get('limit', self._max_limit), asked.get('marker'))
+            paging.get('limit', self._max_limit), paging.get('marker'))
         return replies.document(200, views.revisions(
-            view, id, found, call.mount, call.parameters))
+            view, id, page, call.mount, call.parameters))
 
     @action(schema=_REVERT)
     def revert(self, call: Call, id: str, arguments: dict[str, Any]
                ) -> webob.Response:
-        """Make a record what it was: a PUT of that revision's document.
+        """Replace a record by the document of one of its revisions.
 
-        All that a PUT is refused for, a revert is: what was right then may
-        be taken, gone or against the rules by now. What the version or the
-        caller cannot see stays as it is (D15).
+        Equals a PUT of that document, with the same errors: a unique value
+        may be taken, a referenced record deleted or a rule changed since.
+        Properties that the version or the caller cannot read keep their
+        current values (D15).
         """
         bad = values.normalize_integer_members(arguments, '/revert')
         if bad:
             raise Invalid(bad)
         number = arguments['revision']
-        past = self._history.find(call.shape.declared, call.caller, id,
-                                  number)
+        numbered = self._history.find(call.shape.declared, call.caller, id,
+                                      number)
 
-        def wish(full: Document) -> Document:
-            if past is None:
+        def edit(full: Document) -> Document:
+            if numbered is None:
                 raise Invalid([Violation(
                     f'revision: the {call.shape.declared.name} has no '
-                    f'revision {number}, or no longer', _PLACE)])
-            return self._written(call, past)
-        return self._records.put_back(call, id, wish, _PLACE)
+                    f'revision {number}; it never existed or was removed',
+                    _POINTER)])
+            return self._document(call, numbered)
+        return self._records.revert(call, id, edit, _POINTER)
 
-    def _written(self, call: Call, past: NumberedRevision) -> Document:
-        """What a client that had read the revision would send."""
+    def _document(self, call: Call, numbered: NumberedRevision) -> Document:
+        """Return the body of the PUT that restores a revision."""
         document = self._records.view(call).document(
-            past.revision.document, call.mount)
+            numbered.revision.document, call.mount)
         return {name: value for name, value in document.items()
-                if name not in schemas.READ_ONLY}
+                if name not in read_only_members.SERVICE_MEMBERS}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record's tags: all of them, and each one at its own URL."""
+"""A record's tags: the whole list, and each tag at its own URL."""
 
 from __future__ import annotations
 
@@ -18,56 +18,57 @@ _BODY = schemas.compiled({
     'type': 'object', 'properties': {'tags': schemas.TAGS},
     'required': ['tags'], 'additionalProperties': False})
 _TAG = schemas.compiled(schemas.TAG)
-_MOST: int = schemas.TAGS['maxItems']
+_MAX_TAGS: int = schemas.TAGS['maxItems']
 
 
 class TagsController:
     """The actions on ``/tags`` and ``/tags/{tag}``.
 
-    Adding or removing one tag leaves the others alone, so that neither ever
-    needs a condition.
+    Adding or removing one tag does not change other tags, so these requests
+    never need If-Match.
     """
 
-    def __init__(self, parts: TagsMetadataActions) -> None:
-        self._parts = parts
+    def __init__(self, actions: TagsMetadataActions) -> None:
+        self._actions = actions
 
     def list(self, call: Call, id: str) -> webob.Response:
-        return self._parts.show(call, id, ALL)
+        return self._actions.show(call, id, ALL)
 
     def replace(self, call: Call, id: str) -> webob.Response:
         schemas.check(_BODY, call.body)
-        return self._parts.put(call, id, ALL, lambda tags: call.body['tags'])
+        return self._actions.put(call, id, ALL,
+                                 lambda tags: call.body['tags'])
 
     def clear(self, call: Call, id: str) -> webob.Response:
-        return self._parts.remove(call, id, ALL, lambda tags: [])
+        return self._actions.remove(call, id, ALL, lambda tags: [])
 
     def show(self, call: Call, id: str, tag: str) -> webob.Response:
-        """204, as for HEAD: that it is there is all there is to say."""
-        return self._parts.show(call, id, Subresource('tags', tag))
+        """Return 204 if the record has the tag; a tag has no body."""
+        return self._actions.show(call, id, Subresource('tags', tag))
 
     def add(self, call: Call, id: str, tag: str) -> webob.Response:
-        """201 for a new tag, 204 for one that was there."""
+        """Return 201 for a new tag, 204 for a tag that the record has."""
         if not _TAG.is_valid(tag):
             raise Invalid([Violation(
                 f'{values.quoted(tag)} is not a tag; a tag has 1 to '
                 f'{schemas.TAG["maxLength"]} characters, none of them "/" or '
                 f'",", and is neither "." nor "..".')])
-        return self._parts.put(call, id, Subresource('tags', tag),
-                               lambda tags: _with(tags, tag),
-                               overwrites=False)
+        return self._actions.put(call, id, Subresource('tags', tag),
+                                 lambda tags: _with(tags, tag),
+                                 overwrites=False)
 
     def remove(self, call: Call, id: str, tag: str) -> webob.Response:
-        return self._parts.remove(
+        return self._actions.remove(
             call, id, Subresource('tags', tag),
-            lambda tags: [one for one in tags if one != tag],
+            lambda tags: [other for other in tags if other != tag],
             overwrites=False)
 
 
 def _with(tags: list[str], tag: str) -> list[str]:
     if tag in tags:
         return tags
-    if len(tags) >= _MOST:
+    if len(tags) >= _MAX_TAGS:
         raise Invalid([Violation(
-            f'The record has {_MOST} tags, the most there may be; remove one '
-            f'before adding {values.quoted(tag)}.')])
+            f'The record has {_MAX_TAGS} tags, which is the limit; remove a '
+            f'tag before adding {values.quoted(tag)}.')])
     return [*tags, tag]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tags and metadata over HTTP: what their two controllers have in common."""
+"""The code that the controllers of tags and of metadata share."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from service.domain.records.tags_metadata import (
     SubresourcePrecondition,
 )
 
-#: From a record's whole collection to the one it shall have.
+#: Takes a record's tags or metadata, returns those it will have.
 Change = Callable[[Any], Any]
 
 
 class TagsMetadataActions:
-    """Shows and changes parts of records.
+    """Shows and changes the tags and metadata of records.
 
-    A part changes by a change of its record, whose generation, time and
-    revision follow. ``overwrites`` says that a write could undo what another
-    client did: only then does ``[api] require_if_match`` ask for a condition.
+    Each change is a change of the record, with a new generation, update time
+    and revision. ``overwrites`` means that a request can undo the change of
+    another client: only then does ``[api] require_if_match`` apply.
     """
 
     def __init__(self, stored: operations.Records, *,
@@ -36,84 +36,95 @@ class TagsMetadataActions:
         self._records = stored
         self._require_if_match = require_if_match
 
-    def show(self, call: Call, id: str, part: Subresource) -> webob.Response:
+    def show(self, call: Call, id: str,
+             subresource: Subresource) -> webob.Response:
         declared = call.shape.declared
         record = self._records.show(declared, call.caller, id)
-        part.require(declared.name, record)
+        subresource.require(declared.name, record)
         match = preconditions.if_match(call.environ)
         if match is not None:
-            SubresourcePrecondition(match, part).check(declared.name, id,
-                                                       record)
-        etag = _etag(part, record)
+            SubresourcePrecondition(match, subresource).check(
+                declared.name, id, record)
+        etag = _etag(subresource, record)
         if preconditions.unchanged(call.environ, etag):
             return replies.empty(304, [('ETag', etag)])
-        return _reply(200, call, part, record)
+        return _reply(200, call, subresource, record)
 
-    def put(self, call: Call, id: str, part: Subresource, change: Change, *,
-            target: Subresource | None = None, overwrites: bool = True
-            ) -> webob.Response:
-        """Set a part, and reply with it: 201 where it was not there.
+    def put(self, call: Call, id: str, subresource: Subresource,
+            change: Change, *, target: Subresource | None = None,
+            overwrites: bool = True) -> webob.Response:
+        """Set an item or the whole collection; return 201 for a new item.
 
-        ``target`` is what the URL names, where that is not the part itself.
+        If-Match applies to ``target``, which the URL names; by default to
+        ``subresource``.
         """
-        made = False
+        created = False
 
         def edit(current: Record) -> Mapping[str, Any]:
-            nonlocal made
-            made = not part.present_in(current)
-            return {part.column: change(current[part.column])}
+            nonlocal created
+            created = not subresource.present_in(current)
+            return {subresource.column: change(current[subresource.column])}
         record = self._records.change(
             call.shape, call.caller, id,
-            self._condition(call, target or part, overwrites=overwrites),
+            self._condition(call, target or subresource,
+                            overwrites=overwrites),
             edit, '', dry_run=call.flag('dry_run'))
-        status = 201 if made and not call.flag('dry_run') else 200
-        return _reply(status, call, part, record)
+        status = 201 if created and not call.flag('dry_run') else 200
+        return _reply(status, call, subresource, record)
 
-    def remove(self, call: Call, id: str, part: Subresource, change: Change, *,
-               overwrites: bool = True) -> webob.Response:
-        """Take a part away; NoSuchItem where it is not there."""
+    def remove(self, call: Call, id: str, subresource: Subresource,
+               change: Change, *, overwrites: bool = True) -> webob.Response:
+        """Remove an item or the whole collection; raise NoSuchItem if absent.
+        """
+        column = subresource.column
         self._records.change(
             call.shape, call.caller, id,
-            self._condition(call, part, overwrites=overwrites,
+            self._condition(call, subresource, overwrites=overwrites,
                             must_exist=True),
-            lambda current: {part.column: change(current[part.column])}, '',
+            lambda current: {column: change(current[column])}, '',
             dry_run=call.flag('dry_run'))
         return replies.empty(204)
 
-    def _condition(self, call: Call, part: Subresource, *, overwrites: bool,
+    def _condition(self, call: Call, subresource: Subresource, *,
+                   overwrites: bool,
                    must_exist: bool = False) -> SubresourcePrecondition:
-        seen = preconditions.for_write(
+        condition = preconditions.for_write(
             call.environ, required=overwrites and self._require_if_match)
-        return SubresourcePrecondition(seen, part, must_exist)
+        return SubresourcePrecondition(condition, subresource, must_exist)
 
 
-def _reply(status: int, call: Call, part: Subresource,
+def _reply(status: int, call: Call, subresource: Subresource,
            record: Record) -> webob.Response:
-    """The part with its ETag; where it is, if new. A tag has no body."""
-    headers = [('ETag', _etag(part, record))]
+    """Return a response with an ETag, and the URL of a new subresource."""
+    headers = [('ETag', _etag(subresource, record))]
     if status == 201:
-        headers.append(('Location', _address(call, part, record)))
-    document = _document(part, record)
+        headers.append(('Location', _address(call, subresource, record)))
+    document = _document(subresource, record)
     if document is not None:
         return replies.document(status, document, headers)
     return replies.empty(201 if status == 201 else 204, headers)
 
 
-def _document(part: Subresource, record: Record) -> dict[str, Any] | None:
-    if part.item is None:
-        return {part.column: record[part.column]}
-    if part.column == 'tags':
+def _document(subresource: Subresource,
+              record: Record) -> dict[str, Any] | None:
+    """Return the JSON document of the subresource; None for a tag."""
+    column, item = subresource.column, subresource.item
+    if item is None:
+        return {column: record[column]}
+    if column == 'tags':
         return None
-    return {'key': part.item, 'value': record[part.column][part.item]}
+    return {'key': item, 'value': record[column][item]}
 
 
-def _address(call: Call, part: Subresource, record: Record) -> str:
-    item = quote(part.item or '', safe='')
+def _address(call: Call, subresource: Subresource, record: Record) -> str:
+    item = quote(subresource.item or '', safe='')
     return (f'{call.mount}/{call.shape.declared.path}/{record["id"]}/'
-            f'{part.column}/{item}')
+            f'{subresource.column}/{item}')
 
 
-def _etag(part: Subresource, record: Record) -> str:
-    """Strong: every version shows a part alike. The word before the mark is
-    what If-Match compares."""
-    return f'"{part.state_token(record)}-{part.column}"'
+def _etag(subresource: Subresource, record: Record) -> str:
+    """Return a strong ETag; all versions show tags and metadata alike.
+
+    If-Match compares the part before the last hyphen.
+    """
+    return f'"{subresource.state_token(record)}-{subresource.column}"'

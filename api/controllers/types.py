@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The declared types, describing themselves at the version asked for."""
+"""The descriptions of the declared types at the requested version."""
 
 from __future__ import annotations
 
@@ -22,24 +22,29 @@ from service.domain.typefiles.vocabulary import ACTIONS
 
 
 class TypesController:
-    """What a client may do with each type, told from its declaration."""
+    """Describes the types: properties, queries, actions and policy rules."""
 
-    def __init__(self, opened: Service, rules: Policy,
-                 extended: Iterable[Extension]) -> None:
-        self._generation = opened.catalogue_number
-        self._catalogue = opened.catalogue
-        self._policy = rules
-        self._extended = {one.declared.name: one for one in extended}
+    def __init__(self, service: Service, policy: Policy,
+                 extensions: Iterable[Extension]) -> None:
+        self._catalogue_number = service.catalogue_number
+        self._catalogue = service.catalogue
+        self._policy = policy
+        self._extensions = {extension.declared.name: extension
+                            for extension in extensions}
 
     def list(self, call: Call) -> webob.Response:
-        """Also which generation of types this is: of two workers in the
-        midst of a roll-out, who is asked may still know the older one."""
-        shapes = (one.at(call.version) for one in self._catalogue.live)
+        """List the types, with the number and digest of the catalogue.
+
+        During a roll-out some workers still serve the older catalogue. The
+        number tells a client which catalogue the reply comes from.
+        """
+        shapes = (declared.at(call.version)
+                  for declared in self._catalogue.live)
         address = f'{call.mount}/types'
         return replies.document(200, {
             'types': [_brief(shape, call.mount) for shape in shapes
                       if shape is not None],
-            'generation': self._generation,
+            'generation': self._catalogue_number,
             'digest': self._catalogue.digest,
             'links': [{'rel': 'self', 'href': address}]})
 
@@ -49,44 +54,46 @@ class TypesController:
         if shape is None:
             raise errors.NotFound(
                 type='type', id=errors.shorten(ascii(name)[1:-1]))
-        return replies.document(200, {'type': self._whole(shape, call)})
+        return replies.document(200, {'type': self._full(shape, call)})
 
-    def _whole(self, shape: Shape, call: Call) -> Document:
+    def _full(self, shape: Shape, call: Call) -> Document:
         declared = shape.declared
         hidden = shape.hidden(call.caller.roles)
-        told = {name: one for name, one in shape.properties.items()
-                if one.name not in hidden}
+        visible = {name: prop for name, prop in shape.properties.items()
+                   if prop.name not in hidden}
         allowed = list_query.list_options(shape, hidden)
         return {
             **_brief(shape, call.mount),
             'scope': declared.scope,
             'quota': declared.quota,
             'schema': _schema(shape, hidden),
-            'immutable': [name for name, one in told.items()
-                          if one.immutable],
+            'immutable': [name for name, prop in visible.items()
+                          if prop.immutable],
             'references': {
-                name: {'type': one.references, 'on_delete': one.on_delete}
-                for name, one in told.items()
-                if one.references is not None},
-            'unique': _known(shape, declared.unique, hidden),
+                name: {'type': prop.references, 'on_delete': prop.on_delete}
+                for name, prop in visible.items()
+                if prop.references is not None},
+            'unique': _visible_groups(shape, declared.unique, hidden),
             'filters': list(allowed.filters),
-            'sorts': [list(one) for one in allowed.sorts],
-            'microversions': [str(one) for one in declared.changes()],
+            'sorts': [list(keys) for keys in allowed.sorts],
+            'microversions': [str(version) for version in declared.changes()],
             'actions': self._actions(declared, call),
-            'policy': {action: self._policy.text(enforcement.name(declared,
-                                                             action))
-                       for action in self._named(declared)}}
+            'policy': {
+                action: self._policy.text(enforcement.name(declared, action))
+                for action in self._policy_actions(declared)}}
 
     def _actions(self, declared: ResourceType, call: Call
                  ) -> Mapping[str, Document]:
-        """The schema of each action's arguments."""
-        extension = self._extended.get(declared.name)
-        known = extension.actions.values() if extension else ()
-        return {one.name: {'since': str(one.since), 'schema': one.schema}
-                for one in known if one.since <= call.version}
+        """Return the schema of the arguments of each action."""
+        extension = self._extensions.get(declared.name)
+        actions = extension.actions.values() if extension else ()
+        return {action.name: {'since': str(action.since),
+                              'schema': action.schema}
+                for action in actions if action.since <= call.version}
 
-    def _named(self, declared: ResourceType) -> Iterable[str]:
-        extension = self._extended.get(declared.name)
+    def _policy_actions(self, declared: ResourceType) -> Iterable[str]:
+        """Return the names of the actions that have policy rules."""
+        extension = self._extensions.get(declared.name)
         own = (name for name, _ in extension.rules) if extension else ()
         return (*ACTIONS, *own)
 
@@ -104,28 +111,31 @@ def _brief(shape: Shape, mount: str) -> Document:
 
 
 def _schema(shape: Shape, hidden: Iterable[str]) -> Document:
-    """The JSON Schema of what may be written, of what the caller may see."""
+    """Return the JSON Schema of writes, without the hidden properties."""
     schema = schemas.of_shape(shape)
-    unseen = {name for name, one in shape.properties.items()
-              if one.name in hidden}
-    for name, one in shape.properties.items():
-        if one.description:
-            schema['properties'][name]['description'] = one.description
-        if one.default is not MISSING:
-            schema['properties'][name]['default'] = one.default
+    unseen = {name for name, prop in shape.properties.items()
+              if prop.name in hidden}
+    for name, prop in shape.properties.items():
+        if prop.description:
+            schema['properties'][name]['description'] = prop.description
+        if prop.default is not MISSING:
+            schema['properties'][name]['default'] = prop.default
     return {**schema,
             '$schema': 'https://json-schema.org/draft/2020-12/schema',
-            'properties': {name: one
-                           for name, one in schema['properties'].items()
+            'properties': {name: prop
+                           for name, prop in schema['properties'].items()
                            if name not in unseen},
             'required': [name for name in schema['required']
                          if name not in unseen]}
 
 
-def _known(shape: Shape, groups: Iterable[tuple[str, ...]],
-           hidden: Collection[str]) -> list[list[str]]:
-    """Groups of columns by the names this version has for them, without
-    those that have a ``hidden`` one."""
+def _visible_groups(shape: Shape, groups: Iterable[tuple[str, ...]],
+                    hidden: Collection[str]) -> list[list[str]]:
+    """Return groups of columns by their names at the shape's versions.
+
+    The result omits a group with a hidden column, or with a column that these
+    versions do not have.
+    """
     named = ([shape.name_of(column) for column in group] for group in groups
              if not set(group) & set(hidden))
     return [[name for name in group if name is not None]

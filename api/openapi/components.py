@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schemas of an OpenAPI document: what is sent and what is replied.
+"""The schemas of an OpenAPI document, for bodies and replies.
 
-They say what ``schemas`` and ``views`` do: bodies as they are checked,
-replies as they are made.
+They describe the bodies that ``api.request.schemas`` accepts and the replies
+that ``api.response.views`` creates.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ _INT64 = {'minimum': -2 ** 63, 'maximum': 2 ** 63 - 1}
 
 
 def ref(name: str) -> Schema:
+    """Return a reference to a component."""
     return {'$ref': f'#/components/schemas/{name}'}
 
 
 def wrapped(name: str, schema: Schema, **more: Schema) -> Schema:
-    """An object with the one member that is sent, or all that are replied."""
+    """Return the schema of an object with one required member.
+
+    ``more`` are optional members.
+    """
     members = {name: schema, **more}
     return {'type': 'object', 'properties': members, 'required': [name],
             'additionalProperties': False}
@@ -34,7 +38,7 @@ def array(schema: Schema, **more: Any) -> Schema:
     return {'type': 'array', 'items': schema, **more}
 
 
-#: What does not depend on the declared types.
+#: Components that do not depend on the declared types.
 COMMON: dict[str, Schema] = {
     'link': {'type': 'object', 'properties': {
         'rel': {'type': 'string'}, 'href': {'type': 'string'}},
@@ -77,16 +81,16 @@ COMMON: dict[str, Schema] = {
 
 
 def of_shape(shape: Shape, hidden: Collection[str] = ()) -> dict[str, Schema]:
-    """The components of one type: its record, what may be written, a list.
+    """Return the components of one type: record, writes, revisions and list.
 
     ``hidden`` are the columns that the reader of the document may not read.
     """
     name, plural = shape.declared.name, shape.declared.plural
-    written = written_by(shape, hidden)
+    write = write_schema(shape, hidden)
     return {
         name: _record(shape, hidden),
-        f'{name}_write': written,
-        f'{name}_patch': {**written, 'required': []},
+        f'{name}_write': write,
+        f'{name}_patch': {**write, 'required': []},
         f'{name}_revisions': wrapped(
             'revisions', array(_revision(name)), links=array(ref('link')),
             revisions_links=array(ref('link'))),
@@ -96,7 +100,7 @@ def of_shape(shape: Shape, hidden: Collection[str] = ()) -> dict[str, Schema]:
 
 
 def _revision(name: str) -> Schema:
-    """What was done to a record, and what that left."""
+    """Return the schema of a revision with the record after the change."""
     text = {'type': ['string', 'null']}
     members = {
         'number': {'type': 'integer', 'minimum': 1},
@@ -110,10 +114,10 @@ def _revision(name: str) -> Schema:
 
 
 def of_quotas(plurals: Iterable[str]) -> dict[str, Schema]:
-    """The components of ``/quotas``, for these collections."""
-    known = tuple(plurals)
+    """Return the components of ``/quotas``, for these collections."""
+    plurals = tuple(plurals)
     number = {'type': 'integer'}
-    one = {'type': 'object', 'properties': dict.fromkeys(
+    quota = {'type': 'object', 'properties': dict.fromkeys(
         ('limit', 'used', 'default'), number),
         'required': ['limit', 'used', 'default'],
         'additionalProperties': False}
@@ -121,49 +125,52 @@ def of_quotas(plurals: Iterable[str]) -> dict[str, Schema]:
         'quota': wrapped('quota', {
             'type': 'object', 'additionalProperties': False,
             'properties': {'project_id': dict(quota_schemas.PROJECT),
-                           **dict.fromkeys(known, one)},
-            'required': ['project_id', *known]}),
-        'quota_limits': quota_schemas.body(known, quota_schemas.LIMIT),
-        'quota_changes': quota_schemas.body(known, quota_schemas.CHANGE)}
+                           **dict.fromkeys(plurals, quota)},
+            'required': ['project_id', *plurals]}),
+        'quota_limits': quota_schemas.body(plurals, quota_schemas.LIMIT),
+        'quota_changes': quota_schemas.body(plurals, quota_schemas.CHANGE)}
 
 
-def written_by(shape: Shape, hidden: Collection[str]) -> Schema:
-    """What may be written, told with defaults and descriptions."""
+def write_schema(shape: Shape, hidden: Collection[str]) -> Schema:
+    """Return the schema of writes, with defaults and descriptions."""
     schema = schemas.of_shape(shape)
-    unseen = {name for name, one in shape.properties.items()
-              if one.name in hidden}
+    unseen = {name for name, prop in shape.properties.items()
+              if prop.name in hidden}
     return {**schema,
-            'properties': {name: _told(one, shape.properties.get(name))
-                           for name, one in schema['properties'].items()
+            'properties': {name: _described(member,
+                                            shape.properties.get(name))
+                           for name, member in schema['properties'].items()
                            if name not in unseen},
             'required': [name for name in schema['required']
                          if name not in unseen]}
 
 
-def _told(schema: Schema, prop: Property | None) -> Schema:
+def _described(schema: Schema, prop: Property | None) -> Schema:
     if prop is None:
         return schema
-    told = {**_INT64, **schema} if prop.kind == 'integer' else dict(schema)
+    described = ({**_INT64, **schema} if prop.kind == 'integer'
+                 else dict(schema))
     if prop.description:
-        told['description'] = prop.description
+        described['description'] = prop.description
     if prop.default is not schemas.MISSING:
-        told['default'] = prop.default
-    return told
+        described['default'] = prop.default
+    return described
 
 
 def _record(shape: Shape, hidden: Collection[str]) -> Schema:
-    """A record as it is replied; ``fields`` may leave any member out.
+    """Return the schema of a record in a reply.
 
-    An older version also shows an enum's newer values, once a newer client
-    has written them.
+    No member is required, because ``fields`` can omit any member. An enum is
+    not limited to the values of the version: a record that a newer client has
+    written shows newer values also to older clients.
     """
     owner = {'project_id': {'type': 'string'}} if shape.declared.owned else {}
-    own = {name: schemas.of_property(one, shape)
-           for name, one in shape.properties.items()
-           if one.name not in hidden}
+    properties = {name: schemas.of_property(prop, shape)
+                  for name, prop in shape.properties.items()
+                  if prop.name not in hidden}
     return {'type': 'object', 'additionalProperties': False, 'properties': {
         'id': {'type': 'string', 'format': 'uuid'}, **owner,
-        **{name: _shown(schema) for name, schema in own.items()},
+        **{name: _shown(schema) for name, schema in properties.items()},
         'generation': {'type': 'integer', 'minimum': 1},
         'created_at': _TIME, 'updated_at': _TIME,
         'tags': schemas.TAGS, 'metadata': schemas.METADATA,

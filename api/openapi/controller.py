@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API describing itself to programs."""
+"""The action that shows the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from api.response import replies
 
 
 class OpenAPIController:
-    """The action that shows the OpenAPI document."""
+    """Shows the OpenAPI document."""
 
     def __init__(self, openapi: OpenAPI) -> None:
         self._openapi = openapi
 
     def openapi(self, call: Call) -> webob.Response:
-        """The version asked for, as this caller may use it."""
+        """Show the API at the requested version, as this caller may use it."""
         return replies.document(200, self._openapi.document(
             call.version, call.mount, call.caller.roles))

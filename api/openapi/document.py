@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API at one version as an OpenAPI 3.1 document, read off the table.
+"""Create the OpenAPI 3.1 document of the API at one version.
 
-What each action takes and replies stands in two tables; the paths, methods,
-parameters and media types are the Routes' own.
+The Routes have the paths, methods, parameters and media types. The tables
+BODIES and REPLIES have the schemas of each action.
 """
 
 from __future__ import annotations
@@ -32,43 +32,47 @@ from service.domain.catalogue.types import Shape
 from service.domain.query import list_query
 
 Document = dict[str, Any]
-#: What makes a schema of the shape at hand; a fixed one needs none.
-Shaped = Callable[[Any], Document]
+#: Takes the shape of the Route's type, returns a schema.
+SchemaFactory = Callable[[Any], Document]
 
 JSON = 'application/json'
 
 
-def _named(pattern: str) -> Shaped:
-    """A reference to a component of the type at hand."""
-    def named(shape: Shape) -> Document:
+def _component(pattern: str) -> SchemaFactory:
+    """Return a factory of references to a component of the Route's type."""
+    def reference(shape: Shape) -> Document:
         return ref(pattern.format(name=shape.declared.name,
                                   plural=shape.declared.plural))
-    return named
+    return reference
 
 
-def _one(pattern: str) -> Shaped:
-    inner = _named(pattern)
-    return lambda shape: wrapped(shape.declared.name, inner(shape))
+def _record(pattern: str) -> SchemaFactory:
+    """Return a factory of schemas with one record in its wrapper."""
+    component = _component(pattern)
+    return lambda shape: wrapped(shape.declared.name, component(shape))
 
 
-def _one_or_many(pattern: str) -> Shaped:
-    inner, one = _named(pattern), _one(pattern)
+def _record_or_list(pattern: str) -> SchemaFactory:
+    """Return a factory of schemas with one record, or a list of records."""
+    component, record = _component(pattern), _record(pattern)
 
     def either(shape: Shape) -> Document:
-        many = components.array(inner(shape), minItems=1, maxItems=1000)
-        return {'oneOf': [one(shape), wrapped(shape.declared.plural, many)]}
+        items = components.array(component(shape), minItems=1, maxItems=1000)
+        return {'oneOf': [record(shape),
+                          wrapped(shape.declared.plural, items)]}
     return either
 
 
-def _fixed(name: str) -> Shaped:
+def _fixed(name: str) -> SchemaFactory:
+    """Return a factory of references to a component of a fixed name."""
     return lambda shape: ref(name)
 
 
-#: Controller and action -> what its body is.
-BODIES: Mapping[tuple[str, str], Shaped] = {
-    ('records', 'create'): _one_or_many('{name}_write'),
-    ('records', 'replace'): _one('{name}_write'),
-    ('records', 'patch'): _one('{name}_patch'),
+#: The schema of the body, by controller and action.
+BODIES: Mapping[tuple[str, str], SchemaFactory] = {
+    ('records', 'create'): _record_or_list('{name}_write'),
+    ('records', 'replace'): _record('{name}_write'),
+    ('records', 'patch'): _record('{name}_patch'),
     ('quotas', 'replace'): _fixed('quota_limits'),
     ('quotas', 'patch'): _fixed('quota_changes'),
     ('tags', 'replace'): _fixed('tags'),
@@ -77,8 +81,8 @@ BODIES: Mapping[tuple[str, str], Shaped] = {
     ('metadata', 'set'): _fixed('metadata_value'),
 }
 
-#: Controller and action -> what it replies, by status. None: no body.
-REPLIES: Mapping[tuple[str, str], Mapping[int, Shaped | None]] = {
+#: The schema of each status, by controller and action; None means no body.
+REPLIES: Mapping[tuple[str, str], Mapping[int, SchemaFactory | None]] = {
     ('versions', 'show'): {200: _fixed('versions')},
     ('versions', 'index'): {300: _fixed('versions')},
     ('versions', 'error'): {200: _fixed('any')},
@@ -89,13 +93,14 @@ REPLIES: Mapping[tuple[str, str], Mapping[int, Shaped | None]] = {
     ('quotas', 'replace'): {200: _fixed('quota')},
     ('quotas', 'patch'): {200: _fixed('quota')},
     ('quotas', 'reset'): {204: None},
-    ('records', 'list'): {200: _named('{plural}')},
-    ('records', 'create'): dict.fromkeys((200, 201), _one_or_many('{name}')),
-    ('records', 'show'): {200: _one('{name}'), 304: None},
-    ('records', 'replace'): dict.fromkeys((200, 201), _one('{name}')),
-    ('records', 'patch'): {200: _one('{name}')},
+    ('records', 'list'): {200: _component('{plural}')},
+    ('records', 'create'): dict.fromkeys((200, 201),
+                                         _record_or_list('{name}')),
+    ('records', 'show'): {200: _record('{name}'), 304: None},
+    ('records', 'replace'): dict.fromkeys((200, 201), _record('{name}')),
+    ('records', 'patch'): {200: _record('{name}')},
     ('records', 'delete'): {204: None},
-    ('revisions', 'list'): {200: _named('{name}_revisions')},
+    ('revisions', 'list'): {200: _component('{name}_revisions')},
     ('tags', 'list'): {200: _fixed('tags'), 304: None},
     ('tags', 'replace'): {200: _fixed('tags')},
     ('tags', 'clear'): {204: None},
@@ -112,7 +117,7 @@ REPLIES: Mapping[tuple[str, str], Mapping[int, Shaped | None]] = {
     ('metadata', 'remove'): {204: None},
 }
 
-#: What a method says about the record it means to change or to see anew.
+#: The conditional headers of each method.
 _CONDITIONS: Mapping[str, tuple[str, ...]] = {
     'GET': ('If-Match', 'If-None-Match'), 'POST': ('If-Match',),
     'PUT': ('If-Match', 'If-None-Match'),
@@ -120,27 +125,32 @@ _CONDITIONS: Mapping[str, tuple[str, ...]] = {
 
 
 class OpenAPI:
-    """Makes the document of a version, for one kind of reader."""
+    """Creates the document of a version for a reader's roles."""
 
-    def __init__(self, table: Iterable[Route], extended: Iterable[Extension],
+    def __init__(self, table: Iterable[Route],
+                 loaded_extensions: Iterable[Extension],
                  service_type: str) -> None:
-        self._table = [one for one in table if one.method != 'OPTIONS']
-        self._extended = tuple(extended)
+        self._table = [route for route in table if route.method != 'OPTIONS']
+        self._extensions = tuple(loaded_extensions)
         self._service_type = service_type
 
     def document(self, version: Version, mount: str,
                  roles: Collection[str] | None = None) -> Document:
-        """``mount`` is the URL of ``/v1``; ``roles`` are the reader's, None
-        for one who may read everything."""
-        known = [one for one in self._table if one.known(version)]
-        shapes = dict.fromkeys(one.declared.at(version) for one in known
-                               if one.declared is not None)
-        made = dict(components.COMMON)
+        """Return the OpenAPI document.
+
+        ``mount`` is the URL of ``/v1``. ``roles`` are the reader's roles;
+        without roles the document has every property.
+        """
+        known = [route for route in self._table if route.known(version)]
+        shapes = dict.fromkeys(route.declared.at(version) for route in known
+                               if route.declared is not None)
+        all_components = dict(components.COMMON)
         for shape in filter(None, shapes):
-            made.update(components.of_shape(shape, _hidden(shape, roles)))
-        made.update(components.of_quotas(
-            one.declared.plural for one in shapes
-            if one is not None and one.declared.owned))
+            all_components.update(
+                components.of_shape(shape, _hidden(shape, roles)))
+        all_components.update(components.of_quotas(
+            shape.declared.plural for shape in shapes
+            if shape is not None and shape.declared.owned))
         paths: Document = {}
         for route in known:
             item = paths.setdefault(route.path, {
@@ -152,72 +162,73 @@ class OpenAPI:
                          'version': str(version)},
                 'servers': [{'url': mount}],
                 'paths': paths,
-                'components': {'schemas': made}}
+                'components': {'schemas': all_components}}
 
     def _version(self, version: Version) -> Document:
-        wanted = f'{self._service_type} {version}'
+        value = f'{self._service_type} {version}'
         return {'name': HEADER, 'in': 'header',
                 'required': version != FIRST_VERSION,
-                'schema': {'type': 'string', 'const': wanted}}
+                'schema': {'type': 'string', 'const': value}}
 
     def _operation(self, route: Route, version: Version,
                    roles: Collection[str] | None) -> Document:
         shape = route.declared.at(version) if route.declared else None
-        made: Document = {
+        operation: Document = {
             'operationId': _id(route),
             'tags': [route.declared.plural if route.declared else 'service'],
             'parameters': [*_query(route, shape, roles),
                            *_conditions(route)],
             'responses': self._replies(route, shape)}
         if route.body:
-            made['requestBody'] = {'required': True, 'content': {
+            operation['requestBody'] = {'required': True, 'content': {
                 media: {'schema': self._body(route, media, shape, version)}
                 for media in route.body}}
         if route.rule:
-            made['x-policy-rule'] = route.rule
-        return made
+            operation['x-policy-rule'] = route.rule
+        return operation
 
     def _body(self, route: Route, media: str, shape: Shape | None,
               version: Version) -> Document:
         if media == JSON_PATCH:
             return ref('json_patch')
         if route.action == 'act' and route.declared is not None:
-            return {'oneOf': [wrapped(one.name, dict(one.schema))
-                              for one in self._actions(route.declared.name)
-                              if one.since <= version]}
+            return {'oneOf': [wrapped(action.name, dict(action.schema))
+                              for action in self._actions(route.declared.name)
+                              if action.since <= version]}
         body = BODIES.get((route.controller, route.action))
         return body(shape) if body else {}
 
     def _actions(self, type: str) -> Iterator[Action]:
-        """What every type has, then what its own controller adds."""
+        """Yield the actions of every type, then those of its controller."""
         controllers: list[Any] = [RevisionsController]
-        controllers += (one.controller for one in self._extended
-                        if one.declared.name == type)
+        controllers += (extension.controller for extension in self._extensions
+                        if extension.declared.name == type)
         for controller in controllers:
-            yield from (one for one in extensions.declared_methods(controller)
-                        if isinstance(one, Action))
+            yield from (method for method
+                        in extensions.declared_methods(controller)
+                        if isinstance(method, Action))
 
     def _replies(self, route: Route, shape: Shape | None) -> Document:
-        """The successes by status; any error has the one shape of all."""
-        known = REPLIES.get((route.controller, route.action))
-        if known is None:
-            known = {200: _one('{name}') if route.action == 'act'
-                     else _fixed('any')}
-        made = {str(status): _reply(HTTPStatus(status).phrase,
-                                    body and body(shape))
-                for status, body in known.items()}
-        return {**made, 'default': _reply('An error', ref('errors'))}
+        """Return the successes by status, and the one schema of all errors."""
+        schemas_by_status = REPLIES.get((route.controller, route.action))
+        if schemas_by_status is None:
+            schemas_by_status = {200: _record('{name}')
+                                 if route.action == 'act' else _fixed('any')}
+        successes = {str(status): _reply(HTTPStatus(status).phrase,
+                                         body and body(shape))
+                     for status, body in schemas_by_status.items()}
+        return {**successes, 'default': _reply('An error', ref('errors'))}
 
 
 def _reply(description: str, schema: Document | None) -> Document:
-    made: Document = {'description': description}
+    reply: Document = {'description': description}
     if schema is not None:
-        made['content'] = {JSON: {'schema': schema}}
-    return made
+        reply['content'] = {JSON: {'schema': schema}}
+    return reply
 
 
 def _id(route: Route) -> str:
-    """A name of its own: ``hosts_tags_replace``."""
+    """Return a unique operation id, such as ``hosts_tags_replace``."""
     words = [route.declared.plural] if route.declared else []
     if route.controller not in ('records', *words):
         words.append(route.controller.rpartition('.')[2])
@@ -227,7 +238,7 @@ def _id(route: Route) -> str:
 
 
 def _values(route: Route) -> list[Document]:
-    """The path's values; OpenAPI has no word for one that holds slashes."""
+    """Return the path parameters; OpenAPI cannot say that one has slashes."""
     return [{'name': name, 'in': 'path', 'required': True,
              'schema': _PATH.get(name, {'type': 'string', 'minLength': 1})}
             for name in re.findall(r'{(\w+)}', route.path)]
@@ -251,26 +262,26 @@ def _query(route: Route, shape: Shape | None,
     return [_parameter(name) for name in names]
 
 
-#: The number of a revision.
-_NUMBER: Document = {'type': 'integer', 'minimum': 1,
-                     'maximum': 2 ** 63 - 1}
+_REVISION_NUMBER: Document = {'type': 'integer', 'minimum': 1,
+                              'maximum': 2 ** 63 - 1}
 
-#: Parameters with a form of their own; every other is text (``in:a,b``).
-_FORMS: Mapping[str, Document] = {
+#: Schemas of parameters; all others are strings, for filters as ``in:a,b``.
+_PARAMETERS: Mapping[str, Document] = {
     'limit': {'type': 'integer', 'minimum': 1},
     'marker': {'type': 'string', 'format': 'uuid'},
-    'revisions.marker': _NUMBER, 'revision': _NUMBER,
+    'revisions.marker': _REVISION_NUMBER, 'revision': _REVISION_NUMBER,
     **dict.fromkeys(('with_count', 'all_projects', 'dry_run'),
                     {'type': 'boolean'})}
 
 
 def _parameter(name: str, controller: str = '') -> Document:
-    form = _FORMS.get(f'{controller}.{name}', _FORMS.get(name))
-    return {'name': name, 'in': 'query', 'schema': form or {'type': 'string'}}
+    schema = _PARAMETERS.get(f'{controller}.{name}', _PARAMETERS.get(name))
+    return {'name': name, 'in': 'query',
+            'schema': schema or {'type': 'string'}}
 
 
 def _conditions(route: Route) -> list[Document]:
-    """What may be asked of the thing a URL names; a list has no ETag."""
+    """Return the conditional headers; none for lists, which have no ETag."""
     replies = REPLIES.get((route.controller, route.action), {})
     if not {'{id}', '{project_id}'} & set(route.path.split('/')) or (
             route.method == 'GET' and 304 not in replies):
@@ -281,5 +292,5 @@ def _conditions(route: Route) -> list[Document]:
 
 def _hidden(shape: Shape,
             roles: Collection[str] | None) -> tuple[str, ...]:
-    """The columns these roles may not read."""
+    """Return the columns that these roles may not read."""
     return () if roles is None else shape.hidden(frozenset(roles))

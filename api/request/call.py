@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an action is given: one request, every part of it already read."""
+"""Call: a parsed and authorized request, the argument of every action."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from service.domain.query.filter_syntax import InvalidParameter
 
 Parameters = list[tuple[str, str]]
 
-#: More could only be an attempt to keep a worker busy.
+#: SECURITY: no client needs more; parsing many more would occupy a worker.
 MAX_PARAMETERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request on its way into an action."""
+    """A request, as an action receives it."""
 
     version: Version
     caller: Caller
@@ -36,42 +36,50 @@ class Call:
 
     @property
     def shape(self) -> Shape:
-        """How the called type looks at the version asked for."""
+        """The route's type at the requested version."""
         assert self.declared is not None
         shape = self.declared.at(self.version)
-        assert shape is not None, 'the router lets only known versions in'
+        assert shape is not None, 'the router rejects unknown versions'
         return shape
 
     @property
     def mount(self) -> str:
+        """The URL of ``/v1``, without a slash at the end."""
         return urls.mount(self.environ)
 
     def flag(self, name: str) -> bool:
-        """A boolean parameter; absent is false."""
-        return bool(self.values({name: filters.parse_boolean})
-                    .get(name, False))
+        """Return the value of a boolean parameter; false if absent."""
+        flags = self.values({name: filters.parse_boolean})
+        return bool(flags.get(name, False))
 
     def values(self, readers: Mapping[str, Callable[[str], Any]]
                ) -> dict[str, Any]:
-        """What the parameters of these names say; those given, once each."""
-        found: dict[str, Any] = {}
+        """Return the values of those parameters that the request has.
+
+        ``readers`` parse the text of each parameter. Raises Invalid for each
+        parameter that cannot be parsed or is given more than once.
+        """
+        parsed: dict[str, Any] = {}
         bad: list[Violation] = []
         for name, text in self.parameters:
             if name not in readers:
                 continue
             try:
-                if name in found:
+                if name in parsed:
                     raise InvalidParameter('is given more than once')
-                found[name] = readers[name](text)
+                parsed[name] = readers[name](text)
             except InvalidParameter as exc:
                 bad.append(list_query.violation(name, exc))
         if bad:
             raise Invalid(bad)
-        return found
+        return parsed
 
 
 def parameters(environ: dict[str, Any]) -> Parameters:
-    """The query's parameters in order; Invalid where it cannot be read."""
+    """Return the query's parameters in order.
+
+    Raises Invalid if the query is not UTF-8 or has too many parameters.
+    """
     text = environ.get('QUERY_STRING', '')
     if not text:
         return []
@@ -79,19 +87,19 @@ def parameters(environ: dict[str, Any]) -> Parameters:
         return parse_qsl(text, keep_blank_values=True, errors='strict',
                          max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
-        reason = 'is not UTF-8 behind its percent signs'
+        reason = 'is not UTF-8 after percent-decoding'
     except ValueError:
         reason = f'has more than {MAX_PARAMETERS} parameters'
     raise Invalid([Violation(f'The query {reason}.')])
 
 
-def check_known(given: Parameters, names: frozenset[str]) -> None:
-    """Refuse parameters that are not among ``names`` (CODE-12)."""
-    would_do = (f'one may give {", ".join(sorted(names))}' if names
-                else 'this request takes none')
+def check_known(parameters: Parameters, known: frozenset[str]) -> None:
+    """Raise Invalid for each parameter that is not ``known`` (CODE-12)."""
+    valid = (f'valid parameters are {", ".join(sorted(known))}' if known
+             else 'this request takes no parameters')
     bad = [list_query.violation(list_query.printable_name(name),
-                                f'is not known here; {would_do}')
-           for name in dict.fromkeys(name for name, _ in given)
-           if name not in names]
+                                f'is not known here; {valid}')
+           for name in dict.fromkeys(name for name, _ in parameters)
+           if name not in known]
     if bad:
         raise Invalid(bad)

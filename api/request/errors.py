@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with a request before any record is looked at.
+"""Errors of a request that are detected before any record is read.
 
     PileusError
     +-- Invalid
-    |   +-- MalformedBody      the body is no JSON this service reads
+    |   +-- MalformedBody      the body is not valid JSON
     +-- Forbidden
-    |   +-- NotLocal           without authentication, not from afar
-    +-- MalformedVersion       the microversion asked for is none
-    +-- Unauthenticated        nobody vouches for the caller
-    +-- NoSuchPath             no collection or action has this URL
-    +-- MethodNotAllowed       the URL is known, the method is not
-    +-- NotAcceptable          the caller does not take JSON
+    |   +-- NotLocal           no authentication, and a remote client
+    +-- MalformedVersion       the microversion is not two numbers
+    +-- Unauthenticated        no credentials, or invalid ones
+    +-- NoSuchPath             no route has this path
+    +-- MethodNotAllowed       a route has this path, but not the method
+    +-- NotAcceptable          the Accept header excludes JSON
     +-- VersionUnsupported     the microversion is out of range
-    +-- BodyUnread             the body did not come to its end
+    +-- BodyUnread             the body ended early or was malformed
     +-- BodyTooLarge           the body is above the limit
-    +-- UnsupportedMediaType   the body is of a kind the action does not read
-    +-- UnprocessableKey       the idempotency key stands for another request
+    +-- UnsupportedMediaType   the action does not accept the media type
+    +-- UnprocessableKey       the idempotency key belongs to another body
     +-- Unavailable
-    |   +-- IdentityUnavailable  who calls cannot be found out now
-    +-- PreconditionRequired   a write must say what it saw
+    |   +-- IdentityUnavailable  the identity service does not answer
+    +-- PreconditionRequired   the write has no If-Match
 
-``service.domain.errors`` has what goes wrong with records.
-``api.response.faults`` gives each its status.
+``service.domain.errors`` has the errors about records.
+``api.response.faults`` gives each error its status.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MalformedBody(Invalid):
 
 
 class MalformedVersion(PileusError):
-    """Facts: ``wanted``, the version as the header has it."""
+    """Facts: ``wanted``, the version as the header spells it."""
 
     code = 'malformed-version'
     title = 'Malformed microversion'
@@ -68,15 +68,16 @@ class Unauthenticated(PileusError):
 class IdentityUnavailable(Unavailable):
     code = 'identity-unavailable'
     title = 'Identity service unavailable'
-    text = ('The identity service cannot be asked now who calls; try again '
-            'shortly.')
+    text = ('The identity service cannot be reached to check the '
+            'credentials; try again shortly.')
 
 
 class NotLocal(Forbidden):
     code = 'not-local'
     title = 'Not from this machine'
-    text = ('Without authentication only this machine is served, by a '
-            'loopback address; [api] insecure_noauth_bind would change that.')
+    text = ('Without authentication the API serves only clients on this '
+            'machine, at a loopback address; [api] insecure_noauth_bind '
+            'allows other addresses.')
 
 
 class NoSuchPath(PileusError):
@@ -84,7 +85,7 @@ class NoSuchPath(PileusError):
 
     code = 'no-such-path'
     title = 'No such path'
-    text = 'Nothing has the path {path}.'
+    text = 'The path {path} does not exist.'
 
 
 class MethodNotAllowed(PileusError):
@@ -121,7 +122,7 @@ class BodyTooLarge(PileusError):
 
 
 class UnsupportedMediaType(PileusError):
-    """Facts: ``reason``, which names the header and what would do."""
+    """Facts: ``reason``, which names the header and its valid values."""
 
     code = 'unsupported-media-type'
     title = 'Unsupported media type'

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request's body, from bytes to a JSON value that can be stored.
+"""Parse a request's body into a JSON value that every database can store.
 
-Stricter than ``json``, which takes NaN, lets the last of two equal names win
-and fails in five different ways. What comes out of here is JSON, nested at
-most 32 deep, with integers of 64 bits and text that every database holds.
-What it may say is the business of ``api.request.schemas``.
+The parser is stricter than ``json``, which accepts NaN and keeps the last of
+two members of the same name. The result is nested at most 32 levels deep, with
+integers of 64 bits and text without NUL or surrogates.
+``api.request.schemas`` validates the result against the type.
 """
 
 from __future__ import annotations
@@ -27,23 +27,25 @@ from api.request.errors import (
 from service.domain.documents import pointers, values
 from service.domain.errors import MAX_POINTER_CHARS, MAX_VIOLATIONS, Violation
 
-#: What a body that is a document may be sent as.
+#: Media types of a plain document.
 JSON = ('application/json',)
 JSON_PATCH = 'application/json-patch+json'
-#: PATCH also takes RFC 7396 and RFC 6902 by their names.
+#: Media types of patches: RFC 7396 (merge patch) and RFC 6902 (JSON Patch).
 MERGE = (*JSON, 'application/merge-patch+json')
 PATCH = (*MERGE, JSON_PATCH)
 
-#: No integer of more characters fits in 64 bits; one that does not fit
-#: stands for all of them, so that nobody waits for a million digits.
+#: No integer of more characters fits in 64 bits.
 _INT64_CHARACTERS = 20
+#: SECURITY: stands for every longer integer, which is never converted:
+#: conversion takes time that grows with the square of the number of digits.
 _TOO_LARGE = 2 ** 64
 
 _BLANK = ' \t\r\n'
 
 
 def parse(raw: bytes) -> Any:
-    """The JSON value of a body; MalformedBody names every mistake."""
+    """Return the JSON value of a body; raise MalformedBody for all mistakes.
+    """
     text = _text(raw)
     if not text.strip(_BLANK):
         raise _malformed('The body is empty; send a JSON document.')
@@ -51,9 +53,9 @@ def parse(raw: bytes) -> Any:
         document = _decode(text, _DECODER)
     except _DuplicateName:
         raise _malformed_values(_duplicate_names(text)) from None
-    found = list(islice(values.storage_flaws(document), MAX_VIOLATIONS))
-    if found:
-        raise _malformed_values(found)
+    mistakes = list(islice(values.storage_flaws(document), MAX_VIOLATIONS))
+    if mistakes:
+        raise _malformed_values(mistakes)
     return document
 
 
@@ -81,7 +83,7 @@ def _decode(text: str, decoder: json.JSONDecoder) -> Any:
 
 
 class _DuplicateName(Exception):
-    """An object has two members of one name."""
+    """An object has two members of the same name."""
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,37 +97,41 @@ def _integer(digits: str) -> int:
     return int(digits) if len(digits) <= _INT64_CHARACTERS else _TOO_LARGE
 
 
-#: PERF: making a decoder takes longer than reading a usual body with it.
+#: PERF: creating a decoder takes longer than decoding a typical body.
 _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer)
 
 
 def _duplicate_names(text: str) -> Iterator[tuple[str, str]]:
-    """Where names stand twice in a text that was given up for it.
+    """Yield the pointers of duplicate names, in a text that has some.
 
-    An object knows nothing of its place while it is read, so it is found
-    again by identity. One that a later of its name replaced is not found,
-    but then the object around it is.
+    The decoder does not tell the pointer of an object while it decodes the
+    object, so a second pass finds objects with duplicates by identity. An
+    object that a later member of the same name replaced is not found, but
+    the object around it is.
     """
-    twice: dict[int, list[tuple[str, Any]]] = {}
-    kept = []
+    duplicates: dict[int, list[tuple[str, Any]]] = {}
+    references = []    # Keeps each id in ``duplicates`` valid.
 
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            kept.append(found)
-            twice[id(found)] = pairs
-        return found
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            references.append(members)
+            duplicates[id(members)] = pairs
+        return members
 
-    decoder = json.JSONDecoder(object_pairs_hook=members, parse_int=_integer)
+    decoder = json.JSONDecoder(object_pairs_hook=collect, parse_int=_integer)
     for place in pointers.containers(_decode(text, decoder)):
-        counts = Counter(name for name, _ in twice.get(id(place.value), ()))
+        counts = Counter(name for name, _
+                         in duplicates.get(id(place.value), ()))
         for name in counts:
             if counts[name] > 1:
                 yield pointers.child(place.pointer, name), 'is named twice'
 
 
-def _malformed_values(found: Iterable[tuple[str, str]]) -> MalformedBody:
-    return MalformedBody(_value_violation(*one) for one in found)
+def _malformed_values(mistakes: Iterable[tuple[str, str]]) -> MalformedBody:
+    """Return the error for mistakes, each a pointer and a reason."""
+    return MalformedBody(_value_violation(pointer, reason)
+                         for pointer, reason in mistakes)
 
 
 def _value_violation(pointer: str, reason: str) -> Violation:
@@ -141,8 +147,8 @@ def _malformed(detail: str) -> MalformedBody:
 # Media types
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-#: SECURITY: possessive, since blanks could else be read in two ways each and
-#: a header of blanks and semicolons would take for ever.
+#: SECURITY: possessive quantifiers, because each blank could match in two
+#: places: a header of blanks and semicolons would take exponential time.
 _PARAMETER = re.compile(
     rf'[ \t]*+;[ \t]*+(?:({_TOKEN})=(?:({_TOKEN})|"([^"\\\x00-\x1f]*)"))?')
 _MEDIA_TYPE = re.compile(
@@ -151,48 +157,52 @@ _MEDIA_TYPE = re.compile(
 
 def media_type(content_type: str | None,
                accepted: Collection[str] = JSON) -> str:
-    """Which of the ``accepted`` types the body is said to be.
+    """Return the media type of a Content-Type header, in lower case.
 
-    The only charset is UTF-8; other parameters mean nothing to JSON and are
-    passed over.
+    Raises UnsupportedMediaType unless the type is ``accepted`` and the
+    charset, if any, is UTF-8. Other parameters have no meaning for JSON and
+    are ignored.
     """
-    wanted = ' or '.join(accepted)
+    valid = ' or '.join(accepted)
     if not content_type:
         raise UnsupportedMediaType(
-            reason=f'The body needs a Content-Type; send {wanted}.')
+            reason=f'The body needs a Content-Type; send {valid}.')
     match = _MEDIA_TYPE.fullmatch(content_type)
     named = match[1].lower() if match else ''
     if not match or named not in accepted:
         raise UnsupportedMediaType(
             reason=f'Content-Type: {values.quoted(content_type)} is not '
-                   f'read here; send {wanted}.')
+                   f'supported here; send {valid}.')
     for name, token, text in _PARAMETER.findall(match[2]):
         charset = token or text
         if name.lower() == 'charset' and charset.lower() != 'utf-8':
             raise UnsupportedMediaType(
                 reason=f'The charset {values.quoted(charset)} is not '
-                       'read here; send UTF-8.')
+                       'supported; send UTF-8.')
     return named
 
 
 def check_encoding(content_encoding: str | None) -> None:
-    """Refuse a compressed body: a kilobyte may become a gigabyte."""
+    """Raise UnsupportedMediaType for a compressed body.
+
+    SECURITY: a compressed kilobyte may decompress to a gigabyte.
+    """
     if (content_encoding or 'identity').strip(_BLANK).lower() != 'identity':
         raise UnsupportedMediaType(
             reason='Content-Encoding: '
-                   f'{values.quoted(content_encoding)} is not read here; '
-                   'send the body as it is.')
+                   f'{values.quoted(content_encoding)} is not supported; '
+                   'send the body uncompressed.')
 
 
 # The request's body
 
 def read(environ: dict[str, Any], accepted: Collection[str],
          limit: int) -> tuple[Any, str]:
-    """The JSON value of a request's body and its media type.
+    """Return the JSON value of a request's body, and its media type.
 
-    Without ``accepted`` types the request must have no body (METH-6): what
-    the client meant by one would be lost. The server limits a body too; this
-    is the limit under any other server.
+    ``limit`` is in bytes. Pileus' own server limits bodies too, but another
+    WSGI server may not. Without ``accepted`` types a body is an error
+    (METH-6), because the action would ignore what the client meant by it.
     """
     raw = _raw(environ, limit)
     if not accepted:
@@ -206,10 +216,11 @@ def read(environ: dict[str, Any], accepted: Collection[str],
 
 
 def _raw(environ: dict[str, Any], limit: int) -> bytes:
-    """At most ``limit`` bytes of body.
+    """Return the bytes of the body.
 
-    Raises BodyTooLarge, and BodyUnread where the server could not read on:
-    ours has its own answer to that, which the client gets instead.
+    Raises BodyTooLarge above ``limit`` bytes, and BodyUnread if the server
+    cannot read the body to its end. Pileus' own server replaces the response
+    to BodyUnread by one of its own.
     """
     length = environ.get('CONTENT_LENGTH')
     if length == '0' or not (length or environ.get('wsgi.input_terminated')):
@@ -226,6 +237,6 @@ def _raw(environ: dict[str, Any], limit: int) -> bytes:
         raise BodyUnread from None
     if len(raw) > limit:
         raise BodyTooLarge(limit=limit)
-    # Where the types changed meanwhile the request is answered once more.
+    # A newer catalogue may have to answer the request again from the start.
     environ['wsgi.input'] = io.BytesIO(raw)
     return raw

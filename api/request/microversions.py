@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microversions: which one a request asks for, and how a reply names it."""
+"""Microversions: parse the request header and make the reply headers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from service.domain.errors import shorten
 
 HEADER = 'OpenStack-API-Version'
 
-#: How a version is written (MV-6), also one that nobody will ever offer.
-_WRITTEN = re.compile('[1-9][0-9]*[.](?:[1-9][0-9]*|0)')
+#: The spelling of a version (MV-6), also of one too large to be parsed.
+_SPELLING = re.compile('[1-9][0-9]*[.](?:[1-9][0-9]*|0)')
 
 
 class Versions:
-    """The versions a service offers, from 1.0 to the newest declared."""
+    """The versions that a service offers, from 1.0 to the newest declared."""
 
     def __init__(self, service_type: str, maximum: Version) -> None:
         self.service_type = service_type
@@ -24,12 +24,12 @@ class Versions:
         self.maximum = maximum
 
     def wanted(self, header: str | None) -> Version:
-        """The version a request asks for; none asked for is the minimum.
+        """Return the version that a header requests; the minimum without one.
 
-        Raises MalformedVersion and VersionUnsupported. Items for other
-        services are theirs, however odd (MV-2, MV-10).
+        Raises MalformedVersion and VersionUnsupported. Items of the header
+        for other services are ignored, even malformed ones (MV-2, MV-10).
         """
-        text = self._named(header) if header else None
+        text = self._item(header) if header else None
         if text is None:
             return self.minimum
         if text == 'latest':
@@ -42,26 +42,28 @@ class Versions:
         return version
 
     def stamp(self, version: Version | None) -> list[tuple[str, str]]:
-        """The headers every reply owes (MV-8, MV-9)."""
+        """Return the version headers that every reply has (MV-8, MV-9)."""
         return [(HEADER, f'{self.service_type} {version or self.minimum}'),
                 ('Vary', HEADER)]
 
-    def _named(self, header: str) -> str | None:
-        """What the last item for this service says."""
-        found = None
+    def _item(self, header: str) -> str | None:
+        """Return the text of the last item for this service."""
+        text = None
         for item in header.split(','):
             words = re.findall('[^ \t]+', item)
             if len(words) > 1 and words[0].lower() == self.service_type:
-                found = ' '.join(words[1:])
-        return found
+                text = ' '.join(words[1:])
+        return text
 
 
 def _read(text: str) -> Version | None:
-    """The version a text spells; None where its numbers are beyond all that
-    any service offers. Raises MalformedVersion."""
+    """Return the version of a text; None if its numbers are too large.
+
+    Raises MalformedVersion.
+    """
     try:
         return Version.parse(text)
     except ValueError:
-        if _WRITTEN.fullmatch(text):
+        if _SPELLING.fullmatch(text):
             return None
         raise errors.MalformedVersion(wanted=shorten(ascii(text))) from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses and networks, as options and headers name them."""
+"""Parse IP addresses and networks in options and headers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def from_option(name: str, said: Iterable[str]) -> list[Network]:
-    """The networks of an option; StartError names one that is none."""
+def from_option(name: str, texts: Iterable[str]) -> list[Network]:
+    """Return the networks of an option; raise StartError if one is invalid."""
     try:
-        return [ipaddress.ip_network(one) for one in said]
+        return [ipaddress.ip_network(text) for text in texts]
     except ValueError as exc:
         raise StartError(f'[api] {name}: {exc}; give addresses or networks '
                          f'such as 10.0.0.0/8') from exc
 
 
 def parse_address(text: str) -> Address | None:
+    """Return an IP address, or None if the text is not an address."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -29,6 +30,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def within(text: str, networks: Iterable[Network]) -> bool:
-    """An address is in one of the networks; no address is in none."""
-    found = parse_address(text)
-    return found is not None and any(found in one for one in networks)
+    """Whether a text is an address in one of the networks."""
+    address = parse_address(text)
+    return address is not None and any(address in network
+                                       for network in networks)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON Schemas of the bodies that set quotas."""
+"""JSON Schemas of the bodies that set quotas."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from service.domain import caller
 from service.domain.records.limits import UNLIMITED
 
-#: A limit as it is sent.
+#: A limit in the body of a PUT.
 LIMIT: Mapping[str, Any] = {'type': 'integer', 'minimum': UNLIMITED,
                             'maximum': 2 ** 63 - 1}
 
-#: As it is sent in a patch: null is what the type file says.
+#: A limit in the body of a PATCH; null resets to that of the type file.
 CHANGE: Mapping[str, Any] = {**LIMIT, 'type': ['integer', 'null']}
 
-#: Project ids are as long as the records' column of them.
+#: A project id, limited to the length of the records' project_id column.
 PROJECT: Mapping[str, Any] = {'type': 'string', 'minLength': 1,
                               'maxLength': caller.MAX_PROJECT_ID_CHARS}
 
 
 def body(plurals: Iterable[str], limit: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of what sets limits of these collections."""
+    """Return the JSON Schema of a body that sets limits of collections."""
     return {'type': 'object', 'required': ['quota'],
             'additionalProperties': False, 'properties': {'quota': {
                 'type': 'object', 'additionalProperties': False,

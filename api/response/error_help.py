@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each error code means, for the help link of every error.
+"""An explanation of each error code, to which the error's help link leads.
 
-An error's own text is about one request; this is about all of its kind: what
-happened, and what to do. A code stands for the same thing for ever, so an
-explanation may be put better but never differently.
+An explanation says what happened and what to do, for all errors of a code;
+the error's own text is about one request. The meaning of a code never
+changes: an explanation may be worded better, but must not say anything else.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from api.request import errors as asked
+from api.request import errors as request_errors
 from api.response import faults
 from service.domain import errors as domain
 from service.domain.errors import PileusError
@@ -24,169 +24,177 @@ class Explanation(NamedTuple):
     text: str
 
 
-#: By code: what happened, and what to do.
+#: The explanation of each code that the API returns.
 TEXT: Mapping[str, str] = {
     'bad-request': (
-        'A layer in front of the API could not make sense of the request. '
-        'Look at its headers and its URL, and send it again as HTTP has it.'),
+        'A component in front of the API could not parse the request. '
+        'Correct its headers or its URL and send the request again.'),
     'body-too-large': (
-        'The body is larger than the service reads. Send less at once, such '
-        'as fewer records in one request.'),
+        'The body is larger than the limit of the service. Send a smaller '
+        'body, for example fewer records in one request.'),
     'body-unread': (
         'The request body ended early, came too slowly or was not framed as '
-        'HTTP has it. Send the whole of it at once.'),
+        'HTTP requires. Send the complete body without pauses.'),
     'conflict': (
-        'The request and the stored state disagree. Read the records '
-        'concerned and ask for what is possible now.'),
+        'The request conflicts with the stored state. Read the records '
+        'concerned, then send a request that fits their current state.'),
     'field-forbidden': (
         'Each item of errors names a property that only other roles may set. '
-        'Leave it out, or send it back as it was read.'),
+        'Leave the property out, or send the value that you have read.'),
     'forbidden': (
-        'A policy rule does not let you do this. Ask whoever runs the cloud '
-        'for a role that may.'),
+        'A policy rule denies this request. Ask the operator of the cloud '
+        'for a role that has the permission.'),
     'id-taken': (
-        'The id in the URL belongs to a record that you cannot reach. Choose '
-        'another id, or let POST choose one.'),
+        'The id in the URL belongs to a record that you cannot access. '
+        'Choose another id, or create the record by POST, which chooses an '
+        'id.'),
     'idempotency-key-reused': (
         'The Idempotency-Key was sent before with another body. Use a new '
-        'key for each new request, and the old one only to repeat it.'),
+        'key for each new request. Send the same key again only with the '
+        'same body.'),
     'identity-unavailable': (
-        'The identity service, which knows who a token belongs to, is out of '
-        'reach. Send the same request again after the seconds in '
-        'Retry-After.'),
+        'The identity service, which validates tokens, does not answer. '
+        'Wait for the seconds in Retry-After, then send the same request '
+        'again.'),
     'internal-error': (
-        'The service failed on its own account, and what it was doing was '
-        'undone. Give its operator the request id; the log has the cause '
-        'under it.'),
+        'The service failed because of an internal error, and rolled back '
+        'the changes of the request. Report the request id to the operator; '
+        'the log has the cause under this id.'),
     'invalid': (
-        'The body or the query asks for what the type does not allow. Each '
-        'item of errors names one place and what would do; correct all of '
-        'them and send it again.'),
+        'The body or the query is not valid for the type. Each item of '
+        'errors names a place and what is valid there. Correct all places '
+        'and send the request again.'),
     'key-taken': (
-        'The metadata key is there with another value, which a POST does not '
-        'overwrite. PUT the key to change it, or choose another one.'),
+        'The record has this metadata key with another value, and POST does '
+        'not overwrite a value. Use PUT to change the value, or choose '
+        'another key.'),
     'malformed-body': (
-        'The body is not JSON that can be stored as it is. It must be UTF-8 '
-        'without names that stand twice, NaN, NUL, integers beyond 64 bits '
-        'or nesting deeper than 32.'),
+        'The body is not JSON that the service can store. It must be UTF-8 '
+        'without duplicate member names, NaN, NUL, integers of more than 64 '
+        'bits or more than 32 levels of nesting.'),
     'malformed-version': (
-        'The microversion asked for is not written as one. Send two numbers '
-        'with a dot, such as 1.0, or latest: the first from 1 on, neither '
-        'with a zero in front.'),
+        'The requested microversion is malformed. Send latest, or two '
+        'numbers with a dot, such as 1.0: the first number is at least 1, '
+        'and neither has a leading zero.'),
     'method-not-allowed': (
-        'The path is there, but it does not take this method. The Allow '
-        'header has those that it takes.'),
+        'The path exists, but does not allow this method. The Allow header '
+        'lists the methods that the path allows.'),
     'microversion-unsupported': (
-        'The microversion asked for is outside the range that is served. Ask '
-        'for one from min_version to max_version.'),
+        'The service does not support the requested microversion. Request a '
+        'version from min_version to max_version.'),
     'missing-reference': (
-        'The body refers to a record that is not there, or that is not your '
-        'project\'s. Refer to one that you can read, or make it first.'),
+        'The body refers to a record that does not exist or belongs to '
+        'another project. Refer to a record that you can read, or create '
+        'the record first.'),
     'no-such-path': (
-        'Nothing has this URL at the microversion asked for. Look at its '
-        'spelling, or ask for a version that knows it.'),
+        'No resource has this URL at the requested microversion. Check the '
+        'spelling of the URL, or request a version that has the resource.'),
     'no-such-item': (
-        'The record is there, but it has no tag or metadata key of that '
-        'name. Read its tags or its metadata to see those that it has.'),
+        'The record exists, but has no tag or metadata key of this name. '
+        'Read its tags or metadata for the names that it has.'),
     'no-such-revision': (
-        'The record has no revision of that number, or it was so old that it '
-        'was removed. GET /revisions of the record lists those it has.'),
+        'The record has no revision of this number, or the revision was '
+        'removed because of its age. GET /revisions of the record lists '
+        'its revisions.'),
     'not-acceptable': (
-        'The Accept header excludes JSON, and there is nothing else to send. '
-        'Accept application/json.'),
+        'The Accept header excludes JSON, which is the only format of the '
+        'API. Send Accept: application/json.'),
     'not-found': (
-        'There is no such record, or none that you may see. Look at the id '
-        'and at the project you are working in.'),
+        'The record does not exist, or you may not read it. Check the id and '
+        'the project of your credentials.'),
     'not-local': (
-        'The service runs without authentication and so answers only its own '
-        'machine, by a loopback address. Call it from there, or let its '
-        'operator set up authentication.'),
+        'The service runs without authentication, so it answers only '
+        'clients on the same machine, at a loopback address. Send the '
+        'request from that machine, or ask the operator to configure '
+        'authentication.'),
     'not-unique': (
-        'Another record already has these values, which only one may have. '
-        'Choose others, or change that record.'),
+        'Another record has these values, which must be unique. Choose '
+        'other values, or change the other record.'),
     'overlapping': (
-        'Another record holds a period that overlaps the one asked for. '
-        'Choose another time, or free that one. A period that ends when '
-        'another begins does not overlap it.'),
+        'The period of another record overlaps the requested period. Choose '
+        'another period, or change the other record. A period may begin at '
+        'the moment when another ends.'),
     'precondition-failed': (
-        'The record is not as you said you saw it: somebody changed, removed '
-        'or made it meanwhile. Read it again and decide anew; nothing was '
-        'written.'),
+        'The record is not in the state that the request named: it was '
+        'changed, removed or created in the meantime. Nothing was written. '
+        'Read the record again and repeat your change if it still applies.'),
     'precondition-required': (
-        'The service lets nobody write without saying what they saw. Send '
-        'If-Match with the ETag of what you read.'),
+        'The service requires a precondition for each change. Send If-Match '
+        'with the ETag that you have read.'),
     'quota-exceeded': (
-        'The project has as many records of this type as it may. Delete '
-        'some, or ask whoever runs the cloud for a higher quota.'),
+        'The project has reached its quota of records of this type. Delete '
+        'some records, or ask the operator of the cloud for a higher quota.'),
     'quota-kept-elsewhere': (
-        'The limits of projects come from another service, which the error '
-        'names. Set them there.'),
+        'Another service, which the error names, keeps the quotas of '
+        'projects. Change the quota in that service.'),
     'still-referred': (
-        'Other records refer to the one that was to be deleted. Delete them '
-        'or let them refer to another first.'),
+        'Other records refer to the record that the request deletes. Delete '
+        'those records or change their references first.'),
     'test-failed': (
-        'A test operation of the JSON Patch did not hold, so none of the '
-        'patch was carried out. Read the record again and decide anew.'),
+        'A test operation of the JSON Patch failed, so no operation was '
+        'applied. Read the record again and repeat your change if it still '
+        'applies.'),
     'types-changing': (
-        'The operator changes the resource types just now, and the request '
-        'was undone rather than carried out by types that are not in force '
-        'any more. Send the same request again after the seconds in '
-        'Retry-After.'),
+        'The operator is changing the resource types, and the service rolled '
+        'the request back because its types are no longer in force. Wait '
+        'for the seconds in Retry-After, then send the same request again.'),
     'unauthenticated': (
-        'The request carries no identity, or one that does not hold any '
-        'more. Send valid credentials, such as a fresh token.'),
+        'The request has no credentials, or invalid or expired ones. Send '
+        'valid credentials, such as a new token.'),
     'unavailable': (
-        'The service cannot answer now: its database is out of reach or it '
-        'has too much to do. Send the same request again after the seconds '
-        'in Retry-After.'),
+        'The service cannot answer now: the database does not respond, or '
+        'the service is overloaded. Wait for the seconds in Retry-After, '
+        'then send the same request again.'),
     'unsupported-media-type': (
-        'The body is of a kind that is not read here. Send JSON in UTF-8, '
-        'not compressed, with its Content-Type.'),
+        'The service does not support the media type, charset or encoding '
+        'of the body. Send uncompressed JSON in UTF-8 with its '
+        'Content-Type.'),
 }
 
-#: What the HTTP server answers by itself, before the API is asked.
+#: Explanations of the errors that the HTTP server returns without the API.
 SERVER: Mapping[str, Explanation] = {
     'expectation-failed': Explanation(417, 'Expectation failed', (
-        'The Expect header asks for what the server does not know. Send '
-        '100-continue there, or leave it out.')),
+        'The server does not support the value of the Expect header. Send '
+        'Expect: 100-continue, or no Expect header.')),
     'headers-too-large': Explanation(431, 'Request headers too large', (
-        'A header, or all of them together, is larger than the server takes. '
-        'Send fewer or shorter ones.')),
+        'A header, or all headers together, exceed the limit of the server. '
+        'Send fewer or shorter headers.')),
     'http-version-not-supported': Explanation(
         505, 'HTTP version not supported', (
-            'The request is of an HTTP version that the server does not '
-            'speak. Use HTTP/1.1.')),
+            'The server does not support the HTTP version of the request. '
+            'Use HTTP/1.1.')),
     'malformed-request': Explanation(400, 'Malformed request', (
-        'The request breaks the rules of HTTP, so that its end cannot be '
-        'known for sure, and the connection was closed. Correct the client '
-        'or the proxy that made it.')),
+        'The request violates HTTP, so the server could not determine where '
+        'the request ends and closed the connection. Correct the client or '
+        'the proxy that sent it.')),
     'not-implemented': Explanation(501, 'Not implemented', (
-        'The server does not know the method or the transfer coding. Use one '
-        'that the API names, and send the body plain or chunked.')),
+        'The server does not support the method or the transfer coding. Use '
+        'a method of the API, and send the body with a Content-Length or '
+        'chunked.')),
     'request-timeout': Explanation(408, 'Request too slow', (
-        'The request did not arrive in time, and the connection was closed. '
-        'Send it again without pauses.')),
+        'The request did not arrive in time, and the server closed the '
+        'connection. Send the request again without pauses.')),
     'uri-too-long': Explanation(414, 'URI too long', (
-        'The URL is longer than the server takes. Ask for less at once, such '
-        'as fewer values in a filter.')),
+        'The URL exceeds the limit of the server. Send a shorter URL, for '
+        'example with fewer values in a filter.')),
 }
 
 
 def _classes() -> Iterator[type[PileusError]]:
-    """Every error a reply can be, first those of the request itself."""
-    for room in (asked, domain, faults):
-        for one in vars(room).values():
-            if (inspect.isclass(one) and issubclass(one, PileusError)
-                    and one is not PileusError):
-                yield one
+    """Yield every error class of the API, the domain and the faults."""
+    for module in (request_errors, domain, faults):
+        for member in vars(module).values():
+            if (inspect.isclass(member) and issubclass(member, PileusError)
+                    and member is not PileusError):
+                yield member
 
 
-#: By code, without the service type in front.
+#: Explanations by code, without the service type in front of the code.
 CODES: Mapping[str, Explanation] = {
     **SERVER,
     **{code: Explanation(status, title, TEXT[code])
        for status, (code, title, _) in faults.MIDDLEWARE_ERRORS.items()},
-    **{one.code: Explanation(faults.status(one), one.title,
-                             TEXT.get(one.code, one.title))
-       for one in _classes()},
+    **{error.code: Explanation(faults.status(error), error.title,
+                               TEXT.get(error.code, error.title))
+       for error in _classes()},
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exception -> error document: the only file that knows an error's status."""
+"""Turn an exception into an error document, and give each error its status.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 import webob
 
-from api.request import errors as asked
+from api.request import errors as request_errors
 from api.request import urls
 from api.response import replies
 from service.domain import errors as domain
@@ -18,7 +19,7 @@ from service.domain.errors import PileusError, Violation
 LOG = logging.getLogger(__name__)
 T = TypeVar('T')
 
-#: The status of each error; a branch has its own or its parent's.
+#: The status of each error class; subclasses without an entry inherit it.
 STATUS: Mapping[type[Exception], int] = {
     domain.Invalid: 400,
     domain.Forbidden: 403,
@@ -26,51 +27,54 @@ STATUS: Mapping[type[Exception], int] = {
     domain.Conflict: 409,
     domain.Stale: 412,
     domain.Unavailable: 503,
-    asked.MalformedVersion: 400,
-    asked.Unauthenticated: 401,
-    asked.NoSuchPath: 404,
-    asked.MethodNotAllowed: 405,
-    asked.NotAcceptable: 406,
-    asked.VersionUnsupported: 406,
-    asked.BodyUnread: 400,
-    asked.BodyTooLarge: 413,
-    asked.UnsupportedMediaType: 415,
-    asked.UnprocessableKey: 422,
-    asked.PreconditionRequired: 428,
+    request_errors.MalformedVersion: 400,
+    request_errors.Unauthenticated: 401,
+    request_errors.NoSuchPath: 404,
+    request_errors.MethodNotAllowed: 405,
+    request_errors.NotAcceptable: 406,
+    request_errors.VersionUnsupported: 406,
+    request_errors.BodyUnread: 400,
+    request_errors.BodyTooLarge: 413,
+    request_errors.UnsupportedMediaType: 415,
+    request_errors.UnprocessableKey: 422,
+    request_errors.PreconditionRequired: 428,
 }
 
 
-#: What stands in an error for programs, with the fact it is made of. The
-#: range stands in a 406 (MV-7).
+#: Additional members of an error item, for programs: the member, the error's
+#: fact, and the conversion. A 406 has the range of versions (MV-7).
 FACTS: Mapping[type[PileusError],
                tuple[tuple[str, str, Callable[[Any], Any]], ...]] = {
-    asked.VersionUnsupported: (('min_version', 'minimum', str),
-                               ('max_version', 'maximum', str)),
+    request_errors.VersionUnsupported: (
+        ('min_version', 'minimum', str), ('max_version', 'maximum', str)),
     domain.QuotaExceeded: (('limit', 'limit', int), ('used', 'used', int)),
 }
 
 
 class Internal(PileusError):
-    """Ours, not theirs: told in the log, never to the client."""
+    """A bug in the service: the log has the cause, the client gets no detail.
+    """
 
     code = 'internal-error'
     title = 'Internal error'
-    text = ('The service failed on its own account; its log has the cause '
-            'under this request id.')
+    text = ('The service failed because of an internal error; its log has '
+            'the cause under this request id.')
 
 
-#: Foreign errors of the pipeline, by status: (code, title, text).
+#: Errors that other middleware returns, by status: (code, title, text).
 MIDDLEWARE_ERRORS: Mapping[int, tuple[str, str, str]] = {
     400: ('bad-request', 'Bad request', 'The request cannot be read.'),
-    401: (asked.Unauthenticated.code, asked.Unauthenticated.title,
-          asked.Unauthenticated.text),
+    401: (request_errors.Unauthenticated.code,
+          request_errors.Unauthenticated.title,
+          request_errors.Unauthenticated.text),
     403: (domain.Forbidden.code, domain.Forbidden.title,
           'The request is not allowed.'),
-    404: (asked.NoSuchPath.code, asked.NoSuchPath.title,
-          'Nothing has this path.'),
-    405: (asked.MethodNotAllowed.code, asked.MethodNotAllowed.title,
+    404: (request_errors.NoSuchPath.code, request_errors.NoSuchPath.title,
+          'This path does not exist.'),
+    405: (request_errors.MethodNotAllowed.code,
+          request_errors.MethodNotAllowed.title,
           'This path does not take the method.'),
-    413: (asked.BodyTooLarge.code, asked.BodyTooLarge.title,
+    413: (request_errors.BodyTooLarge.code, request_errors.BodyTooLarge.title,
           'The request body is too large.'),
     500: (Internal.code, Internal.title, Internal.text),
     503: (domain.Unavailable.code, domain.Unavailable.title,
@@ -78,20 +82,21 @@ MIDDLEWARE_ERRORS: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-#: Headers of a foreign error that a client needs.
+#: Headers of other middleware's errors that a client needs, by prefix.
 _PASSED_HEADERS = ('www-authenticate', 'retry-after', 'allow',
                    'access-control-')
 
-#: Marks a request whose reply is ours, error or not, in its environ.
-OWN_REPLY = 'pileus.ours'
+#: Key in the environ: true if the API makes the reply, be it an error or not.
+OWN_REPLY = 'pileus.own_reply'
 
 
 def guarded(produce: Callable[[], T], environ: dict[str, Any],
             service_type: str) -> T | webob.Response:
-    """Whatever ``produce`` raises becomes an error document.
+    """Return what ``produce`` returns, or the document of the error it raises.
 
-    The one catch-all: a failure the caller can act on is told plainly, any
-    other is a bug, logged once with its traceback.
+    This is the only catch-all of the API. A PileusError is an error that the
+    client can act on. Any other exception is a bug: the log gets one
+    traceback, the client an Internal error.
     """
     try:
         return produce()
@@ -104,22 +109,24 @@ def guarded(produce: Callable[[], T], environ: dict[str, Any],
 
 
 def _log_text(exc: PileusError) -> str:
-    """What the log says of a failure.
+    """Return the text of an error for the log.
 
-    SECURITY: of what was invalid, only where: the text quotes the value, and
-    that may be a password with one letter too few.
+    SECURITY: for Invalid, the places of the violations without their texts: a
+    text quotes the value, which may be a password that is one letter short.
     """
     if not isinstance(exc, domain.Invalid):
         return ascii(str(exc))
-    places = (one.pointer if one.pointer is not None else one.parameter
-              for one in exc.violations)
-    named = [ascii(domain.shorten(one)) for one in places if one is not None]
-    return f'at {", ".join(named)}' if named else 'no place in particular'
+    places = (violation.pointer if violation.pointer is not None
+              else violation.parameter for violation in exc.violations)
+    quoted = [ascii(domain.shorten(place)) for place in places
+              if place is not None]
+    return f'at {", ".join(quoted)}' if quoted else 'at no known place'
 
 
 def status(error: type[Exception]) -> int:
-    """The status of an error's nearest ancestor that has one; 500 if none."""
-    return next((STATUS[one] for one in error.__mro__ if one in STATUS), 500)
+    """Return the status of an error's nearest ancestor, or 500."""
+    return next((STATUS[ancestor] for ancestor in error.__mro__
+                 if ancestor in STATUS), 500)
 
 
 def response(environ: dict[str, Any], service_type: str,
@@ -133,20 +140,23 @@ def response(environ: dict[str, Any], service_type: str,
 
 def middleware_error(environ: dict[str, Any], service_type: str, number: int,
             headers: Iterable[tuple[str, str]]) -> webob.Response:
-    """The document for an error that came from another's middleware."""
+    """Return the error document for a failed reply of other middleware."""
     code, title, text = (MIDDLEWARE_ERRORS.get(number)
                          or MIDDLEWARE_ERRORS[number // 100 * 100])
     document = _document(environ, service_type, number, code, title,
                          (Violation(text),), {})
-    kept = [(name, value) for name, value in headers
-            if name.lower().startswith(_PASSED_HEADERS)]
-    return replies.document(number, document, kept)
+    passed = [(name, value) for name, value in headers
+              if name.lower().startswith(_PASSED_HEADERS)]
+    return replies.document(number, document, passed)
 
 
 def _document(environ: dict[str, Any], service_type: str, number: int,
               code: str, title: str, violations: Iterable[Violation],
               facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Both shapes: openstacksdk reads ``error``, keystoneauth ``errors``."""
+    """Return an error document.
+
+    openstacksdk reads the member ``error``, keystoneauth ``errors``.
+    """
     request_id = environ.get('openstack.request_id')
     common = {'code': f'{service_type}.{code}', 'status': number,
               'title': title, 'links': [{
@@ -154,15 +164,15 @@ def _document(environ: dict[str, Any], service_type: str, number: int,
                   'href': f'{urls.root(environ)}/v1/errors/{code}'}]}
     if request_id:
         common['request_id'] = request_id
-    items = [{**common, 'detail': _sentence(one.detail), **facts,
-              **_source(one)} for one in violations]
-    message = ' '.join(one['detail'] for one in items)
+    items = [{**common, 'detail': _sentence(violation.detail), **facts,
+              **_source(violation)} for violation in violations]
+    message = ' '.join(item['detail'] for item in items)
     return {'errors': items, 'error': {'code': number, 'title': title,
                                        'message': message}}
 
 
 def _sentence(detail: str) -> str:
-    """Details stand behind each other in ``error.message``."""
+    """Return a detail with a final stop, because ``message`` joins details."""
     return detail if detail.endswith(('.', '!', '?')) else f'{detail}.'
 
 
@@ -176,15 +186,16 @@ def _source(violation: Violation) -> dict[str, Any]:
 
 
 def _facts(exc: PileusError) -> dict[str, Any]:
-    """Members a program reads, beside the text a person does."""
+    """Return the members that FACTS adds for an error."""
     return {name: show(exc.facts[fact])
             for name, fact, show in FACTS.get(type(exc), ())}
 
 
 def _headers(exc: PileusError) -> Iterator[tuple[str, str]]:
-    if isinstance(exc, asked.MethodNotAllowed):
+    if isinstance(exc, request_errors.MethodNotAllowed):
         yield 'Allow', str(exc.facts['allow'])
-    if isinstance(exc, asked.Unauthenticated) and exc.facts['challenge']:
+    challenged = isinstance(exc, request_errors.Unauthenticated)
+    if challenged and exc.facts['challenge']:
         yield 'WWW-Authenticate', str(exc.facts['challenge'])
     if isinstance(exc, domain.Unavailable):
         yield 'Retry-After', '1'

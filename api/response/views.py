@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record -> document, links and next page."""
+"""Turn records into JSON documents, with links, ETags and pages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Document = dict[str, Any]
 
 
 class View:
-    """How the records of a type look to one kind of caller.
+    """The representation of a type's records for one kind of caller.
 
-    One view stands for a shape, what the caller's roles may read, and the
-    ``fields`` asked for. ``mark`` names it in ETags: two views of a record
-    differ, and so must their ETags (D16). What is filled in for records from
-    before a property was there is part of it: filling in another value moves
-    no record's generation.
+    A view depends on the shape, on the properties that the caller's roles may
+    read, and on the requested ``fields``. ``mark`` is a hash of the view in
+    ETags, because different representations need different ETags (D16). The
+    hash covers the values shown for records older than a property: changing
+    such a value does not change any record's generation.
     """
 
     def __init__(self, shape: Shape, roles: frozenset[str],
@@ -48,7 +48,7 @@ class View:
             digest_size=4).hexdigest()
 
     def document(self, record: Record, mount: str) -> Document:
-        """The record's document. ``mount`` is the URL of ``/v1``."""
+        """Return the record's document; ``mount`` is the URL of ``/v1``."""
         document = {name: record[column] if show is None
                     else show(record[column])
                     for name, column, show in self._members}
@@ -61,14 +61,15 @@ class View:
         return f'{mount}/{self._path}/{id}'
 
     def etag(self, record: Record) -> str:
-        """Strong: the stored state, then the view of it."""
+        """Return a strong ETag of the record's state in this view."""
         return f'"{preconditions.state_token(record)}-{self.mark}"'
 
-    def etag_of(self, number: int) -> str:
-        """That of a revision, which never changes."""
+    def revision_etag(self, number: int) -> str:
+        """Return the ETag of a revision, whose state never changes."""
         return f'"{record_revisions.state_token(number)}-{self.mark}"'
 
     def _all(self) -> Iterable[tuple[str, str, Show]]:
+        """Yield the name, column and conversion of each member."""
         yield 'id', 'id', None
         if self.shape.declared.owned:
             yield 'project_id', 'project_id', None
@@ -93,46 +94,50 @@ def _shown(value: str | None) -> str | None:
     return None if value is None else timestamps.display(value)
 
 
-def page(view: View, found: Page, mount: str, parameters: Parameters
+def page(view: View, page: Page, mount: str, parameters: Parameters
          ) -> Document:
-    """A list's document with its links.
+    """Return a list document with its links.
 
-    ``links`` carries all there are, ``<plural>_links`` the next one for older
-    clients (section 2.5 of the contract).
+    ``links`` has all links. Older clients read ``<plural>_links``, which has
+    only the link to the next page.
     """
     plural = view.shape.declared.plural
     address = f'{mount}/{view.shape.declared.path}'
     document = _listed(
-        plural, [view.document(one, mount) for one in found.records],
-        _links(found.previous, found.records[-1]['id'] if found.more
+        plural, [view.document(record, mount) for record in page.records],
+        _links(page.previous, page.records[-1]['id'] if page.more
                else None, address, parameters))
-    if found.total is not None:
-        document['count'] = found.total
+    if page.total is not None:
+        document['count'] = page.total
     return document
 
 
-def revisions(view: View, id: str, found: RevisionPage, mount: str,
+def revisions(view: View, id: str, page: RevisionPage, mount: str,
               parameters: Parameters) -> Document:
-    """A list of what was done to a record, each with what that left."""
+    """Return a list document of a record's revisions.
+
+    Each revision has the record's document after the change.
+    """
     name = view.shape.declared.name
     return _listed(
         'revisions', [{
-            'number': number, 'action': one.action,
-            'generation': one.record_generation,
-            'created_at': timestamps.display(one.at), 'user_id': one.user_id,
-            'project_id': one.project_id, 'request_id': one.request_id,
-            'global_request_id': one.global_request_id,
-            name: view.document(one.document, mount)}
-            for number, one in found.revisions],
-        _links(found.previous, str(found.revisions[-1].number)
-               if found.more else None,
+            'number': number, 'action': revision.action,
+            'generation': revision.record_generation,
+            'created_at': timestamps.display(revision.at),
+            'user_id': revision.user_id, 'project_id': revision.project_id,
+            'request_id': revision.request_id,
+            'global_request_id': revision.global_request_id,
+            name: view.document(revision.document, mount)}
+            for number, revision in page.revisions],
+        _links(page.previous, str(page.revisions[-1].number)
+               if page.more else None,
                f'{view.address(id, mount)}/revisions', parameters))
 
 
 def _listed(name: str, items: list[Document],
             links: list[Mapping[str, str]]) -> Document:
     document: Document = {name: items, 'links': links}
-    following = [one for one in links if one['rel'] == 'next']
+    following = [link for link in links if link['rel'] == 'next']
     if following:
         document[f'{name}_links'] = following
     return document
@@ -140,9 +145,10 @@ def _listed(name: str, items: list[Document],
 
 def _links(previous: str | None, last: str | None, address: str,
            parameters: Parameters) -> list[Mapping[str, str]]:
-    """self, first, prev and next, as they apply (PAGE-4).
+    """Return the links self, first, prev and next that apply (PAGE-4).
 
-    ``last`` is the marker of the next page, if there is one.
+    ``previous`` is the marker of the previous page, empty for the first page,
+    and ``last`` that of the next; None means that there is no such page.
     """
     rest = [pair for pair in parameters if pair[0] != 'marker']
 
@@ -153,8 +159,8 @@ def _links(previous: str | None, last: str | None, address: str,
 
     links = [link('self', parameters), link('first', rest)]
     if previous is not None:
-        links.append(link('prev', rest + [
-            ('marker', one) for one in [previous] if one]))
+        marker = [('marker', previous)] if previous else []
+        links.append(link('prev', rest + marker))
     if last is not None:
         links.append(link('next', [*rest, ('marker', last)]))
     return links

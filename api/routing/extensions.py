@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where YAML is not enough: a Python controller for a declared type.
+"""Python controllers, which add actions and paths to a declared type.
 
-A type file names a class (``controller: package.module:Class``). Its methods
-say beside themselves what their Route meets: the body's schema, the policy
-rule, the microversion. ``action`` methods answer
-``POST /v1/hosts/{id}/action``, ``route`` methods answer paths of their own.
+A type file names a class (``controller: package.module:Class``). Decorators
+of its methods declare the body's schema, the policy rule and the
+microversion. An ``action`` method answers ``POST /v1/hosts/{id}/action``; a
+``route`` method answers a path of its own.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from service.errors import StartError
 
 F = TypeVar('F', bound=Callable[..., Any])
 
-_DECLARATION = '_pileus_said'
+#: The attribute in which the decorators store a method's declaration.
+_DECLARATION = '_pileus_declaration'
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """One action: ``{"retire": {...}}`` in the body calls ``method``.
 
-    ``check`` is the policy rule's default, such as ``role:admin``; None: who
-    may patch the record may act on it.
+    ``check`` is the policy rule's default, such as ``role:admin``. Without a
+    check, callers who may patch the record may call the action.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ControllerPath:
-    """One path of a controller's own, below the type's collection."""
+    """A path below the type's collection that a controller adds."""
 
     name: str
     verb: str
@@ -57,40 +58,41 @@ class ControllerPath:
 
 def action(*, schema: Mapping[str, Any], check: str | None = None,
            since: str = '1.0', name: str | None = None) -> Callable[[F], F]:
-    """Make a method an action, named as the method unless ``name`` is given.
+    """Make a method an action; ``name`` defaults to the method's name.
 
     The method is called as ``method(call, id, arguments)`` and returns a
     response; ``schema`` is the JSON Schema of ``arguments``.
     """
     first = Version.parse(since)
 
-    def said(method: F) -> F:
+    def declare(method: F) -> F:
         setattr(method, _DECLARATION, Action(
             name or method.__name__, schema, check, first, method.__name__))
         return method
-    return said
+    return declare
 
 
 def route(verb: str, path: str, *, check: str | None = None,
           since: str = '1.0', body: Iterable[str] = (),
           query: Iterable[str] = ()) -> Callable[[F], F]:
-    """Bind a method to a path below the collection: ``/{id}/summary``.
+    """Bind a method to a path below the collection, as ``/{id}/summary``.
 
-    The method is called as ``method(call, **values of the path)``.
+    The method is called with the call and the values of the path by name.
+    ``body`` are the accepted media types, ``query`` the known parameters.
     """
     first = Version.parse(since)
 
-    def said(method: F) -> F:
+    def declare(method: F) -> F:
         setattr(method, _DECLARATION, ControllerPath(
             method.__name__, verb, path, check, first, tuple(body),
             frozenset(query), method.__name__))
         return method
-    return said
+    return declare
 
 
 @dataclass(frozen=True)
 class Extension:
-    """The controller class of a type, and what its methods say."""
+    """The controller class of a type, with its actions and paths."""
 
     declared: ResourceType
     controller: type[Any]
@@ -103,33 +105,41 @@ class Extension:
 
     @property
     def rules(self) -> Iterator[tuple[str, str | None]]:
-        """The policy action and default check of each method."""
-        for one in self.methods:
-            yield one.name, one.check
+        """The policy action and the default check of each method."""
+        for method in self.methods:
+            yield method.name, method.check
 
     @property
     def maximum(self) -> Version:
-        return max((one.since for one in self.methods), default=FIRST_VERSION)
+        """The newest version that a method declares."""
+        return max((method.since for method in self.methods),
+                   default=FIRST_VERSION)
 
 
 def load(catalogue: Catalogue) -> tuple[Extension, ...]:
-    """The extensions of all types; StartError names what cannot be loaded."""
-    return tuple(_extension(one) for one in catalogue.live if one.controller)
+    """Return the extensions of all types.
+
+    Raises StartError for a controller that cannot be loaded.
+    """
+    return tuple(_extension(declared) for declared in catalogue.live
+                 if declared.controller)
 
 
 def _extension(declared: ResourceType) -> Extension:
     controller = _class(declared)
-    found = declared_methods(controller)
-    for one in found:
-        _check_method(declared, one)
+    methods = declared_methods(controller)
+    for method in methods:
+        _check_method(declared, method)
     return Extension(
         declared, controller,
-        {one.name: one for one in found if isinstance(one, Action)},
-        tuple(one for one in found if isinstance(one, ControllerPath)))
+        {method.name: method for method in methods
+         if isinstance(method, Action)},
+        tuple(method for method in methods
+              if isinstance(method, ControllerPath)))
 
 
 def declared_methods(controller: type[Any]) -> list[Action | ControllerPath]:
-    """What the methods of a controller class say beside themselves."""
+    """Return what the decorators of a controller's methods declare."""
     return [getattr(method, _DECLARATION) for _, method in inspect.getmembers(
         controller, inspect.isfunction) if hasattr(method, _DECLARATION)]
 
@@ -138,30 +148,33 @@ def _class(declared: ResourceType) -> type[Any]:
     assert declared.controller is not None
     module, _, name = declared.controller.partition(':')
     try:
-        found = getattr(importlib.import_module(module), name)
+        controller = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as exc:
         raise StartError(f'the type {declared.name}: controller: '
                          f'{declared.controller}: {exc}') from exc
-    if not inspect.isclass(found):
+    if not inspect.isclass(controller):
         raise StartError(f'the type {declared.name}: controller: '
                          f'{declared.controller} is not a class')
-    return found
+    return controller
 
 
 def _check_method(declared: ResourceType,
-                  one: Action | ControllerPath) -> None:
-    """What every type has is not for a controller to have otherwise: its
-    name stands for the rule of that too."""
-    if one.name in ACTIONS:
+                  method: Action | ControllerPath) -> None:
+    """Raise StartError for the name of a built-in action or a bad schema.
+
+    A policy rule is named for its action: two actions of the same name would
+    share one rule.
+    """
+    if method.name in ACTIONS:
         raise StartError(
             f'the type {declared.name}: controller: {declared.controller}: '
-            f'{one.name} is what every type has; give the method another '
-            f'name')
-    if isinstance(one, ControllerPath):
+            f'every type has an action {method.name}; give the method '
+            f'another name')
+    if isinstance(method, ControllerPath):
         return
     try:
-        compiled(one.schema)
+        compiled(method.schema)
     except ValueError as exc:
         raise StartError(
             f'the type {declared.name}: controller: {declared.controller}: '
-            f'the schema of {one.name}: {exc}') from exc
+            f'the schema of {method.name}: {exc}') from exc

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""APIRouter: the API as a table, bound into a ``routes.Mapper``.
+"""Find the Route of a request, and the controller method that answers it.
 
-A Route says all that a request meets: path, method, the action of a
-controller, the policy rule, the media types of its body, its parameters, and
-the type whose versions know it. The mapper decides which Route a request
-takes; nothing else calls an action.
+A Route declares path, method, controller and action, policy rule, the media
+types of the body, the parameters, and the type whose versions have the path.
+RouteMap puts the Routes into a ``routes.Mapper``; APIRouter binds each Route
+to a method of a controller.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from service.domain.errors import shorten
 
 ActionMethod = Callable[..., webob.Response]
 
-#: The rule of a Route that needs no token and no permission.
+#: The rule of a Route that needs neither credentials nor permission.
 OPEN = ''
 
 METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
@@ -32,11 +32,11 @@ METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path and method, and what a request on it meets.
+    """One path and method, with everything that a request on them needs.
 
-    ``body`` are the media types read; none: a body is refused. ``query`` are
-    the parameters known; None: the action reads them itself. With ``tail``
-    the path's last value takes the rest of the path, slashes and all.
+    ``body`` are the accepted media types; without any, a body is an error.
+    ``query`` are the known parameters; with None the action parses the query
+    itself. With ``tail`` the last value of the path includes slashes.
     """
 
     path: str
@@ -57,26 +57,27 @@ class Route:
 
     @property
     def methods(self) -> list[str]:
-        """HEAD wherever GET (METH-1)."""
+        """The methods of the Route; GET includes HEAD (METH-1)."""
         return ['GET', 'HEAD'] if self.method == 'GET' else [self.method]
 
     @property
     def spans(self) -> dict[str, str]:
-        """What each value of the path may be, as a regular expression.
+        """A regular expression for each value of the path.
 
-        A set of all but the slash, not a dot, which leaves out line ends.
+        The expressions use character sets, because a dot excludes newlines.
         """
         names = re.findall(r'{(\w+)}', self.path)
         spans = dict.fromkeys(names, '[^/]+')
         return {**spans, names[-1]: r'[\s\S]+'} if self.tail else spans
 
     def known(self, version: Version) -> bool:
+        """Whether a version has the Route."""
         return ((self.declared is None or self.declared.known(version))
                 and (self.since is None or self.since <= version))
 
 
 class RouteMap:
-    """The Routes, and the mapper that finds the Route of a request."""
+    """Holds the Routes and finds the Route of a request."""
 
     def __init__(self, table: Iterable[Route]) -> None:
         self.table = tuple(table)
@@ -93,22 +94,22 @@ class RouteMap:
              ) -> tuple[Route, dict[str, str]]:
         """Return the Route of a request and the values of its path.
 
-        Raises NoSuchPath, also where the version does not know the path yet,
-        and MethodNotAllowed with the methods that the path takes.
+        Raises MethodNotAllowed, and NoSuchPath if the version does not have
+        the path.
         """
         path = _path(environ)
-        found = self._match(environ, path)
-        if found is None or not found[0].known(version):
+        match = self._match(environ, path)
+        if match is None or not match[0].known(version):
             allow = self.allowed(environ, version)
             if allow:
                 raise errors.MethodNotAllowed(environ['REQUEST_METHOD'],
                                               allow)
             raise no_such_path(environ)
-        return found
+        return match
 
     def allowed(self, environ: dict[str, Any],
                 version: Version) -> list[str]:
-        """The methods a path takes at a version; none: there is no path."""
+        """Return the methods of a path at a version; none for no such path."""
         path = _path(environ)
         matches = ((method, self._match({'REQUEST_METHOD': method}, path))
                    for method in METHODS)
@@ -119,8 +120,8 @@ class RouteMap:
                ) -> tuple[Route, dict[str, str]] | None:
         """Return the Route of a path and its values, or None.
 
-        The mapper's patterns accept a line end after a fixed last word; a
-        path with a line end is another path.
+        The mapper's patterns also match a path with an additional newline at
+        the end, unless the path ends with a value; such a path has no Route.
         """
         match = self._mapper.routematch(path, environ)
         if match is None:
@@ -138,7 +139,7 @@ class APIRouter:
 
     def __init__(self, routes: RouteMap,
                  controllers: Mapping[str, object]) -> None:
-        """Raises AttributeError where a Route names no action."""
+        """Raise AttributeError if a controller lacks the action of a Route."""
         self._routes = routes
         self._actions: dict[str, ActionMethod] = {
             route.name: getattr(controllers[route.controller], route.action)
@@ -150,37 +151,37 @@ class APIRouter:
         return self._routes.table
 
     def action(self, route: Route) -> ActionMethod:
-        """The controller method that a Route is bound to."""
+        """Return the controller method that a Route is bound to."""
         return self._actions[route.name]
 
     def match(self, environ: dict[str, Any], version: Version
               ) -> tuple[Route, ActionMethod, dict[str, str]]:
-        """Return the Route of a request, its action and its path's values.
+        """Return the Route of a request, its method and its path's values.
 
-        Raises NoSuchPath and MethodNotAllowed as ``RouteMap.find`` does.
+        Raises NoSuchPath and MethodNotAllowed.
         """
         route, values = self._routes.find(environ, version)
         return route, self._actions[route.name], values
 
 
 def no_such_path(environ: dict[str, Any]) -> errors.NoSuchPath:
-    """Told by the path as the client sent it, with what it is mounted at."""
-    came = environ.get(urls.PATH, environ.get('PATH_INFO', ''))
-    path = came.encode('latin-1').decode(errors='backslashreplace')
+    """Return the error with the path as the client sent it."""
+    original = environ.get(urls.PATH, environ.get('PATH_INFO', ''))
+    path = original.encode('latin-1').decode(errors='backslashreplace')
     return errors.NoSuchPath(path=shorten(ascii(path)[1:-1]))
 
 
 def _path(environ: dict[str, Any]) -> str:
-    """The path below the mount, as text.
+    """Return the path below the mount as text.
 
-    A value in it may be a tag, of any characters but NUL, which no database
-    takes.
+    Raises NoSuchPath for a path that is not UTF-8 or has a NUL, which no
+    database can store in a tag or metadata key.
     """
-    came = urls.path(environ)
-    if came is None:
+    encoded = urls.path(environ)
+    if encoded is None:
         raise no_such_path(environ)
     try:
-        path = came.encode('latin-1').decode()
+        path = encoded.encode('latin-1').decode()
     except UnicodeDecodeError:
         raise no_such_path(environ) from None
     if '\0' in path:

@@ -86,7 +86,8 @@ def test_both_stand_in_the_openapi_document(lamps):
 
 def test_what_every_type_has_is_not_answered_otherwise(tmp_path):
     shadowing = LAMP.replace(':Lamps', ':Shadow')
-    with pytest.raises(StartError, match='revisions is what every type has'):
+    with pytest.raises(StartError,
+                       match='revisions is a path that every type has'):
         Application(config_dir(tmp_path, types={'lamp': shadowing}))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calling a WSGI application without a server."""
+"""Call a WSGI application without a server."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class Answer(NamedTuple):
     body: bytes
 
     def header(self, name: str) -> str | None:
+        """Return the value of a header, or None."""
         return {key.lower(): value
                 for key, value in self.headers}.get(name.lower())
 
 
 def environ(path: str = '/', method: str = 'GET', **more: Any
             ) -> dict[str, Any]:
-    """A request from this machine to this machine."""
+    """Return the environ of a request between two loopback addresses."""
     return {
         'REQUEST_METHOD': method, 'SCRIPT_NAME': '', 'PATH_INFO': path,
         'QUERY_STRING': '', 'SERVER_NAME': '127.0.0.1',
@@ -32,23 +33,25 @@ def environ(path: str = '/', method: str = 'GET', **more: Any
 
 
 def answer(app: Callable[..., Iterable[bytes]],
-           asked: dict[str, Any]) -> Answer:
-    told: list[Any] = []
+           request: dict[str, Any]) -> Answer:
+    """Call an application with an environ and return its reply."""
+    head: list[Any] = []
 
     def start(status: str, headers: Headers,
               exc_info: Any = None) -> Callable[[bytes], object]:
-        told[:] = [int(status[:3]), headers]
-        return told.append
-    body = app(asked, start)
+        head[:] = [int(status[:3]), headers]
+        return head.append
+    body = app(request, start)
     try:
         data = b''.join(body)
     finally:
         getattr(body, 'close', lambda: None)()
-    return Answer(told[0], told[1], data)
+    return Answer(head[0], head[1], data)
 
 
 class App:
-    """Answers as told, and keeps the environ it was called with."""
+    """An application with a fixed reply; keeps the environ of its last call.
+    """
 
     def __init__(self, status: str = '200 OK', headers: Headers = (),
                  body: Iterable[bytes] = (b'{}',)) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One pointer to what is served, and who may move it when."""
+"""When a worker checks for a newer catalogue, and what it serves meanwhile."""
 
 from __future__ import annotations
 
@@ -15,91 +15,95 @@ from service.domain.errors import Unavailable
 from service.errors import StartError
 
 
-class Opened:
-    """A service that finds these newer ones, one a look."""
+class FakeService:
+    """A service whose successive checks find the given newer services."""
 
     def __init__(self, generation, *newer):
         self.catalogue_number = generation
         self.catalogue = Catalogue({})
-        self.looks = 0
+        self.checks = 0
         self._newer = iter(newer)
 
     def newer(self):
-        self.looks += 1
-        found = next(self._newer, None)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        self.checks += 1
+        service = next(self._newer, None)
+        if isinstance(service, Exception):
+            raise service
+        return service
 
 
-def built(opened):
-    return CatalogueAPI(opened, None, None)
+def build(service):
+    return CatalogueAPI(service, None, None)
 
 
 @pytest.fixture
-def at_once(monkeypatch):
-    """Every request looks."""
+def every_request_checks(monkeypatch):
     monkeypatch.setattr(reloading, 'CHECK_SECONDS', -1.0)
 
 
-def test_most_requests_do_not_look():
-    opened = Opened(1)
-    served = CatalogueReloader(opened, built)
-    assert {served.current().catalogue_number for _ in range(100)} == {1}
-    assert opened.looks == 0
+def test_a_hundred_requests_in_a_moment_do_not_check_for_a_newer_catalogue():
+    service = FakeService(1)
+    reloader = CatalogueReloader(service, build)
+    assert {reloader.current().catalogue_number
+            for _ in range(100)} == {1}
+    assert service.checks == 0
 
 
-def test_a_look_finds_what_was_applied_meanwhile(at_once):
-    served = CatalogueReloader(Opened(1, None, Opened(2)), built)
-    assert [served.current().catalogue_number for _ in range(3)] == [1, 2, 2]
-    assert served.loaded.catalogue_number == 2
+def test_a_check_loads_a_newer_catalogue(every_request_checks):
+    reloader = CatalogueReloader(FakeService(1, None, FakeService(2)), build)
+    assert [reloader.current().catalogue_number
+            for _ in range(3)] == [1, 2, 2]
+    assert reloader.loaded.catalogue_number == 2
 
 
-def test_whoever_was_refused_is_given_what_came_after():
-    served = CatalogueReloader(Opened(1, Opened(2)), built)
-    begun = served.current()
-    assert served.newer_than(begun).catalogue_number == 2
-    assert served.newer_than(begun).catalogue_number == 2
-    assert served.newer_than(served.current()).catalogue_number == 2
+def test_a_request_with_an_outdated_catalogue_gets_the_newer_one():
+    reloader = CatalogueReloader(FakeService(1, FakeService(2)), build)
+    outdated = reloader.current()
+    assert reloader.newer_than(outdated).catalogue_number == 2
+    assert reloader.newer_than(outdated).catalogue_number == 2
+    assert reloader.newer_than(reloader.current()).catalogue_number == 2
 
 
-def test_one_loads_and_the_others_go_on(at_once):
-    """A request that began before must not wait for those that load."""
+def test_requests_use_the_old_catalogue_while_one_loads_the_new(
+        every_request_checks):
+    """Other requests must not wait for the request that loads."""
     loading, over = threading.Event(), threading.Event()
 
-    def slowly(opened):
-        if opened.catalogue_number == 2:
+    def build_slowly(service):
+        if service.catalogue_number == 2:
             loading.set()
             over.wait(30)
-        return built(opened)
-    served = CatalogueReloader(Opened(1, Opened(2)), slowly)
-    first = threading.Thread(target=served.current)
+        return build(service)
+    reloader = CatalogueReloader(FakeService(1, FakeService(2)), build_slowly)
+    first = threading.Thread(target=reloader.current)
     first.start()
     loading.wait(30)
-    assert served.current().catalogue_number == 1
+    assert reloader.current().catalogue_number == 1
     over.set()
     first.join()
-    assert served.loaded.catalogue_number == 2
+    assert reloader.loaded.catalogue_number == 2
 
 
-def test_what_cannot_be_loaded_is_told_once_and_not_tried_each_time(
+def test_a_catalogue_that_cannot_be_loaded_is_logged_once_and_retried_later(
         monkeypatch, caplog):
     monkeypatch.setattr(reloading, 'CHECK_SECONDS', -1.0)
-    opened = Opened(1, *[StartError('no such word')] * 9)
-    served = CatalogueReloader(opened, built)
-    begun = served.current()
+    service = FakeService(1, *[StartError('no such word')] * 9)
+    reloader = CatalogueReloader(service, build)
+    current = reloader.current()
     for _ in range(5):
-        assert served.current() is served.newer_than(begun) is begun
-    assert opened.looks == 1
+        assert reloader.current() is reloader.newer_than(current) is current
+    assert service.checks == 1
     monkeypatch.setattr(reloading, 'RETRY_SECONDS', -1.0)
-    served = CatalogueReloader(opened, built)
+    reloader = CatalogueReloader(service, build)
     caplog.clear()
     for _ in range(3):
-        served.current()
-    assert [one.levelno for one in caplog.records
-            if 'no such word' in one.message] == [logging.ERROR]
+        reloader.current()
+    assert [record.levelno for record in caplog.records
+            if 'no such word' in record.message] == [logging.ERROR]
 
 
-def test_a_database_out_of_reach_changes_nothing(at_once):
-    served = CatalogueReloader(Opened(1, Unavailable(), Opened(2)), built)
-    assert [served.current().catalogue_number for _ in range(2)] == [1, 2]
+def test_a_worker_keeps_its_catalogue_while_the_database_is_unreachable(
+        every_request_checks):
+    reloader = CatalogueReloader(
+        FakeService(1, Unavailable(), FakeService(2)), build)
+    assert [reloader.current().catalogue_number for _ in range(2)] == [1, 2]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a key may be, and which requests are the same one."""
+"""Which idempotency keys are valid, and which requests count as repetitions.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +25,9 @@ REPLY = replies.document(201, {'host': {'name': 'ä'}}, [
     ('ETag', '"1-a-b"'), ('Location', 'http://x/v1/hosts/1')])
 
 
-def once(call: Call = CALL, key: str = 'k1') -> idempotency.Once:
-    return idempotency.keyed_request(call, key, lambda made: REPLY)
+def request(call: Call = CALL, key: str = 'k1'
+            ) -> idempotency.IdempotentRequest:
+    return idempotency.keyed_request(call, key, lambda records: REPLY)
 
 
 def other(**changed: Any) -> Call:
@@ -33,7 +35,7 @@ def other(**changed: Any) -> Call:
 
 
 @pytest.mark.parametrize('key', ['k', '"8e03978e-40d5"', '!~', 'a' * 255])
-def test_a_key_is_visible_ascii(key):
+def test_a_key_of_visible_ascii_is_valid(key):
     assert idempotency.key({'HTTP_IDEMPOTENCY_KEY': key}) == key
 
 
@@ -41,18 +43,18 @@ def test_without_the_header_there_is_no_key():
     assert idempotency.key({}) is None
 
 
-@pytest.mark.parametrize('sent', ['', ' ', 'a b', 'a\t', 'a\n', 'é', '\x7f',
+@pytest.mark.parametrize('text', ['', ' ', 'a b', 'a\t', 'a\n', 'é', '\x7f',
                                   'a' * 256, 'a, b'])
-def test_anything_else_is_refused_and_the_header_named(sent):
-    with pytest.raises(Invalid) as told:
-        idempotency.key({'HTTP_IDEMPOTENCY_KEY': sent})
-    [violation] = told.value.violations
+def test_any_other_key_is_rejected_with_the_name_of_the_header(text):
+    with pytest.raises(Invalid) as caught:
+        idempotency.key({'HTTP_IDEMPOTENCY_KEY': text})
+    [violation] = caught.value.violations
     assert violation.parameter == 'Idempotency-Key'
     assert '1 to 255 visible ASCII characters' in violation.detail
 
 
-def test_a_request_sent_again_is_the_same_request():
-    assert once().scope == once(other(body={})).scope
+def test_a_repeated_request_has_the_same_scope_even_with_another_body():
+    assert request().scope == request(other(body={})).scope
 
 
 @pytest.mark.parametrize('call', [
@@ -64,29 +66,30 @@ def test_a_request_sent_again_is_the_same_request():
     other(environ={**CALL.environ, 'PATH_INFO': '/racks'}),
     other(environ={**CALL.environ, 'SCRIPT_NAME': '/v2'})],
     ids=['version', 'project', 'user', 'nobody', 'method', 'path', 'mount'])
-def test_a_key_means_nothing_to_another(call):
-    assert once(call).scope != once().scope
+def test_the_scope_of_a_key_differs_between_callers_paths_and_versions(call):
+    assert request(call).scope != request().scope
 
 
-def test_nor_does_another_key():
-    assert once(key='k2').scope != once().scope
+def test_the_scope_differs_between_keys():
+    assert request(key='k2').scope != request().scope
 
 
-def test_the_kept_reply_is_the_one_that_went_out():
-    answer = idempotency.replay(CALL, 'k1', once().render([]))
-    assert answer.status_int == 201
-    assert answer.headerlist == REPLY.headerlist
-    assert answer.body == REPLY.body
+def test_a_replayed_reply_equals_the_first_reply():
+    replayed = idempotency.replay(CALL, 'k1', request().render([]))
+    assert replayed.status_int == 201
+    assert replayed.headerlist == REPLY.headerlist
+    assert replayed.body == REPLY.body
 
 
-def test_a_body_that_says_the_same_gets_it_however_it_is_written():
-    again = other(body={'host': {'size': 1, 'name': 'a'}})
-    assert idempotency.replay(again, 'k1', once().render([])).status_int == 201
+def test_the_order_of_the_members_of_a_body_does_not_matter():
+    reordered = other(body={'host': {'size': 1, 'name': 'a'}})
+    replayed = idempotency.replay(reordered, 'k1', request().render([]))
+    assert replayed.status_int == 201
 
 
 @pytest.mark.parametrize('body', [
     {'host': {'name': 'b', 'size': 1}}, {'host': {'name': 'a', 'size': True}},
     {'host': {'name': 'a'}}, [{'host': {'name': 'a', 'size': 1}}]])
-def test_another_body_is_told_to_choose_another_key(body):
+def test_the_same_key_with_another_body_is_rejected(body):
     with pytest.raises(errors.UnprocessableKey, match='Idempotency-Key k1'):
-        idempotency.replay(other(body=body), 'k1', once().render([]))
+        idempotency.replay(other(body=body), 'k1', request().render([]))

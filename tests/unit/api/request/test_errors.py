@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is refused before any record is looked at says so in one line."""
+"""The codes and texts of errors that are raised before a record is read."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 from api.request import errors
 from service.domain.errors import PileusError, Violation
 
-TOLD = [
+TEXTS = [
     (errors.MalformedBody([Violation('The body is empty.', '')]),
      'malformed-body', 'The body is empty.'),
     (errors.MalformedVersion(wanted='01.1'), 'malformed-version',
@@ -20,7 +20,7 @@ TOLD = [
     (errors.Unauthenticated(), 'unauthenticated',
      'The request needs valid credentials.'),
     (errors.NoSuchPath(path='/v1/hostz'), 'no-such-path',
-     'Nothing has the path /v1/hostz.'),
+     'The path /v1/hostz does not exist.'),
     (errors.MethodNotAllowed('PUT', ['GET', 'HEAD']), 'method-not-allowed',
      'This path does not take PUT; it takes GET, HEAD.'),
     (errors.NotAcceptable(accept='text/html'), 'not-acceptable',
@@ -39,28 +39,29 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(('error', 'code', 'text'), TOLD,
-                         ids=[code for _, code, _ in TOLD])
-def test_each_error_keeps_its_code_and_says_what_was_wrong(error, code, text):
+@pytest.mark.parametrize(('error', 'code', 'text'), TEXTS,
+                         ids=[code for _, code, _ in TEXTS])
+def test_each_error_keeps_its_code_and_its_text(error, code, text):
     assert (error.code, str(error)) == (code, text)
     assert error.title != PileusError.title
 
 
-def test_no_two_errors_of_the_room_share_a_code_or_a_title():
-    declared = [one for one in vars(errors).values()
-                if isinstance(one, type)
-                and one.__module__ == 'api.request.errors']
-    assert len(declared) >= len(TOLD)
-    assert len({one.code for one in declared}) == len(declared)
-    assert len({one.title for one in declared}) == len(declared)
-    assert all(re.fullmatch('[a-z]+(-[a-z]+)*', one.code) for one in declared)
+def test_no_two_errors_of_the_module_share_a_code_or_a_title():
+    classes = [member for member in vars(errors).values()
+               if isinstance(member, type)
+               and member.__module__ == 'api.request.errors']
+    assert len(classes) >= len(TEXTS)
+    assert len({error.code for error in classes}) == len(classes)
+    assert len({error.title for error in classes}) == len(classes)
+    assert all(re.fullmatch('[a-z]+(-[a-z]+)*', error.code)
+               for error in classes)
 
 
-def test_a_refused_method_carries_the_allow_header():
+def test_method_not_allowed_has_the_value_of_the_allow_header():
     error = errors.MethodNotAllowed('PUT', ('GET', 'HEAD'))
     assert error.facts['allow'] == 'GET, HEAD'
 
 
-def test_an_error_without_its_facts_cannot_be_made():
+def test_an_error_with_a_missing_fact_cannot_be_created():
     with pytest.raises(KeyError, match='maximum'):
         errors.VersionUnsupported(wanted='9.9', minimum='1.0')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A body is strict JSON that can be stored, or a refusal that says why."""
+"""Parsing of bodies: strict JSON that can be stored, or an error."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from api.request import errors as refusals
+from api.request import errors as request_errors
 from api.request import json_body
 from service.domain import errors
 from service.domain.documents import values
@@ -25,7 +25,7 @@ STORABLE = st.recursive(
 
 
 def refused(raw):
-    with pytest.raises(refusals.MalformedBody) as caught:
+    with pytest.raises(request_errors.MalformedBody) as caught:
         json_body.parse(raw)
     return caught.value.violations
 
@@ -43,11 +43,11 @@ def refused(raw):
     (b'{"": {"": 1}}', {'': {'': 1}}),
     (b'{"a": {"x": 1}, "b": {"x": 1}}', {'a': {'x': 1}, 'b': {'x': 1}}),
 ])
-def test_json_is_its_value(raw, value):
+def test_valid_json_is_parsed(raw, value):
     assert repr(json_body.parse(raw)) == repr(value)
 
 
-@pytest.mark.parametrize(('raw', 'pointer', 'told'), [
+@pytest.mark.parametrize(('raw', 'pointer', 'detail'), [
     (b'NaN', '', 'finite'),
     (b'{"a": [Infinity]}', '/a/0', 'finite'),
     (b'{"a": -Infinity}', '/a', 'finite'),
@@ -58,12 +58,12 @@ def test_json_is_its_value(raw, value):
     (b'{"a": ' + b'7' * 5000 + b'}', '/a', '64-bit'),
     (b'{"a": -' + b'7' * 1_000_000 + b'}', '/a', '64-bit'),
 ])
-def test_a_number_no_database_holds_is_refused_with_its_place(raw, pointer,
-                                                              told):
+def test_a_number_that_no_database_can_store_is_rejected(raw, pointer,
+                                                         detail):
     """J01"""
     violation, = refused(raw)
     assert violation.pointer == pointer
-    assert told in violation.detail
+    assert detail in violation.detail
 
 
 @pytest.mark.parametrize('raw', [
@@ -74,18 +74,19 @@ def test_a_number_no_database_holds_is_refused_with_its_place(raw, pointer,
     b'{"a":' * (MIB // 5),
     b'[{"a":' * (MIB // 6),
 ], ids=['33', '1000', '100k', '1 MiB', 'objects', 'both'])
-def test_nesting_too_deep_is_refused_at_once(raw):
-    """J02: in less than 10 ms, the best of five on a busy machine."""
-    spent = []
+def test_nesting_too_deep_is_rejected_within_ten_milliseconds(raw):
+    """J02: the fastest of five attempts counts, because the machine is busy.
+    """
+    durations = []
     for _ in range(5):
-        began = time.perf_counter()
+        start = time.perf_counter()
         violation, = refused(raw)
-        spent.append(time.perf_counter() - began)
+        durations.append(time.perf_counter() - start)
     assert 'more than 32 deep' in violation.detail
-    assert min(spent) < 0.01
+    assert min(durations) < 0.01
 
 
-def test_a_body_nests_thirty_two_deep():
+def test_nesting_of_thirty_two_levels_is_accepted():
     """J02"""
     assert values.canonical(json_body.parse(b'[' * 32 + b']' * 32)) == (
         '[' * 32 + ']' * 32)
@@ -101,14 +102,14 @@ def test_a_body_nests_thirty_two_deep():
     (b'{"a": {"x": 1, "x": 2}, "a": 3}', ['/a']),
     (b'{"a": 1, "b": 1, "a": 1, "b": 1}', ['/a', '/b']),
 ])
-def test_a_name_that_stands_twice_is_refused_with_its_place(raw, pointers):
+def test_a_duplicate_name_is_rejected_with_its_place(raw, pointers):
     """J03"""
     violations = refused(raw)
-    assert [one.pointer for one in violations] == pointers
-    assert all('named twice' in one.detail for one in violations)
+    assert [violation.pointer for violation in violations] == pointers
+    assert all('named twice' in violation.detail for violation in violations)
 
 
-@pytest.mark.parametrize(('raw', 'told'), [
+@pytest.mark.parametrize(('raw', 'detail'), [
     (b'{"a": "\xff"}', 'byte 8 of 10'),
     (b'"\xed\xa0\x80"', 'not UTF-8'),
     (b'"\xc0\x80"', 'not UTF-8'),
@@ -118,27 +119,27 @@ def test_a_name_that_stands_twice_is_refused_with_its_place(raw, pointers):
     ('{"a": 1}'.encode('utf-32-be'), 'not JSON'),
     ('{"a": "é"}'.encode('latin-1'), 'not UTF-8'),
 ])
-def test_what_is_not_plain_utf8_is_refused(raw, told):
+def test_a_body_that_is_not_utf8_is_rejected(raw, detail):
     """J04"""
     violation, = refused(raw)
-    assert told in violation.detail
+    assert detail in violation.detail
 
 
-@pytest.mark.parametrize(('raw', 'pointer', 'told'), [
+@pytest.mark.parametrize(('raw', 'pointer', 'detail'), [
     (b'{"a": "\\ud800"}', '/a', 'surrogate'),
     (b'{"a": "\\udc00\\ud800"}', '/a', 'surrogate'),
     (b'{"a": ["x\\u0000y"]}', '/a/0', 'NUL'),
     (b'{"a": {"\\u0000": 1}}', '/a', 'NUL'),
     (b'{"\\udfff": 1}', '', 'surrogate'),
 ])
-def test_text_no_database_holds_is_refused_with_its_place(raw, pointer, told):
+def test_text_that_no_database_can_store_is_rejected(raw, pointer, detail):
     """J04"""
     violation, = refused(raw)
     assert violation.pointer == pointer
-    assert told in violation.detail
+    assert detail in violation.detail
 
 
-@pytest.mark.parametrize(('raw', 'told'), [
+@pytest.mark.parametrize(('raw', 'detail'), [
     (b'', 'empty'),
     (b' \r\n\t', 'empty'),
     (b'{}{}', 'line 1 column 3'),
@@ -163,32 +164,33 @@ def test_text_no_database_holds_is_refused_with_its_place(raw, pointer, told):
     (b'"', 'line 1 column 1'),
     (b'\xc2\xa0{}', 'line 1 column 1'),
 ])
-def test_what_is_not_json_is_refused_with_line_and_column(raw, told):
+def test_malformed_json_is_rejected_with_line_and_column(raw, detail):
     """J05"""
     violation, = refused(raw)
-    assert told in violation.detail
+    assert detail in violation.detail
 
 
-def test_every_mistake_of_a_body_is_told_at_once_up_to_a_bound():
+def test_all_mistakes_of_a_body_are_reported_up_to_a_limit():
     violations = refused(b'{"a": "\\u0000", "b": [1e999], "c": 1e19, '
                          b'"d": 10000000000000000000}')
-    assert [one.pointer for one in violations] == ['/a', '/d', '/b/0']
+    assert [violation.pointer for violation in violations] == [
+        '/a', '/d', '/b/0']
     assert len(refused(
         b'[' + b'NaN,' * 100_000 + b'1]')) == errors.MAX_VIOLATIONS
     assert len(refused(
         b'[' + b'{"a":1,"a":1},' * 1000 + b'1]')) == errors.MAX_VIOLATIONS
 
 
-def test_a_refusal_stays_small_whatever_the_names_of_the_body():
-    """R10: half a megabyte of name above a thousand mistakes."""
+def test_an_error_stays_small_if_a_name_in_the_body_is_large():
+    """R10: a name of half a megabyte above a thousand mistakes."""
     violations = refused(b'{"' + b'k' * 500_000 + b'": ['
                          + b'NaN,' * 1000 + b'1]}')
     assert len(violations) == errors.MAX_VIOLATIONS
-    assert {one.pointer for one in violations} == {None}
+    assert {violation.pointer for violation in violations} == {None}
     assert len(str(violations)) < 8000
 
 
-def test_a_refused_body_is_a_bad_request_with_a_code_of_its_own():
+def test_a_malformed_body_is_invalid_with_a_code_of_its_own():
     with pytest.raises(errors.Invalid) as caught:
         json_body.parse(b'{')
     assert caught.value.code == 'malformed-body'
@@ -196,7 +198,7 @@ def test_a_refused_body_is_a_bad_request_with_a_code_of_its_own():
 
 @settings(deadline=None)
 @given(STORABLE, st.sampled_from([None, 2]), st.booleans())
-def test_what_can_be_stored_can_be_sent(value, indent, ascii_only):
+def test_every_storable_value_is_accepted(value, indent, ascii_only):
     raw = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
     assert repr(json_body.parse(raw)) == repr(value)
 
@@ -210,11 +212,11 @@ FRAGMENTS = st.lists(st.sampled_from([
 @settings(deadline=None, max_examples=500)
 @given(st.one_of(st.binary(), FRAGMENTS.map(b''.join), TEXTS.map(str.encode)))
 @example(b'1' * 5000)
-def test_any_bytes_are_a_storable_value_or_a_refusal(raw):
+def test_any_bytes_give_a_storable_value_or_an_error(raw):
     try:
         value = json_body.parse(raw)
-    except refusals.MalformedBody as exc:
-        json.dumps([tuple(one) for one in exc.violations],
+    except request_errors.MalformedBody as exc:
+        json.dumps([tuple(violation) for violation in exc.violations],
                    ensure_ascii=False).encode()
         assert exc.violations
     else:
@@ -235,78 +237,80 @@ PATCHES = ('application/merge-patch+json', 'application/json')
     ('application/merge-patch+json', PATCHES, 'application/merge-patch+json'),
     ('application/json', PATCHES, 'application/json'),
 ])
-def test_a_content_type_names_one_of_the_accepted(header, accepted, named):
+def test_an_accepted_content_type_gives_its_media_type(header, accepted,
+                                                       named):
     assert json_body.media_type(header, accepted) == named
 
 
-@pytest.mark.parametrize(('header', 'told'), [
+@pytest.mark.parametrize(('header', 'text'), [
     (None, 'needs a Content-Type'),
     ('', 'needs a Content-Type'),
     ('text/plain', 'send application/json'),
     ('application/x-www-form-urlencoded', 'send application/json'),
     ('application/json-patch+json', 'send application/json'),
-    ('application/jsonx', 'not read here'),
-    ('application/*', 'not read here'),
-    ('*/*', 'not read here'),
-    ('json', 'not read here'),
-    ('application/json, text/plain', 'not read here'),
-    ('application/json charset=utf-8', 'not read here'),
-    ('application/json; charset', 'not read here'),
-    ('application/json; charset=', 'not read here'),
-    ('application/json; charset = utf-8', 'not read here'),
-    ('application/json; charset="utf-8', 'not read here'),
+    ('application/jsonx', 'not supported here'),
+    ('application/*', 'not supported here'),
+    ('*/*', 'not supported here'),
+    ('json', 'not supported here'),
+    ('application/json, text/plain', 'not supported here'),
+    ('application/json charset=utf-8', 'not supported here'),
+    ('application/json; charset', 'not supported here'),
+    ('application/json; charset=', 'not supported here'),
+    ('application/json; charset = utf-8', 'not supported here'),
+    ('application/json; charset="utf-8', 'not supported here'),
     ('application/json; charset=utf-16', 'charset "utf-16"'),
     ('application/json; charset=ISO-8859-1', 'send UTF-8'),
     ('application/json; charset=utf8', 'send UTF-8'),
     ('application/json; charset=""', 'send UTF-8'),
     ('application/json; charset=utf-8; charset=utf-7', '"utf-7"'),
 ])
-def test_any_other_content_type_is_refused_with_what_would_do(header, told):
+def test_any_other_content_type_is_rejected_with_the_valid_ones(header, text):
     """J04"""
-    with pytest.raises(refusals.UnsupportedMediaType, match='.*') as caught:
+    with pytest.raises(request_errors.UnsupportedMediaType,
+                       match='.*') as caught:
         json_body.media_type(header)
-    assert told in str(caught.value)
+    assert text in str(caught.value)
 
 
-def test_a_refused_patch_type_names_all_that_are_accepted():
-    with pytest.raises(refusals.UnsupportedMediaType) as caught:
+def test_the_error_of_a_patch_names_all_accepted_media_types():
+    with pytest.raises(request_errors.UnsupportedMediaType) as caught:
         json_body.media_type('text/xml', PATCHES)
     assert str(caught.value).endswith(
         'send application/merge-patch+json or application/json.')
 
 
-def test_a_header_of_blanks_and_semicolons_takes_no_time():
+def test_a_header_of_blanks_and_semicolons_is_rejected_within_a_second():
     """R10"""
-    began = time.process_time()
-    with pytest.raises(refusals.UnsupportedMediaType) as caught:
+    start = time.process_time()
+    with pytest.raises(request_errors.UnsupportedMediaType) as caught:
         json_body.media_type('application/json' + ' ; ' * 20_000 + 'x')
-    assert time.process_time() - began < 1
+    assert time.process_time() - start < 1
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize('header', [None, '', 'identity', ' Identity '])
-def test_a_body_as_it_is_needs_no_encoding(header):
+def test_an_uncompressed_body_is_accepted(header):
     assert json_body.check_encoding(header) is None
 
 
 @pytest.mark.parametrize('header', [
     'gzip', 'deflate', 'br', 'GZIP', 'identity, gzip', 'x'])
-def test_a_compressed_body_is_refused(header):
+def test_a_compressed_body_is_rejected(header):
     """R09"""
-    with pytest.raises(refusals.UnsupportedMediaType,
+    with pytest.raises(request_errors.UnsupportedMediaType,
                        match=f'Content-Encoding: "{header}"'):
         json_body.check_encoding(header)
 
 
 class Broken:
-    """The input of a client that went away."""
+    """The input of a client that has closed the connection."""
 
     def read(self, size: int) -> bytes:
         raise ConnectionResetError
 
 
-def test_a_body_that_does_not_come_is_the_clients_failure():
+def test_a_body_that_cannot_be_read_to_its_end_is_a_client_error():
     environ = {'REQUEST_METHOD': 'POST', 'CONTENT_LENGTH': '9',
                'CONTENT_TYPE': 'application/json', 'wsgi.input': Broken()}
-    with pytest.raises(refusals.BodyUnread):
+    with pytest.raises(request_errors.BodyUnread):
         json_body.read(environ, json_body.JSON, 100)

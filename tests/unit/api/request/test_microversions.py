@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which microversion a request asks for (MV-1 to MV-13)."""
+"""The microversion that a header requests (MV-1 to MV-13)."""
 
 import pytest
 
@@ -21,7 +21,7 @@ VERSIONS = Versions('pileus', Version(1, 12))
     ('compute 2.11, pileus 1.3', '1.3'), ('pileus 1.3, compute 2.11', '1.3'),
     ('pileus 1.3,compute 2.11', '1.3'), ('pileus 1.3, pileus 1.4', '1.4'),
     (',,pileus 1.3,', '1.3'), ('pileus-x 9.9', '1.0'), ('1.3', '1.0')])
-def test_the_version_asked_for(header, wanted):
+def test_the_requested_version(header, wanted):
     assert str(VERSIONS.wanted(header)) == wanted
 
 
@@ -30,7 +30,7 @@ def test_the_version_asked_for(header, wanted):
     '-1.0', '+1.0', '1.-1', '1,1', '1_0.1', '1.1 1.2', 'LATEST', 'Latest',
     '1.1;', '\u0661.\u0661', '1.\uff11', '1.1\x00', '1.1e1',
     '1. 1', '0x1.1', '"1.1"'])
-def test_what_is_no_version_is_told_so(text):
+def test_a_malformed_version_is_rejected(text):
     with pytest.raises((MalformedVersion, VersionUnsupported)) as caught:
         VERSIONS.wanted(f'pileus {text}')
     if ',' not in text:
@@ -40,7 +40,7 @@ def test_what_is_no_version_is_told_so(text):
 
 @pytest.mark.parametrize('text', ['1.13', '1.9999', '2.0', '99.0',
                                   '9999999999.1', '1.' + '9' * 5000])
-def test_a_version_out_of_range_is_told_the_range(text):
+def test_the_error_of_a_version_out_of_range_has_the_range(text):
     with pytest.raises(VersionUnsupported) as caught:
         VERSIONS.wanted(f'pileus {text}')
     assert caught.value.facts == {
@@ -48,7 +48,7 @@ def test_a_version_out_of_range_is_told_the_range(text):
         'maximum': Version(1, 12)}
 
 
-def test_every_reply_names_the_version_and_varies_by_it():
+def test_the_reply_headers_name_the_version_and_vary_by_it():
     assert VERSIONS.stamp(Version(1, 3)) == [
         ('OpenStack-API-Version', 'pileus 1.3'),
         ('Vary', 'OpenStack-API-Version')]

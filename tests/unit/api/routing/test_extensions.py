@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Python controller says beside its methods what a request on them meets."""
+"""Loading of controllers, and the declarations of their methods."""
 
 import pytest
 
@@ -24,13 +24,13 @@ class Lamps:
         """Never called here."""
 
     def helper(self):
-        """Bound to nothing."""
+        """Has no decorator."""
 
 
 class Broken:
     @action(schema={'type': 'lamp'})
     def light(self, call, id, arguments):
-        """Its schema is none."""
+        """Has an invalid schema."""
 
 
 
@@ -51,56 +51,59 @@ def test_a_type_without_a_controller_has_no_extension():
     assert load(None) == ()
 
 
-def test_actions_go_by_the_name_in_the_body(lamps):
-    one, = load(f'{lamps}:Lamps')
-    assert {name: one.actions[name].method for name in one.actions} == {
+def test_actions_have_the_names_that_bodies_use(lamps):
+    extension, = load(f'{lamps}:Lamps')
+    assert {name: action.method
+            for name, action in extension.actions.items()} == {
         'light': 'light', 'put-out': 'darken'}
 
 
-def test_each_method_brings_its_rule(lamps):
-    one, = load(f'{lamps}:Lamps')
-    assert sorted(one.rules) == [('light', 'role:admin'), ('put-out', None),
-                                 ('watts', None)]
+def test_each_method_has_a_policy_rule(lamps):
+    extension, = load(f'{lamps}:Lamps')
+    assert sorted(extension.rules) == [
+        ('light', 'role:admin'), ('put-out', None), ('watts', None)]
 
 
-def test_the_newest_method_counts_towards_the_newest_version(lamps):
-    one, = load(f'{lamps}:Lamps')
-    assert one.maximum == Version(1, 5)
+def test_the_newest_method_sets_the_maximum_version(lamps):
+    extension, = load(f'{lamps}:Lamps')
+    assert extension.maximum == Version(1, 5)
 
 
-def test_a_path_of_its_own_says_all_of_its_route(lamps):
-    one, = load(f'{lamps}:Lamps')
-    path, = one.paths
+def test_a_path_has_the_method_version_and_parameters_of_its_route(lamps):
+    extension, = load(f'{lamps}:Lamps')
+    path, = extension.paths
     assert (path.verb, path.path, path.since, path.query) == (
         'GET', '/{id}/watts', Version(1, 5), frozenset({'unit'}))
 
 
-@pytest.mark.parametrize('controller, told', [
+@pytest.mark.parametrize('controller, text', [
     ('no_such_module:Lamps', "No module named 'no_such_module'"),
     ('lamps_for_tests:Candles', 'Candles'),
     ('lamps_for_tests:number', 'is not a class'),
     ('lamps_for_tests:Broken', 'the schema of light'),
 ])
-def test_what_cannot_be_loaded_stops_the_start(lamps, controller, told):
+def test_a_controller_that_cannot_be_loaded_stops_the_start(lamps, controller,
+                                                            text):
     with pytest.raises(StartError) as caught:
         load(controller)
     assert str(caught.value).startswith('the type lamp: controller: ')
-    assert told in str(caught.value)
+    assert text in str(caught.value)
 
 
-def test_a_version_that_is_none_is_refused_where_it_is_written():
+def test_the_decorator_rejects_a_malformed_version():
     with pytest.raises(ValueError, match='1.x'):
         action(schema={}, since='1.x')
 
 
 @pytest.mark.parametrize('name', ['revert', 'show', 'create'])
-def test_what_every_type_has_no_controller_has_otherwise(lamps, name,
-                                                         monkeypatch):
+def test_a_controller_cannot_redefine_an_action_of_every_type(lamps, name,
+                                                              monkeypatch):
     class Shadow:
         @action(schema={'type': 'object'}, name=name)
         def other(self, call, id, arguments):
             """Never called here."""
     monkeypatch.setattr(__import__('sys').modules[lamps], 'Shadow', Shadow,
                         raising=False)
-    with pytest.raises(StartError, match=f'{name} is what every type has'):
+    with pytest.raises(StartError,
+                       match=f'every type has an action {name};'):
         load(f'{lamps}:Shadow')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a path and a method to the Route that answers."""
+"""The Route and the action of a path and method."""
 
 import pytest
 
@@ -15,7 +15,7 @@ SHELF = ResourceType('shelf', 'shelves', since=LATER, until=Version(1, 5))
 
 
 class Controller:
-    """Actions that say which they are."""
+    """Actions that return their names."""
 
     def list(self):
         return 'list'
@@ -52,22 +52,23 @@ def router():
     ('GET', '/books/a.b', 'show', {'id': 'a.b'}),
     ('GET', '/books/' + '\u00e9'.encode().decode('latin-1'), 'show',
      {'id': '\u00e9'})])
-def test_the_action_and_the_values_of_the_path(router, method, path, called,
-                                               values):
-    route, action, found = router.match(environ(path, method), FIRST_VERSION)
-    assert (action(), found) == (called, values)
+def test_a_path_gives_an_action_and_values(router, method, path, called,
+                                           values):
+    route, action, matched = router.match(environ(path, method),
+                                          FIRST_VERSION)
+    assert (action(), matched) == (called, values)
     assert route in ROUTES
 
 
 @pytest.mark.parametrize('path', [
     '/', '', '/book', '/books/', '/Books', '/books//', '/books/7/',
     '/books/7/8', '/books\n', '//books', '/books/\xff'])
-def test_a_path_that_nothing_has(router, path):
+def test_any_other_path_does_not_exist(router, path):
     with pytest.raises(errors.NoSuchPath):
         router.match(environ(path), FIRST_VERSION)
 
 
-def test_a_long_path_is_not_told_in_full(router):
+def test_the_error_shortens_a_long_path(router):
     with pytest.raises(errors.NoSuchPath) as caught:
         router.match(environ('/' + 'x' * 5000), FIRST_VERSION)
     assert len(str(caught.value)) < 120
@@ -77,7 +78,8 @@ def test_a_long_path_is_not_told_in_full(router):
     ('POST', FIRST_VERSION, 'GET, HEAD'),
     ('POST', LATER, 'GET, HEAD, DELETE'),
     ('BREW', FIRST_VERSION, 'GET, HEAD')])
-def test_a_method_that_a_path_does_not_take(router, method, version, allow):
+def test_an_unsupported_method_gets_the_methods_of_the_path(
+        router, method, version, allow):
     with pytest.raises(errors.MethodNotAllowed) as caught:
         router.match(environ('/books/7', method), version)
     assert caught.value.facts['allow'] == allow
@@ -85,18 +87,18 @@ def test_a_method_that_a_path_does_not_take(router, method, version, allow):
 
 @pytest.mark.parametrize(('version', 'known'), [
     (FIRST_VERSION, []), (LATER, ['GET', 'HEAD']), (Version(1, 10), [])])
-def test_a_type_is_there_from_its_since_to_its_until(version, known):
+def test_a_type_has_paths_from_its_since_to_its_until(version, known):
     assert RouteMap(ROUTES).allowed(environ('/shelves'), version) == known
 
 
-def test_a_method_that_comes_later_is_not_taken_yet(router):
-    """The path is there: the method is not, as if it never came."""
+def test_a_method_of_a_later_version_is_not_allowed(router):
+    """The path exists, so the error is 405, as for any unsupported method."""
     with pytest.raises(errors.MethodNotAllowed) as caught:
         router.match(environ('/books/7', 'DELETE'), FIRST_VERSION)
     assert caught.value.facts['allow'] == 'GET, HEAD'
 
 
-def test_a_route_to_no_action_does_not_load():
+def test_a_route_to_a_missing_action_stops_the_start():
     with pytest.raises(AttributeError):
         APIRouter(RouteMap([Route('/', 'GET', 'books', 'nothing', 'r')]),
                   {'books': Controller()})
