@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Declared types on a real SQLite file, for tests of what is done with them.
+"""Declared types and records in a real SQLite file, for unit tests.
 
     world = stored.world(tmp_path, desk='{name: desk, plural: desks, ...}')
     desk = world.make('desk', name='by the door')
@@ -37,21 +37,21 @@ from service.storage.tables.declared import Tables
 ADMIN = Caller('demo', 'root', frozenset({'admin'}), True, 'req-1')
 MEMBER = Caller('demo', 'ada', frozenset({'member'}), False, 'req-2')
 
-#: A write that says nothing of what it saw.
+#: The precondition of a write without any.
 UNCONDITIONAL = Precondition()
 
 
 def catalogue(**files: str) -> Catalogue:
-    """The types of these texts, each by the name of its file."""
+    """Parse type files, given as name=text."""
     return type_files.parse({f'{name}.yaml': text
                           for name, text in files.items()})
 
 
 def conf(tmp_path: Path, **groups: Mapping[str, object]) -> cfg.ConfigOpts:
-    """A configuration with these options, whose state is in ``tmp_path``."""
-    given = {'DEFAULT': {'state_path': tmp_path / 'state'}, **groups}
+    """Return a configuration with options by group, state in ``tmp_path``."""
+    sections = {'DEFAULT': {'state_path': tmp_path / 'state'}, **groups}
     (tmp_path / 'pileus.conf').write_text('\n'.join(
-        line for group, options in given.items()
+        line for group, options in sections.items()
         for line in (f'[{group}]', *(f'{name} = {value}'
                                      for name, value in options.items()))))
     return config_files.load(['--config-dir', str(tmp_path)])
@@ -62,14 +62,14 @@ def connect(tmp_path: Path) -> sa.Engine:
 
 
 def apply_types(connection: sa.Engine, types: Catalogue) -> Tables:
-    """The tables of these types, as a start leaves them."""
+    """Create the tables of these types, as a start does."""
     startup.prepare(connection, types)
     return declared_tables.build(types)
 
 
 @dataclass
 class World:
-    """Records of declared types, and the database under them."""
+    """Records of declared types, and their database."""
 
     catalogue: Catalogue
     engine: sa.Engine
@@ -81,15 +81,16 @@ class World:
         return self.catalogue.types[name]
 
     def shape(self, name: str) -> Shape:
-        found = self.type(name).at(FIRST_VERSION)
-        assert found is not None
-        return found
+        shape = self.type(name).at(FIRST_VERSION)
+        assert shape is not None
+        return shape
 
     def new(self, name: str, /, project: str | None = 'demo',
             **values: Any) -> NewRecord:
-        """A record to be: what is not given has its default."""
-        defaults = {one.name: None if one.default is MISSING else one.default
-                    for one in self.type(name).live}
+        """Return a record to be created; omitted values are defaults."""
+        defaults = {
+            prop.name: None if prop.default is MISSING else prop.default
+            for prop in self.type(name).live}
         return NewRecord({**defaults, **values}, project, f'/{name}')
 
     def make(self, name: str, /, project: str = 'demo',
@@ -105,12 +106,12 @@ class World:
         self.records.delete(self.type(name), caller, id, UNCONDITIONAL)
 
     def names(self, name: str) -> list[str]:
-        """The names of all records of a type, in order."""
+        """Return the sorted names of all records of a type."""
         table = self.tables.of(self.type(name))
         return sorted(self.rows(sa.select(table.c.name)))
 
     def revisions(self) -> list[Mapping[str, Any]]:
-        """What was done, the oldest first."""
+        """Return all revisions, oldest first."""
         table = self.tables.core.revisions
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(
@@ -124,7 +125,7 @@ class World:
 def world(tmp_path: Path, max_cascade: int = 1000, **files: str) -> World:
     types = catalogue(**files)
     connection = connect(tmp_path)
-    built = apply_types(connection, types)
-    store = SQLStore(connection, built, 1)
-    return World(types, connection, built, store,
+    tables = apply_types(connection, types)
+    store = SQLStore(connection, tables, 1)
+    return World(types, connection, tables, store,
                  Records(types, store, max_cascade))

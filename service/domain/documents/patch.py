@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two patch languages: what a document becomes, or why it does not.
+"""Apply a merge patch (RFC 7396) or a JSON Patch (RFC 6902) to a document.
 
-``merge`` is RFC 7396, ``apply`` RFC 6902. Neither changes what it is given:
-a patch that fails at its last operation has changed nothing. Whether the
-result is a record of its type is for the schema to say.
+Neither changes its arguments: a patch that fails at its last operation has
+changed nothing. The caller checks the result against the schema of the type.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _INDEX = re.compile('0|[1-9][0-9]{0,9}', re.ASCII)
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """The target with the patch's members: null removes, the rest replaces.
+    """Return ``target`` changed by a merge patch: null removes a member.
 
-    The result shares with both what it took from them unchanged.
+    The result shares unchanged parts with both arguments.
     """
     if not isinstance(patch, dict):
         return patch
@@ -43,11 +42,12 @@ def merge(target: Any, patch: Any) -> Any:
 
 def apply(document: Any, operations: Any,
           max_written: int = MAX_WRITTEN_CHARACTERS) -> Any:
-    """The document after all operations, in order.
+    """Return the document after all operations of a JSON Patch, in order.
 
-    TestFailed where a ``test`` does not hold, Invalid for everything else,
-    pointing at the operation and the member of it that is wrong.
-    ``max_written`` bounds the work and what the document can grow by.
+    Raises TestFailed if a ``test`` does not hold. Raises Invalid for any
+    other failure; its violation points at the operation's wrong member.
+    ``max_written`` bounds, in characters of JSON, what all operations
+    together write.
     """
     draft = _Draft(document, max_written)
     for operation in parse(operations):
@@ -59,7 +59,7 @@ def apply(document: Any, operations: Any,
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 is 1.0, true is not 1, order of names is nothing."""
+    """Compare two values as JSON: 1 equals 1.0, true does not equal 1."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
             equal(value, other[name]) for name, value in one.items())
@@ -68,10 +68,8 @@ def equal(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-# The document while it changes
-
 class PatchRefused(Exception):
-    """An operation cannot be done: its member that is wrong, and why."""
+    """An operation cannot be applied: its wrong member, and the reason."""
 
 
 class _Draft:
@@ -79,13 +77,13 @@ class _Draft:
 
     def __init__(self, document: Any, max_written: int) -> None:
         self.document = json.loads(canonical(document))
-        self._allowed = self._left = max_written
+        self._max_written = self._left = max_written
 
     def add(self, operation: Operation) -> None:
         self._put(operation.path, self._copy(operation.value, operation))
 
     def remove(self, operation: Operation) -> None:
-        self._take(operation.path, 'path')
+        self._remove(operation.path, 'path')
 
     def replace(self, operation: Operation) -> None:
         self._find(operation.path, 'path')
@@ -97,7 +95,7 @@ class _Draft:
             self.document = value
 
     def move(self, operation: Operation) -> None:
-        """Copied, not handed over, so that depth and size stay counted."""
+        """Move a value; it is copied, so that its depth and size count."""
         source, path = operation.source, operation.path
         value = self._find(source, 'from')
         if source == path:
@@ -105,7 +103,7 @@ class _Draft:
         if path[:len(source)] == source:
             raise PatchRefused('path', 'a value cannot move into itself')
         value = self._copy(value, operation)
-        self._take(source, 'from')
+        self._remove(source, 'from')
         self._put(path, value)
 
     def copy(self, operation: Operation) -> None:
@@ -113,7 +111,7 @@ class _Draft:
         self._put(operation.path, self._copy(value, operation))
 
     def test(self, operation: Operation) -> None:
-        """A value that is gone is not equal: also a failed test."""
+        """Raise TestFailed if the value is absent or not equal."""
         try:
             holds = equal(self._find(operation.path, 'path'),
                           operation.value)
@@ -124,42 +122,43 @@ class _Draft:
                              pointer=f'/{operation.index}')
 
     def _copy(self, value: Any, operation: Operation) -> Any:
-        """What an operation writes, within the bounds of depth and size.
+        """Return a copy of the value that an operation writes.
 
-        SECURITY: counted before it is copied. Twenty copies of a document
-        into itself would make a million of it.
+        Raises PatchRefused beyond the bounds of depth and size. SECURITY:
+        both are checked before the copy is made. Twenty copies of a document
+        into itself would grow it a million times.
         """
-        below = max((place.depth for place in pointers.containers(value)),
-                    default=0)
+        below = max((container.depth
+                     for container in pointers.containers(value)), default=0)
         if below and len(operation.path) + below > MAX_DEPTH:
-            raise PatchRefused('path',
-                               f'nests values more than {MAX_DEPTH} deep')
+            raise PatchRefused(
+                'path', f'nests values more than {MAX_DEPTH} deep')
         text = canonical(value)
         self._left -= len(text)
         if self._left < 0:
-            raise PatchRefused('path', 'with it the patch writes more than '
-                                   f'{self._allowed} characters')
+            raise PatchRefused('path', 'up to here the patch writes more '
+                                       f'than {self._max_written} characters')
         return json.loads(text)
 
     def _find(self, path: list[str], member: str) -> Any:
-        place = self.document
+        value = self.document
         for depth, step in enumerate(path):
-            place = place[_key(place, step, path[:depth], member)]
-        return place
+            value = value[_key(value, step, path[:depth], member)]
+        return value
 
     def _locate(self, path: list[str], member: str) -> tuple[Any, Any]:
-        """The container of an existing value, and its key there."""
+        """Return the container of an existing value, and the value's key."""
         parent = self._find(path[:-1], member)
         return parent, _key(parent, path[-1], path[:-1], member)
 
-    def _take(self, path: list[str], member: str) -> None:
+    def _remove(self, path: list[str], member: str) -> None:
         if not path:
             raise PatchRefused(member, 'the whole document cannot be removed')
         parent, key = self._locate(path, member)
         del parent[key]
 
     def _put(self, path: list[str], value: Any) -> None:
-        """Set a member, or insert before an index; "-" is past the last."""
+        """Set a member, or insert before an index; "-" means append."""
         if not path:
             self.document = value
             return
@@ -177,7 +176,11 @@ class _Draft:
 
 def _key(container: Any, step: str, above: list[str],
          member: str) -> str | int:
-    """The step as a key that the container has."""
+    """Return the step as an existing key of the container.
+
+    ``above`` are the steps before it, ``member`` the operation's member;
+    both are for the text of PatchRefused.
+    """
     if isinstance(container, list):
         return _index(step, len(container) - 1, above, member)
     if isinstance(container, dict) and step in container:
@@ -188,10 +191,10 @@ def _key(container: Any, step: str, above: list[str],
 def _index(step: str, most: int, above: list[str], member: str) -> int:
     if not _INDEX.fullmatch(step):
         raise PatchRefused(member, f'{quoted(step)} is not an index of the '
-                               f'array at {_quoted_pointer(above)}')
+                                   f'array at {_quoted_pointer(above)}')
     if int(step) > most:
         raise PatchRefused(member, f'{step} is past the end of the array at '
-                               f'{_quoted_pointer(above)}')
+                                   f'{_quoted_pointer(above)}')
     return int(step)
 
 

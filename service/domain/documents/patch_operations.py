@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operations of a JSON Patch as values, read once (RFC 6902, section 4).
+"""Parse and validate the operations of a JSON Patch (RFC 6902, section 4).
 
-What they do to a document is in ``service.domain.documents.patch``.
+``service.domain.documents.patch`` applies the operations to a document.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ MAX_OPERATIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation, its pointers taken apart."""
+    """One operation of a JSON Patch.
+
+    ``path`` and ``source`` are the steps of the members ``path`` and
+    ``from``; ``text`` is ``path`` as sent; ``index`` is the operation's
+    position in the patch.
+    """
 
     index: int
     op: str
@@ -29,57 +34,61 @@ class Operation:
     value: Any
 
     def violation(self, member: str, reason: str) -> Violation:
+        """Return a violation that points at ``member`` of the operation."""
         return Violation(f'Operation {self.index} ({self.op}): {reason}.',
                          f'/{self.index}/{member}')
 
 
-#: What each operation needs besides ``op`` and ``path``.
+#: The member that each operation requires besides ``op`` and ``path``.
 _REQUIRED_MEMBER: Mapping[str, str | None] = {
     'add': 'value', 'remove': None, 'replace': 'value', 'move': 'from',
     'copy': 'from', 'test': 'value'}
 
 
 def parse(operations: Any) -> list[Operation]:
-    """The operations as values; Invalid names all that are malformed."""
+    """Parse the body of a JSON Patch.
+
+    Raises Invalid with a violation for each malformed operation.
+    """
     if not isinstance(operations, list):
         raise Invalid([Violation(
-            'The body must be an array of operations, as a JSON Patch is.',
-            '')])
+            'The body of a JSON Patch must be an array of operations.', '')])
     if len(operations) > MAX_OPERATIONS:
         raise Invalid([Violation(
             f'The body has {len(operations)} operations; a JSON Patch may '
-            f'have {MAX_OPERATIONS}.', '')])
-    found = [one for index, operation in enumerate(operations)
-             for one in _mistakes(index, operation)]
-    if found:
-        raise Invalid(found)
-    return [_operation(index, one) for index, one in enumerate(operations)]
+            f'have at most {MAX_OPERATIONS}.', '')])
+    violations = [violation for index, raw in enumerate(operations)
+                  for violation in _violations(index, raw)]
+    if violations:
+        raise Invalid(violations)
+    return [_operation(index, raw) for index, raw in enumerate(operations)]
 
 
 def _operation(index: int, raw: dict[str, Any]) -> Operation:
     source = raw['from'] if _REQUIRED_MEMBER[raw['op']] == 'from' else ''
     return Operation(index, raw['op'], pointers.tokens(raw['path']),
-                      raw['path'], pointers.tokens(source), raw.get('value'))
+                     raw['path'], pointers.tokens(source), raw.get('value'))
 
 
-def _mistakes(index: int, raw: Any) -> list[Violation]:
-    """What makes it no operation; members it does not need are ignored."""
+def _violations(index: int, raw: Any) -> list[Violation]:
+    """Return what is malformed in an operation; unused members are ignored."""
     at = f'/{index}'
     if not isinstance(raw, dict):
         return [Violation(f'Operation {index} is not an object.', at)]
     op = raw.get('op')
     if not isinstance(op, str) or op not in _REQUIRED_MEMBER:
         return [Violation(
-            f'Operation {index} has no "op" of {", ".join(_REQUIRED_MEMBER)}.',
+            f'Operation {index}: "op" must be one of '
+            f'{", ".join(_REQUIRED_MEMBER)}.',
             f'{at}/op' if 'op' in raw else at)]
-    needs = filter(None, ('path', _REQUIRED_MEMBER[op]))
-    reasons = ((name, _MEMBER[name](raw, name)) for name in needs)
+    names = filter(None, ('path', _REQUIRED_MEMBER[op]))
+    reasons = ((name, _MEMBER_FLAW[name](raw, name)) for name in names)
     return [Violation(f'Operation {index} ({op}): "{name}" {reason}.',
                       f'{at}/{name}' if name in raw else at)
             for name, reason in reasons if reason]
 
 
-def _pointer_mistake(raw: dict[str, Any], name: str) -> str | None:
+def _pointer_flaw(raw: dict[str, Any], name: str) -> str | None:
     if name not in raw:
         return 'is missing'
     if not isinstance(raw[name], str):
@@ -91,10 +100,9 @@ def _pointer_mistake(raw: dict[str, Any], name: str) -> str | None:
     return None
 
 
-def _value_mistake(raw: dict[str, Any], name: str) -> str | None:
+def _value_flaw(raw: dict[str, Any], name: str) -> str | None:
     return None if name in raw else 'is missing'
 
 
-_MEMBER: Mapping[str, Callable[[dict[str, Any], str], str | None]] = {
-    'path': _pointer_mistake, 'from': _pointer_mistake,
-    'value': _value_mistake}
+_MEMBER_FLAW: Mapping[str, Callable[[dict[str, Any], str], str | None]] = {
+    'path': _pointer_flaw, 'from': _pointer_flaw, 'value': _value_flaw}

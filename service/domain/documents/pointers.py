@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a value stands in a JSON document, as RFC 6901 JSON Pointers.
+"""JSON Pointers (RFC 6901), and the walk over a document's containers.
 
-Error texts point at values with them, JSON Patch finds values by them.
+Error texts use pointers to name a value in the body; JSON Patch uses them to
+find a value.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ _BAD_ESCAPE = re.compile('~(?![01])')
 
 
 def tokens(pointer: str) -> list[str]:
-    """The steps of a pointer; ValueError says why where it is none."""
+    """Return the unescaped steps of a pointer.
+
+    Raises ValueError if ``pointer`` is not a JSON Pointer. The text of the
+    error is a predicate that completes "The pointer ...".
+    """
     if pointer and not pointer.startswith('/'):
         raise ValueError('does not begin with "/"')
     if _BAD_ESCAPE.search(pointer):
@@ -24,20 +29,20 @@ def tokens(pointer: str) -> list[str]:
 
 
 def child(pointer: str, token: str | int) -> str:
-    """The pointer to a member.
+    """Return the pointer to the member ``token`` of the value at ``pointer``.
 
-    A lone surrogate in the name becomes "?": the pointer goes into a reply,
-    and no reply can be encoded with one in it.
+    A lone surrogate in the token becomes "?": the pointer goes into a reply,
+    and a reply with a lone surrogate cannot be encoded.
     """
     step = str(token).replace('~', '~0').replace('/', '~1')
     return f'{pointer}/{step.encode(errors="replace").decode()}'
 
 
 class Container(NamedTuple):
-    """An object or array of a document, and the way to it.
+    """An object or array in a document, and the path to it.
 
-    The pointer is made only when asked for: a body may have a name of half a
-    megabyte above a hundred thousand arrays.
+    PERF: ``pointer`` is computed only when it is read. A body may have a
+    member name of half a megabyte above a hundred thousand arrays.
     """
 
     value: Any
@@ -49,10 +54,10 @@ class Container(NamedTuple):
     @property
     def pointer(self) -> str:
         steps = []
-        place = self
-        while place.parent is not None:
-            steps.append(place.token)
-            place = place.parent
+        container = self
+        while container.parent is not None:
+            steps.append(container.token)
+            container = container.parent
         pointer = self.root
         for step in reversed(steps):
             pointer = child(pointer, step)
@@ -60,25 +65,27 @@ class Container(NamedTuple):
 
 
 def containers(document: Any, root: str = '') -> Iterator[Container]:
-    """Every object and array of a document, outer ones first.
+    """Yield every object and array of a document, outer ones first.
 
-    A loop, not a recursion: what is nested a thousand deep must be refused
-    by who asked, not by the interpreter. ``root`` is where the document
-    itself stands; its steps count as depth.
+    ``root`` is the pointer to the document itself; the steps of ``root``
+    count as depth. The walk is a loop, because recursion would raise
+    RecursionError on a deeply nested body before the caller can refuse the
+    body.
     """
     if not isinstance(document, (dict, list)):
         return
-    places = [Container(document, root.count('/') + 1, '', None, root)]
-    for place in places:
-        yield place
-        places.extend(Container(value, place.depth + 1, token, place, root)
-                      for token, value in members(place.value)
-                      if isinstance(value, (dict, list)))
+    pending = [Container(document, root.count('/') + 1, '', None, root)]
+    for container in pending:
+        yield container
+        pending.extend(
+            Container(value, container.depth + 1, token, container, root)
+            for token, value in members(container.value)
+            if isinstance(value, (dict, list)))
 
 
 def members(container: dict[str, Any] | list[Any],
             ) -> Iterable[tuple[str | int, Any]]:
-    """Name or index, and value, of each member."""
+    """Return (name or index, value) of each member."""
     if isinstance(container, dict):
         return container.items()
     return enumerate(container)

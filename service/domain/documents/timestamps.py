@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A moment, as the one text it has here, in bodies, queries and tables."""
+"""The canonical text of an instant, for bodies, queries and tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INSTANT = re.compile(
 _DAY = r'(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})'
 _CLOCK = _DAY + r'T[0-9]{2}:?[0-9]{2}'
 
-#: What people get wrong, the likeliest reason first.
+#: Common mistakes: the pattern and the reason, most likely first.
 _REASONS = tuple(
     (re.compile(pattern, re.IGNORECASE | re.ASCII), reason)
     for pattern, reason in (
@@ -38,43 +38,49 @@ _DEFAULT_REASON = 'is not an ISO 8601 time such as 2026-01-31T12:00:00Z'
 
 
 def canonical(text: str) -> str:
-    """The one text of a moment: UTC, microseconds, always 27 characters.
+    """Return an ISO 8601 time in UTC with microseconds: 27 characters.
 
-    Texts of this form sort as their moments do, on every database. Takes the
-    extended and the basic form of ISO 8601, with an offset, and raises
-    ValueError with the reason, a predicate to put behind the value.
+    Accepts the extended and the basic form of ISO 8601, with an offset.
+    Canonical texts sort in the order of their instants, on every database.
+    Raises ValueError for any other text; the error's text is a predicate
+    that completes "The value ...".
     """
     if not _INSTANT.fullmatch(text):
         raise ValueError(_reason(text))
     try:
-        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError:
         raise ValueError('is outside the years 1000 to 9999 in UTC') from None
     except ValueError:
         raise ValueError('names a day that is not in the calendar') from None
-    if moment.year < 1000:
+    if instant.year < 1000:
         raise ValueError('is outside the years 1000 to 9999 in UTC')
-    return _format(moment)
+    return _format(instant)
 
 
 def display(text: str) -> str:
-    """A stored moment as replies show it: no fraction where it is zero."""
+    """Return a canonical text without its fraction if that is zero."""
     return text[:19] + 'Z' if text.endswith('.000000Z') else text
 
 
 def now() -> str:
+    """Return the canonical text of the present instant."""
     return _format(datetime.now(UTC))
 
 
 def not_before(text: str) -> str:
-    """Now, but never before ``text``: a clock that is set back is no news."""
+    """Return now, or ``text`` if the clock was set back behind ``text``."""
     return max(now(), text)
 
 
-def _format(moment: datetime) -> str:
-    """PERF: isoformat asks the zone for its offset and takes twice as long."""
-    return _FORM % (moment.year, moment.month, moment.day, moment.hour,
-                    moment.minute, moment.second, moment.microsecond)
+def _format(utc: datetime) -> str:
+    """Format an instant in UTC.
+
+    PERF: isoformat queries the time zone for its offset and takes twice as
+    long.
+    """
+    return _FORM % (utc.year, utc.month, utc.day, utc.hour, utc.minute,
+                    utc.second, utc.microsecond)
 
 
 def _reason(text: str) -> str:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a value is: times, numbers and what every database can store.
+"""The canonical form of values, and what every database can store.
 
-Three databases differ in what they take and in what they give back. Here is
-the one form each value has, so that they do not. A body goes through
-``storable``, ``times`` and ``integers`` before its schema, each of its
-properties through ``normal`` after it.
+The databases differ in the values that they accept and return. A canonical
+form for each value removes the differences. A body passes ``storage_flaws``,
+``normalize_times`` and ``normalize_integers`` before its schema is checked,
+and each of its properties passes ``normalize`` afterwards.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from service.domain.catalogue.types import Property, Shape
 from service.domain.documents import pointers, timestamps
 from service.domain.errors import Violation, printable, shorten
 
-#: How many objects and arrays may stand in each other.
+#: How deeply objects and arrays may nest.
 MAX_DEPTH = 32
-#: Above it a double no longer tells an integer from the next: 2^53 may have
-#: been 2^53 + 1 before it was rounded.
+#: The largest integer that a double represents without ambiguity: a double
+#: of 2^53 may be the rounded 2^53 + 1.
 MAX_EXACT = 2 ** 53 - 1
 
 _BAD_CHARACTER = re.compile('[\0\ud800-\udfff]')
@@ -36,15 +36,18 @@ _ENCODER = json.JSONEncoder(
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value; ValueError for NaN and infinities."""
+    """Return the canonical JSON text: sorted names, no blanks.
+
+    Raises ValueError for NaN and infinities.
+    """
     return _ENCODER.encode(value)
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two stored values of one property are one value.
+    """Whether two stored values of one property are equal.
 
-    Inside an object ``1`` and ``true`` compare equal in Python; JSON tells
-    them apart.
+    Objects and arrays are compared by their JSON texts, because Python
+    considers ``1`` and ``True`` equal and JSON does not.
     """
     if isinstance(one, (dict, list)) and isinstance(other, (dict, list)):
         return canonical(one) == canonical(other)
@@ -52,32 +55,33 @@ def same(one: Any, other: Any) -> bool:
 
 
 def storage_flaws(value: Any, pointer: str = '') -> Iterator[tuple[str, str]]:
-    """What no database could store and give back, as (pointer, reason).
+    """Yield (pointer, reason) of each part that no database could store.
 
-    Lazy: who answers a client takes the first few, and a body of a million
-    mistakes costs no more than one. ``pointer`` is where the value stands.
-    PERF: nearly every document is sound, which is cheaper told of all its
-    texts at once than of each with its place.
+    ``pointer`` is the pointer to ``value`` itself. SECURITY: the iterator is
+    lazy. A caller that takes the first few flaws does not pay for the other
+    million in a hostile body. PERF: nearly every document has no flaw, and
+    one check of all texts joined is cheaper than a check of each text with
+    its pointer.
     """
     if _is_storable(value, pointer.count('/') + 1):
         return
     reason = _flaw(value)
     if reason:
         yield pointer, reason
-    for place in pointers.containers(value, pointer):
-        if place.depth <= MAX_DEPTH:
-            yield from _member_flaws(place)
-        elif place.depth == MAX_DEPTH + 1:
-            yield place.pointer, f'is nested more than {MAX_DEPTH} deep'
+    for container in pointers.containers(value, pointer):
+        if container.depth <= MAX_DEPTH:
+            yield from _member_flaws(container)
+        elif container.depth == MAX_DEPTH + 1:
+            yield container.pointer, f'is nested more than {MAX_DEPTH} deep'
 
 
 def _is_storable(value: Any, depth: int) -> bool:
-    """Whether ``storable`` has nothing to say, level by level."""
+    """Whether a value has no flaw, checked one level of nesting at a time."""
     level = [value]
     while level:
-        texts = [one for one in level if type(one) is str]
-        objects = [one for one in level if type(one) is dict]
-        arrays = [one for one in level if type(one) is list]
+        texts = [item for item in level if type(item) is str]
+        objects = [item for item in level if type(item) is dict]
+        arrays = [item for item in level if type(item) is list]
         if depth > MAX_DEPTH and (objects or arrays):
             return False
         if (_text_flaw(''.join(chain(texts, *objects)))
@@ -90,22 +94,26 @@ def _is_storable(value: Any, depth: int) -> bool:
 
 
 def _numbers_storable(level: list[Any]) -> bool:
-    """Whether no number in it has a flaw; the least and greatest tell."""
-    whole = [one for one in level if type(one) is int]
-    doubles = [one for one in level if type(one) is float]
-    return all(map(math.isfinite, doubles)) and not (whole and (
-        _integer_flaw(min(whole)) or _integer_flaw(max(whole))))
+    """Whether no number in ``level`` has a flaw.
+
+    PERF: of the integers only the least and the greatest are checked.
+    """
+    integers = [item for item in level if type(item) is int]
+    doubles = [item for item in level if type(item) is float]
+    return all(map(math.isfinite, doubles)) and not (integers and (
+        _integer_flaw(min(integers)) or _integer_flaw(max(integers))))
 
 
-def _member_flaws(place: pointers.Container) -> Iterator[tuple[str, str]]:
-    if isinstance(place.value, dict):
-        reason = _text_flaw(''.join(place.value))
+def _member_flaws(container: pointers.Container
+                  ) -> Iterator[tuple[str, str]]:
+    if isinstance(container.value, dict):
+        reason = _text_flaw(''.join(container.value))
         if reason:
-            yield place.pointer, f'has a name in it that {reason}'
-    for token, value in pointers.members(place.value):
+            yield container.pointer, f'has a member name that {reason}'
+    for token, value in pointers.members(container.value):
         reason = _flaw(value)
         if reason:
-            yield pointers.child(place.pointer, token), reason
+            yield pointers.child(container.pointer, token), reason
 
 
 def _flaw(value: Any) -> str | None:
@@ -115,10 +123,10 @@ def _flaw(value: Any) -> str | None:
 def _text_flaw(text: str) -> str | None:
     if text.isascii() and '\0' not in text:
         return None
-    found = _BAD_CHARACTER.search(text)
-    if not found:
+    match = _BAD_CHARACTER.search(text)
+    if not match:
         return None
-    return ('has the character NUL' if found[0] == '\0' else
+    return ('has the character NUL' if match[0] == '\0' else
             'has half of a surrogate pair')
 
 
@@ -144,10 +152,11 @@ _FLAW: Mapping[type, _Flaw] = {**_NUMBER_FLAW, str: _text_flaw}
 
 def normalize_times(shape: Shape, values: dict[str, Any],
           pointer: str) -> list[Violation]:
-    """Put each date-time among ``values`` in its one form; name the bad ones.
+    """Replace each date-time in ``values`` by its canonical text.
 
-    Before the schema, which knows fewer forms and no years of ours. What is
-    no text is left for the schema to refuse.
+    Returns a violation for each invalid time. Runs before the schema check,
+    whose ``date-time`` accepts fewer forms and has no limits on the year.
+    Members that are no string are left for the schema to refuse.
     """
     return _convert(values, pointer, timestamps.canonical, [
         name for name, prop in _declared_members(shape, values)
@@ -156,10 +165,11 @@ def normalize_times(shape: Shape, values: dict[str, Any],
 
 def normalize_integers(shape: Shape, values: dict[str, Any],
              pointer: str) -> list[Violation]:
-    """Make 1.0 a 1 where an integer is declared; name what is not exact.
+    """Replace 1.0 by 1 in each property that is declared as an integer.
 
-    9007199254740993.0 was another number before a double rounded it, and
-    1e300 is an integer to JSON Schema and to no database.
+    Returns a violation for each number too large to be exact as a double:
+    9007199254740993.0 is rounded when the body is parsed, and 1e300 is an
+    integer to JSON Schema but not to a database.
     """
     return _convert(values, pointer, _whole, [
         name for name, prop in _declared_members(shape, values)
@@ -168,17 +178,17 @@ def normalize_integers(shape: Shape, values: dict[str, Any],
 
 def normalize_integer_members(members: dict[str, Any],
                               pointer: str) -> list[Violation]:
-    """The same where every member is an integer, whatever its name."""
+    """Do what ``normalize_integers`` does, for every member."""
     return _convert(members, pointer, _whole, [
         name for name, value in members.items() if type(value) is float])
 
 
 def normalize(prop: Property, value: Any) -> Any:
-    """A value that met its schema, as the store keeps it and gives it back.
+    """Return a valid value of ``prop`` in the form that the database keeps.
 
-    Objects and arrays stay values, ``canonical`` is their text, and times
-    inside them stay as sent. A whole number declared ``number`` becomes the
-    nearest double, as 0.1 does.
+    Objects and arrays are returned unchanged, and so are times inside them.
+    An integer in a property declared ``number`` becomes the nearest double,
+    as 0.1 does.
     """
     if value is None:
         return None
@@ -186,32 +196,34 @@ def normalize(prop: Property, value: Any) -> Any:
 
 
 def quoted(value: object) -> str:
-    """A client's value in an error text: as JSON, on one line, not long."""
+    """Return a client's value for an error text: short JSON on one line."""
     return shorten(printable(json.dumps(value, ensure_ascii=False)))
 
 
 def _declared_members(shape: Shape,
            values: Mapping[str, Any]) -> Iterator[tuple[str, Property]]:
-    """The members that are declared; the schema refuses the others."""
+    """Return the declared members; the schema refuses the others."""
     return ((name, shape.properties[name]) for name in values
             if name in shape.properties)
 
 
 def _convert(values: dict[str, Any], pointer: str,
-             form: Callable[[Any], Any],
+             convert: Callable[[Any], Any],
              names: Iterable[str]) -> list[Violation]:
-    found = []
+    """Convert ``values[name]`` in place for each name; return violations."""
+    violations = []
     for name in names:
         try:
-            values[name] = form(values[name])
+            values[name] = convert(values[name])
         except ValueError as exc:
-            found.append(Violation(f'{name}: {quoted(values[name])} {exc}',
-                                   pointers.child(pointer, name)))
-    return found
+            violations.append(
+                Violation(f'{name}: {quoted(values[name])} {exc}',
+                          pointers.child(pointer, name)))
+    return violations
 
 
 def _whole(value: float) -> float | int:
-    """1.5 stays, for the schema to refuse."""
+    """Return 1.0 as 1; 1.5 is unchanged, for the schema to refuse."""
     if abs(value) > MAX_EXACT:
         raise ValueError('is too large to be exact with a fraction or an '
                          'exponent; write the integer in full')
@@ -219,7 +231,7 @@ def _whole(value: float) -> float | int:
 
 
 def _double(value: float) -> float:
-    """No minus zero: one database returns it, another does not."""
+    """Return a double without minus zero, which some databases lose."""
     return float(value) + 0.0
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text behind a filter's equals sign: operator, quotes and commas.
+"""The syntax of a filter's value: operator, quotes and commas.
 
-    operand = [operator ":"] item *("," item)     commas part items only for
-    item    = '"' text with \\" \\\\ \\n \\r '"'      the operators of LISTS
-            | text without a double quote, taken as it stands
+    operand = [operator ":"] item *("," item)     commas separate items only
+    item    = '"' text with \\" \\\\ \\n \\r '"'      for LIST_OPERATORS
+            | text without a double quote, taken literally
 
-Nothing here knows a type: what the items mean is ``filters``' business.
+This module knows no types: ``filters`` gives the items their meaning.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from service.domain.documents import values
 
-#: Every operator a client may write; no prefix at all means equals.
+#: The operators a client may write as a prefix; no prefix means EQUALS.
 OPERATORS = ('in', 'nin', 'neq', 'gt', 'gte', 'lt', 'lte')
 EQUALS = 'eq'
 #: The operators whose operand is a list.
 LIST_OPERATORS = frozenset({'in', 'nin'})
 
-#: The most values all filters and tags of one list may name together.
+#: The most values that all filters and tags of one list may name together.
 #: SQLite takes no more than 32766 parameters, and plans suffer long before.
 MAX_VALUES = 1000
 
@@ -35,28 +35,33 @@ _ESCAPED = {'"': '"', '\\': '\\', 'n': '\n', 'r': '\r'}
 
 
 class InvalidParameter(Exception):
-    """A query parameter that says nothing; the text is the whole reason."""
+    """A query parameter is invalid.
+
+    The text is a predicate that completes "The parameter ...".
+    """
 
 
 class Item(NamedTuple):
-    """One value as it was written, quotes and escapes resolved."""
+    """One value, with quotes and escapes resolved."""
 
     text: str
     quoted: bool = False
 
     @property
     def null(self) -> bool:
-        """Bare ``null`` is a value never set; quoted it is those letters."""
+        """Whether the item is null: ``null`` in quotes is a text."""
         return self.text == 'null' and not self.quoted
 
 
 class Operand(NamedTuple):
+    """What follows a filter's equals sign."""
+
     operator: str
     items: tuple[Item, ...]
 
 
 def parse(text: str) -> Operand:
-    """Read one operand; Misread names what is wrong with it.
+    """Parse one operand; raise InvalidParameter if it is malformed.
 
     A prefix that is no operator belongs to the value, so that MAC addresses
     and times need no quotes.
@@ -71,58 +76,59 @@ def parse(text: str) -> Operand:
 
 
 def _single_item(text: str) -> Item:
-    found = _ITEM.fullmatch(text)
-    if found is None:
+    match = _ITEM.fullmatch(text)
+    if match is None:
         raise InvalidParameter(_quote_reason(text))
-    return _item(found)
+    return _item(match)
 
 
 def _list_items(text: str) -> tuple[Item, ...]:
-    """The items in the order given, each once."""
+    """Return the items in the order sent, without duplicates."""
     items: dict[Item, None] = {}
-    place = 0
+    position = 0
     while True:
-        found = _LISTED.match(text, place)
-        if found is None:
-            raise InvalidParameter(_quote_reason(text[place:]))
-        items[_item(found)] = None
+        match = _LISTED.match(text, position)
+        if match is None:
+            raise InvalidParameter(_quote_reason(text[position:]))
+        items[_item(match)] = None
         if len(items) > MAX_VALUES:
             raise InvalidParameter(f'lists more than {MAX_VALUES} values')
-        if not found['more']:
+        if not match['more']:
             return tuple(items)
-        place = found.end()
+        position = match.end()
 
 
-def _item(found: re.Match[str]) -> Item:
-    if found['quoted'] is None:
-        return Item(found['bare'])
-    return Item(_ESCAPE.sub(_unescaped, found['quoted']), quoted=True)
+def _item(match: re.Match[str]) -> Item:
+    if match['quoted'] is None:
+        return Item(match['bare'])
+    return Item(_ESCAPE.sub(_unescaped, match['quoted']), quoted=True)
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _unescaped(match: re.Match[str]) -> str:
     try:
-        return _ESCAPED[found[1]]
+        return _ESCAPED[match[1]]
     except KeyError:
         raise InvalidParameter(
-            f'has the escape {found[0]} between double quotes, where only '
-            '\\" \\\\ \\n and \\r may stand') from None
+            f'has the escape {match[0]} between double quotes; the escapes '
+            'are \\" \\\\ \\n and \\r') from None
 
 
 def _quote_reason(text: str) -> str:
-    return (f'has a double quote out of place at {values.quoted(text)}; a '
-            'value with one in it is written between double quotes, with '
-            '\\" for each of its own')
+    return (f'has a misplaced double quote at {values.quoted(text)}; enclose '
+            'a value that contains double quotes in double quotes, and write '
+            '\\" for each inner quote')
 
 
 def parse_limit(text: str, maximum: int) -> int:
-    """How many a page shall hold: what is asked for, or the most."""
+    """Return the page size that is asked for, but at most ``maximum``."""
     if not _LIMIT.fullmatch(text):
         raise InvalidParameter(
-            f'has {values.quoted(text)}, which is not an integer '
-            'from 1 on')
+            f'has {values.quoted(text)}, which is not an integer of 1 or '
+            'more')
     return min(int(text.lstrip('0')[:_LIMIT_DIGITS]), maximum)
 
 
 _LIMIT = re.compile('0*[1-9][0-9]*')
-#: More digits than any maximum has: what is cut off was above it anyway.
+#: More digits than any maximum has: a longer number exceeds the maximum
+#: whatever its further digits are.
 _LIMIT_DIGITS = 18

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of a list: which orders a type offers, and the one asked for.
+"""The sort orders that a list offers, and the order a query asks for.
 
-An order is a prefix of one declared tuple, of ``indexes`` or ``unique``, or
-one common key. The rest of the tuple breaks the ties of a prefix, so that
-its index holds the rows in just this order, and ``id`` breaks all ties.
+An order is a prefix of a tuple declared in ``indexes`` or ``unique``, or one
+common key. The rest of the tuple breaks ties, so that the index of the tuple
+returns rows in exactly this order. ``id`` breaks the remaining ties.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from service.domain.catalogue.types import Shape
 from service.domain.documents import values
 from service.domain.query.filter_syntax import InvalidParameter
 
-#: The common properties a list may be sorted by.
+#: The common properties that every list can be sorted by.
 COMMON_KEYS = ('id', 'created_at', 'updated_at')
 
-#: What may stand behind a key, and whether it means descending.
+#: The directions of a key, and whether each is descending.
 DESCENDING = {'asc': False, 'desc': True}
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """One column of an order. Null comes first ascending, last descending."""
+    """One column of an order. Null sorts before every other value."""
 
     column: str
     descending: bool = False
@@ -36,86 +36,91 @@ DEFAULT = (SortKey('id'),)
 
 
 def longest_orders(shape: Shape, hidden: Sequence[str] = ()
-            ) -> tuple[tuple[str, ...], ...]:
-    """The longest orders of this shape, by its names.
+                   ) -> tuple[tuple[str, ...], ...]:
+    """Return the longest orders that lists of this shape offer, by name.
 
-    Any beginning of one may be asked for, and ``id`` behind it.
+    A client may ask for any prefix of an order, and may append ``id``.
     """
-    named = (_named(shape, columns) for columns in _tuples(shape, hidden))
+    named = (_names(shape, columns) for columns in _tuples(shape, hidden))
     common = ((name,) for name in COMMON_KEYS)
     return tuple(dict.fromkeys((*filter(len, named), *common)))
 
 
-def total_order(shape: Shape, asked: Sequence[tuple[str, str]],
-         hidden: Sequence[str] = ()) -> tuple[SortKey, ...]:
-    """The total order that (name, direction) pairs ask for.
+def total_order(shape: Shape, requested: Sequence[tuple[str, str]],
+                hidden: Sequence[str] = ()) -> tuple[SortKey, ...]:
+    """Return the total order for (name, direction) pairs.
 
-    Directions may be mixed, and a missing one (the empty text) ascends.
-    What is added to make the order total goes the way of the last key, so
-    that one index read in one direction serves it.
+    Directions may differ; an empty direction means ascending. Keys that are
+    appended to make the order total take the direction of the last key, so
+    that one index serves the order, read in one direction. Raises
+    InvalidParameter if the order is not offered.
     """
-    names = [name for name, _ in asked]
+    names = [name for name, _ in requested]
     if '' in names:
         raise InvalidParameter(
             f'has an empty key; {_offer_text(shape, hidden)}')
     columns = _columns(shape, names)
-    turns = [_descending(direction) for _, direction in asked]
-    whole = _complete(shape, columns, hidden)
-    turns += turns[-1:] * (len(whole) - len(turns))
-    return tuple(map(SortKey, whole, turns))
+    descending = [_descending(direction) for _, direction in requested]
+    completed = _complete(shape, columns, hidden)
+    descending += descending[-1:] * (len(completed) - len(descending))
+    return tuple(map(SortKey, completed, descending))
 
 
 def split(text: str) -> list[tuple[str, str]]:
-    """``a:desc,b`` as pairs of a name and a direction."""
-    pairs = (one.partition(':') for one in text.split(','))
+    """Return the (name, direction) pairs of a text such as ``a:desc,b``."""
+    parts = (part.partition(':') for part in text.split(','))
     return [(name, direction) if colon else (name, '')
-            for name, colon, direction in pairs]
+            for name, colon, direction in parts]
 
 
 def pairs(keys: Sequence[str], directions: Sequence[str]
           ) -> list[tuple[str, str]]:
-    """The older spelling: the n-th sort_dir belongs to the n-th sort_key."""
+    """Return (name, direction) pairs of the older sort_key and sort_dir.
+
+    The n-th sort_dir belongs to the n-th sort_key.
+    """
     if len(directions) > len(keys):
         raise InvalidParameter(
-            f'has {len(directions)} for {len(keys)} of sort_key; '
-            'each is the direction of one sort_key')
+            f'has more values ({len(directions)}) than sort_key '
+            f'({len(keys)}); send at most one sort_dir for each sort_key')
     return list(zip_longest(keys, directions, fillvalue=''))
 
 
 def _descending(direction: str) -> bool:
     if direction and direction not in DESCENDING:
         raise InvalidParameter(
-            f'has the direction {values.quoted(direction)}, which '
-            'is neither asc nor desc')
+            f'has the direction {values.quoted(direction)}, which is neither '
+            'asc nor desc')
     return DESCENDING.get(direction, False)
 
 
 def _columns(shape: Shape, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns that clients of this shape know by ``names``."""
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
+    """Return the column of each name; '' for a name that is unknown."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
         raise InvalidParameter(
-            f'names a key twice, {values.quoted(twice[0])}; name '
-            'each once')
+            f'names the key {values.quoted(repeated[0])} twice; name each '
+            'key once')
     return tuple(shape.properties[name].name if name in shape.properties
                  else name if name in COMMON_KEYS else '' for name in names)
 
 
 def _complete(shape: Shape, columns: tuple[str, ...],
-               hidden: Sequence[str]) -> tuple[str, ...]:
-    """The whole tuple that ``columns`` begin, ending in ``id``.
+              hidden: Sequence[str]) -> tuple[str, ...]:
+    """Return the declared tuple that begins with ``columns``, plus ``id``.
 
-    An exact tuple goes before a longer one. Who names ``id`` has left
-    nothing to add.
+    A tuple that equals ``columns`` is preferred to a longer one. Columns
+    that end in ``id`` are a total order already.
     """
     keys = columns[:-1] if columns[-1] == 'id' else columns
-    whole = [*_tuples(shape, hidden), *((name,) for name in COMMON_KEYS), ()]
-    fitting = [one for one in whole if one[:len(keys)] == keys]
-    if not fitting or any(_unknown(shape, one) for one in keys):
-        raise InvalidParameter(_refusal_text(shape, hidden))
+    offered = [*_tuples(shape, hidden), *((key,) for key in COMMON_KEYS), ()]
+    matching = [order for order in offered if order[:len(keys)] == keys]
+    if not matching or any(_unknown(shape, column) for column in keys):
+        raise InvalidParameter('asks for an order that is not available; '
+                               f'{_offer_text(shape, hidden)}')
     if columns[-1] == 'id':
         return columns
-    best = keys if keys in fitting else fitting[0]
+    best = keys if keys in matching else matching[0]
     return (*best, 'id')
 
 
@@ -125,23 +130,18 @@ def _unknown(shape: Shape, column: str) -> bool:
 
 def _tuples(shape: Shape, hidden: Sequence[str]
             ) -> Iterator[tuple[str, ...]]:
-    """The declared tuples, each up to what the caller may not read."""
+    """Yield each declared tuple up to the first hidden column."""
     declared = shape.declared
     for columns in (*declared.indexes, *declared.unique):
-        yield tuple(takewhile(lambda one: one not in hidden, columns))
+        yield tuple(takewhile(lambda column: column not in hidden, columns))
 
 
-def _named(shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of ``columns``, up to what the asked version knows."""
+def _names(shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of ``columns`` up to the first without a name."""
     names = map(shape.name_of, columns)
     return tuple(name for name in takewhile(bool, names) if name)
 
 
-def _refusal_text(shape: Shape, hidden: Sequence[str]) -> str:
-    return ('asks for an order that is not offered; '
-            f'{_offer_text(shape, hidden)}')
-
-
 def _offer_text(shape: Shape, hidden: Sequence[str]) -> str:
-    orders = '; '.join(','.join(one) for one in longest_orders(shape, hidden))
-    return f'one may sort by any beginning of: {orders}'
+    orders = '; '.join(map(','.join, longest_orders(shape, hidden)))
+    return f'sort by a leading part of one of: {orders}'

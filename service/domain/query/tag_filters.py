@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tags a list asks its records to have, and to lack.
+"""The tags that a list requires its records to have or to lack.
 
-``tags`` and ``tags-any`` are all of and one of. ``not-tags`` finds what has
-not all of its tags and ``not-tags-any`` what has none of them, as Nova,
-Neutron and Keystone have it. A tag holds no comma, so nothing is quoted.
+As in Nova, Neutron and Keystone: ``tags`` matches records with all of the
+tags, ``tags-any`` with at least one, ``not-tags`` those that lack at least
+one and ``not-tags-any`` those that lack all. A tag contains no comma, so
+tags need no quotes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ TagGroup = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """Which tags a record must have and lack; all four are AND-ed.
+    """The tags a record must have and lack; all four conditions are AND-ed.
 
     A record has every tag of ``all`` and one of each group of ``any``. It
     lacks one of each group of ``not_all`` and every tag of ``not_any``.
@@ -31,36 +32,39 @@ class TagFilter:
 
     @property
     def count(self) -> int:
-        """How many tags are named in all."""
+        """How many tags the filter names."""
         return len(self.all) + len(self.not_any) + sum(
             map(len, (*self.any, *self.not_all)))
 
 
-#: The most groups of one list. A database looks each of them up by itself: 44
-#: took SQLite eight seconds among fifty thousand records of twenty tags.
+#: The most groups of one list. SECURITY: a database evaluates each group
+#: separately. With 44 groups SQLite took eight seconds to list fifty thousand
+#: records with twenty tags each.
 MAX_GROUPS = 10
 
 PARAMETERS = ('tags', 'tags-any', 'not-tags', 'not-tags-any')
 
 
 def parse_groups(texts: Sequence[str]) -> tuple[TagGroup, ...]:
-    """Each occurrence of a parameter as its tags, sorted, each once."""
-    found = tuple(dict.fromkeys(
+    """Return each text's tags, sorted and without duplicates.
+
+    ``texts`` are the values of one parameter, which may be repeated.
+    """
+    parsed = tuple(dict.fromkeys(
         tuple(sorted(set(text.split(',')))) for text in texts))
-    if any('' in group for group in found):
+    if any('' in group for group in parsed):
         raise InvalidParameter(
-            'has an empty tag; write tags with one comma between '
-            'two')
-    return found
+            'has an empty tag; separate tags with single commas')
+    return parsed
 
 
-def tag_filter(given: dict[str, tuple[TagGroup, ...]]) -> TagFilter:
-    """The groups of each parameter together, repeated ones AND-ed."""
-    return TagFilter(all=_union(given['tags']), any=given['tags-any'],
-                not_all=given['not-tags'],
-                not_any=_union(given['not-tags-any']))
+def tag_filter(groups: dict[str, tuple[TagGroup, ...]]) -> TagFilter:
+    """Combine the groups of each parameter of PARAMETERS."""
+    return TagFilter(all=_union(groups['tags']), any=groups['tags-any'],
+                     not_all=groups['not-tags'],
+                     not_any=_union(groups['not-tags-any']))
 
 
-def _union(found: Iterable[TagGroup]) -> TagGroup:
-    """Groups of which every one must hold, as one."""
-    return tuple(sorted({tag for group in found for tag in group}))
+def _union(groups: Iterable[TagGroup]) -> TagGroup:
+    """Merge groups whose tags must all hold into one group."""
+    return tuple(sorted({tag for group in groups for tag in group}))

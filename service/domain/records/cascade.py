@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes when a record goes: who refers to it, and what becomes of them.
+"""Plan and apply the deletion of a record and of what refers to it.
 
-The database would cascade by itself, silently. Here every record that goes or
-changes with another gets its own generation, time and revision (D14).
+A database would cascade silently. Here every record that is deleted or
+changed with another gets its own generation, time and revision (D14).
 """
 
 from __future__ import annotations
@@ -24,106 +24,111 @@ from service.domain.records.store import (
     Rows,
 )
 
-#: How many referring records a refusal names.
+#: How many referring records an error names.
 MAX_NAMED_REFERRERS = 3
 
-#: A record among those of all types: clients choose ids, and two types may
-#: have one of the same.
+#: (type, id). The id alone is ambiguous: clients choose ids, and records of
+#: two types may have the same id.
 RecordKey = tuple[str, str]
 
 
 @dataclass
 class DeletePlan:
-    """The records a delete touches, each with its type."""
+    """The records affected by a deletion.
+
+    ``deleted`` are deleted, ``cleared`` have references set to null, and
+    ``restricting`` forbid the deletion unless they are deleted too.
+    """
 
     deleted: dict[RecordKey, tuple[ResourceType, Record]] = field(
         default_factory=dict)
-    cleared: dict[RecordKey,
-                  tuple[ResourceType, Record, dict[str, None]]] = field(
-        default_factory=dict)
-    refusing: dict[RecordKey, tuple[ResourceType, Record]] = field(
+    cleared: dict[RecordKey, tuple[ResourceType, Record, dict[str, None]]
+                  ] = field(default_factory=dict)
+    restricting: dict[RecordKey, tuple[ResourceType, Record]] = field(
         default_factory=dict)
 
     @property
     def size(self) -> int:
-        """How many records it touches besides the one asked for."""
+        """How many records are changed besides the record itself."""
         return len(self.deleted.keys() | self.cleared.keys()) - 1
 
 
 def plan(rows: Rows, catalogue: Catalogue, declared: ResourceType,
          record: Record, owner: str | None, most: int) -> DeletePlan:
-    """Follow references from ``record`` outwards, each record once.
+    """Follow references to ``record`` breadth first, each record once.
 
-    Raises StillReferred where a restricting record would be left behind, and
-    Conflict where more than ``most`` records would be touched.
+    Raises StillReferred if a restricting record would remain, and Conflict
+    if more than ``most`` other records would be changed.
     """
-    found = DeletePlan(deleted={(declared.name, record['id']): (declared,
-                                                                record)})
-    wave = {declared: [record['id']]}
-    while wave:
-        reached: dict[ResourceType, list[str]] = {}
-        for target, ids in wave.items():
+    deletion = DeletePlan(
+        deleted={(declared.name, record['id']): (declared, record)})
+    level = {declared: [record['id']]}
+    while level:
+        next_level: dict[ResourceType, list[str]] = {}
+        for target, ids in level.items():
             for referrer in catalogue.referrers(target.name):
-                _follow(rows, found, referrer.declared, referrer.property,
-                        ids, reached, most)
-        wave = reached
-    _refuse(found, declared, record, owner)
-    return found
+                _follow(rows, deletion, referrer.declared, referrer.property,
+                        ids, next_level, most)
+        level = next_level
+    _check_restricting(deletion, declared, record, owner)
+    return deletion
 
 
-def _follow(rows: Rows, found: DeletePlan, declared: ResourceType,
-            prop: Property,
-            ids: list[str], reached: dict[ResourceType, list[str]],
-            most: int) -> None:
-    for one in rows.referring(declared, prop, ids, most + 1):
-        key = declared.name, one['id']
-        if prop.on_delete == 'cascade' and key not in found.deleted:
-            found.deleted[key] = (declared, one)
-            reached.setdefault(declared, []).append(one['id'])
+def _follow(rows: Rows, deletion: DeletePlan, declared: ResourceType,
+            prop: Property, ids: list[str],
+            next_level: dict[ResourceType, list[str]], most: int) -> None:
+    """Add the records whose ``prop`` is one of ``ids`` to the plan."""
+    for record in rows.referring(declared, prop, ids, most + 1):
+        key = declared.name, record['id']
+        if prop.on_delete == 'cascade' and key not in deletion.deleted:
+            deletion.deleted[key] = (declared, record)
+            next_level.setdefault(declared, []).append(record['id'])
         elif prop.on_delete == 'set_null':
-            _, _, columns = found.cleared.setdefault(
-                key, (declared, one, {}))
+            _, _, columns = deletion.cleared.setdefault(
+                key, (declared, record, {}))
             columns[prop.name] = None
         elif prop.on_delete == 'restrict':
-            found.refusing[key] = (declared, one)
-    if found.size > most:
+            deletion.restricting[key] = (declared, record)
+    if deletion.size > most:
         raise errors.Conflict(reason=(
-            f'Deleting this would change more than {most} records that refer '
-            f'to it; delete some of those first.'))
+            f'Deleting this record would change more than {most} records '
+            f'that refer to it; delete some of those records first.'))
 
 
-def _refuse(found: DeletePlan, declared: ResourceType, record: Record,
-            owner: str | None) -> None:
-    left = [pair for key, pair in found.refusing.items()
-            if key not in found.deleted]
-    if left:
-        raise errors.StillReferred(type=declared.name, id=record['id'],
-                                   referrers=_referrers_text(left, owner))
+def _check_restricting(deletion: DeletePlan, declared: ResourceType,
+                       record: Record, owner: str | None) -> None:
+    remaining = [pair for key, pair in deletion.restricting.items()
+                 if key not in deletion.deleted]
+    if remaining:
+        raise errors.StillReferred(
+            type=declared.name, id=record['id'],
+            referrers=_referrers_text(remaining, owner))
 
 
-def _referrers_text(left: list[tuple[ResourceType, Record]],
-          owner: str | None) -> str:
-    """Who refers: by id if the caller may see them, else by number (D26)."""
-    shown = [f'{declared.name} {one["id"]}' for declared, one in left
-             if may_see(owner, one)]
-    rest = len(left) - len(shown[:MAX_NAMED_REFERRERS])
-    alone = 'one record' if rest == 1 else f'{rest} records'
-    more = [f'{rest} more' if shown else alone] if rest else []
-    return ' and '.join([*shown[:MAX_NAMED_REFERRERS], *more])
+def _referrers_text(referrers: list[tuple[ResourceType, Record]],
+                    owner: str | None) -> str:
+    """Name the referrers that the caller may see; count the others (D26)."""
+    visible = [f'{declared.name} {record["id"]}'
+               for declared, record in referrers if may_see(owner, record)]
+    named = visible[:MAX_NAMED_REFERRERS]
+    rest = len(referrers) - len(named)
+    only = 'one record' if rest == 1 else f'{rest} records'
+    others = [f'{rest} more' if visible else only] if rest else []
+    return ' and '.join([*named, *others])
 
 
-def apply(rows: Rows, found: DeletePlan, caller: Caller) -> None:
-    """Carry the plan out, the farthest records first."""
-    rows.defer_references(found.deleted.values())
-    limits.release(rows, found.deleted.values())
-    revisions = [*_clear(rows, found, caller), *_delete(rows, found, caller)]
-    rows.revise(revisions)
+def apply(rows: Rows, deletion: DeletePlan, caller: Caller) -> None:
+    """Carry out a plan: the records farthest from the first one go first."""
+    rows.defer_references(deletion.deleted.values())
+    limits.release(rows, deletion.deleted.values())
+    rows.revise([*_clear(rows, deletion, caller),
+                 *_delete(rows, deletion, caller)])
 
 
-def _clear(rows: Rows, found: DeletePlan,
+def _clear(rows: Rows, deletion: DeletePlan,
            caller: Caller) -> Iterable[Revision]:
-    for key, (declared, record, columns) in found.cleared.items():
-        if key in found.deleted:
+    for key, (declared, record, columns) in deletion.cleared.items():
+        if key in deletion.deleted:
             continue
         changed: dict[str, Any] = {
             **columns, 'generation': record['generation'] + 1,
@@ -133,9 +138,9 @@ def _clear(rows: Rows, found: DeletePlan,
         yield Revision.of(declared, 'update', {**record, **changed}, caller)
 
 
-def _delete(rows: Rows, found: DeletePlan,
+def _delete(rows: Rows, deletion: DeletePlan,
             caller: Caller) -> Iterable[Revision]:
-    for declared, record in _referrers_first(found.deleted):
+    for declared, record in _referrers_first(deletion.deleted):
         if not rows.delete(declared, record):
             raise ConcurrentWrite
         yield Revision.of(declared, 'delete', record, caller)
@@ -143,10 +148,10 @@ def _delete(rows: Rows, found: DeletePlan,
 
 def _referrers_first(deleted: dict[RecordKey, tuple[ResourceType, Record]]
                      ) -> Iterable[tuple[ResourceType, Record]]:
-    """Each record after those that must refer to it.
+    """Order records so that each comes after those that must refer to it.
 
-    MariaDB looks at each row as it goes. A ring of nothing but required
-    references has no such order; the others take it in any.
+    MariaDB checks foreign keys after each row. A cycle of required
+    references has no such order; the other databases accept any order.
     """
     order: TopologicalSorter[RecordKey] = TopologicalSorter()
     for key, (declared, record) in reversed(deleted.items()):
@@ -162,6 +167,6 @@ def _referrers_first(deleted: dict[RecordKey, tuple[ResourceType, Record]]
 
 def _required_targets(declared: ResourceType,
                       record: Record) -> Iterable[RecordKey]:
-    """What the record refers to and cannot but refer to."""
-    return ((one.references, record[one.name]) for one in declared.live
-            if one.references is not None and not one.nullable)
+    """Return the targets of references that cannot be null."""
+    return ((prop.references, record[prop.name]) for prop in declared.live
+            if prop.references is not None and not prop.nullable)

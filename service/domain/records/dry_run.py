@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A write that is kept, or carried out to see how it would end and undone."""
+"""Run a write, and roll it back if it is a dry run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ T = TypeVar('T')
 
 
 def write(store: Store, work: Callable[[Rows], T], dry_run: bool) -> T:
-    """Run ``work`` and keep it, or only see how it would end."""
-    def once(rows: Rows) -> T:
-        answer = work(rows)
+    """Run ``work`` in a transaction and return its result.
+
+    A dry run rolls the transaction back after ``work`` has returned.
+    """
+    def run(rows: Rows) -> T:
+        result = work(rows)
         if dry_run:
-            raise _Undone(answer)
-        return answer
+            raise _Rollback(result)
+        return result
     try:
-        return store.write(once)
-    except _Undone as exc:
-        answer: T = exc.args[0]
-        return answer
+        return store.write(run)
+    except _Rollback as exc:
+        result: T = exc.args[0]
+        return result
 
 
-class _Undone(Exception):
-    """Rolls a dry run back, and carries its answer out."""
+class _Rollback(Exception):
+    """Rolls back a dry run; its argument is the result of the work."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request that is carried out once, however often it is sent.
+"""Execute a request once, even if the client sends it several times.
 
-A client that was cut off cannot know whether its POST was carried out. Sent
-under a key, the reply is kept in the transaction of the deed itself: both are
-there or neither is, and who asks again is given that reply.
+A client that loses its connection cannot know whether its POST was executed.
+If the POST has an idempotency key, the reply is stored in the same
+transaction as the records, so that both exist or neither. A later request
+with the same key gets the stored reply.
 """
 
 from __future__ import annotations
@@ -15,48 +16,49 @@ from datetime import datetime, timedelta
 from service.domain.documents import timestamps
 from service.domain.records.store import Record, Rows, StoredReply
 
-#: How long a reply is kept.
+#: How long a reply is stored.
 REPLY_LIFETIME = timedelta(hours=24)
 
-#: At most so many forgotten replies are removed by one request: more than it
-#: adds, and never so many that it is felt.
+#: How many expired replies one request deletes at most. It is more than the
+#: one reply that a request adds, and few enough not to delay the request.
 MAX_PURGED_REPLIES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """One sending of a request.
+    """One attempt of a request that has an idempotency key.
 
-    ``scope`` names the request: equal for every sending, and for nothing
-    else. ``at`` is when it was sent. ``render`` makes what is to be kept of
-    the records that the request made.
+    ``scope`` identifies the request: it is the same for each attempt, and
+    different for any other request. ``at`` is the time of this attempt.
+    ``render`` makes the reply to store from the records that were created.
     """
 
     scope: str
     at: str
     render: Callable[[Sequence[Record]], StoredReply]
 
-    def claim(self, rows: Rows, made: Sequence[Record]) -> tuple[StoredReply,
-                                                                 bool]:
-        """The reply kept for the request; one of its own if there is none.
+    def claim(self, rows: Rows,
+              records: Sequence[Record]) -> tuple[StoredReply, bool]:
+        """Return the stored reply, or store a new one for ``records``.
 
-        Also says whether it is its own: then ``made`` must be stored, in the
-        same transaction. Done first, so that a twin that runs at the same
-        time waits here, is refused the key, and finds the reply when it is
-        run again.
+        The second value is True if the reply is new; the caller must then
+        insert ``records`` in the same transaction. Call ``claim`` first in
+        the transaction: a concurrent attempt then waits for the key, fails
+        on the duplicate, runs again and finds the reply.
         """
-        kept = rows.kept(self.scope)
-        if kept is not None and kept.at > self.horizon:
-            return kept, False
-        stale = [] if kept is None else [kept.scope]
-        rows.forget({*stale, *rows.outlived(self.horizon, MAX_PURGED_REPLIES)},
-                    self.horizon)
-        own = self.render(made)
-        rows.keep(own)
-        return own, True
+        stored = rows.kept(self.scope)
+        if stored is not None and stored.at > self.horizon:
+            return stored, False
+        expired = [] if stored is None else [stored.scope]
+        rows.forget(
+            {*expired, *rows.outlived(self.horizon, MAX_PURGED_REPLIES)},
+            self.horizon)
+        reply = self.render(records)
+        rows.keep(reply)
+        return reply, True
 
     @property
     def horizon(self) -> str:
-        """What was kept before this is forgotten."""
+        """The time up to which stored replies have expired."""
         moment = datetime.fromisoformat(self.at) - REPLY_LIFETIME
         return timestamps.canonical(moment.isoformat())

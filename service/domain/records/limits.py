@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many records a project may have, and that it has no more."""
+"""Enforce how many records of a type a project may have."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ from service.domain import errors
 from service.domain.catalogue.types import ResourceType
 from service.domain.records.store import Record, Rows
 
-#: A limit that is none.
+#: The limit that allows any number of records.
 UNLIMITED = -1
 
-#: Limits by type name.
+#: Type name -> limit.
 LimitsByType = Mapping[str, int]
 
-#: What somebody else was asked for, by project; None: nobody was asked yet.
+#: Project -> limits from an external source; None if not fetched yet.
 LimitsByProject = Mapping[str, LimitsByType] | None
 
 T = TypeVar('T')
 
 
 class QuotaLimits(Protocol):
-    """Who else than the database knows limits.
+    """A source of limits besides the database.
 
-    ``external_source`` names them to a client; '' where limits are set
-    here. ``fetch`` is asked before a transaction opens: nobody waits
-    for a locked row while
-    a reply comes over the network.
+    ``external_source`` names an external service to clients; it is empty if
+    limits are set in Pileus. ``fetch`` is called before a transaction opens,
+    so that no transaction holds a locked row while it waits for the network.
     """
 
     @property
     def external_source(self) -> str: ...
 
     def fetch(self, project_id: str,
-           types: Collection[ResourceType]) -> LimitsByType: ...
+              types: Collection[ResourceType]) -> LimitsByType: ...
 
 
 class DatabaseLimits:
-    """Nobody else: a limit is the type file's, or one set in the database."""
+    """No external source: limits come from type files and the database."""
 
     external_source = ''
 
@@ -50,38 +49,42 @@ class DatabaseLimits:
 
 
 def default_limit(declared: ResourceType) -> int:
-    """The limit of a project for which nobody set one."""
+    """Return the limit of a project that has none of its own."""
     return UNLIMITED if declared.quota is None else declared.quota
 
 
-def effective_limit(declared: ResourceType, given: LimitsByType,
+def effective_limit(declared: ResourceType, external: LimitsByType,
                     stored: int | None) -> int:
-    """The limit in force: what was ``given`` from elsewhere goes first."""
-    if declared.name in given:
-        return given[declared.name]
+    """Return the limit in force: external, else stored, else the default."""
+    if declared.name in external:
+        return external[declared.name]
     return default_limit(declared) if stored is None else stored
 
 
 def external_limits(limits: QuotaLimits, declared: ResourceType,
-          projects: Iterable[str | None]) -> Mapping[str, LimitsByType]:
-    """What somebody else knows of projects that are to have new records."""
+                    projects: Iterable[str | None]
+                    ) -> Mapping[str, LimitsByType]:
+    """Fetch the external limits of projects that are to get new records."""
     if not declared.owned:
         return {}
-    return {one: limits.fetch(one, [declared]) for one in set(projects) if one}
+    return {project_id: limits.fetch(project_id, [declared])
+            for project_id in set(projects) if project_id}
 
 
 class LimitsNeeded(Exception):
-    """Undoes a transaction in which it turns out that limits are needed."""
+    """A transaction creates records but has no limits; it is rolled back."""
 
 
 def run_with_limits(limits: QuotaLimits, declared: ResourceType,
-                projects: Iterable[str | None],
-                run: Callable[[LimitsByProject], T]) -> T:
-    """``run`` with what somebody else knows, if it is to make anything.
+                    projects: Iterable[str | None],
+                    run: Callable[[LimitsByProject], T]) -> T:
+    """Call ``run``, with external limits only if it creates a record.
 
-    Whoever changes what is there needs no limit, and must not wait for one,
-    or fail where nobody tells it. That is seen inside a transaction, and
-    asked outside: what had begun is undone, and run again.
+    A PUT of an existing record needs no limits, and must neither wait for
+    the external source nor fail when that is unavailable. Only the
+    transaction can see whether the record exists, but limits are fetched
+    outside of transactions. ``run`` is therefore called without limits
+    first; if it raises LimitsNeeded, it is called again with limits.
     """
     if not limits.external_source:
         return run({})
@@ -91,39 +94,41 @@ def run_with_limits(limits: QuotaLimits, declared: ResourceType,
         return run(external_limits(limits, declared, projects))
 
 
-def reserve(rows: Rows, declared: ResourceType, made: Collection[Record],
-         given: LimitsByProject) -> None:
-    """Count records that are about to be made; QuotaExceeded where a project
-    would have more than it may. Unasked where nobody was asked what that is.
+def reserve(rows: Rows, declared: ResourceType, records: Collection[Record],
+            external: LimitsByProject) -> None:
+    """Count records that are about to be created.
 
-    Counted first and judged by what that left: a look before would let two
-    creators see the same last place.
+    Raises QuotaExceeded if a project would exceed its limit, and
+    LimitsNeeded if external limits were not fetched. The usage is increased
+    first and checked afterwards: if it were checked first, two concurrent
+    requests could both take the last free place.
     """
     if not declared.owned:
         return
-    if given is None:
+    if external is None:
         raise LimitsNeeded
-    wanted = Counter(one['project_id'] for one in made)
-    for project_id, more in sorted(wanted.items()):
-        used, stored = rows.use(declared, project_id, more)
-        most = effective_limit(declared, given.get(project_id, {}), stored)
-        if most != UNLIMITED and used > most:
-            raise errors.QuotaExceeded(limit=most, used=used - more,
-                                       plural=declared.plural, wanted=more)
+    counts = Counter(record['project_id'] for record in records)
+    for project_id, count in sorted(counts.items()):
+        used, stored = rows.use(declared, project_id, count)
+        limit = effective_limit(declared, external.get(project_id, {}),
+                                stored)
+        if limit != UNLIMITED and used > limit:
+            raise errors.QuotaExceeded(limit=limit, used=used - count,
+                                       plural=declared.plural, wanted=count)
 
 
 def release(rows: Rows,
-              gone: Iterable[tuple[ResourceType, Record]]) -> None:
-    """Count records off that are about to be deleted.
+            deleted: Iterable[tuple[ResourceType, Record]]) -> None:
+    """Subtract records that are about to be deleted from the usage.
 
-    In one order, as all who count: two that delete each other's kinds at the
-    same time would else wait for each other.
+    Usage rows are locked in sorted order, as in ``reserve``, so that
+    concurrent transactions do not deadlock.
     """
     types: dict[str, ResourceType] = {}
-    fewer: Counter[tuple[str, str]] = Counter()
-    for declared, record in gone:
+    counts: Counter[tuple[str, str]] = Counter()
+    for declared, record in deleted:
         if declared.owned:
             types[declared.name] = declared
-            fewer[record['project_id'], declared.name] += 1
-    for (project_id, name), number in sorted(fewer.items()):
-        rows.free(types[name], project_id, number)
+            counts[record['project_id'], declared.name] += 1
+    for (project_id, name), count in sorted(counts.items()):
+        rows.free(types[name], project_id, count)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be done with records, and what each deed leaves behind.
+"""Create, show, list, replace, change and delete records.
 
-No SQL and no HTTP: rows come from a ``Store``, names from a ``Shape``. Every
-write is one transaction, which checks what other rows have a say in
-(references, unique values, quota, periods), writes, and keeps a revision.
+This module knows neither SQL nor HTTP: rows come from a ``Store``, names of
+properties from a ``Shape``. Every write is one transaction that checks
+references, unique values, periods and quota, writes the rows and adds a
+revision.
 """
 
 from __future__ import annotations
@@ -44,14 +45,16 @@ from service.domain.records.store import (
 
 T = TypeVar('T')
 
-#: From the record as it stands to the columns it shall have. Run inside the
-#: transaction, perhaps more than once.
+#: Stored record -> new values of columns. Called inside the transaction,
+#: possibly more than once.
 Edit = Callable[[Record], Mapping[str, Any]]
 
 
 class NewRecord(NamedTuple):
-    """A record to be made: its columns, whose it shall be (None: the
-    cloud's), and where in the body it stands."""
+    """A record to be created, and the pointer to it in the request body.
+
+    ``project_id`` is None for a record that belongs to no project.
+    """
 
     values: Mapping[str, Any]
     project_id: str | None
@@ -59,7 +62,7 @@ class NewRecord(NamedTuple):
 
 
 class Records:
-    """Create, show, list, change and delete records of declared types."""
+    """The operations on records of all declared types."""
 
     def __init__(self, catalogue: Catalogue, store: Store,
                  max_cascade: int,
@@ -71,28 +74,28 @@ class Records:
 
     def create(self, shape: Shape, caller: Caller, new: Sequence[NewRecord],
                *, dry_run: bool = False) -> list[Record]:
-        """Make records, all or none; their ids are the service's choice."""
-        made, pointers = _build_records(shape.declared, new)
-        given = limits.external_limits(self._limits, shape.declared,
-                             (one.project_id for one in new))
+        """Create all of the records, with generated ids, or none."""
+        records, pointers = _build_records(shape.declared, new)
+        external = limits.external_limits(
+            self._limits, shape.declared, (item.project_id for item in new))
 
         def work(rows: Rows) -> list[Record]:
-            self._insert(rows, shape, caller, made, pointers, given)
-            return made
+            self._insert(rows, shape, caller, records, pointers, external)
+            return records
         return self._write(work, dry_run)
 
     def create_idempotent(self, shape: Shape, caller: Caller,
-                    new: Sequence[NewRecord],
-                    once: IdempotentRequest) -> StoredReply:
-        """As ``create``, or the reply that the first such request got."""
-        made, pointers = _build_records(shape.declared, new)
+                          new: Sequence[NewRecord],
+                          request: IdempotentRequest) -> StoredReply:
+        """Create records, or return the reply to an earlier attempt."""
+        records, pointers = _build_records(shape.declared, new)
 
-        def work(rows: Rows, given: LimitsByProject) -> StoredReply:
-            kept, first = once.claim(rows, made)
+        def work(rows: Rows, external: LimitsByProject) -> StoredReply:
+            reply, first = request.claim(rows, records)
             if first:
-                self._insert(rows, shape, caller, made, pointers, given)
-            return kept
-        return self._limited(shape, [one.project_id for one in new], work)
+                self._insert(rows, shape, caller, records, pointers, external)
+            return reply
+        return self._limited(shape, [item.project_id for item in new], work)
 
     def show(self, declared: ResourceType, caller: Caller, id: str) -> Record:
         return self._store.read(
@@ -100,87 +103,88 @@ class Records:
 
     def list(self, declared: ResourceType, caller: Caller,
              query: Query) -> paging.Page:
-        """One page; its marker may be a record that was deleted meanwhile."""
+        """Return a page; the marker may be a record deleted meanwhile."""
         owner = query.project if query.all_projects else (
             caller.project_id or '')
         return self._store.read(
             lambda rows: paging.page(rows, declared, owner, query))
 
     def replace(self, shape: Shape, caller: Caller, id: str,
-                seen: RecordCondition, new: Callable[[],
-                                                     NewRecord], edit: Edit,
-                pointer: str, *, unreadable: Collection[str] = (),
+                precondition: RecordCondition,
+                new: Callable[[], NewRecord], edit: Edit, pointer: str, *,
+                unreadable: Collection[str] = (),
                 dry_run: bool = False) -> tuple[Record, bool]:
-        """Replace the record ``id``, or make it; say whether it was made.
+        """Replace the record ``id``, or create it.
 
-        ``new`` gives what a new record would be, ``edit`` what an existing
-        one becomes. An id that stands in another project is ``IdTaken``: ids
-        are unique over all projects (D17).
+        Returns the record, and whether it was created. ``new`` builds a new
+        record, ``edit`` changes an existing one. Raises IdTaken if the id
+        belongs to another project: ids are unique over all projects (D17).
         """
         declared = shape.declared
 
-        def work(rows: Rows, given: LimitsByProject) -> tuple[Record, bool]:
+        def work(rows: Rows, external: LimitsByProject) -> tuple[Record, bool]:
             current = rows.fetch(declared, id, caller.owner)
-            seen.check(declared.name, id, current)
+            precondition.check(declared.name, id, current)
             if current is not None:
                 return self._change(rows, shape, caller, current, edit,
                                     pointer, unreadable), False
             if rows.taken(declared, [id]):
                 raise _id_conflict(rows, declared, caller, id)
-            made = _build_record(declared, id, new())
-            self._insert(rows, shape, caller, [made], [pointer], given)
-            return made, True
+            record = _build_record(declared, id, new())
+            self._insert(rows, shape, caller, [record], [pointer], external)
+            return record, True
         return self._limited(shape, [caller.project_id], work, dry_run)
 
     def change(self, shape: Shape, caller: Caller, id: str,
-               seen: RecordCondition, edit: Edit, pointer: str, *,
+               precondition: RecordCondition, edit: Edit, pointer: str, *,
                unreadable: Collection[str] = (), dry_run: bool = False,
                action: str = 'update') -> Record:
-        """Change a record that the caller last saw as ``seen``.
+        """Change the record ``id`` if it meets the precondition.
 
-        Two writers can both read generation 3. The first moves it to 4; the
-        second still says 3 and gets Stale rather than undoing the first
-        one's work. ``unreadable`` are columns that the caller may not read;
-        ``action`` is what its revision says was done.
+        Two clients can both read generation 3. The first write moves it to
+        4. The second write names generation 3 and gets Stale, so that it
+        does not undo the first. ``unreadable`` are columns that the caller
+        may not read; ``action`` is the action named in the revision.
         """
         def work(rows: Rows) -> Record:
             current = _fetch(rows, shape.declared, id, caller.owner)
-            seen.check(shape.declared.name, id, current)
+            precondition.check(shape.declared.name, id, current)
             return self._change(rows, shape, caller, current, edit, pointer,
                                 unreadable, action)
         return self._write(work, dry_run)
 
     def delete(self, declared: ResourceType, caller: Caller, id: str,
-               seen: RecordCondition, *, dry_run: bool = False) -> None:
-        """Delete a record and what hangs on it, or nothing."""
+               precondition: RecordCondition, *,
+               dry_run: bool = False) -> None:
+        """Delete a record and the records that its deletion cascades to."""
         def work(rows: Rows) -> None:
             current = _fetch(rows, declared, id, caller.owner)
-            seen.check(declared.name, id, current)
+            precondition.check(declared.name, id, current)
             plan = cascade.plan(rows, self._catalogue, declared, current,
                                 caller.owner, self._max_cascade)
             cascade.apply(rows, plan, caller)
         self._write(work, dry_run)
 
     def _insert(self, rows: Rows, shape: Shape, caller: Caller,
-                made: Sequence[Record], pointers: Sequence[str],
-                given: LimitsByProject) -> None:
-        limits.reserve(rows, shape.declared, made, given)
+                records: Sequence[Record], pointers: Sequence[str],
+                external: LimitsByProject) -> None:
+        limits.reserve(rows, shape.declared, records, external)
         self._check(rows, shape, caller,
-                    list(map(PlacedRecord, made, pointers)),
+                    list(map(PlacedRecord, records, pointers)),
                     shape.declared.properties)
-        rows.insert(shape.declared, made)
+        rows.insert(shape.declared, records)
         rows.revise([Revision.of(shape.declared, 'create', record, caller)
-                     for record in made])
+                     for record in records])
 
     def _change(self, rows: Rows, shape: Shape, caller: Caller,
                 current: Record, edit: Edit, pointer: str,
                 unreadable: Collection[str], action: str = 'update') -> Record:
-        """Write what ``edit`` makes of a record; nothing if that is nothing.
+        """Write the changes that ``edit`` makes, and return the record.
 
-        Asking for the state a record is in already succeeds and moves
-        neither its generation nor its time (CODE-5). SECURITY: but for what
-        the caller may not read, or each write would say whether it guessed
-        the value.
+        A write that changes nothing succeeds and leaves the generation and
+        ``updated_at`` as they are (CODE-5). SECURITY: a write to an
+        unreadable column always counts as a change. Otherwise the generation
+        would reveal whether the caller guessed the value.
         """
         changed = {name: value for name, value in edit(current).items()
                    if name in unreadable
@@ -199,28 +203,31 @@ class Records:
         return after
 
     def _check(self, rows: Rows, shape: Shape, caller: Caller,
-               placed: Sequence[PlacedRecord], among: Collection[str]) -> None:
-        """What other rows say to records of which ``among`` is new."""
+               placed: Sequence[PlacedRecord],
+               changed: Collection[str]) -> None:
+        """Check records, of which the columns ``changed`` are new."""
         references.check_references(rows, self._catalogue, shape, placed,
-                                    among)
-        uniqueness.check(rows, shape, caller, placed, among)
+                                    changed)
+        uniqueness.check(rows, shape, caller, placed, changed)
 
     def _limited(self, shape: Shape, projects: Iterable[str | None],
                  work: Callable[[Rows, LimitsByProject], T],
                  dry_run: bool = False) -> T:
+        """Run a write that may create records and therefore need limits."""
         return limits.run_with_limits(
-            self._limits, shape.declared, projects, lambda given: self._write(
-                lambda rows: work(rows, given), dry_run))
+            self._limits, shape.declared, projects,
+            lambda external: self._write(
+                lambda rows: work(rows, external), dry_run))
 
     def _write(self, work: Callable[[Rows], T], dry_run: bool) -> T:
         return dry_runs.write(self._store, work, dry_run)
 
 
 def _build_records(declared: ResourceType, new: Sequence[NewRecord]
-              ) -> tuple[list[Record], list[str]]:
-    """The records that are made of new ones, and where each stands."""
-    return ([_build_record(declared, str(uuid.uuid4()), one) for one in new],
-            [one.pointer for one in new])
+                   ) -> tuple[list[Record], list[str]]:
+    """Return records with generated ids, and the pointer to each."""
+    return ([_build_record(declared, str(uuid.uuid4()), item)
+             for item in new], [item.pointer for item in new])
 
 
 def _build_record(declared: ResourceType, id: str, new: NewRecord) -> Record:
@@ -233,8 +240,12 @@ def _build_record(declared: ResourceType, id: str, new: NewRecord) -> Record:
 
 
 def _id_conflict(rows: Rows, declared: ResourceType, caller: Caller,
-           id: str) -> Exception:
-    """Whose the id is now: a twin may have made the record since we looked.
+                 id: str) -> Exception:
+    """Return the error for an id that exists and was not found at first.
+
+    If the caller may see the record now, a concurrent request has created
+    it, and the transaction runs again. Otherwise the id is another
+    project's.
     """
     if rows.fetch(declared, id, caller.owner) is not None:
         return ConcurrentWrite()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One page of a list, and where the pages beside it begin."""
+"""Fetch one page of a list, with the marker of the previous page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from service.domain.records.store import Record, Rows
 class Page(NamedTuple):
     """One page of a list.
 
-    ``previous`` is the marker of the page before: None on the first page, ''
-    where the page before is the first.
+    ``previous`` is the marker of the previous page: None if this page is the
+    first, '' if the previous page is the first.
     """
 
     records: list[Record]
@@ -26,36 +26,37 @@ class Page(NamedTuple):
 
 def page(rows: Rows, declared: ResourceType, owner: str | None,
          query: Query) -> Page:
-    """The page after the query's marker, the first where it has none."""
-    marker = _marker(rows, declared, owner, query)
+    """Return the page after the query's marker, or the first page."""
+    marker = _marker_record(rows, declared, owner, query)
     records, more = rows.select(declared, query, owner, marker)
-    count = rows.count(declared, query, owner) if query.with_count else None
+    total = rows.count(declared, query, owner) if query.with_count else None
     first = marker and next(iter(records), marker)
     return Page(records, more, _previous(rows, declared, owner, query, first),
-                count)
+                total)
 
 
-def _marker(rows: Rows, declared: ResourceType, owner: str | None,
-            query: Query) -> Record | None:
-    """The record a page starts after: as it is, or as it last was (D21).
+def _marker_record(rows: Rows, declared: ResourceType, owner: str | None,
+                   query: Query) -> Record | None:
+    """Return the record that the page starts after.
 
-    No more of it than what tells where it stands.
+    A deleted record is restored from its last revision (D21). PERF: of a
+    record that exists only the sort columns are fetched.
     """
     if query.marker is None:
         return None
-    marker = rows.fetch(declared, query.marker, owner,
-                        tuple(one.column for one in query.sort))
-    if marker is not None:
-        return marker
-    marker = rows.last(declared, query.marker, owner)
-    if marker is None:
+    record = rows.fetch(declared, query.marker, owner,
+                        tuple(key.column for key in query.sort))
+    if record is not None:
+        return record
+    document = rows.last(declared, query.marker, owner)
+    if document is None:
         raise unknown_marker()
-    return revisions.with_current_columns(declared, marker)
+    return revisions.with_current_columns(declared, document)
 
 
 def _previous(rows: Rows, declared: ResourceType, owner: str | None,
               query: Query, first: Record | None) -> str | None:
-    """The marker of the page before the one that begins with ``first``."""
+    """Return the marker of the page before the page with ``first``."""
     if first is None:
         return None
     return rows.before(declared, query, owner, first) or ''

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a caller says it saw of a record before it asks to change it."""
+"""Preconditions of a write: the state in which the caller last read a record.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +14,27 @@ from service.domain.records.store import Record
 
 
 def state_token(record: Record) -> str:
-    """A record's state in a word: two states of one id never share it.
+    """Return a token that identifies the state of a record.
 
-    The generation alone would come back when a record is deleted and made
-    anew under the same id; the time of its making tells the two apart.
+    The generation alone would repeat if a record is deleted and created
+    again under the same id. A hash of ``created_at`` makes the token differ.
     """
-    made = hashlib.blake2b(record['created_at'].encode(), digest_size=5)
-    return f'{record["generation"]}-{made.hexdigest()}'
+    created = hashlib.blake2b(record['created_at'].encode(), digest_size=5)
+    return f'{record["generation"]}-{created.hexdigest()}'
 
 
 class RecordCondition(Protocol):
-    """What must hold of a stored record for a write to happen."""
+    """A condition on the stored record, checked in the write's transaction."""
 
     def check(self, type: str, id: str, record: Record | None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """A condition on the stored record (RFC 9110 13.1).
+    """The preconditions of a request (RFC 9110 section 13.1).
 
-    ``tokens``: it is in one of these states; None: no such condition.
-    ``exists``: it is there, in any state. ``absent``: it is not there.
+    ``tokens``: the state must be one of these; None means any state.
+    ``exists``: the record must exist. ``absent``: it must not exist.
     """
 
     tokens: frozenset[str] | None = None
@@ -41,27 +42,27 @@ class Precondition:
     absent: bool = False
 
     def check(self, type: str, id: str, record: Record | None) -> None:
-        """Raise Stale where the record is not as the caller saw it."""
+        """Raise Stale if ``record`` does not meet the precondition."""
         reason = self.failure([state_token(record)] if record else [],
                               present=record is not None)
         if reason is not None:
             raise errors.Stale(type=type, id=id, reason=reason)
 
-    def failure(self, states: Collection[str], *, present: bool) -> str | None:
-        """Why the condition does not hold of a thing, if it does not.
+    def failure(self, tokens: Collection[str], *,
+                present: bool) -> str | None:
+        """Return why the precondition fails, or None if it holds.
 
-        ``states`` are the words for the state it, and what it is a part of,
-        are in.
+        ``tokens`` are the state tokens of the resource and of the resources
+        that contain it. ``present`` says whether the resource exists.
         """
         if present and self.absent:
             return 'exists already'
         if not present and self.exists:
             return 'does not exist'
-        if self.tokens is not None and self.tokens.isdisjoint(states):
+        if self.tokens is not None and self.tokens.isdisjoint(tokens):
             return _MISMATCH_REASON[present]
         return None
 
 
 _MISMATCH_REASON = {True: 'was changed since it was read',
                     False: 'does not exist'}
-

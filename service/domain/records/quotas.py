@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a project may have of each type, shown and set."""
+"""Show and set the quotas of a project."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from service.domain.records.limits import QuotaLimits
 from service.domain.records.preconditions import Precondition
 from service.domain.records.store import Revision, Rows, Store
 
-#: Whose names of projects the ids are that history has for their limits.
+#: UUID namespace of the ids that a project's limits have in history.
 _LIMITS_NAMESPACE = uuid.UUID('ba0c1f4e-6a57-4f0d-9d43-1c2a7e5b8f60')
 
-#: Limits by type name; None is that of the type file.
+#: Type name -> new limit; None restores the default of the type file.
 LimitChanges = Mapping[str, int | None]
 
 
 class Quota(NamedTuple):
-    """What one project may have of one type, and has."""
+    """A project's limit for one type, its usage and the default limit."""
 
     limit: int
     used: int
@@ -34,7 +34,7 @@ class Quota(NamedTuple):
 
 
 class ProjectQuotas(NamedTuple):
-    """A project's quotas by type; ``state_token`` names its limits."""
+    """A project's quotas; ``state_token`` identifies the limits it has set."""
 
     project_id: str
     types: Mapping[ResourceType, Quota]
@@ -42,77 +42,85 @@ class ProjectQuotas(NamedTuple):
 
 
 class Quotas:
-    """Shows quotas, and sets them where they are kept in the database."""
+    """Shows quotas, and sets limits that are stored in the database."""
 
     def __init__(self, catalogue: Catalogue, store: Store,
-                 ceilings: QuotaLimits) -> None:
-        self._types = tuple(one for one in catalogue.live if one.owned)
+                 quota_limits: QuotaLimits) -> None:
+        self._types = tuple(declared for declared in catalogue.live
+                            if declared.owned)
         self._store = store
-        self._limits = ceilings
+        self._limits = quota_limits
 
     def show(self, project_id: str) -> ProjectQuotas:
-        given = self._limits.fetch(project_id, self._types)
+        external = self._limits.fetch(project_id, self._types)
         return self._store.read(
-            lambda rows: self._shown(rows, project_id, given))
+            lambda rows: self._quotas(rows, project_id, external))
 
-    def change(self, caller: Caller, project_id: str, seen: Precondition,
-               changes: LimitChanges, *,
+    def change(self, caller: Caller, project_id: str,
+               precondition: Precondition, changes: LimitChanges, *,
                dry_run: bool = False) -> ProjectQuotas:
-        """Set limits; a limit may be below what the project has already:
-        nothing goes, and nothing can be made until there is room again."""
+        """Set limits.
+
+        A limit may be below the usage: no record is deleted, but none can
+        be created until the usage is below the limit again. Raises
+        QuotaKeptElsewhere if limits come from an external source.
+        """
         if self._limits.external_source:
             raise errors.QuotaKeptElsewhere(
                 keeper=self._limits.external_source)
 
         def work(rows: Rows) -> ProjectQuotas:
             stored = rows.limits(project_id, hold=True)
-            check_precondition(seen, project_id, _state_token(stored))
+            check_precondition(precondition, project_id, _state_token(stored))
             changed = {type: limit for type, limit in changes.items()
                        if limit != stored.get(type)}
             if changed:
                 rows.limit(project_id, changed)
                 _add_revision(rows, caller, project_id, stored, changed)
-            return self._shown(rows, project_id, {})
+            return self._quotas(rows, project_id, {})
         return dry_runs.write(self._store, work, dry_run)
 
-    def _shown(self, rows: Rows, project_id: str,
-               given: limits.LimitsByType) -> ProjectQuotas:
+    def _quotas(self, rows: Rows, project_id: str,
+                external: limits.LimitsByType) -> ProjectQuotas:
         stored = rows.limits(project_id)
-        return ProjectQuotas(project_id, {one: Quota(
-            limits.effective_limit(one, given, stored.get(one.name)),
-            rows.used(one, project_id), limits.default_limit(one))
-            for one in self._types}, _state_token(stored))
+        quotas = {declared: Quota(
+            limits.effective_limit(declared, external,
+                                   stored.get(declared.name)),
+            rows.used(declared, project_id), limits.default_limit(declared))
+            for declared in self._types}
+        return ProjectQuotas(project_id, quotas, _state_token(stored))
 
 
 def _add_revision(rows: Rows, caller: Caller, project_id: str,
-            before: Mapping[str, int], changed: LimitChanges) -> None:
-    """Keep in history which limits a project has from now on.
+                  before: Mapping[str, int], changed: LimitChanges) -> None:
+    """Add a revision with the project's limits to the history.
 
-    They are no record: nobody made their id, so it is made of the project's.
-    Nothing set by anybody is as if they were deleted.
+    Limits are not a record and have no id; the id in their history is
+    derived from the project's. Resetting the last limit is a ``delete``,
+    setting the first one a ``create``.
     """
     after = {type: limit for type, limit in {**before, **changed}.items()
              if limit is not None}
     id = str(uuid.uuid5(_LIMITS_NAMESPACE, project_id))
-    deed = 'delete' if not after else 'update' if before else 'create'
+    action = 'delete' if not after else 'update' if before else 'create'
     rows.revise([Revision(
-        QUOTA_TYPE, id, rows.changes(QUOTA_TYPE, id) + 1, deed,
+        QUOTA_TYPE, id, rows.changes(QUOTA_TYPE, id) + 1, action,
         {'limits': after}, project_id, caller.user_id, caller.request_id,
         caller.global_request_id, timestamps.now())], **{
             f'limit.{type}': 'default' if limit is None else limit
             for type, limit in sorted(changed.items())})
 
 
-def check_precondition(seen: Precondition, project_id: str,
-                       stamp: str) -> None:
-    """Raise Stale where the limits are not those that the caller saw."""
-    reason = seen.failure([stamp], present=True)
+def check_precondition(precondition: Precondition, project_id: str,
+                       token: str) -> None:
+    """Raise Stale if the limits are not in a state that the caller names."""
+    reason = precondition.failure([token], present=True)
     if reason is not None:
         raise errors.Stale(type='quota', id=errors.shorten(project_id),
                            reason=reason)
 
 
 def _state_token(stored: Mapping[str, int]) -> str:
-    said = ' '.join(f'{type}={quota}' for type, quota in sorted(
-        stored.items()))
-    return hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
+    text = ' '.join(f'{type}={limit}'
+                    for type, limit in sorted(stored.items()))
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other rows have a say in, checked inside the write's transaction.
+"""Check immutable properties, and that references have a target.
 
-What only one record may have is in ``rivals``, how many there may be in
-``limits``.
+The checks of references run in the write's transaction. ``uniqueness``
+checks unique values and periods, ``limits`` checks quotas.
 """
 
 from __future__ import annotations
@@ -23,57 +23,61 @@ from service.domain.records.store import PlacedRecord, Record, Rows
 
 def check_immutable(shape: Shape, changed: Collection[str],
                     pointer: str) -> None:
-    """Refuse a change of what may be set only when the record is made."""
-    bad = [Violation(f'{name} cannot be changed once the '
-                     f'{shape.declared.name} is made', f'{pointer}/{name}')
-           for name, prop in shape.properties.items()
-           if prop.immutable and prop.name in changed]
-    if bad:
-        raise errors.Invalid(bad)
+    """Raise Invalid if ``changed`` contains columns that are immutable."""
+    violations = [Violation(f'{name} cannot be changed after the '
+                            f'{shape.declared.name} is created',
+                            f'{pointer}/{name}')
+                  for name, prop in shape.properties.items()
+                  if prop.immutable and prop.name in changed]
+    if violations:
+        raise errors.Invalid(violations)
 
 
 def check_references(rows: Rows, catalogue: Catalogue, shape: Shape,
-               placed: Sequence[PlacedRecord], among: Collection[str]) -> None:
-    """Refuse records that point at what is not there.
+                     placed: Sequence[PlacedRecord],
+                     changed: Collection[str]) -> None:
+    """Raise MissingReference if a record refers to a missing record.
 
-    A project's record may point at its own project's records and at cloud
-    records only, whoever writes it (D14). ``among`` are the columns that are
-    new.
+    A record of a project may refer to records of the same project and to
+    cloud records only, whoever writes it (D14). ``changed`` are the columns
+    that the write sets.
     """
-    bad: list[tuple[int, Violation]] = []
+    violations: list[tuple[int, Violation]] = []
     for name, prop in shape.properties.items():
-        if prop.references is None or prop.name not in among:
+        if prop.references is None or prop.name not in changed:
             continue
-        other = catalogue.types[prop.references]
-        pointing = [
-            (index, one) for index, one in enumerate(placed)
-            if one.record[prop.name] not in _exempt(shape, other, one.record)]
-        there = _existing_targets(rows, other,
-                                  (one.record for _, one in pointing), prop)
-        bad += [(index, Violation(
-            f'{name}: no {other.name} has the id {one.record[prop.name]}',
-            f'{one.pointer}/{name}')) for index, one in pointing
-            if (_owner(one.record), one.record[prop.name]) not in there]
-    if bad:
+        target = catalogue.types[prop.references]
+        referring = [
+            (index, item) for index, item in enumerate(placed)
+            if item.record[prop.name] not in _exempt(shape, target,
+                                                     item.record)]
+        existing = _existing_targets(
+            rows, target, (item.record for _, item in referring), prop)
+        violations += [(index, Violation(
+            f'{name}: no {target.name} has the id {item.record[prop.name]}',
+            f'{item.pointer}/{name}')) for index, item in referring
+            if (_owner(item.record), item.record[prop.name]) not in existing]
+    if violations:
         raise errors.MissingReference(
-            one for _, one in sorted(bad, key=itemgetter(0)))
+            violation for _, violation in sorted(violations,
+                                                 key=itemgetter(0)))
 
 
-def _exempt(shape: Shape, other: ResourceType,
-           record: Record) -> tuple[str | None, ...]:
-    """What need not be looked for: nothing, and the record itself."""
-    return (None, record['id']) if other is shape.declared else (None,)
+def _exempt(shape: Shape, target: ResourceType,
+            record: Record) -> tuple[str | None, ...]:
+    """Return values that need no check: null, and the record's own id."""
+    return (None, record['id']) if target is shape.declared else (None,)
 
 
-def _existing_targets(rows: Rows, other: ResourceType,
+def _existing_targets(rows: Rows, target: ResourceType,
                       records: Iterable[Record],
-           prop: Property) -> set[tuple[str | None, str]]:
-    """Which targets are there, for the records of each project."""
-    wanted: dict[str | None, set[str]] = {}
+                      prop: Property) -> set[tuple[str | None, str]]:
+    """Return (project, id) of the targets that exist for each project."""
+    ids_by_owner: dict[str | None, set[str]] = {}
     for record in records:
-        wanted.setdefault(_owner(record), set()).add(record[prop.name])
-    return {(owner, id) for owner, ids in wanted.items()
-            for id in rows.present(other, ids, owner)}
+        ids_by_owner.setdefault(_owner(record), set()).add(record[prop.name])
+    return {(owner, id) for owner, ids in ids_by_owner.items()
+            for id in rows.present(target, ids, owner)}
 
 
 def _owner(record: Record) -> str | None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What records were: their revisions, as today's type has it.
+"""The revision history of records, shown with the columns of today's type.
 
-A revision keeps what a write left in the columns of its time. Who looks at it
-meets the columns of now: what came since has what the records of that time
-were given for it, what is gone is not there (D26).
+A revision stores the columns of its time. When it is shown, columns added
+since then are filled in as they were in existing records, and columns
+dropped since then are left out (D26).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from service.domain.records.store import NumberedRevision, Record, Rows, Store
 
 
 class RevisionPage(NamedTuple):
-    """One page of a record's revisions, the newest first.
+    """One page of a record's revisions, newest first.
 
-    ``previous`` is the marker of the page before, as in ``listing.Page``.
+    ``previous`` is the marker of the previous page, as in ``paging.Page``.
     """
 
     revisions: list[NumberedRevision]
@@ -34,11 +34,11 @@ class RevisionPage(NamedTuple):
 
 
 class RecordHistory:
-    """The revisions of records, also of those deleted since.
+    """The revisions of records, including records that are deleted.
 
-    SECURITY: whose a revision is stands in it. A record that was deleted and
-    made anew under the same id in another project has two owners, and each
-    meets its own revisions only.
+    SECURITY: a revision names the project that owned the record at that
+    time. If a record is deleted and created again under the same id in
+    another project, each project sees only its own revisions.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,45 +46,46 @@ class RecordHistory:
 
     def list(self, declared: ResourceType, caller: Caller, id: str,
              limit: int, marker: int | None) -> RevisionPage:
-        """The revisions before the one of number ``marker``.
+        """Return the revisions older than the revision ``marker``.
 
-        NotFound where the caller may meet none of the id at all.
+        Raises NotFound if the caller may see no revision of this id.
         """
         def work(rows: Rows) -> RevisionPage:
-            first, more = rows.revisions(declared, id, caller.owner, None, 1)
-            if not first:
+            newest, more = rows.revisions(declared, id, caller.owner, None, 1)
+            if not newest:
                 raise errors.NotFound(type=declared.name,
                                       id=errors.shorten(id))
             if marker is not None and _fetch(
                     rows, declared, id, caller.owner, marker) is None:
                 raise unknown_marker()
-            found, more = rows.revisions(declared, id, caller.owner, marker,
-                                         limit)
-            return RevisionPage([_as_of_today(declared,
-                                              one) for one in found], more,
-                         _previous(rows, declared, id, caller.owner, limit,
-                                   marker))
+            revisions, more = rows.revisions(declared, id, caller.owner,
+                                             marker, limit)
+            return RevisionPage(
+                [_as_of_today(declared, revision) for revision in revisions],
+                more, _previous(rows, declared, id, caller.owner, limit,
+                                marker))
         return self._store.read(work)
 
     def find(self, declared: ResourceType, caller: Caller, id: str,
              number: int) -> NumberedRevision | None:
-        """One revision of a record; None if the caller may meet no such."""
-        found = self._store.read(
+        """Return a revision, or None if the caller may see no such one."""
+        revision = self._store.read(
             lambda rows: _fetch(rows, declared, id, caller.owner, number))
-        return None if found is None else _as_of_today(declared, found)
+        return None if revision is None else _as_of_today(declared, revision)
 
     def show(self, declared: ResourceType, caller: Caller, id: str,
              number: int) -> NumberedRevision:
-        found = self.find(declared, caller, id, number)
-        if found is None:
+        """Return a revision; raise NoSuchRevision if ``find`` has none."""
+        revision = self.find(declared, caller, id, number)
+        if revision is None:
             raise errors.NoSuchRevision(type=declared.name,
                                         id=errors.shorten(id),
                                         number=errors.shorten(str(number)))
-        return found
+        return revision
 
 
 def _fetch(rows: Rows, declared: ResourceType, id: str, owner: str | None,
-          number: int) -> NumberedRevision | None:
+           number: int) -> NumberedRevision | None:
     if number > _MAX_NUMBER:
         return None
     return rows.revision(declared, id, owner, number)
@@ -99,30 +100,32 @@ def _previous(rows: Rows, declared: ResourceType, id: str, owner: str | None,
 
 
 def _as_of_today(declared: ResourceType,
-                 past: NumberedRevision) -> NumberedRevision:
-    return past._replace(revision=past.revision._replace(
-        document=with_current_columns(declared, past.revision.document)))
+                 numbered: NumberedRevision) -> NumberedRevision:
+    return numbered._replace(revision=numbered.revision._replace(
+        document=with_current_columns(declared, numbered.revision.document)))
 
 
 def with_current_columns(declared: ResourceType, document: Record) -> Record:
-    """A document of any time, with a value for each of today's columns."""
-    return {**document, **{one.name: _value(declared, one, document)
-                           for one in declared.live}}
+    """Return a revision's document with a value for each present column."""
+    return {**document, **{prop.name: _value(declared, prop, document)
+                           for prop in declared.live}}
 
 
 def _value(declared: ResourceType, prop: Property, document: Record) -> Any:
-    """What a column of now has for a record of then.
+    """Return the value of a present column for an old document.
 
-    What is missing was filled in when the property came, and is here. A null
-    that is refused by now, and a value of another kind, are none any more.
+    A column missing in the document has the value that existing records got
+    when the column was added. A value of another type, or a null that is no
+    longer allowed, counts as missing.
     """
-    held = document.get(prop.name, MISSING)
-    before = prop.renamed_from
-    if held is MISSING and before and before not in declared.properties:
-        held = document.get(before, MISSING)
-    if type(held) in _PYTHON_TYPES[prop.kind]:
-        return held
-    if held is not MISSING and prop.nullable or prop.existing_value is MISSING:
+    value = document.get(prop.name, MISSING)
+    old_name = prop.renamed_from
+    if value is MISSING and old_name and old_name not in declared.properties:
+        value = document.get(old_name, MISSING)
+    if type(value) in _PYTHON_TYPES[prop.kind]:
+        return value
+    if (value is not MISSING and prop.nullable
+            or prop.existing_value is MISSING):
         return None
     return prop.existing_value
 
@@ -132,31 +135,33 @@ _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     'boolean': (bool,), 'object': (dict,), 'array': (list,)}
 
 _NUMBER = re.compile('0*[1-9][0-9]*', re.ASCII)
-#: No database holds a larger one; what is larger names no revision.
+#: The largest number that a database can store.
 _MAX_NUMBER = 2 ** 63 - 1
-#: int() takes no text that is much longer.
+#: int() refuses texts of more than 4300 digits.
 _MAX_DIGITS = 4000
 
 
 def state_token(number: int) -> str:
-    """A revision's state in a word, which no record's own is ever equal to:
-    who read the past has not seen the present."""
+    """Return a revision's token, never equal to the token of a record.
+
+    A client that has read an old revision has not read the present state.
+    """
     return f'r{number}'
 
 
-def check_precondition(seen: Precondition, type: str, id: str,
+def check_precondition(precondition: Precondition, type: str, id: str,
                        number: int) -> None:
-    """Raise Stale where the caller saw anything else than a revision."""
-    if seen.failure([state_token(number)], present=True) is not None:
+    """Raise Stale if If-Match does not name the revision ``number``."""
+    if precondition.failure([state_token(number)], present=True) is not None:
         raise errors.Stale(type=type, id=id, reason=(
             f'at revision {number} is not what If-Match names'))
 
 
 def parse_number(text: str) -> int:
-    """A revision's number as a query has it."""
+    """Return the revision number of a query parameter."""
     digits = text.lstrip('0')
     if not _NUMBER.fullmatch(text) or len(digits) > _MAX_DIGITS:
         raise InvalidParameter(
-            f'has {values.quoted(text)}, which is no number of a '
-            'revision, an integer from 1 on')
+            f'has {values.quoted(text)}, which is not a revision number; use '
+            'an integer of 1 or more')
     return int(digits)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record's tags and metadata as things of their own.
+"""Tags and metadata as subresources of a record.
 
-A part is a whole collection (``Part('tags')``) or one item of it
-(``Part('metadata', 'owner')``). It is changed by a write of its record, but
-who edits one part need not mind who edits the rest: a part has states of its
-own.
+A subresource is a whole collection (``Subresource('tags')``) or one item of
+a collection (``Subresource('metadata', 'owner')``). It is changed by a write
+of its record, but has state tokens of its own, so that clients can edit
+different subresources of a record without conflicts.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from service.domain.documents import values
 from service.domain.records.preconditions import Precondition, state_token
 from service.domain.records.store import Record
 
-#: What one item of a collection is called.
+#: Column -> noun for one item of the collection.
 _ITEM = {'tags': 'tag', 'metadata': 'metadata key'}
 
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """Where a part stands in its record; without ``item``, all of them."""
+    """A collection of a record, or one ``item`` of the collection."""
 
     column: str
     item: str | None = None
@@ -34,71 +34,75 @@ class Subresource:
         return _ITEM[self.column]
 
     def present_in(self, record: Record) -> bool:
-        """Whether the record has it; a collection is there when empty too."""
+        """Whether the record has it; a record has even an empty collection."""
         return self.item is None or self.item in record[self.column]
 
     def require(self, type: str, record: Record) -> None:
-        """Raise NoSuchItem where the record has no such item."""
+        """Raise NoSuchItem if the record does not have the item."""
         if not self.present_in(record):
             raise errors.NoSuchItem(type=type, id=record['id'],
                                     noun=self.noun,
                                     item=values.quoted(self.item))
 
     def state_token(self, record: Record) -> str:
-        """The part's state in a word, which no record's own is ever equal to.
+        """Return a token of the state, never equal to a record's token.
 
-        It comes from what the part holds and not from the generation: a new
-        status makes nobody read the tags again. The time of the record's
-        making tells it from one made anew under the same id.
+        The token is a hash of the content and not of the generation, so
+        that a change of other properties does not invalidate it.
+        ``created_at`` makes it differ if the record is deleted and created
+        again under the same id.
         """
-        told = values.canonical([record['created_at'], self.column, self.item,
+        text = values.canonical([record['created_at'], self.column, self.item,
                                  self._content(record)])
-        return hashlib.blake2b(told.encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def state_tokens(self, record: Record) -> tuple[str, ...]:
-        """Every word that names the state the part is in now.
+        """Return every token that is valid for the present state.
 
-        Those of what it is a part of will do (ETAG-5): an item that is not
-        there yet has no other.
+        The tokens of the record and of the collection are valid too
+        (ETAG-5): a missing item has no token of its own.
         """
         own = (self.state_token(record),) if self.present_in(record) else ()
         return (state_token(record),
                 Subresource(self.column).state_token(record), *own)
 
     def _content(self, record: Record) -> Any:
-        whole = record[self.column]
+        collection = record[self.column]
         if self.item is None:
-            return whole
-        return whole.get(self.item) if isinstance(whole, dict) else True
+            return collection
+        return (collection.get(self.item) if isinstance(collection, dict)
+                else True)
 
 
 @dataclass(frozen=True, slots=True)
 class SubresourcePrecondition:
-    """What a caller says it saw of a part.
+    """A precondition on a subresource.
 
-    ``must_exist``: the write is about an item that is there. One that is not
-    is     NoSuchItem, whatever the caller saw.
+    ``must_exist``: the write needs an existing item. A missing item raises
+    NoSuchItem, whatever the precondition says.
     """
 
-    seen: Precondition
-    part: Subresource
+    precondition: Precondition
+    subresource: Subresource
     must_exist: bool = False
 
     def check(self, type: str, id: str, record: Record | None) -> None:
-        """Raise Stale where the part is not as the caller saw it."""
+        """Raise Stale if the subresource does not meet the precondition."""
         if record is None:
-            self.seen.check(type, id, None)
+            self.precondition.check(type, id, None)
             return
         if self.must_exist:
-            self.part.require(type, record)
-        reason = self.seen.failure(self.part.state_tokens(record),
-                                  present=self.part.present_in(record))
+            self.subresource.require(type, record)
+        reason = self.precondition.failure(
+            self.subresource.state_tokens(record),
+            present=self.subresource.present_in(record))
         if reason is not None:
             raise errors.Stale(type=f'{self._name} of the {type}', id=id,
                                reason=reason)
 
     @property
     def _name(self) -> str:
-        if self.part.item is None:
-            return f'{self.part.noun} list'
-        return f'{self.part.noun} {values.quoted(self.part.item)}'
+        subresource = self.subresource
+        if subresource.item is None:
+            return f'{subresource.noun} list'
+        return f'{subresource.noun} {values.quoted(subresource.item)}'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""keystoneauth, as it is released, finds the service and talks to it."""
+"""The released keystoneauth discovers the service and sends requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.functional.harness.daemon import Daemon
 
 @pytest.fixture
 def client(daemon: Daemon) -> Iterator[session.Session]:
-    """A session that knows the address and has no token."""
+    """A session with an endpoint and without a token."""
     opened = session.Session(auth=noauth.NoAuth(endpoint=daemon.url))
     yield opened
     opened.session.close()
@@ -27,50 +27,50 @@ def service(client: session.Session, daemon: Daemon) -> adapter.Adapter:
 
 def test_it_reads_the_versions_document(client, daemon):
     """DISC-1, DISC-2, DISC-3: without a token."""
-    found = discover.Discover(client, daemon.url, authenticated=False)
-    (told,) = found.version_data()
-    assert told['version'] == (1, 0)
-    assert told['url'] == f'{daemon.url}/v1/'
-    assert told['collection'] == f'{daemon.url}/'
-    assert told['min_microversion'] == (1, 0)
-    assert told['max_microversion'] == (1, 2)
-    assert told['raw_status'] == 'CURRENT'
+    versions = discover.Discover(client, daemon.url, authenticated=False)
+    (version,) = versions.version_data()
+    assert version['version'] == (1, 0)
+    assert version['url'] == f'{daemon.url}/v1/'
+    assert version['collection'] == f'{daemon.url}/'
+    assert version['min_microversion'] == (1, 0)
+    assert version['max_microversion'] == (1, 2)
+    assert version['raw_status'] == 'CURRENT'
 
 
-@pytest.mark.parametrize('where', ['', '/', '/v1', '/v1/'])
-def test_it_finds_version_1_from_any_of_the_addresses(client, daemon, where):
+@pytest.mark.parametrize('path', ['', '/', '/v1', '/v1/'])
+def test_it_discovers_version_1_from_each_endpoint(client, daemon, path):
     """DISC-6, DISC-9, DISC-11: the catalogue may name the root or /v1."""
     data = client.auth.get_endpoint_data(
-        client, endpoint_override=daemon.url + where, min_version='1',
+        client, endpoint_override=daemon.url + path, min_version='1',
         max_version='1.latest', discover_versions=True)
     assert data.url == f'{daemon.url}/v1/'
     assert data.api_version == (1, 0)
     assert data.max_microversion == (1, 2)
 
 
-def test_it_finds_no_version_that_is_not_there(client, daemon):
-    found = discover.Discover(client, daemon.url, authenticated=False)
-    assert found.url_for('2') is None
+def test_it_finds_no_version_that_does_not_exist(client, daemon):
+    versions = discover.Discover(client, daemon.url, authenticated=False)
+    assert versions.url_for('2') is None
 
 
 def test_it_negotiates_a_microversion(service):
-    """MV-3, MV-4, MV-13: by the service type, with the standard header."""
+    """MV-3, MV-4, MV-13: with the service type in the standard header."""
     data = service.get_endpoint_data()
     assert discover.version_between(data.min_microversion,
                                     data.max_microversion, '1.1')
-    for asked, executed in (('1.1', '1.1'), ('latest', '1.2')):
-        reply = service.get('/hosts', microversion=asked)
+    for requested, executed in (('1.1', '1.1'), ('latest', '1.2')):
+        reply = service.get('/hosts', microversion=requested)
         assert reply.headers['OpenStack-API-Version'] == f'pileus {executed}'
 
 
-def test_a_version_out_of_range_is_an_error_it_can_tell_of(service):
+def test_a_version_out_of_range_raises_an_error_with_the_range(service):
     with pytest.raises(exceptions.NotAcceptable) as caught:
         service.get('/hosts', microversion='1.99')
     assert 'Version 1.99 is not supported. The range is 1.0 to 1.2.' in str(
         caught.value)
 
 
-def test_a_person_reads_what_is_wrong_and_the_request_id(service):
+def test_an_error_has_the_detail_and_the_request_id(service):
     """ERR-1: keystoneauth shows the first item of errors."""
     with pytest.raises(exceptions.NotFound) as caught:
         service.get('/hosts/none')
@@ -78,9 +78,9 @@ def test_a_person_reads_what_is_wrong_and_the_request_id(service):
     assert caught.value.request_id.startswith('req-')
 
 
-def test_a_conflict_is_told(service):
-    made = service.post('/racks', json={'rack': {'name': 'r1'}})
-    assert made.status_code == 201
+def test_a_conflict_raises_an_error_with_the_detail(service):
+    created = service.post('/racks', json={'rack': {'name': 'r1'}})
+    assert created.status_code == 201
     with pytest.raises(exceptions.Conflict) as caught:
         service.post('/racks', json={'rack': {'name': 'r1'}})
     assert 'Another rack has the same name: ' in caught.value.message

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""openstacksdk, as it is released: a Resource and a Proxy of a few lines are
-a client of every declared type.
-"""
+"""The released openstacksdk: a Resource and a Proxy are a complete client."""
 
 from __future__ import annotations
 
@@ -10,20 +8,20 @@ from collections.abc import Iterator
 import openstack
 import pytest
 from openstack import exceptions, proxy, resource, service_description
-from openstack import warnings as told
+from openstack import warnings as sdk_warnings
 from openstack.common import tag
 
 from tests.functional.harness.daemon import Daemon
 
-# The SDK warns of itself: of its own old method and of its metrics library.
-pytestmark = [pytest.mark.filterwarnings(f'ignore::{one.__module__}.'
-                                         f'{one.__name__}')
-              for one in (told.RemovedInSDK50Warning,
-                          told.RemovedInSDK60Warning)]
+# The SDK warns about its own deprecated method and its metrics library.
+pytestmark = [pytest.mark.filterwarnings(f'ignore::{warning.__module__}.'
+                                         f'{warning.__name__}')
+              for warning in (sdk_warnings.RemovedInSDK50Warning,
+                              sdk_warnings.RemovedInSDK60Warning)]
 
 
 class Host(resource.Resource, tag.TagMixin):
-    """What an application writes to use ``/v1/hosts``."""
+    """The code that an application needs to use ``/v1/hosts``."""
 
     base_path = '/hosts'
     resource_key = 'host'
@@ -49,7 +47,7 @@ class NewerHost(Host):
 
 @pytest.fixture
 def cloud(daemon: Daemon) -> Iterator[proxy.Proxy]:
-    """What a clouds.yaml with ``auth_type: none`` leads to."""
+    """The proxy of a clouds.yaml with ``auth_type: none``."""
     with openstack.connect(
             auth_type='none', auth={'endpoint': daemon.url},
             pileus_endpoint_override=f'{daemon.url}/v1',
@@ -67,7 +65,7 @@ def host(cloud: proxy.Proxy) -> Iterator[Host]:
     cloud._delete(Host, made)
 
 
-def test_a_record_is_made_found_changed_and_deleted(cloud):
+def test_a_record_is_created_read_changed_and_deleted(cloud):
     made = cloud._create(Host, name='web-2', serial='CZ-0002', memory_mb=512)
     assert (made.status, made.generation) == ('provisioning', 1)
     found = cloud._get(Host, made.id)
@@ -86,12 +84,12 @@ def test_a_record_is_found_by_its_name(cloud, host):
 
 
 def test_a_list_is_filtered_by_the_service(cloud, host):
-    assert [one.id for one in cloud._list(Host, serial='CZ-0001')] == [
+    assert [each.id for each in cloud._list(Host, serial='CZ-0001')] == [
         host.id]
     assert list(cloud._list(Host, serial='CZ-9999')) == []
 
 
-def test_a_list_of_more_than_a_page_is_walked_to_its_end(cloud):
+def test_a_list_of_several_pages_is_read_to_its_end(cloud):
     """PAGE-2, PAGE-4: 1203 racks, at most 1000 in a reply."""
     for first in range(0, 1203, 401):
         made = cloud.post('/racks', json={'racks': [
@@ -104,13 +102,14 @@ def test_a_list_of_more_than_a_page_is_walked_to_its_end(cloud):
         allow_list = True
         name = resource.Body('name')
 
-    for given in ({}, {'limit': 500}):
-        names = [one.name for one in cloud._list(Rack, **given)]
-        assert sorted(names) == sorted(f'r{one}' for one in range(1203))
+    for query in ({}, {'limit': 500}):
+        names = [rack.name for rack in cloud._list(Rack, **query)]
+        assert sorted(names) == sorted(f'r{number}'
+                                       for number in range(1203))
 
 
-def test_a_person_reads_what_is_wrong(cloud, host):
-    """A conflict, a bad value and a lost update in the service's words."""
+def test_an_error_has_the_detail_of_the_service(cloud, host):
+    """For a conflict, an invalid value and a failed precondition."""
     with pytest.raises(exceptions.ConflictException) as caught:
         cloud._create(Host, name='web-3', serial='CZ-0001')
     assert 'Another host has the same serial: ' in str(caught.value)
@@ -124,8 +123,8 @@ def test_a_person_reads_what_is_wrong(cloud, host):
     assert 'was changed since it was read' in str(caught.value)
 
 
-def test_a_newer_client_asks_for_its_own_version(cloud, host):
-    """MV-3: negotiated from discovery, the newest both sides know."""
+def test_a_newer_client_negotiates_its_own_version(cloud, host):
+    """MV-3: the SDK requests the newest version that both sides have."""
     with pytest.raises(exceptions.BadRequestException):
         cloud._update(Host, host, bmc_url='https://bmc.example.org/')
     newer = cloud._update(NewerHost, host.id,
@@ -134,7 +133,7 @@ def test_a_newer_client_asks_for_its_own_version(cloud, host):
     assert newer.bmc_url == 'https://bmc.example.org/'
 
 
-def test_tags_by_the_mixin(cloud, host):
+def test_the_tag_mixin_works(cloud, host):
     """TAG-3, TAG-5, TAG-6: each call of openstack.common.tag."""
     host.set_tags(cloud, ['blue', 'new'])
     assert host.fetch_tags(cloud).tags == ['blue', 'new']
@@ -144,7 +143,8 @@ def test_tags_by_the_mixin(cloud, host):
     host.add_tag(cloud, 'red')
     host.remove_tag(cloud, 'new')
     assert sorted(host.fetch_tags(cloud).tags) == ['blue', 'red']
-    assert [one.id for one in cloud._list(Host, tags='blue,red')] == [host.id]
+    assert [each.id for each in cloud._list(Host, tags='blue,red')] == [
+        host.id]
     assert list(cloud._list(Host, not_any_tags='red')) == []
     host.remove_all_tags(cloud)
     assert host.fetch_tags(cloud).tags == []

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A revision is looked at as its record would be: by whom, and by what the
-type has become since (D26)."""
+"""Revisions obey the access rules and the present type of a record (D26)."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ def book(properties: str, rest: str = '') -> dict[str, str]:
 
 def revisions(served: Application, headers: Any = MEMBER
               ) -> list[dict[str, Any]]:
-    """The oldest first."""
+    """Return the revisions of PATH, oldest first."""
     reply = served.request('GET', f'{PATH}/revisions', None, headers)
     assert reply.status == 200, reply.body
     return reply.json['revisions'][::-1]
@@ -39,7 +38,7 @@ def revert(served: Application, number: int, headers: Any = MEMBER) -> Reply:
         'revert': {'revision': number}}, headers)
 
 
-# Who looks
+# Access rules
 
 GUARDED = book('''
   title: {type: string}
@@ -50,7 +49,7 @@ GUARDED = book('''
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Application:
-    """A book of two revisions, whose price and shelf are the owner's."""
+    """A book with two revisions; only owners access price and shelf."""
     served = Application(config_dir(tmp_path, GUARDED))
     for title, price, shelf in (('a', 5, 'x'), ('b', 6, 'y')):
         assert served.request('PUT', PATH, {'book': {
@@ -59,21 +58,21 @@ def guarded(tmp_path: Path) -> Application:
     return served
 
 
-def test_who_may_not_read_a_property_may_not_read_what_it_was(guarded):
-    """A05: in the list and in each revision alone."""
-    assert [one['book']['price'] for one in revisions(guarded, OWNER)] == [
-        5, 6]
+def test_a_property_that_is_hidden_is_hidden_in_revisions(guarded):
+    """A05: in the list and in a single revision."""
+    assert [revision['book']['price']
+            for revision in revisions(guarded, OWNER)] == [5, 6]
     first = revisions(guarded)[0]
     assert 'price' not in first['book']
-    alone = f'{PATH}?revision={first["number"]}'
-    assert 'price' not in guarded.request('GET', alone, None,
+    single = f'{PATH}?revision={first["number"]}'
+    assert 'price' not in guarded.request('GET', single, None,
                                           MEMBER).json['book']
-    refused = guarded.request('GET', f'{alone}&fields=price', None, MEMBER)
+    refused = guarded.request('GET', f'{single}&fields=price', None, MEMBER)
     assert refused.status == 400
 
 
-def test_each_view_of_a_revision_has_a_tag_of_its_own(guarded):
-    """C03: by version, roles and fields."""
+def test_each_view_of_a_revision_has_its_own_etag(guarded):
+    """C03: views differ by version, roles and fields."""
     number = revisions(guarded)[0]['number']
     tags = {guarded.request('GET', f'{PATH}?revision={number}{fields}', None,
                             headers).headers['ETag']
@@ -81,18 +80,18 @@ def test_each_view_of_a_revision_has_a_tag_of_its_own(guarded):
     assert len(tags) == 3
 
 
-def test_a_revert_leaves_alone_what_the_caller_cannot_read(guarded):
+def test_a_revert_keeps_properties_that_the_caller_cannot_read(guarded):
     assert guarded.request('PATCH', PATH, {'book': {'shelf': 'x'}},
                            OWNER).status == 200
     first = revisions(guarded)[0]['number']
     assert revert(guarded, first).status == 200
-    told = guarded.request('GET', PATH, None, OWNER).json['book']
-    assert (told['title'], told['price']) == ('a', 6)
+    record = guarded.request('GET', PATH, None, OWNER).json['book']
+    assert (record['title'], record['price']) == ('a', 6)
 
 
-def test_a_revert_changes_nothing_where_a_property_is_not_the_callers(
+def test_a_revert_of_a_property_that_the_caller_cannot_write_is_refused(
         guarded):
-    """J07: a PUT of that document would be refused as well."""
+    """J07: a PUT of the same document is refused as well."""
     first = revisions(guarded)[0]['number']
     sent = {'title': 'a', 'shelf': 'x'}
     refused = guarded.request('PUT', PATH, {'book': sent}, MEMBER)
@@ -104,8 +103,8 @@ def test_a_revert_changes_nothing_where_a_property_is_not_the_callers(
     assert revert(guarded, first, OWNER).json['book']['price'] == 5
 
 
-def test_a_record_made_anew_elsewhere_has_a_history_of_its_own(guarded):
-    """A04: nobody meets what another project did under the same id."""
+def test_each_project_sees_only_its_own_revisions_of_an_id(guarded):
+    """A04: an id is deleted in one project and created again in another."""
     assert guarded.request('DELETE', PATH, None, OWNER).status == 204
     other = {**MEMBER, 'X-Project-Id': 'other'}
     assert guarded.request('PUT', PATH, {'book': {'title': 'c'}},
@@ -113,8 +112,9 @@ def test_a_record_made_anew_elsewhere_has_a_history_of_its_own(guarded):
     mine, = revisions(guarded, other)
     assert mine['book']['title'] == 'c'
     theirs = revisions(guarded)
-    assert [one['action'] for one in theirs] == ['create', 'update', 'delete']
-    assert {one['project_id'] for one in theirs} == {'demo'}
+    assert [revision['action'] for revision in theirs] == [
+        'create', 'update', 'delete']
+    assert {revision['project_id'] for revision in theirs} == {'demo'}
     for headers, number in ((other, theirs[0]['number']),
                             (MEMBER, mine['number'])):
         reply = guarded.request('GET', f'{PATH}?revision={number}', None,
@@ -127,9 +127,9 @@ def test_a_record_made_anew_elsewhere_has_a_history_of_its_own(guarded):
     assert revert(guarded, theirs[0]['number']).status == 404
 
 
-# What the type has become
+# Changes of the type
 
-def test_a_revision_has_what_records_of_its_time_were_given_since(tmp_path):
+def test_a_revision_shows_the_backfill_of_later_properties(tmp_path):
     directory = config_dir(tmp_path, book('  title: {type: string}\n'))
     served = Application(directory)
     served.request('PUT', PATH, {'book': {'title': 'a'}})
@@ -143,11 +143,11 @@ def test_a_revision_has_what_records_of_its_time_were_given_since(tmp_path):
     assert (first['book']['pages'], first['book']['kind']) == (None, 'old')
     assert served.request('PATCH', PATH, {'book': {'kind': 'x', 'pages': 3}},
                           LATEST).status == 200
-    told = revert(served, first['number']).json['book']
-    assert (told['pages'], told['kind']) == (None, 'old')
+    reverted = revert(served, first['number']).json['book']
+    assert (reverted['pages'], reverted['kind']) == (None, 'old')
 
 
-HELD = {'id': 'x', 'title': 'a', 'gone': 1}
+DOCUMENT = {'id': 'x', 'title': 'a', 'gone': 1}
 
 
 @pytest.mark.parametrize(('properties', 'expected'), [
@@ -161,14 +161,15 @@ HELD = {'id': 'x', 'title': 'a', 'gone': 1}
     ('name: {type: string}', {'name': None}),
     ('name: {type: string, default: x}', {'name': 'x'}),
     ('name: {type: string, default: x, backfill: y}', {'name': 'y'})])
-def test_each_column_of_now_has_a_value_for_a_record_of_then(properties,
-                                                             expected):
+def test_each_present_column_has_a_value_in_an_old_document(properties,
+                                                            expected):
     types = type_files.parse({'book.yaml': book(f'  {properties}\n')['book']})
-    told = record_revisions.with_current_columns(types.types['book'], HELD)
-    assert {name: told[name] for name in expected} == expected
+    document = record_revisions.with_current_columns(types.types['book'],
+                                                     DOCUMENT)
+    assert {name: document[name] for name in expected} == expected
 
 
-def test_a_null_of_before_null_was_refused_is_what_came_in_its_place():
+def test_an_old_null_that_is_no_longer_valid_becomes_the_default():
     types = type_files.parse({'book.yaml': book(
         '  title: {type: string, default: none}\n')['book']})
     assert record_revisions.with_current_columns(types.types['book'],
@@ -176,21 +177,22 @@ def test_a_null_of_before_null_was_refused_is_what_came_in_its_place():
         'title': 'none'}
 
 
-# How much at once
+# Size of a page
 
-def test_a_page_of_large_revisions_is_a_short_page(tmp_path):
-    """R10: a thousand of a megabyte each were a gigabyte at once."""
+def test_a_page_of_large_revisions_has_fewer_revisions(tmp_path):
+    """R10: a thousand revisions of a megabyte each would be a gigabyte."""
     served = Application(config_dir(tmp_path, book(
         '  title: {type: string}\n  text: {type: object}\n')))
     for number in range(12):
         assert served.request('PUT', PATH, {'book': {
             'title': str(number), 'text': {'x': 'y' * 900_000}}}
             ).status in (200, 201)
-    met, path = [], f'{PATH}/revisions'
+    titles, path = [], f'{PATH}/revisions'
     while path:
         reply = served.request('GET', path)
         assert len(reply.body) < bounded_fetch.MAX_PAGE_BYTES + 2 ** 21
-        met += [one['book']['title'] for one in reply.json['revisions']]
-        path = ''.join(one['href'].partition(':8088')[2]
-                       for one in reply.json.get('revisions_links', []))
-    assert met == [str(number) for number in range(11, -1, -1)]
+        titles += [revision['book']['title']
+                   for revision in reply.json['revisions']]
+        path = ''.join(link['href'].partition(':8088')[2]
+                       for link in reply.json.get('revisions_links', []))
+    assert titles == [str(number) for number in range(11, -1, -1)]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A list asked for over HTTP and walked by its own links is what a slow and
-plain reading of the same request gives.
+"""Lists over HTTP, followed by their links, equal the lists of an oracle.
+
+The oracle filters and sorts all records in Python, in a slow and simple way.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ ODD = ['a', 'B', 'a,b', 'in:a', '"', '\\', 'two\nlines', 'null', 'ä',
 
 
 def specimens() -> list[dict[str, Any]]:
-    dice = random.Random(4)
+    source = random.Random(4)
     return [{'name': ODD[number] if number < len(ODD) else f'n{number}',
-             **{name: dice.choice(values)
+             **{name: source.choice(values)
                 for name, values in DOMAIN.items()}}
             for number in range(60)]
 
@@ -55,7 +56,7 @@ def rows(served: Application) -> list[dict[str, Any]]:
     return reply.json['specimens']
 
 
-# What the oracle knows
+# The oracle
 
 COMPARE = {'gt': operator.gt, 'gte': operator.ge, 'lt': operator.lt,
            'lte': operator.le}
@@ -63,14 +64,14 @@ COMPARE = {'gt': operator.gt, 'gte': operator.ge, 'lt': operator.lt,
 
 def matches(row: dict[str, Any], name: str, verb: str, values: list) -> bool:
     value = comparable(row[name])
-    wanted = [comparable(one) for one in values]
+    wanted = [comparable(each) for each in values]
     if verb in COMPARE:
         return value is not None and COMPARE[verb](value, wanted[0])
     return (value in wanted) == (verb in ('eq', 'in'))
 
 
 def comparable(value: Any) -> Any:
-    """Times of one width compare as text: with their fraction, in full."""
+    """Return times with a full fraction, so that they compare as texts."""
     if isinstance(value, str) and value.startswith('2026-'):
         return value.rstrip('Z').ljust(26, '0') if '.' in value else (
             f'{value.rstrip("Z")}.000000')
@@ -78,16 +79,16 @@ def comparable(value: Any) -> Any:
 
 
 def compared(keys: list[tuple[str, bool]], one: dict, other: dict) -> int:
-    """Nulls first ascending; text by its code points."""
+    """Compare two rows: null is smallest, texts compare by code points."""
     for name, descending in keys:
-        mine, its = comparable(one[name]), comparable(other[name])
-        if mine != its:
-            first = mine is None or its is not None and mine < its
-            return -1 if first != descending else 1
+        left, right = comparable(one[name]), comparable(other[name])
+        if left != right:
+            smaller = left is None or right is not None and left < right
+            return -1 if smaller != descending else 1
     return 0
 
 
-# How a client writes it
+# Requests
 
 def written(value: Any) -> str:
     if value is None:
@@ -101,14 +102,14 @@ def written(value: Any) -> str:
     return f'"{value}"'
 
 
-def query(asked: dict[str, Any]) -> str:
+def query(request: dict[str, Any]) -> str:
     pairs = [(name, ('' if verb == 'eq' else f'{verb}:')
               + ','.join(map(written, values)))
-             for name, verb, values in asked['filters']]
+             for name, verb, values in request['filters']]
     pairs.append(('sort', ','.join(
         f'{name}:{"desc" if descending else "asc"}'
-        for name, descending in asked['sort'])))
-    return urlencode([*pairs, ('limit', asked['limit']),
+        for name, descending in request['sort'])))
+    return urlencode([*pairs, ('limit', request['limit']),
                       ('with_count', 'true')])
 
 
@@ -118,8 +119,8 @@ def filters(draw: st.DrawFn) -> tuple[str, str, list]:
     verbs = ['eq', 'neq', 'in', 'nin']
     verb = draw(st.sampled_from(verbs if name == 'live'
                                 else [*verbs, *COMPARE]))
-    usable = [one for one in DOMAIN.get(name, ODD)
-              if one is not None or verb not in COMPARE]
+    usable = [value for value in DOMAIN.get(name, ODD)
+              if value is not None or verb not in COMPARE]
     return name, verb, draw(st.lists(
         st.sampled_from(usable), min_size=1, unique=True,
         max_size=3 if verb in ('in', 'nin') else 1))
@@ -140,7 +141,7 @@ def walk(served: Application, target: str) -> list[list[dict[str, Any]]]:
         reply = served.request('GET', target)
         assert reply.status == 200, (target, reply.body)
         pages.append(reply.json['specimens'])
-        links = {one['rel']: one['href'] for one in reply.json['links']}
+        links = {link['rel']: link['href'] for link in reply.json['links']}
         parts = urlsplit(links.get('next', ''))
         target = parts.query and f'{parts.path}?{parts.query}'
     return pages
@@ -148,24 +149,25 @@ def walk(served: Application, target: str) -> list[list[dict[str, Any]]]:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(asked=requests)
-def test_a_walk_over_the_pages_is_the_oracles_list(served, rows, asked):
+@given(request=requests)
+def test_the_pages_of_a_list_equal_the_list_of_the_oracle(served, rows,
+                                                          request):
     """FILT-1, FILT-2, FILT-3, FILT-5, FILT-7, FILT-8, SORT-1, PAGE-1, PAGE-2,
-    PAGE-5, PAGE-7, CNT-1, J06, J11: also by names with quotes, blanks and
-    code points beyond the first plane, each its own."""
+    PAGE-5, PAGE-7, CNT-1, J06, J11: also with names that contain quotes,
+    blanks and code points beyond the basic multilingual plane."""
     wanted = sorted((row for row in rows if all(
-        matches(row, *one) for one in asked['filters'])),
-        key=cmp_to_key(lambda one, other: compared(asked['sort'], one,
+        matches(row, *each) for each in request['filters'])),
+        key=cmp_to_key(lambda one, other: compared(request['sort'], one,
                                                    other)))
-    target = f'/v1/specimens?{query(asked)}'
+    target = f'/v1/specimens?{query(request)}'
     pages = walk(served, target)
     assert [row for page in pages for row in page] == wanted
-    assert all(len(page) == asked['limit'] for page in pages[:-1])
+    assert all(len(page) == request['limit'] for page in pages[:-1])
     assert served.request('GET', target).json['count'] == len(wanted)
 
 
-def test_every_record_is_on_one_page_while_others_come_and_go(served, rows):
-    """C11: the marker is deleted, another sorts elsewhere, new ones come."""
+def test_every_record_is_on_one_page_during_concurrent_changes(served, rows):
+    """C11: markers are deleted and records are created between pages."""
     def ask(method: str, path: str, body: object = None) -> Any:
         reply = served.request(method, path, body,
                                {'X-Project-Id': 'moving'})
@@ -173,32 +175,34 @@ def test_every_record_is_on_one_page_while_others_come_and_go(served, rows):
         return reply.json if reply.body else None
     ask('POST', '/v1/specimens', {'specimens': [
         {'name': f'm{number}', 'size': number % 3} for number in range(30)]})
-    told: list[str] = []
-    touched = {'m15'}
+    names: list[str] = []
+    deleted = {'m15'}
     target, number = '/v1/specimens?limit=4&sort=size,id', 0
     while target:
         page = ask('GET', target)
-        told += [one['name'] for one in page['specimens']]
+        names += [record['name'] for record in page['specimens']]
         last = page['specimens'][-1]
-        touched.add(last['name'])
+        deleted.add(last['name'])
         ask('DELETE', f'/v1/specimens/{last["id"]}')
         ask('POST', '/v1/specimens', {'specimen': {
             'name': f'new{number}', 'size': number % 3}})
-        links = {one['rel']: urlsplit(one['href'])
-                 for one in page['links']}
+        links = {link['rel']: urlsplit(link['href'])
+                 for link in page['links']}
         target = 'next' in links and '?'.join(links['next'][2:4])
         number += 1
         assert number < 40, 'the walk has no end'
-    stayed = {f'm{one}' for one in range(30)} - touched
-    assert sorted(one for one in told if one in stayed) == sorted(stayed)
+    remaining = {f'm{number}' for number in range(30)} - deleted
+    assert sorted(name for name in names
+                  if name in remaining) == sorted(remaining)
 
 
-def test_a_marker_of_another_project_is_as_one_that_never_was(served, rows):
-    """C11, A04: one body for both, or ids would be told."""
-    def told(marker: str) -> Any:
+def test_a_marker_of_another_project_answers_as_an_unknown_one(served, rows):
+    """C11, A04: different replies would reveal which ids exist."""
+    def refusal(marker: str) -> Any:
         reply = served.request('GET', f'/v1/specimens?marker={marker}',
                                None, {'X-Project-Id': 'stranger'})
         assert reply.status == 400
-        return [{name: one[name] for name in ('code', 'detail', 'source')}
-                for one in reply.json['errors']]
-    assert told(rows[0]['id']) == told('7bd6bd13-2c4b-4d6a-9b27-0123456789ab')
+        return [{name: error[name] for name in ('code', 'detail', 'source')}
+                for error in reply.json['errors']]
+    assert refusal(rows[0]['id']) == refusal(
+        '7bd6bd13-2c4b-4d6a-9b27-0123456789ab')

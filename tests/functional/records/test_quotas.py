@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts, what does not, and limits by type and version.
+"""Which writes count towards a quota, and limits by type and version.
 
 The stories are ``stories/quotas``, long races are ``test_quota_races.py``.
 """
@@ -60,40 +60,40 @@ def quota(served: Application, **headers: str) -> dict:
 
 
 def used(served: Application) -> dict[str, int]:
-    return {name: one['used'] for name, one in quota(served).items()
+    return {name: member['used'] for name, member in quota(served).items()
             if name != 'project_id'}
 
 
-def test_only_what_a_project_has_and_the_version_knows_is_there(served):
+def test_quotas_show_the_project_types_of_the_version(served):
     assert set(quota(served)) == {'project_id', 'racks', 'slots'}
     assert set(quota(served, **NEWER)) == {'project_id', 'racks', 'slots',
                                            'power_feeds'}
     assert quota(served)['slots'] == {'limit': -1, 'used': 0, 'default': -1}
 
 
-def test_what_makes_and_removes_records_is_counted_once(served):
-    def asked(method, path, body=None, status=201, **headers):
+def test_each_created_and_deleted_record_is_counted_once(served):
+    def request(method, path, body=None, status=201, **headers):
         reply = served.request(method, path, body, headers)
         assert reply.status == status
         return reply
-    rack = asked('POST', '/v1/racks', {'rack': {}}).json['rack']['id']
-    asked('PUT', f'/v1/racks/{ID}', {'rack': {'name': 'a'}})
-    asked('PUT', f'/v1/racks/{ID}', {'rack': {'name': 'b'}}, 200)
+    rack = request('POST', '/v1/racks', {'rack': {}}).json['rack']['id']
+    request('PUT', f'/v1/racks/{ID}', {'rack': {'name': 'a'}})
+    request('PUT', f'/v1/racks/{ID}', {'rack': {'name': 'b'}}, 200)
     for _ in range(2):
-        asked('POST', '/v1/racks', {'rack': {'name': 'once'}},
+        request('POST', '/v1/racks', {'rack': {'name': 'once'}},
               **{'Idempotency-Key': 'one'})
-    asked('POST', '/v1/racks?dry_run=true', {'rack': {}}, 200)
-    asked('POST', '/v1/racks', {'rack': {'name': 'b'}}, 409)
+    request('POST', '/v1/racks?dry_run=true', {'rack': {}}, 200)
+    request('POST', '/v1/racks', {'rack': {'name': 'b'}}, 409)
     slots = [{'rack_id': rack}] * 3 + [{'rack_id': ID}]
-    asked('POST', '/v1/slots', {'slots': slots})
+    request('POST', '/v1/slots', {'slots': slots})
     assert used(served) == {'racks': 3, 'slots': 4}
-    asked('DELETE', f'/v1/racks/{rack}?dry_run=true', None, 204)
+    request('DELETE', f'/v1/racks/{rack}?dry_run=true', None, 204)
     assert used(served) == {'racks': 3, 'slots': 4}
-    asked('DELETE', f'/v1/racks/{rack}', None, 204)
+    request('DELETE', f'/v1/racks/{rack}', None, 204)
     assert used(served) == {'racks': 2, 'slots': 1}
 
 
-def test_a_bulk_is_counted_as_a_whole(served):
+def test_a_bulk_request_is_counted_as_a_whole(served):
     refused = served.request('POST', '/v1/racks', {'racks': [{}] * 6})
     assert refused.status == 403
     assert (refused.json['errors'][0]['limit'],
@@ -101,27 +101,27 @@ def test_a_bulk_is_counted_as_a_whole(served):
     assert used(served)['racks'] == 0
 
 
-def test_of_many_at_once_the_last_place_goes_to_one(tmp_path):
-    """C06: across workers; the others are told what there is."""
-    clients, at_once = 16, Barrier(16)
+def test_one_of_many_concurrent_requests_gets_the_last_place(tmp_path):
+    """C06: across workers; the others get the limit and the usage."""
+    clients, barrier = 16, Barrier(16)
 
-    def make(_):
-        at_once.wait()
+    def create(_):
+        barrier.wait()
         reply = running.request('POST', '/v1/racks', {'rack': {}})
-        told = reply.json.get('errors', [{}])[0]
-        return reply.status, told.get('limit'), told.get('used')
+        error = reply.json.get('errors', [{}])[0]
+        return reply.status, error.get('limit'), error.get('used')
     with Daemon(config_dir(tmp_path, TYPES, {'api': {'workers': 3}})
                 ) as running, ThreadPoolExecutor(clients) as pool:
         running.request('POST', '/v1/racks', {'racks': [{}] * 4})
         for _ in range(4):
-            told = Counter(pool.map(make, range(clients)))
-            assert told == {(201, None, None): 1, (403, 5, 5): clients - 1}
+            replies = Counter(pool.map(create, range(clients)))
+            assert replies == {(201, None, None): 1, (403, 5, 5): clients - 1}
             racks = running.request('GET', '/v1/racks').json['racks']
             assert len(racks) == used(running)['racks'] == 5
             running.request('DELETE', f'/v1/racks/{racks[0]["id"]}')
 
 
-def test_a_record_counts_for_the_project_it_is_made_for(served):
+def test_a_record_counts_for_the_project_that_owns_it(served):
     made = served.request('POST', '/v1/racks', {
         'rack': {'project_id': 'other'}})
     assert made.status == 201
@@ -130,41 +130,42 @@ def test_a_record_counts_for_the_project_it_is_made_for(served):
     assert other['racks']['used'] == 1
 
 
-def test_an_older_version_leaves_alone_what_it_does_not_know(served):
+def test_an_older_version_keeps_the_limits_of_newer_types(served):
     served.request('PUT', '/v1/quotas/demo', {
         'quota': {'power_feeds': 70, 'racks': 50}}, NEWER)
     served.request('PUT', '/v1/quotas/demo', {'quota': {'slots': 9}})
-    found = quota(served, **NEWER)
-    assert {name: found[name]['limit']
+    quotas = quota(served, **NEWER)
+    assert {name: quotas[name]['limit']
             for name in ('racks', 'slots', 'power_feeds')} == {
                 'racks': 5, 'slots': 9, 'power_feeds': 70}
     assert served.request('DELETE', '/v1/quotas/demo').status == 204
     assert quota(served, **NEWER)['power_feeds']['limit'] == 70
 
 
-def test_a_newer_type_cannot_be_named_by_an_older_version(served):
+def test_an_older_version_refuses_limits_of_newer_types(served):
     refused = served.request('PATCH', '/v1/quotas/demo', {
         'quota': {'power_feeds': 1, 'sites': 1}})
     assert refused.status == 400
-    assert [one['source']['pointer'] for one in refused.json['errors']] == [
+    assert [error['source']['pointer']
+            for error in refused.json['errors']] == [
         '/quota/power_feeds', '/quota/sites']
 
 
 @pytest.mark.parametrize('value', ['5', 1.5, True, None, [], 2 ** 63, -2])
-def test_a_limit_is_a_number_or_minus_one(served, value):
+def test_a_limit_must_be_minus_one_or_a_natural_number(served, value):
     refused = served.request('PUT', '/v1/quotas/demo',
                              {'quota': {'racks': value}})
     assert refused.status == 400
     assert quota(served)['racks']['limit'] == 5
 
 
-def test_a_whole_number_may_be_written_with_a_point(served):
+def test_a_limit_may_be_written_as_a_whole_double(served):
     served.request('PUT', '/v1/quotas/demo', b'{"quota": {"racks": 6.0}}',
                    {'Content-Type': 'application/json'})
     assert quota(served)['racks']['limit'] == 6
 
 
-def test_a_project_has_a_name_of_at_most_64_characters(served):
+def test_a_project_id_has_at_most_64_characters(served):
     for length, status in ((64, 200), (65, 400)):
         path = f'/v1/quotas/{"p" * length}'
         assert served.request('GET', path).status == status
@@ -172,10 +173,10 @@ def test_a_project_has_a_name_of_at_most_64_characters(served):
             'quota': {'racks': 1}}).status == status
 
 
-def test_another_projects_quotas_are_refused_alike(served):
-    """A04: there or not."""
+def test_quotas_of_existing_and_unknown_projects_are_refused_alike(served):
+    """A04"""
     served.request('PUT', '/v1/quotas/there', {'quota': {'racks': 1}})
-    told = []
+    refusals = []
     for project in ('there', 'nowhere'):
         for method, body in (('GET', None), ('DELETE', None),
                              ('PUT', {'quota': {}}),
@@ -183,52 +184,51 @@ def test_another_projects_quotas_are_refused_alike(served):
             reply = served.request(method, f'/v1/quotas/{project}', body,
                                    {'X-Roles': 'member'})
             assert reply.status == 403
-            told.append((project, method, reply.json['error']['message']))
-    assert {one[1:] for one in told[:4]} == {one[1:] for one in told[4:]}
+            refusals.append((method, reply.json['error']['message']))
+    assert set(refusals[:4]) == set(refusals[4:])
 
 
-def told(directory: Path) -> list[sa.Row]:
-    """What history has of limits."""
+def limit_revisions(directory: Path) -> list[sa.Row]:
+    """Return the revisions of limits, oldest first."""
     revisions = declared_tables.build(Catalogue({})).core.revisions
     connected = engine.connect(
         config_files.load(['--config-dir', str(directory)]))
     with connected.connect() as connection:
-        found = connection.execute(
+        rows = connection.execute(
             sa.select(revisions).where(revisions.c.type == 'quota')
             .order_by(revisions.c.number)).all()
     connected.dispose()
-    return list(found)
+    return list(rows)
 
 
-def test_who_set_which_limits_stands_in_history(tmp_path):
-    """In the transaction that sets them, numbered among all other writes;
-    each says what is in force from then on."""
+def test_history_records_who_set_which_limits(tmp_path):
+    """Each revision has all limits that are in force after the write."""
     directory = config_dir(tmp_path, TYPES)
     served = Application(directory)
     sent = {'X-User-Id': 'root'}
-    asked = [served.request(method, f'/v1/quotas/{project}', body, sent)
+    replies = [served.request(method, f'/v1/quotas/{project}', body, sent)
              for method, project, body in (
                  ('PUT', 'demo', {'quota': {'racks': 50, 'slots': 9}}),
                  ('PATCH', 'other', {'quota': {'racks': 1}}),
                  ('PATCH', 'demo', {'quota': {'slots': None}}),
                  ('PATCH', 'demo', {'quota': {'racks': 50}}),
                  ('DELETE', 'demo', None))]
-    found = told(directory)
-    assert [(one.project_id, one.action, one.record_generation, one.document)
-            for one in found] == [
+    found = limit_revisions(directory)
+    assert [(each.project_id, each.action, each.record_generation,
+             each.document) for each in found] == [
         ('demo', 'create', 1, {'limits': {'rack': 50, 'slot': 9}}),
         ('other', 'create', 1, {'limits': {'rack': 1}}),
         ('demo', 'update', 2, {'limits': {'rack': 50}}),
         ('demo', 'delete', 3, {'limits': {}})]
-    assert [one.request_id for one in found] == [
-        asked[number].headers['X-Openstack-Request-Id']
+    assert [each.request_id for each in found] == [
+        replies[number].headers['X-Openstack-Request-Id']
         for number in (0, 1, 2, 4)]
-    assert {one.user_id for one in found} == {'root'}
-    assert len({one.record_id for one in found}) == 2
-    assert [one.number for one in found] == [1, 2, 3, 4]
+    assert {each.user_id for each in found} == {'root'}
+    assert len({each.record_id for each in found}) == 2
+    assert [each.number for each in found] == [1, 2, 3, 4]
 
 
-def test_limits_that_were_not_set_leave_no_history(tmp_path):
+def test_refused_limits_add_no_revision(tmp_path):
     directory = config_dir(tmp_path, TYPES)
     served = Application(directory)
     for headers, body, status in (
@@ -237,4 +237,4 @@ def test_limits_that_were_not_set_leave_no_history(tmp_path):
             ({'X-Roles': 'member'}, {'quota': {'racks': 1}}, 403)):
         assert served.request('PUT', '/v1/quotas/demo', body,
                               headers).status == status
-    assert told(directory) == []
+    assert limit_revisions(directory) == []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients choose ids, so records of two types may have the same one. Neither
-may be met, changed or lost by the name of the other.
+"""Two records of different types may have the same id, chosen by clients.
+
+A request for one of the records must not read, change or delete the other.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ def host(*tags: str) -> dict[str, Any]:
 
 @pytest.fixture
 def rack(application: Application) -> None:
-    made = application.request('PUT', RACK, {'rack': {
+    created = application.request('PUT', RACK, {'rack': {
         'name': 'r', 'tags': ['a', 'b']}})
-    assert made.status == 201
+    assert created.status == 201
 
 
 def tagged(application: Application, query: str) -> list[str]:
-    found = application.request('GET', f'/v1/racks?{query}').json['racks']
-    return [one['id'] for one in found]
+    racks = application.request('GET', f'/v1/racks?{query}').json['racks']
+    return [rack['id'] for rack in racks]
 
 
-def test_each_has_its_own_tags(application, rack):
+def test_each_record_has_its_own_tags(application, rack):
     assert application.request('PUT', HOST, host('a'), OTHER).status == 201
     assert application.request('PUT', HOST, host('c'), OTHER).status == 200
     assert tagged(application, 'tags=a,b') == [ID]
@@ -41,14 +42,14 @@ def test_each_has_its_own_tags(application, rack):
         assert tagged(application, query) == [], query
 
 
-def test_the_end_of_one_leaves_the_other_its_tags(application, rack):
+def test_deleting_one_record_keeps_the_tags_of_the_other(application, rack):
     assert application.request('PUT', HOST, host('a'), OTHER).status == 201
     assert application.request('DELETE', HOST, None, OTHER).status == 204
     for query in ('tags=a', 'tags-any=a,x', 'not-tags=a,x'):
         assert tagged(application, query) == [ID], query
 
 
-def test_what_goes_with_a_record_may_have_its_id(application):
+def test_a_deletion_cascades_to_a_record_with_the_same_id(application):
     assert application.request('PUT', HOST, host()).status == 201
     window = f'/v1/maintenances/{ID}'
     assert application.request('PUT', window, {'maintenance': {

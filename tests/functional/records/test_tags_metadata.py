@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds of every URL below a record, and of every tag and key."""
+"""The tag and metadata URLs below a record, for any tag and key."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ WRITES = [('PUT', '/tags', {'tags': ['x']}), ('DELETE', '/tags', None),
           ('POST', '/metadata', {'key': 'l', 'value': 'w'}),
           ('PUT', '/metadata/k', {'value': 'w'}),
           ('DELETE', '/metadata/k', None)]
-ALL = [*((*one, None) for one in READS), *WRITES]
+ALL = [*((*read, None) for read in READS), *WRITES]
 MEMBER = {'X-Roles': 'member'}
 
 
 @pytest.fixture(scope='module')
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return config_dir(tmp_path_factory.mktemp('parts'))
+    return config_dir(tmp_path_factory.mktemp('tags'))
 
 
 @pytest.fixture(scope='module')
@@ -42,7 +42,7 @@ def app(directory: Path) -> Application:
 
 @pytest.fixture
 def host(app: Application) -> Iterator[str]:
-    """The path of a host with one tag and one key."""
+    """Create a host with one tag and one key; yield its path."""
     made = app.request('POST', '/v1/hosts', {'host': {
         'name': uuid.uuid4().hex, 'serial': uuid.uuid4().hex[:20].upper(),
         'tags': ['t'], 'metadata': {'k': 'v'}}}, MEMBER)
@@ -62,7 +62,7 @@ def test_a_caller_without_a_role_is_refused(app, host, method, path, body):
 
 
 @pytest.mark.parametrize(('method', 'path', 'body'), WRITES, ids=ids)
-def test_a_reader_writes_nothing(app, host, method, path, body):
+def test_a_reader_cannot_write(app, host, method, path, body):
     before = app.request('GET', host).body
     reply = app.request(method, host + path, body, {'X-Roles': 'reader'})
     assert reply.status == 403
@@ -70,21 +70,21 @@ def test_a_reader_writes_nothing(app, host, method, path, body):
 
 
 @pytest.mark.parametrize(('method', 'path', 'body'), ALL, ids=ids)
-def test_a_record_of_another_project_is_as_one_never_made(
+def test_a_record_of_another_project_answers_as_a_missing_one(
         app, host, method, path, body):
-    there = {**MEMBER, 'X-Project-Id': 'elsewhere'}
+    headers = {**MEMBER, 'X-Project-Id': 'elsewhere'}
     id = str(uuid.uuid4())
-    foreign = app.request(method, host + path, body, there)
-    missing = app.request(method, f'/v1/hosts/{id}{path}', body, there)
+    foreign = app.request(method, host + path, body, headers)
+    missing = app.request(method, f'/v1/hosts/{id}{path}', body, headers)
     assert foreign.status == missing.status == 404
-    told, other = (one.json['errors'][0] for one in (foreign, missing))
-    assert told['code'] == other['code'] == 'pileus.not-found'
-    assert told['detail'].replace(host.rpartition('/')[2], id) == (
+    error, other = (reply.json['errors'][0] for reply in (foreign, missing))
+    assert error['code'] == other['code'] == 'pileus.not-found'
+    assert error['detail'].replace(host.rpartition('/')[2], id) == (
         other['detail'])
 
 
 @pytest.mark.parametrize(('method', 'path'), READS, ids=ids)
-def test_head_answers_as_get_does(app, host, method, path):
+def test_head_has_the_headers_of_get(app, host, method, path):
     for target in (path, f'{path}-missing'):
         get, head = (app.request(verb, host + target).headers
                      for verb in (method, 'HEAD'))
@@ -94,8 +94,8 @@ def test_head_answers_as_get_does(app, host, method, path):
 
 
 @pytest.mark.parametrize(('method', 'path', 'body'), WRITES, ids=ids)
-def test_a_write_moves_generation_and_time_once(app, host, method, path,
-                                                body):
+def test_a_write_updates_generation_and_time_once(app, host, method, path,
+                                                  body):
     before = app.request('GET', host).json['host']
     assert app.request(method, host + path, body, MEMBER).status < 300
     after = app.request('GET', host).json['host']
@@ -107,7 +107,7 @@ def test_a_write_moves_generation_and_time_once(app, host, method, path,
 
 
 def revisions(directory: Path, host: str) -> list[tuple[int, str]]:
-    """Generation and action of each deed on a host, in order."""
+    """Return (generation, action) of a host's revisions, in order."""
     with database(directory).connect() as connection:
         return [tuple(row) for row in connection.execute(sa.text(
             'SELECT record_generation, action FROM pileus_revisions '
@@ -116,8 +116,7 @@ def revisions(directory: Path, host: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(('method', 'path', 'body'), WRITES, ids=ids)
-def test_a_write_leaves_one_revision(app, directory, host, method, path,
-                                     body):
+def test_a_write_adds_one_revision(app, directory, host, method, path, body):
     assert app.request(method, host + path, body, MEMBER).status < 300
     assert revisions(directory, host) == [(1, 'create'), (2, 'update')]
 
@@ -127,8 +126,8 @@ def test_a_write_leaves_one_revision(app, directory, host, method, path,
     ('PUT', '/metadata', {'metadata': {'k': 'v'}}),
     ('POST', '/metadata', {'key': 'k', 'value': 'v'}),
     ('PUT', '/metadata/k', {'value': 'v'})], ids=ids)
-def test_asking_for_what_is_so_already_moves_nothing(app, host, method, path,
-                                                     body):
+def test_a_write_of_the_present_state_changes_nothing(app, host, method,
+                                                      path, body):
     before = app.request('GET', host)
     assert app.request(method, host + path, body, MEMBER).status in (200, 204)
     assert app.request('GET', host).body == before.body
@@ -143,7 +142,7 @@ def test_a_dry_run_writes_nothing(app, host, method, path, body):
     assert app.request('GET', host).body == before
 
 
-def test_twenty_tags_put_at_once_are_all_there(app, host):
+def test_twenty_tags_added_concurrently_are_all_stored(app, host):
     tags = [f'tag-{number:02}' for number in range(20)]
     with ThreadPoolExecutor(20) as threads:
         statuses = list(threads.map(
@@ -155,47 +154,48 @@ def test_twenty_tags_put_at_once_are_all_there(app, host):
 
 
 TEXT = st.characters(exclude_categories=['Cs'], exclude_characters='\0')
-STEPS = ('.', '..')
-TAG = st.text(TEXT.filter(lambda one: one not in '/,'), min_size=1,
-              max_size=60).filter(lambda one: one not in STEPS)
-ROUND = settings(max_examples=60, deadline=None, suppress_health_check=[
+DOT_SEGMENTS = ('.', '..')
+TAG = st.text(TEXT.filter(lambda character: character not in '/,'),
+              min_size=1, max_size=60).filter(
+                  lambda tag: tag not in DOT_SEGMENTS)
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture])
 
 
-@ROUND
+@MANY
 @given(tag=TAG)
-def test_any_tag_is_found_where_its_location_says(app, host, tag):
+def test_any_tag_is_found_at_its_location(app, host, tag):
     app.request('DELETE', f'{host}/tags')
-    made = app.request('PUT', f'{host}/tags/{quote(tag, safe="")}')
-    assert made.status == 201
-    where = urlsplit(made.headers['Location']).path
+    created = app.request('PUT', f'{host}/tags/{quote(tag, safe="")}')
+    assert created.status == 201
+    location = urlsplit(created.headers['Location']).path
     assert app.request('GET', f'{host}/tags').json == {'tags': [tag]}
-    assert app.request('GET', where).status == 204
-    assert app.request('DELETE', where).status == 204
-    assert app.request('GET', where).status == 404
+    assert app.request('GET', location).status == 204
+    assert app.request('DELETE', location).status == 204
+    assert app.request('GET', location).status == 404
 
 
-@ROUND
+@MANY
 @given(key=st.text(TEXT, min_size=1, max_size=255).filter(
-    lambda one: one not in STEPS),
+    lambda key: key not in DOT_SEGMENTS),
        value=st.text(TEXT, max_size=255))
-def test_any_key_is_found_where_its_location_says(app, host, key, value):
+def test_any_key_is_found_at_its_location(app, host, key, value):
     app.request('DELETE', f'{host}/metadata')
     item = {'key': key, 'value': value}
-    made = app.request('POST', f'{host}/metadata', item)
-    assert (made.status, made.json) == (201, item)
-    where = urlsplit(made.headers['Location']).path
-    assert app.request('GET', where).json == item
+    created = app.request('POST', f'{host}/metadata', item)
+    assert (created.status, created.json) == (201, item)
+    location = urlsplit(created.headers['Location']).path
+    assert app.request('GET', location).json == item
     assert app.request('GET', f'{host}/metadata').json == {
         'metadata': {key: value}}
-    assert app.request('DELETE', where).status == 204
+    assert app.request('DELETE', location).status == 204
 
 
 @pytest.mark.parametrize('path', [
     '{}/tags%0a', '{}/metadata%0A', '{}%0a', '{}/tags/', '{}/tags/a%00',
     '{}/metadata/%00', '{}//tags', '{}/tags//t', '/{}/tags', '{}/./tags',
     '/v1/{}/tags'])
-def test_there_is_one_spelling_of_a_path(app, host, path):
+def test_a_path_with_another_spelling_is_not_found(app, host, path):
     reply = app.request('GET', path.format(host))
     assert reply.status == 404
     assert reply.json['errors'][0]['status'] == 404
@@ -203,22 +203,24 @@ def test_there_is_one_spelling_of_a_path(app, host, path):
 
 @pytest.mark.parametrize('key', ['a//b', '//', 'http://a.example//b', '/',
                                  './', '../..', 'a/', 'a\n', '\n', '%2F'])
-def test_a_key_that_looks_like_a_path_stays_as_it_is(app, host, key):
-    where = f'{host}/metadata/{quote(key, safe="")}'
-    put = app.request('PUT', where, {'value': 'v'})
-    assert put.json == app.request('GET', where).json == {
+def test_a_key_that_looks_like_a_path_is_not_changed(app, host, key):
+    location = f'{host}/metadata/{quote(key, safe="")}'
+    put = app.request('PUT', location, {'value': 'v'})
+    assert put.json == app.request('GET', location).json == {
         'key': key, 'value': 'v'}
     assert app.request('GET', f'{host}/metadata').json['metadata'] == {
         'k': 'v', key: 'v'}
 
 
-def test_a_name_from_before_that_would_be_refused_now_hinders_nobody(
+def test_a_stored_tag_that_is_no_longer_valid_can_be_read_and_removed(
         app, host, directory):
-    """It can be read and removed, by whom can name it."""
+    """Writes of the record keep such a tag and succeed."""
     with database(directory).begin() as connection:
-        for made in ("update pileus_tags set tag = '..' where record_id = :id",
-                     "update r_hosts set tags = '[\"..\"]' where id = :id"):
-            connection.execute(sa.text(made), {'id': host.rpartition('/')[2]})
+        for statement in (
+                "update pileus_tags set tag = '..' where record_id = :id",
+                "update r_hosts set tags = '[\"..\"]' where id = :id"):
+            connection.execute(sa.text(statement),
+                               {'id': host.rpartition('/')[2]})
     changed = app.request('PATCH', host, {'host': {'status': 'active'}})
     assert (changed.status, changed.json['host']['tags']) == (200, ['..'])
     sent_back = app.request('PUT', host, {'host': {

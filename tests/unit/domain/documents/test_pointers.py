@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Pointers are read and written as RFC 6901 has them."""
+"""JSON Pointers follow RFC 6901."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ DOCUMENT = {'a': [{'b/c': {}}, 1], 'm~n': {'x': []}, 'scalar': 'text'}
     ('//x/', ['', 'x', '']),
     ('/ ', [' ']),
 ])
-def test_a_pointer_is_its_steps(pointer, steps):
+def test_a_pointer_is_split_into_unescaped_steps(pointer, steps):
     assert pointers.tokens(pointer) == steps
 
 
@@ -28,35 +28,35 @@ def test_a_pointer_is_its_steps(pointer, steps):
     ('foo', 'begin'), ('#/foo', 'begin'), ('/~2', '~'), ('/a~', '~'),
     ('/~/x', '~'),
 ])
-def test_what_is_no_pointer_is_refused_with_the_reason(pointer, reason):
+def test_an_invalid_pointer_is_refused_with_the_reason(pointer, reason):
     with pytest.raises(ValueError, match=reason):
         pointers.tokens(pointer)
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=['Cs']))))
-def test_steps_survive_being_written_as_a_pointer(steps):
+def test_steps_are_unchanged_after_writing_and_parsing_a_pointer(steps):
     pointer = ''
     for step in steps:
         pointer = pointers.child(pointer, step)
     assert pointers.tokens(pointer) == steps
 
 
-def test_a_pointer_can_be_sent_whatever_the_name_has_in_it():
+def test_a_lone_surrogate_in_a_name_is_replaced_in_the_pointer():
     assert pointers.child('/a', '\ud800x') == '/a/?x'
 
 
-def test_every_container_is_met_outer_ones_first_with_its_place():
-    met = [(place.pointer, place.depth)
-           for place in pointers.containers(DOCUMENT)]
-    assert met == [('', 1), ('/a', 2), ('/m~0n', 2), ('/a/0', 3),
-                   ('/m~0n/x', 3), ('/a/0/b~1c', 4)]
+def test_containers_come_outer_first_with_pointer_and_depth():
+    found = [(container.pointer, container.depth)
+             for container in pointers.containers(DOCUMENT)]
+    assert found == [('', 1), ('/a', 2), ('/m~0n', 2), ('/a/0', 3),
+                     ('/m~0n/x', 3), ('/a/0/b~1c', 4)]
 
 
-def test_the_steps_to_the_document_count_as_depth():
-    met = [(place.pointer, place.depth)
-           for place in pointers.containers({'b': []}, '/hosts/3')]
-    assert met == [('/hosts/3', 3), ('/hosts/3/b', 4)]
+def test_the_steps_of_the_root_pointer_count_as_depth():
+    found = [(container.pointer, container.depth)
+             for container in pointers.containers({'b': []}, '/hosts/3')]
+    assert found == [('/hosts/3', 3), ('/hosts/3/b', 4)]
 
 
 def test_a_scalar_has_no_containers():

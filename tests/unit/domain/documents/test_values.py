@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each value has one form, which every database takes and gives back."""
+"""Each value has a canonical form that every database can store."""
 
 import json
 import math
@@ -20,7 +20,8 @@ MOMENTS = st.datetimes(
     timezones=st.builds(timezone, st.timedeltas(
         timedelta(hours=-23, minutes=-59),
         timedelta(hours=23, minutes=59)).map(
-            lambda one: timedelta(minutes=one // timedelta(minutes=1)))))
+            lambda offset: timedelta(
+                minutes=offset // timedelta(minutes=1)))))
 
 
 def declared(**properties):
@@ -60,7 +61,7 @@ HOST = declared(
     ('1000-01-01T00:00:00Z', '1000-01-01T00:00:00.000000Z'),
     ('9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'),
 ])
-def test_a_moment_has_one_text_however_it_is_sent(text, moment):
+def test_equal_times_have_the_same_canonical_text(text, moment):
     """TIME-2"""
     assert timestamps.canonical(text) == moment
 
@@ -105,14 +106,14 @@ def test_a_moment_has_one_text_however_it_is_sent(text, moment):
     ('now', 'ISO 8601'),
     ('', 'ISO 8601'),
 ])
-def test_what_is_no_moment_is_refused_with_the_reason(text, reason):
+def test_an_invalid_time_is_refused_with_the_reason(text, reason):
     with pytest.raises(ValueError, match=reason):
         timestamps.canonical(text)
 
 
 @settings(deadline=None)
 @given(MOMENTS)
-def test_a_moment_is_the_same_after_any_offset(moment):
+def test_canonical_text_keeps_the_instant_for_any_offset(moment):
     text = timestamps.canonical(moment.isoformat())
     assert FORM.fullmatch(text)
     assert datetime.fromisoformat(text) == moment
@@ -121,7 +122,7 @@ def test_a_moment_is_the_same_after_any_offset(moment):
 
 @settings(deadline=None)
 @given(MOMENTS, MOMENTS)
-def test_texts_sort_as_their_moments_do(one, other):
+def test_canonical_texts_sort_in_the_order_of_their_instants(one, other):
     texts = (timestamps.canonical(one.isoformat()),
              timestamps.canonical(other.isoformat()))
     assert (texts[0] < texts[1]) == (one < other)
@@ -131,7 +132,7 @@ def test_texts_sort_as_their_moments_do(one, other):
 @settings(deadline=None)
 @given(st.one_of(st.text(), st.from_regex(
     r'[0-9]{1,5}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9:.,]{0,12}[Zz+-]?[0-9:]{0,5}')))
-def test_any_text_is_a_moment_or_a_reason(text):
+def test_any_text_gives_a_canonical_time_or_a_reason(text):
     try:
         moment = timestamps.canonical(text)
     except ValueError as exc:
@@ -144,13 +145,13 @@ def test_any_text_is_a_moment_or_a_reason(text):
     ('2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00Z'),
     ('2026-01-01T00:00:00.500000Z', '2026-01-01T00:00:00.500000Z'),
 ])
-def test_a_reply_shows_a_fraction_only_where_there_is_one(stored, reply):
+def test_a_reply_omits_a_fraction_of_zero(stored, reply):
     """TIME-1"""
     assert timestamps.display(stored) == reply
     assert timestamps.canonical(reply) == stored
 
 
-def test_now_is_a_moment_in_its_one_form():
+def test_now_returns_a_canonical_text():
     before = datetime.now(UTC)
     text = timestamps.now()
     assert FORM.fullmatch(text)
@@ -159,19 +160,19 @@ def test_now_is_a_moment_in_its_one_form():
 
 # Whole documents
 
-def test_equal_documents_have_one_text():
+def test_equal_documents_have_the_same_canonical_text():
     assert (values.canonical({'b': [1, 2.5, None], 'a': 'é', 'B': True})
             == '{"B":true,"a":"é","b":[1,2.5,null]}')
     assert values.canonical({'x': 1, 'y': {'b': 1, 'a': 2}}) == (
         values.canonical({'y': {'a': 2, 'b': 1}, 'x': 1}))
 
 
-def test_integers_keep_every_digit_in_the_text():
+def test_large_integers_keep_every_digit():
     assert values.canonical(2 ** 63 - 1) == '9223372036854775807'
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
-def test_what_is_no_json_number_has_no_text(value):
+def test_nan_and_infinities_have_no_canonical_text(value):
     with pytest.raises(ValueError, match='JSON'):
         values.canonical({'a': [value]})
 
@@ -185,16 +186,16 @@ def test_what_is_no_json_number_has_no_text(value):
     ({'a/b': {'c~d': math.inf}}, [('/a~1b/c~0d', 'is not a finite number')]),
     ([math.nan], [('/0', 'is not a finite number')]),
     ({'a': {'b\0': 1}},
-     [('/a', 'has a name in it that has the character NUL')]),
+     [('/a', 'has a member name that has the character NUL')]),
     ({'\ud800': {'b': 2 ** 64}},
-     [('', 'has a name in it that has half of a surrogate pair'),
+     [('', 'has a member name that has half of a surrogate pair'),
       ('/?/b', 'is outside the 64-bit integers')]),
     ({'a': '\0', 'b': [1, 2 ** 70, 'x'], 'c': {'d': math.nan}},
      [('/a', 'has the character NUL'),
       ('/b/1', 'is outside the 64-bit integers'),
       ('/c/d', 'is not a finite number')]),
 ])
-def test_each_thing_no_database_keeps_is_named_with_its_place(value, found):
+def test_each_unstorable_value_is_reported_with_its_pointer(value, found):
     """J01, J04"""
     assert list(values.storage_flaws(value)) == found
 
@@ -202,7 +203,7 @@ def test_each_thing_no_database_keeps_is_named_with_its_place(value, found):
 @pytest.mark.parametrize('value', [
     None, True, 'text', '', 'naïve 𝄞 \U0010ffff', 2 ** 63 - 1, -2 ** 63, -0.0,
     1e308, [], {}, {'': ''}, {'a': [1, 1.5, None, False, {'b': []}]}])
-def test_what_every_database_keeps_is_not_complained_of(value):
+def test_storable_values_have_no_flaws(value):
     assert list(values.storage_flaws(value)) == []
 
 
@@ -213,41 +214,41 @@ def nested(depth):
     return value
 
 
-def test_values_nest_thirty_two_deep_and_no_deeper():
+def test_values_may_nest_32_levels_deep_and_no_deeper():
     """J02"""
     assert list(values.storage_flaws(nested(32))) == []
     assert list(values.storage_flaws(nested(33))) == [
         ('/0' * 32, 'is nested more than 32 deep')]
 
 
-def test_an_empty_container_counts_as_deep_as_a_full_one():
+def test_an_empty_container_counts_as_a_level():
     value = {}
     for _ in range(32):
         value = {'a': value}
-    assert [pointer for pointer,
-            _ in values.storage_flaws(value)] == ['/a' * 32]
+    assert [pointer for pointer, _ in values.storage_flaws(value)] == [
+        '/a' * 32]
 
 
-def test_depth_no_interpreter_could_recurse_into_is_one_mistake():
+def test_nesting_deeper_than_the_recursion_limit_is_one_flaw():
     """J02"""
     assert list(values.storage_flaws(nested(100_000))) == [
         ('/0' * 32, 'is nested more than 32 deep')]
 
 
-def test_depth_counts_from_where_the_value_stands():
+def test_the_depth_of_the_root_pointer_counts():
     assert list(values.storage_flaws(nested(31), '/host')) == []
     assert list(values.storage_flaws(nested(32), '/host')) == [
         ('/host' + '/0' * 31, 'is nested more than 32 deep')]
 
 
-def test_the_first_of_a_million_mistakes_costs_one_look():
+def test_the_first_of_a_million_flaws_is_found_lazily():
     value = ['\0'] * 1_000_000
     assert next(values.storage_flaws(value)) == ('/0', 'has the character NUL')
 
 
 # Properties
 
-def test_times_of_a_body_take_their_one_form():
+def test_declared_times_of_a_body_become_canonical():
     body = {'seen_at': '2026-01-01T09:00+09:00', 'name': '2026-01-01T00:00Z',
             'ends_at': None, 'labels': {'at': '2026-01-01T00:00Z'}}
     assert values.normalize_times(HOST, body, '/host') == []
@@ -256,10 +257,10 @@ def test_times_of_a_body_take_their_one_form():
                     'labels': {'at': '2026-01-01T00:00Z'}}
 
 
-def test_every_bad_time_of_a_body_is_named_and_left_as_it_was():
+def test_every_invalid_time_is_reported_and_left_unchanged():
     body = {'seen_at': 'noon', 'ends_at': '2026-01-01T00:00:00'}
-    told = values.normalize_times(HOST, body, '/hosts/2')
-    assert {(one.pointer, one.detail) for one in told} == {
+    violations = values.normalize_times(HOST, body, '/hosts/2')
+    assert {(each.pointer, each.detail) for each in violations} == {
         ('/hosts/2/seen_at',
          'seen_at: "noon" is not an ISO 8601 time such as '
          '2026-01-31T12:00:00Z'),
@@ -269,18 +270,18 @@ def test_every_bad_time_of_a_body_is_named_and_left_as_it_was():
     assert body == {'seen_at': 'noon', 'ends_at': '2026-01-01T00:00:00'}
 
 
-def test_times_that_are_no_text_or_not_declared_are_left_to_the_schema():
+def test_times_that_are_no_string_or_not_declared_are_left_to_the_schema():
     body = {'seen_at': 5, 'ends_at': ['x'], 'bogus': 'noon'}
     assert values.normalize_times(HOST, body, '') == []
     assert body == {'seen_at': 5, 'ends_at': ['x'], 'bogus': 'noon'}
 
 
-def test_a_long_bad_time_is_cut_in_the_error():
-    told, = values.normalize_times(HOST, {'seen_at': 'x' * 100_000}, '')
-    assert len(told.detail) < 200
+def test_a_long_invalid_time_is_shortened_in_the_error():
+    violation, = values.normalize_times(HOST, {'seen_at': 'x' * 100_000}, '')
+    assert len(violation.detail) < 200
 
 
-def test_a_whole_number_for_an_integer_is_the_integer():
+def test_a_whole_double_in_an_integer_property_becomes_an_integer():
     """J01"""
     body = {'memory': 2.0, 'load': 2.0}
     assert values.normalize_integers(HOST, body, '') == []
@@ -290,21 +291,21 @@ def test_a_whole_number_for_an_integer_is_the_integer():
 
 
 @pytest.mark.parametrize('number', [9007199254740993.0, -1e300])
-def test_a_number_a_double_may_have_rounded_is_no_integer(number):
-    """J01: never silently another number."""
-    told, = values.normalize_integers(HOST, {'memory': number}, '/host')
-    assert told.pointer == '/host/memory'
-    assert 'too large to be exact' in told.detail
+def test_a_double_too_large_to_be_exact_is_not_an_integer(number):
+    """J01: a number never changes silently."""
+    violation, = values.normalize_integers(HOST, {'memory': number}, '/host')
+    assert violation.pointer == '/host/memory'
+    assert 'too large to be exact' in violation.detail
 
 
 @pytest.mark.parametrize('sent', [1.5, '1', None, True, 2 ** 63 - 1])
-def test_what_is_no_whole_number_is_left_to_the_schema(sent):
+def test_a_value_that_is_not_a_whole_double_is_left_to_the_schema(sent):
     body = {'memory': sent}
     assert values.normalize_integers(HOST, body, '') == []
     assert body['memory'] is sent
 
 
-@pytest.mark.parametrize(('name', 'sent', 'kept'), [
+@pytest.mark.parametrize(('name', 'sent', 'stored'), [
     ('name', 'rack 1 ', 'rack 1 '),
     ('seen_at', '2026-01-01T00:00Z', '2026-01-01T00:00:00.000000Z'),
     ('memory', 1.0, 1),
@@ -318,12 +319,12 @@ def test_what_is_no_whole_number_is_left_to_the_schema(sent):
     ('load', None, None),
     ('seen_at', None, None),
 ])
-def test_a_property_has_one_stored_form(name, sent, kept):
-    found = values.normalize(HOST.properties[name], sent)
-    assert json.dumps(found) == json.dumps(kept)
+def test_a_value_is_normalized_for_storage(name, sent, stored):
+    normalized = values.normalize(HOST.properties[name], sent)
+    assert json.dumps(normalized) == json.dumps(stored)
 
 
-def test_a_quoted_value_is_one_short_line():
+def test_a_quoted_value_is_short_and_on_one_line():
     assert values.quoted('a\nb') == r'"a\nb"'
     assert values.quoted({'a': [True, None]}) == '{"a": [true, null]}'
     assert len(values.quoted('x' * 1_000_000)) == 80

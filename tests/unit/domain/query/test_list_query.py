@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Query parameters -> one Query, or all that is wrong with them."""
+"""Query parameters become a Query, or an error with all mistakes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOST = ResourceType(
     'host', 'hosts', unique=(('name',), ('rack_id', 'slot')),
     indexes=(('status',), ('size',), ('ratio',), ('enabled',),
              ('finished_at',), ('rack_id', 'name', 'bmc'), ('rating',)),
-    properties={one.name: one for one in (
+    properties={prop.name: prop for prop in (
         Property('name', 'string', required=True),
         Property('status', 'string', enum=(
             Choice('active'), Choice('retired', since=LATER))),
@@ -48,19 +48,19 @@ def parse(*parameters: tuple[str, str], shape: Any = SHAPE,
 
 
 def refused(*parameters: tuple[str, str], **words: Any) -> dict[str, str]:
-    """Each refused parameter and what was said about it."""
+    """Return the error text of each refused parameter."""
     with pytest.raises(Invalid) as caught:
         parse(*parameters, **words)
-    return {str(one.parameter): one.detail for one in caught.value.violations}
+    return {str(each.parameter): each.detail
+            for each in caught.value.violations}
 
 
 def filtered(name: str, text: str, **words: Any) -> Filter:
-    found = parse((name, text), **words).filters
-    assert len(found) == 1
-    return found[0]
+    only, = parse((name, text), **words).filters
+    return only
 
 
-def test_no_parameters_are_the_whole_list_by_id() -> None:
+def test_no_parameters_mean_all_records_sorted_by_id() -> None:
     assert parse() == Query(limit=1000, sort=(SortKey('id'),))
 
 
@@ -96,7 +96,7 @@ def test_no_parameters_are_the_whole_list_by_id() -> None:
     ('size', 'nin:1,null', Filter('size', 'nin', (1, None))),
     ('status', 'gt:aa', Filter('status', 'gt', ('aa',))),
 ])
-def test_a_filter_has_values_of_its_column(
+def test_a_filter_has_values_of_the_type_of_its_column(
         name: str, text: str, meaning: Filter) -> None:
     found = filtered(name, text)
     assert found == meaning
@@ -107,7 +107,7 @@ def test_minus_zero_is_zero() -> None:
     assert str(filtered('ratio', '-0.0').values[0]) == '0.0'
 
 
-@pytest.mark.parametrize(('name', 'text', 'said'), [
+@pytest.mark.parametrize(('name', 'text', 'reason'), [
     ('size', 'abc', 'is not an integer'),
     ('size', '1.0', 'is not an integer'),
     ('size', '', 'is not an integer'),
@@ -127,44 +127,44 @@ def test_minus_zero_is_zero() -> None:
     ('id', ID.upper(), 'is not a UUID'),
     ('id', f'{ID}\n', 'is not a UUID'),
     ('size', 'gt:null', 'null has no order'),
-    ('status', 'retired', 'none of active'),
+    ('status', 'retired', 'not one of active'),
     ('status', 'in:active,activ', 'has "activ"'),
-    ('name', 'a"b', 'a double quote out of place'),
+    ('name', 'a"b', 'a misplaced double quote'),
     ('name', 'a\0', 'the character NUL'),
     ('name', 'a\ud800', 'half of a surrogate pair'),
 ])
-def test_a_value_the_column_cannot_have_is_told(
-        name: str, text: str, said: str) -> None:
+def test_a_value_that_the_column_cannot_have_is_refused(
+        name: str, text: str, reason: str) -> None:
     """CODE-12, R10."""
     found = refused((name, text))
     assert [*found] == [name]
-    assert said in found[name] and name in found[name]
+    assert reason in found[name] and name in found[name]
 
 
-def test_a_parameter_given_twice_is_two_filters() -> None:
+def test_a_repeated_parameter_is_two_filters() -> None:
     """FILT-7."""
     found = parse(('created_at', 'lt:2026-02-01T00:00:00Z'),
                   ('created_at', 'gte:2026-01-01T00:00:00Z'))
-    assert [one.operator for one in found.filters] == ['gte', 'lt']
+    assert [each.operator for each in found.filters] == ['gte', 'lt']
 
 
-def test_the_order_of_filters_makes_no_other_query() -> None:
+def test_the_order_of_filters_does_not_change_the_query() -> None:
     assert parse(('name', 'a'), ('size', '1'), ('name', 'a')) == parse(
         ('size', '1'), ('name', 'a'))
 
 
-def test_what_no_index_holds_cannot_be_filtered_by() -> None:
-    """D21: the error lists what can."""
+def test_a_filter_without_an_index_is_refused() -> None:
+    """D21: the error lists the filters that are available."""
     for name in ('notes', 'generation', 'tags_any', 'nmae', 'Name'):
         found = refused((name, 'x'))
         assert [*found] == [name]
-        assert ('one may filter by name, status, size, slot, ratio, enabled, '
+        assert ('the filters are name, status, size, slot, ratio, enabled, '
                 'finished_at, rack_id, score, id, project_id, created_at, '
-                'updated_at and give limit,') in found[name]
+                'updated_at and the other parameters limit,') in found[name]
     assert [*refused(('', 'x'))] == ['""']
 
 
-def test_filters_have_the_names_of_the_asked_version() -> None:
+def test_filters_use_the_names_of_the_requested_version() -> None:
     assert filtered('score', '5') == Filter('rating', 'eq', (5,))
     assert filtered('rating', '5', shape=NEWER) == Filter(
         'rating', 'eq', (5,))
@@ -174,10 +174,11 @@ def test_filters_have_the_names_of_the_asked_version() -> None:
     assert filtered('status', 'retired', shape=NEWER).values == ('retired',)
 
 
-def test_a_column_the_caller_may_not_read_is_as_if_not_there() -> None:
-    """J10: neither a filter nor an order tells what it holds."""
+def test_a_hidden_column_is_treated_as_unknown() -> None:
+    """J10: neither a filter nor an order reveals its values."""
     hidden = ['name']
-    assert 'by status,' in refused(('name', 'x'), hidden=hidden)['name']
+    assert 'filters are status,' in refused(
+        ('name', 'x'), hidden=hidden)['name']
     assert [*refused(('sort', 'name'), hidden=hidden)] == ['sort']
     assert [*refused(('sort', 'rack_id,name'), hidden=hidden)] == ['sort']
     assert [*refused(('fields', 'name'), hidden=hidden)] == ['fields']
@@ -186,7 +187,7 @@ def test_a_column_the_caller_may_not_read_is_as_if_not_there() -> None:
     assert ('rack_id',) in list_query.list_options(SHAPE, hidden).sorts
 
 
-def test_cloud_types_have_no_projects() -> None:
+def test_lists_of_cloud_types_have_no_project_parameters() -> None:
     for name in ('project_id', 'all_projects'):
         assert name in refused((name, 'true'), shape=CLOUD)
     assert [*refused(('fields', 'project_id'), shape=CLOUD)] == ['fields']
@@ -196,8 +197,8 @@ def test_cloud_types_have_no_projects() -> None:
 # Order
 
 def columns(found: Query) -> list[str]:
-    return [('-' if one.descending else '') + one.column
-            for one in found.sort]
+    return [('-' if key.descending else '') + key.column
+            for key in found.sort]
 
 
 @pytest.mark.parametrize(('text', 'order'), [
@@ -222,13 +223,13 @@ def test_an_order_always_ends_in_id(text: str, order: list[str]) -> None:
     ('rack_id,name:desc', ['rack_id', '-name', '-bmc', '-id']),
     ('rack_id,id', ['rack_id', 'id']),
 ])
-def test_the_rest_of_a_declared_tuple_breaks_ties(
+def test_the_other_columns_of_a_declared_tuple_break_ties(
         text: str, order: list[str]) -> None:
-    """So that its index holds the rows in this order, at any version."""
+    """The index then has the rows in this order, at any version."""
     assert columns(parse(('sort', text))) == order
 
 
-def test_an_exact_tuple_goes_before_a_longer_one() -> None:
+def test_an_exact_tuple_is_preferred_to_a_longer_one() -> None:
     shape = ResourceType('thing', 'things', properties={
         name: Property(name, 'string') for name in 'ab'},
         indexes=(('a', 'b'), ('a',))).at(FIRST_VERSION)
@@ -240,35 +241,35 @@ def test_an_exact_tuple_goes_before_a_longer_one() -> None:
     'name,created_at', '', 'name,', 'bmc', 'rating', 'project_id',
     'generation', 'rack_id,name,bmc',
 ])
-def test_an_order_no_tuple_begins_with_is_told_with_those_on_offer(
+def test_an_unavailable_order_is_refused_with_the_available_ones(
         text: str) -> None:
     """SORT-2, D21."""
-    said = refused(('sort', text))['sort']
-    assert ('any beginning of: status; size; ratio; enabled; finished_at; '
-            'rack_id,name; score; name; rack_id,slot; id; created_at; '
-            'updated_at') in said
+    reason = refused(('sort', text))['sort']
+    assert ('a leading part of one of: status; size; ratio; enabled; '
+            'finished_at; rack_id,name; score; name; rack_id,slot; id; '
+            'created_at; updated_at') in reason
 
 
-@pytest.mark.parametrize(('text', 'said'), [
+@pytest.mark.parametrize(('text', 'reason'), [
     ('name:up', 'has the direction "up"'),
     ('name:ASC', 'has the direction "ASC"'),
     ('name:asc:desc', 'has the direction "asc:desc"'),
-    ('name,name', 'names a key twice'),
-    (','.join(['name'] * 20000), 'names a key twice'),
+    ('name,name', 'names the key "name" twice'),
+    (','.join(['name'] * 20000), 'names the key "name" twice'),
 ])
-def test_a_malformed_sort_is_told(text: str, said: str) -> None:
+def test_a_malformed_sort_is_refused(text: str, reason: str) -> None:
     """SORT-2."""
-    assert said in refused(('sort', text))['sort']
+    assert reason in refused(('sort', text))['sort']
 
 
-def test_the_older_spelling_pairs_keys_and_directions() -> None:
+def test_sort_key_and_sort_dir_are_paired() -> None:
     """SORT-3."""
     assert columns(parse(
         ('sort_key', 'rack_id'), ('sort_dir', 'desc'),
         ('sort_key', 'slot'))) == ['-rack_id', 'slot', 'id']
 
 
-def test_the_two_spellings_are_not_mixed() -> None:
+def test_sort_and_sort_key_cannot_be_combined() -> None:
     assert 'sort' in refused(('sort', 'name'), ('sort_key', 'name'))
     assert 'sort_dir' in refused(('sort_dir', 'asc'))
     assert 'sort_dir' in refused(
@@ -283,19 +284,20 @@ def test_the_two_spellings_are_not_mixed() -> None:
     ('0000000000000000000007', 7), (str(10 ** 30), 1000),
     ('9' * 6000, 1000),
 ])
-def test_a_limit_is_taken_up_to_the_maximum(text: str, limit: int) -> None:
+def test_a_limit_is_capped_at_the_maximum(text: str, limit: int) -> None:
     """R10, D20."""
     assert parse(('limit', text)).limit == limit
 
 
 @pytest.mark.parametrize('text', [
     '0', '00', '-1', 'abc', '', '1.5', '1e3', ' 1', '+1', '\u0661'])
-def test_a_limit_that_is_no_integer_from_1_on_is_told(text: str) -> None:
+def test_a_limit_that_is_no_positive_integer_is_refused(
+        text: str) -> None:
     """R10."""
-    assert 'is not an integer from 1 on' in refused(('limit', text))['limit']
+    assert 'not an integer of 1 or more' in refused(('limit', text))['limit']
 
 
-def test_every_marker_that_names_nothing_gets_one_error() -> None:
+def test_every_marker_that_names_no_record_gets_the_same_error() -> None:
     """D21."""
     assert parse(('marker', ID)).marker == ID
     unknown = list_query.unknown_marker().violations[0]
@@ -303,7 +305,7 @@ def test_every_marker_that_names_nothing_gets_one_error() -> None:
         assert refused(('marker', text)) == {'marker': unknown.detail}
 
 
-def test_flags_are_true_or_false_in_any_case() -> None:
+def test_booleans_are_accepted_in_any_case() -> None:
     """CNT-1, CNT-2."""
     found = parse(('with_count', 'TRUE'), ('all_projects', '1'))
     assert (found.with_count, found.all_projects) == (True, True)
@@ -311,57 +313,57 @@ def test_flags_are_true_or_false_in_any_case() -> None:
     assert 'with_count' in refused(('with_count', ''))
 
 
-def test_fields_are_names_of_the_asked_version_each_once() -> None:
+def test_fields_are_unique_names_of_the_requested_version() -> None:
     assert parse().fields is None
     assert parse(('fields', 'score,id'), ('fields', 'id,notes')).fields == (
         'score', 'id', 'notes')
-    said = refused(('fields', 'id,rating'))['fields']
-    assert 'asks for "rating"' in said and 'metadata' in said
+    reason = refused(('fields', 'id,rating'))['fields']
+    assert 'asks for "rating"' in reason and 'metadata' in reason
 
 
 @pytest.mark.parametrize('name', [
     'limit', 'marker', 'sort', 'with_count', 'all_projects'])
-def test_what_can_be_said_once_is_not_said_twice(name: str) -> None:
+def test_a_single_parameter_is_refused_if_repeated(name: str) -> None:
     assert 'is given more than once' in refused(
         (name, '1'), (name, '1'))[name]
 
 
 # Tags
 
-def test_tags_are_gathered_by_what_they_ask() -> None:
+def test_tag_parameters_are_combined_into_groups() -> None:
     """TAG-7."""
     assert parse(
         ('tags', 'red,blue'), ('tags', 'red'), ('tags-any', 'b,a'),
         ('tags-any', 'c'), ('not-tags', 'x,y'), ('not-tags', 'z'),
         ('not-tags-any', 'v'), ('not-tags-any', 'w,v'),
     ).tags == TagFilter(all=('blue', 'red'), any=(('a', 'b'), ('c',)),
-                   not_all=(('x', 'y'), ('z',)), not_any=('v', 'w'))
+                        not_all=(('x', 'y'), ('z',)), not_any=('v', 'w'))
 
 
-def test_groups_of_tags_are_no_more_than_a_database_bears() -> None:
-    """R10: each is a look-up of its own; the same one again is none."""
+def test_the_number_of_tag_groups_is_limited() -> None:
+    """R10: each different group costs a look-up in the database."""
     names = [('tags-any', f'a{n}') for n in range(list_query.MAX_GROUPS - 1)]
     whole = [*names, ('not-tags', 'b'), *names]
     assert len(parse(*whole).tags.any) == list_query.MAX_GROUPS - 1
     with pytest.raises(Invalid) as caught:
         parse(*whole, ('not-tags', 'c'))
     assert str(caught.value) == (
-        'The query gives tags-any and not-tags 11 times; at most 10 are '
-        'taken.')
+        'The query gives tags-any and not-tags 11 times; at most 10 '
+        'times are allowed.')
 
 
-def test_a_tag_is_taken_as_it_stands() -> None:
+def test_a_tag_is_taken_literally() -> None:
     assert parse(('tags', '"é ?%",null')).tags.all == ('"é ?%"', 'null')
 
 
 @pytest.mark.parametrize('text', ['', 'a,', ',', 'a,,b'])
-def test_an_empty_tag_is_told(text: str) -> None:
+def test_an_empty_tag_is_refused(text: str) -> None:
     assert 'an empty tag' in refused(('not-tags-any', text))['not-tags-any']
 
 
-# All at once, and not too much
+# All mistakes at once, and size limits
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     assert set(refused(
         ('nmae', 'x'), ('size', 'x'), ('sort', 'nope'), ('limit', '0'),
         ('marker', 'x'), ('fields', 'nope'), ('with_count', '?'),
@@ -370,33 +372,33 @@ def test_every_mistake_is_told_at_once() -> None:
             'with_count', 'tags'}
 
 
-def test_too_many_parameters_are_refused_unread() -> None:
+def test_too_many_parameters_are_refused_before_parsing() -> None:
     """R10."""
-    assert len(parse(*[('name', str(one)) for one in range(50)]).filters
-               ) == 50
-    said = refused(*[('nmae', 'x')] * 200_000)
-    assert said == {'None': 'The query has 200000 parameters; at most 50 are '
-                            'taken.'}
+    assert len(parse(*[('name', str(number)) for number in range(50)]
+                     ).filters) == 50
+    reasons = refused(*[('nmae', 'x')] * 200_000)
+    assert reasons == {'None': 'The query has 200000 parameters; at most 50 '
+                               'are allowed.'}
 
 
-def test_too_many_values_are_refused_wherever_they_stand() -> None:
+def test_too_many_values_are_refused_in_any_parameter() -> None:
     """R10."""
     many = ','.join(map(str, range(600)))
     assert len(filtered('size', f'in:{many}').values) == 600
     for other in (('size', f'nin:{many}'), ('tags', many),
                   ('tags-any', many), ('not-tags', many),
                   ('not-tags-any', many)):
-        said = refused(('size', f'in:{many}'), other)
-        assert 'names 1200 values in all' in said['None']
-    ids = ','.join([ID] * 2 + [str(one) for one in range(40_000)])
+        reasons = refused(('size', f'in:{many}'), other)
+        assert 'names 1200 values in all' in reasons['None']
+    ids = ','.join([ID] * 2 + list(map(str, range(40_000))))
     assert 'lists more than 1000' in refused(('name', f'in:{ids}'))['name']
 
 
-def test_an_odd_name_comes_back_in_a_form_that_can_be_sent() -> None:
+def test_any_parameter_name_is_reported_in_a_printable_form() -> None:
     for name in ('\ud800', 'x' * 5000, 'a\0'):
-        for said in refused((name, 'x')).items():
-            assert len(''.join(said)) < 500
-            assert '\0' not in ''.join(said).encode().decode()
+        for reason in refused((name, 'x')).items():
+            assert len(''.join(reason)) < 500
+            assert '\0' not in ''.join(reason).encode().decode()
 
 
 names = st.sampled_from((
@@ -407,23 +409,23 @@ texts = st.text(max_size=12) | st.sampled_from(
 
 
 @given(parameters=st.lists(st.tuples(names, texts), max_size=6))
-def test_any_parameters_are_a_query_or_invalid(
+def test_any_parameters_give_a_query_or_invalid(
         parameters: list[tuple[str, str]]) -> None:
     try:
         found = parse(*parameters)
     except Invalid as exc:
-        for one in exc.violations:
-            one.detail.encode()
-            (one.parameter or '').encode()
+        for each in exc.violations:
+            each.detail.encode()
+            (each.parameter or '').encode()
     else:
         assert 1 <= found.limit <= 1000
-        assert len({one.column for one in found.sort}) == len(found.sort)
+        assert len({key.column for key in found.sort}) == len(found.sort)
         assert found.sort[-1].column == 'id'
 
 
-# What is on offer
+# Options of a type
 
-def test_a_type_tells_its_filters_and_orders() -> None:
+def test_a_type_lists_its_filters_and_orders() -> None:
     assert list_query.list_options(NEWER) == list_query.ListOptions(
         filters=('name', 'status', 'size', 'slot', 'ratio', 'enabled',
                  'finished_at', 'rack_id', 'bmc', 'rating', 'id',
@@ -434,51 +436,51 @@ def test_a_type_tells_its_filters_and_orders() -> None:
                ('updated_at',)))
 
 
-EVERYBODY = ('all_projects', 'true')
+ALL_PROJECTS = ('all_projects', 'true')
 
 
 @pytest.mark.parametrize(('name', 'text'), [
     ('id', ID), ('project_id', 'in:a,b'), ('created_at', 'gt:20260101T0000Z'),
     ('rack_id', 'null'), ('sort', 'id:desc'), ('sort', 'created_at'),
     ('sort', 'updated_at:desc,id'), ('sort_key', 'created_at')])
-def test_over_all_projects_what_every_record_has_is_served(
+def test_all_projects_offers_filters_and_orders_of_common_properties(
         name: str, text: str) -> None:
-    assert parse(EVERYBODY, (name, text)).project is None
+    assert parse(ALL_PROJECTS, (name, text)).project is None
 
 
 @pytest.mark.parametrize(('name', 'text'), [
     ('status', 'active'), ('name', 'in:a,b'), ('slot', '1'),
     ('sort', 'rack_id'), ('sort', 'status:desc'), ('sort_key', 'name')])
-def test_over_all_projects_what_one_has_in_order_is_told_with_what_is_served(
+def test_all_projects_refuses_filters_and_orders_without_a_suitable_index(
         name: str, text: str) -> None:
-    """Each index of it begins with the project."""
-    (said,) = refused(EVERYBODY, (name, text)).items()
-    assert said[0] == name
-    assert 'is served within one project only' in said[1]
-    assert ('rack_id, id, project_id, created_at, updated_at' in said[1]) is (
+    """The indexes of these properties begin with the project."""
+    (parameter, reason), = refused(ALL_PROJECTS, (name, text)).items()
+    assert parameter == name
+    assert 'is available within one project only' in reason
+    assert ('rack_id, id, project_id, created_at, updated_at' in reason) is (
         'sort' not in name)
-    narrow = parse(EVERYBODY, ('project_id', 'p'), (name, text))
+    narrow = parse(ALL_PROJECTS, ('project_id', 'p'), (name, text))
     assert (narrow.all_projects, narrow.project) == (True, 'p')
-    assert 'project_id' not in [one.column for one in narrow.filters]
+    assert 'project_id' not in [each.column for each in narrow.filters]
 
 
-def test_two_projects_at_once_have_no_record_in_common() -> None:
-    found = parse(EVERYBODY, ('project_id', 'p'), ('project_id', 'q'),
+def test_a_second_project_filter_remains_and_matches_nothing() -> None:
+    found = parse(ALL_PROJECTS, ('project_id', 'p'), ('project_id', 'q'),
                   ('status', 'active'))
     assert found.project == 'p'
     assert Filter('project_id', 'eq', ('q',)) in found.filters
 
 
-def test_a_renamed_property_is_refused_over_all_by_the_asked_name() -> None:
-    assert [*refused(EVERYBODY, ('rating', '1'), shape=NEWER)] == ['rating']
+def test_all_projects_names_a_renamed_property_as_the_version_does() -> None:
+    assert [*refused(ALL_PROJECTS, ('rating', '1'), shape=NEWER)] == ['rating']
 
 
-def test_a_reference_the_caller_may_not_read_is_not_told_of() -> None:
-    said = refused(EVERYBODY, ('status', 'active'), hidden=('rack_id',))
-    assert 'rack_id' not in said['status']
+def test_all_projects_does_not_name_a_hidden_reference() -> None:
+    reasons = refused(ALL_PROJECTS, ('status', 'active'), hidden=('rack_id',))
+    assert 'rack_id' not in reasons['status']
 
 
-def test_every_order_on_offer_is_accepted() -> None:
+def test_every_leading_part_of_a_listed_order_is_accepted() -> None:
     for shape in (SHAPE, NEWER, CLOUD):
         for order in list_query.list_options(shape).sorts:
             for length in range(1, len(order) + 1):

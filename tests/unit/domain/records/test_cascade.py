@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A record goes: what goes with it, what stays without it, what forbids it."""
+"""Deletion of a record: cascades, cleared references and restrictions."""
 
 import pytest
 
@@ -24,7 +24,7 @@ properties:
   node_id: {references: node}
 required: [name]
 '''
-#: Goes with its node, and yet would keep it from going.
+#: Cascades from its node, and also restricts the deletion of a node.
 LEAF = '''
 name: leaf
 plural: leaves
@@ -42,44 +42,44 @@ def world(tmp_path, **options):
 
 @pytest.fixture
 def nodes(tmp_path):
-    made = world(tmp_path)
-    yield made
-    made.engine.dispose()
+    opened = world(tmp_path)
+    yield opened
+    opened.engine.dispose()
 
 
 def chain(nodes, names):
-    """Each hangs on the one before it."""
-    before = None
+    """Create nodes, each with the previous one as its parent."""
+    parent_id = None
     for name in names:
-        made = nodes.make('node', name=name, parent_id=before)
-        before = made['id']
-        yield made
+        node = nodes.make('node', name=name, parent_id=parent_id)
+        parent_id = node['id']
+        yield node
 
 
-def test_what_hangs_on_a_record_goes_with_it(nodes):
+def test_a_deletion_cascades_to_referring_records(nodes):
     first, *_ = chain(nodes, 'abcd')
     nodes.make('node', name='e')
     nodes.delete('node', first['id'])
     assert nodes.names('node') == ['e']
 
 
-def test_each_that_went_has_a_revision_of_its_own(nodes):
+def test_each_deleted_record_has_a_revision_of_its_own(nodes):
     first, *_ = chain(nodes, 'abc')
     nodes.delete('node', first['id'])
-    told = [(one['action'], one['document']['name'], one['user_id'])
-            for one in nodes.revisions()[3:]]
-    assert told == [('delete', 'c', 'root'), ('delete', 'b', 'root'),
-                    ('delete', 'a', 'root')]
+    assert [(revision['action'], revision['document']['name'],
+             revision['user_id']) for revision in nodes.revisions()[3:]] == [
+        ('delete', 'c', 'root'), ('delete', 'b', 'root'),
+        ('delete', 'a', 'root')]
 
 
-def test_a_ring_goes_at_once(nodes):
+def test_a_cycle_of_records_is_deleted_together(nodes):
     first, _, last = chain(nodes, 'abc')
     nodes.change('node', first['id'], parent_id=last['id'])
     nodes.delete('node', last['id'])
     assert nodes.names('node') == []
 
 
-def test_a_record_that_hangs_on_itself_goes(nodes):
+def test_a_record_that_refers_to_itself_can_be_deleted(nodes):
     made = nodes.make('node', name='a')
     nodes.change('node', made['id'], parent_id=made['id'],
                  friend_id=made['id'])
@@ -87,7 +87,7 @@ def test_a_record_that_hangs_on_itself_goes(nodes):
     assert nodes.names('node') == []
 
 
-def test_what_only_points_at_a_record_stays_and_is_changed(nodes):
+def test_set_null_keeps_the_referring_record_and_clears_the_reference(nodes):
     made = nodes.make('node', name='a')
     friend = nodes.make('node', name='b', friend_id=made['id'])
     nodes.delete('node', made['id'])
@@ -95,21 +95,21 @@ def test_what_only_points_at_a_record_stays_and_is_changed(nodes):
                                friend['id'])
     assert (after['friend_id'], after['generation']) == (None, 2)
     assert after['updated_at'] > friend['updated_at']
-    told = [(one['action'], one['document']['name'])
-            for one in nodes.revisions()[2:]]
-    assert told == [('update', 'b'), ('delete', 'a')]
+    assert [(revision['action'], revision['document']['name'])
+            for revision in nodes.revisions()[2:]] == [
+        ('update', 'b'), ('delete', 'a')]
 
 
-def test_what_both_hangs_and_points_goes(nodes):
+def test_cascade_takes_precedence_over_set_null(nodes):
     made = nodes.make('node', name='a')
     nodes.make('node', name='b', parent_id=made['id'], friend_id=made['id'])
     nodes.delete('node', made['id'])
     assert nodes.names('node') == []
-    assert [one['action'] for one in nodes.revisions()] == [
+    assert [revision['action'] for revision in nodes.revisions()] == [
         'create', 'create', 'delete', 'delete']
 
 
-def test_a_reference_that_restricts_is_named(nodes):
+def test_a_restricting_record_is_named(nodes):
     made = nodes.make('node', name='a')
     lock = nodes.make('lock', name='l', node_id=made['id'])
     with pytest.raises(errors.StillReferred) as caught:
@@ -119,72 +119,74 @@ def test_a_reference_that_restricts_is_named(nodes):
         'delete or change the referring records first.')
 
 
-def test_one_that_restricts_deep_in_a_cascade_keeps_all(nodes):
+def test_a_restriction_deep_in_a_cascade_prevents_the_whole_deletion(nodes):
     first, _, last = chain(nodes, 'abc')
     nodes.make('lock', name='l', node_id=last['id'])
     with pytest.raises(errors.StillReferred):
         nodes.delete('node', first['id'])
     assert nodes.names('node') == ['a', 'b', 'c']
-    assert {one['action'] for one in nodes.revisions()} == {'create'}
+    assert {revision['action'] for revision in nodes.revisions()} == {
+        'create'}
 
 
-def test_one_that_restricts_but_goes_as_well_forbids_nothing(nodes):
+def test_a_restricting_record_that_is_deleted_too_restricts_nothing(nodes):
     made = nodes.make('node', name='a')
     nodes.make('leaf', name='l', node_id=made['id'], other_id=made['id'])
     nodes.delete('node', made['id'])
     assert nodes.names('leaf') == []
 
 
-def test_a_refusal_names_three_and_counts_the_rest(nodes):
+def test_an_error_names_three_referring_records_and_counts_the_rest(nodes):
     made = nodes.make('node', name='a')
     for number in range(5):
         nodes.make('lock', name=str(number), node_id=made['id'])
     with pytest.raises(errors.StillReferred) as caught:
         nodes.delete('node', made['id'])
-    told = str(caught.value)
-    assert told.count('lock ') == 3
-    assert told.endswith(
+    text = str(caught.value)
+    assert text.count('lock ') == 3
+    assert text.endswith(
         ' and 2 more; delete or change the referring records first.')
 
 
-def test_a_refusal_tells_only_the_number_of_what_is_not_the_callers(
-        tmp_path):
+def test_an_error_only_counts_records_of_other_projects(tmp_path):
     rack = 'name: rack\nplural: racks\nscope: cloud\nproperties: {}\n'
     host = ('name: host\nplural: hosts\n'
             'properties: {rack_id: {references: rack}}\n')
-    made = stored.world(tmp_path, rack=rack, host=host)
-    target = made.make('rack')
-    made.make('host', project='theirs', rack_id=target['id'])
+    opened = stored.world(tmp_path, rack=rack, host=host)
+    target = opened.make('rack')
+    opened.make('host', project='theirs', rack_id=target['id'])
     ours = Caller('ours', 'ada', frozenset({'rack_admin'}), False)
     with pytest.raises(errors.StillReferred) as caught:
-        made.delete('rack', target['id'], ours)
+        opened.delete('rack', target['id'], ours)
     assert str(caught.value) == (
         f'The rack {target["id"]} is still referred to by one record; '
         'delete or change the referring records first.')
-    made.engine.dispose()
+    opened.engine.dispose()
 
 
-@pytest.mark.parametrize('how', ['parent_id', 'friend_id'])
-def test_more_than_the_limit_is_refused_and_the_limit_is_not(tmp_path, how):
-    made = world(tmp_path, max_cascade=2)
-    first = made.make('node', name='a')
+@pytest.mark.parametrize('reference', ['parent_id', 'friend_id'])
+def test_a_deletion_may_change_as_many_records_as_the_limit(tmp_path,
+                                                            reference):
+    opened = world(tmp_path, max_cascade=2)
+    first = opened.make('node', name='a')
     for name in 'bcd':
-        last = made.make('node', name=name, **{how: first['id']})
+        last = opened.make('node', name=name, **{reference: first['id']})
     with pytest.raises(errors.Conflict) as caught:
-        made.delete('node', first['id'])
+        opened.delete('node', first['id'])
     assert str(caught.value) == (
-        'Deleting this would change more than 2 records that refer to it; '
-        'delete some of those first.')
-    made.delete('node', last['id'])
-    made.delete('node', first['id'])
-    assert 'a' not in made.names('node')
-    made.engine.dispose()
+        'Deleting this record would change more than 2 records that refer '
+        'to it; delete some of those records first.')
+    opened.delete('node', last['id'])
+    opened.delete('node', first['id'])
+    assert 'a' not in opened.names('node')
+    opened.engine.dispose()
 
 
-def test_the_limit_counts_a_record_once_however_it_refers(tmp_path):
-    made = world(tmp_path, max_cascade=1)
-    first = made.make('node', name='a')
-    made.make('node', name='b', parent_id=first['id'], friend_id=first['id'])
-    made.delete('node', first['id'])
-    assert made.names('node') == []
-    made.engine.dispose()
+def test_the_limit_counts_a_record_with_two_references_once(tmp_path):
+    opened = world(tmp_path, max_cascade=1)
+    first = opened.make('node', name='a')
+    opened.make('node', name='b', parent_id=first['id'],
+                friend_id=first['id'])
+    opened.delete('node', first['id'])
+    assert opened.names('node') == []
+    opened.engine.dispose()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other records have a say in."""
+"""Immutable properties, references, unique values, periods and quotas."""
 
 import pytest
 
@@ -53,10 +53,10 @@ MISSING = '0d1f0b9c-58a8-4c2b-9a44-000000000001'
 
 @pytest.fixture
 def world(tmp_path):
-    made = stored.world(tmp_path, rack=RACK, host=HOST, work=WORK,
-                        stay=STAY)
-    yield made
-    made.engine.dispose()
+    opened = stored.world(tmp_path, rack=RACK, host=HOST, work=WORK,
+                          stay=STAY)
+    yield opened
+    opened.engine.dispose()
 
 
 def at(hour):
@@ -65,22 +65,22 @@ def at(hour):
 
 # Immutable
 
-def test_every_immutable_change_is_named_with_its_place(world):
+def test_every_change_of_an_immutable_property_is_reported(world):
     with pytest.raises(errors.Invalid) as caught:
         references.check_immutable(world.shape('host'), {'serial', 'name'},
                                    '/host')
     assert caught.value.violations == (errors.Violation(
-        'serial cannot be changed once the host is made', '/host/serial'),)
+        'serial cannot be changed after the host is created', '/host/serial'),)
 
 
-def test_what_is_not_changed_may_be_immutable(world):
+def test_an_unchanged_immutable_property_is_accepted(world):
     assert references.check_immutable(world.shape('host'), {'name'},
                                       '/host') is None
 
 
 # References
 
-def test_every_missing_target_is_named_with_its_place(world):
+def test_every_missing_target_is_reported_with_its_pointer(world):
     with pytest.raises(errors.MissingReference) as caught:
         world.make('host', name='a', rack_id=MISSING, peer_id=MISSING)
     assert caught.value.violations == (
@@ -90,14 +90,14 @@ def test_every_missing_target_is_named_with_its_place(world):
                          '/host/peer_id'))
 
 
-def test_a_cloud_record_may_be_referred_to_from_any_project(world):
+def test_records_of_any_project_may_refer_to_a_cloud_record(world):
     rack = world.make('rack', name='r1')
     made = world.make('host', project='other', name='a', rack_id=rack['id'])
     assert made['rack_id'] == rack['id']
 
 
-def test_a_record_of_another_project_is_not_there(world):
-    """Not even for an administrator, who could reach it."""
+def test_a_reference_to_another_project_is_refused(world):
+    """An administrator, who can read the target, is refused too."""
     peer = world.make('host', project='other', name='a')
     with pytest.raises(errors.MissingReference):
         world.make('host', name='b', peer_id=peer['id'])
@@ -111,7 +111,7 @@ def test_a_record_may_refer_to_itself(world):
 
 # Unique
 
-def test_another_with_the_same_values_is_refused_by_their_names(world):
+def test_equal_unique_values_are_refused_by_property_names(world):
     first = world.make('host', name='a', zone='z')
     with pytest.raises(errors.NotUnique) as caught:
         world.make('host', name='a', zone='z')
@@ -119,8 +119,8 @@ def test_another_with_the_same_values_is_refused_by_their_names(world):
         f'Another host has the same zone and name: {first["id"]}.')
 
 
-def test_who_may_not_know_of_the_other_is_not_told_its_id(world):
-    """D26: made for another project by a rule, without a role to see it."""
+def test_the_id_of_a_record_that_the_caller_may_not_see_is_not_named(world):
+    """D26: a policy rule allows creation in a project that is not visible."""
     world.make('host', project='other', name='a', zone='z')
     with pytest.raises(errors.NotUnique) as caught:
         world.records.create(world.shape('host'), stored.MEMBER, [
@@ -128,7 +128,7 @@ def test_who_may_not_know_of_the_other_is_not_told_its_id(world):
     assert str(caught.value) == 'Another host has the same zone and name.'
 
 
-def test_the_item_of_a_list_that_is_taken_is_named(world):
+def test_a_conflicting_item_of_a_list_is_named(world):
     first = world.make('host', name='a', zone='z')
     with pytest.raises(errors.NotUnique) as caught:
         world.records.create(world.shape('host'), stored.ADMIN, [
@@ -140,7 +140,7 @@ def test_the_item_of_a_list_that_is_taken_is_named(world):
         '/hosts/1'),)
 
 
-def test_two_items_of_a_list_may_be_in_each_others_way(world):
+def test_two_items_of_a_list_may_conflict_with_each_other(world):
     with pytest.raises(errors.NotUnique) as caught:
         world.records.create(world.shape('host'), stored.ADMIN, [
             world.new('host', name='a', zone='z')._replace(
@@ -150,19 +150,19 @@ def test_two_items_of_a_list_may_be_in_each_others_way(world):
         '/hosts/1'),)
 
 
-def test_each_project_of_a_list_has_values_of_its_own(world):
+def test_unique_values_are_compared_within_a_project(world):
     made = world.records.create(world.shape('host'), stored.ADMIN, [
         world.new('host', project, name='a', zone='z')
         for project in ('one', 'two')])
-    assert [one['project_id'] for one in made] == ['one', 'two']
+    assert [record['project_id'] for record in made] == ['one', 'two']
 
 
-def test_null_is_like_nothing_else(world):
+def test_null_is_never_a_duplicate(world):
     world.make('host', name='a')
     assert world.make('host', name='a')['generation'] == 1
 
 
-def test_a_change_of_half_a_key_is_looked_at_with_the_other_half(world):
+def test_a_change_of_one_column_is_checked_with_the_others_of_the_tuple(world):
     world.make('host', name='a', zone='z')
     other = world.make('host', name='a', zone='y')
     with pytest.raises(errors.NotUnique):
@@ -174,7 +174,7 @@ def test_a_change_of_half_a_key_is_looked_at_with_the_other_half(world):
 @pytest.mark.parametrize(('start', 'end'), [
     (9, 11), (10, 12), (11, 12), (9, 13), (11, 13), (9, None), (None, 11),
     (None, None), (10, None)])
-def test_a_period_that_is_held_in_part_is_refused(world, start, end):
+def test_an_overlapping_period_is_refused(world, start, end):
     first = world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     with pytest.raises(errors.Overlapping) as caught:
         world.make('work', title='a', starts_at=at(start), ends_at=at(end))
@@ -185,24 +185,24 @@ def test_a_period_that_is_held_in_part_is_refused(world, start, end):
 
 @pytest.mark.parametrize(('start', 'end'), [
     (8, 10), (12, 13), (12, None), (None, 10)])
-def test_a_period_begins_when_another_ends(world, start, end):
+def test_a_period_may_begin_when_another_ends(world, start, end):
     world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     world.make('work', title='a', starts_at=at(start), ends_at=at(end))
 
 
 @pytest.mark.parametrize('title', ['b', None])
-def test_periods_of_different_things_do_not_meet(world, title):
+def test_periods_with_different_values_of_over_do_not_conflict(world, title):
     world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     world.make('work', title=title, starts_at=at(10), ends_at=at(12))
 
 
-def test_periods_of_different_projects_do_not_meet(world):
+def test_periods_of_different_projects_do_not_conflict(world):
     world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     world.make('work', project='other', title='a', starts_at=at(10),
                ends_at=at(12))
 
 
-def test_a_record_does_not_overlap_itself(world):
+def test_a_record_does_not_conflict_with_itself(world):
     made = world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     world.change('work', made['id'], ends_at=at(13))
 
@@ -210,7 +210,7 @@ def test_a_record_does_not_overlap_itself(world):
 @pytest.mark.parametrize('periods', [
     [(9, 11), (10, 12)], [(10, None), (8, 11)], [(None, 11), (10, 12)],
     [(8, 20), (9, 10), (11, 12)], [(9, 10), (11, 12), (None, None)]])
-def test_two_periods_of_a_list_may_be_in_each_others_way(world, periods):
+def test_two_periods_of_a_list_may_conflict_with_each_other(world, periods):
     with pytest.raises(errors.Overlapping) as caught:
         works(world, periods)
     assert 'for the same title: /works/' in str(caught.value)
@@ -219,11 +219,11 @@ def test_two_periods_of_a_list_may_be_in_each_others_way(world, periods):
 
 @pytest.mark.parametrize('periods', [
     [(9, 10), (10, 12), (12, None), (None, 9)], [(10, 11), (9, 10)]])
-def test_periods_of_a_list_may_follow_each_other(world, periods):
+def test_adjacent_periods_of_a_list_are_accepted(world, periods):
     assert len(works(world, periods)) == len(periods)
 
 
-def test_the_period_of_a_list_that_is_taken_is_named(world):
+def test_a_conflicting_period_of_a_list_is_named(world):
     world.make('work', title='a', starts_at=at(10), ends_at=at(12))
     with pytest.raises(errors.Overlapping) as caught:
         works(world, [(8, 9), (9, 10), (11, 13), (14, 15)])
@@ -239,7 +239,7 @@ def works(world, periods):
 
 @pytest.mark.parametrize(('state', 'paid'), [
     ('done', True), ('planned', False), ('planned', None)])
-def test_a_record_takes_part_only_while_all_is_as_the_rule_has_it(
+def test_a_rule_applies_only_if_all_conditions_of_when_hold(
         world, state, paid):
     world.make('stay', starts_at=at(10), state=state, paid=paid)
     second = world.make('stay', starts_at=at(10), state='planned', paid=True)
@@ -251,7 +251,7 @@ def test_a_record_takes_part_only_while_all_is_as_the_rule_has_it(
         f'{second["id"]}.')
 
 
-def test_a_record_that_begins_to_take_part_is_looked_at(world):
+def test_a_change_that_makes_the_rule_apply_is_checked(world):
     first = world.make('stay', starts_at=at(10), paid=True)
     other = world.make('stay', starts_at=at(10), paid=False)
     with pytest.raises(errors.Overlapping):
@@ -262,7 +262,7 @@ def test_a_record_that_begins_to_take_part_is_looked_at(world):
 
 # Quota
 
-def test_a_project_has_as_many_as_it_may(world):
+def test_a_project_cannot_exceed_its_quota(world):
     world.make('host', name='a')
     world.make('host', name='b')
     with pytest.raises(errors.QuotaExceeded) as caught:
@@ -272,9 +272,9 @@ def test_a_project_has_as_many_as_it_may(world):
         'more.')
 
 
-def test_each_project_of_a_list_is_counted_by_itself(world):
+def test_each_project_of_a_list_is_counted_separately(world):
     new = [world.new('host', project, name=name)
-              for project in ('one', 'two') for name in 'ab']
+           for project in ('one', 'two') for name in 'ab']
     made = world.records.create(world.shape('host'), stored.ADMIN, new)
     assert len(made) == 4
 

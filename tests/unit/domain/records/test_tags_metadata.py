@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A part of a record has states of its own, and names for them."""
+"""Subresources of a record have state tokens of their own."""
 
 from __future__ import annotations
 
@@ -22,68 +22,70 @@ RECORD: dict[str, Any] = {
 
 TAGS, METADATA = Subresource('tags'), Subresource('metadata')
 TAG, KEY = Subresource('tags', 'a'), Subresource('metadata', 'k')
-PARTS = [TAGS, METADATA, TAG, KEY]
+ALL = [TAGS, METADATA, TAG, KEY]
 
 
 def changed(**members: Any) -> dict[str, Any]:
     return {**RECORD, 'generation': 4, **members}
 
 
-@pytest.mark.parametrize('part', PARTS, ids=str)
-def test_a_part_keeps_its_state_when_something_else_changes(part):
-    assert part.state_token(
-        changed(status='active')) == part.state_token(RECORD)
+@pytest.mark.parametrize('subresource', ALL, ids=str)
+def test_a_token_does_not_change_with_other_properties(subresource):
+    assert subresource.state_token(
+        changed(status='active')) == subresource.state_token(RECORD)
 
 
-@pytest.mark.parametrize(('part', 'members'), [
+@pytest.mark.parametrize(('subresource', 'members'), [
     (TAGS, {'tags': ['a']}), (TAGS, {'tags': ['b', 'a']}),
     (TAGS, {'tags': ['a,b']}), (METADATA, {'metadata': {'k': 'v'}}),
     (METADATA, {'metadata': {'k': 'w', 'l': 'v'}}),
     (KEY, {'metadata': {'k': 'w', 'l': 'w'}})])
-def test_a_part_has_a_new_state_when_it_changes(part, members):
-    assert part.state_token(changed(**members)) != part.state_token(RECORD)
+def test_a_token_changes_with_the_content(subresource, members):
+    assert subresource.state_token(
+        changed(**members)) != subresource.state_token(RECORD)
 
 
-@pytest.mark.parametrize('part', PARTS, ids=str)
-def test_a_record_made_anew_under_the_id_has_other_states(part):
-    anew = changed(created_at='2026-01-01T00:00:00.000001Z')
-    assert part.state_token(anew) != part.state_token(RECORD)
+@pytest.mark.parametrize('subresource', ALL, ids=str)
+def test_a_record_created_again_has_different_tokens(subresource):
+    recreated = changed(created_at='2026-01-01T00:00:00.000001Z')
+    assert subresource.state_token(
+        recreated) != subresource.state_token(RECORD)
 
 
-def test_no_two_parts_share_a_state():
+def test_no_two_subresources_share_a_token():
     record = {**RECORD, 'tags': ['k'], 'metadata': {'k': 'k'}}
-    parts = [TAGS, METADATA, Subresource('tags', 'k'), KEY,
-             Subresource('metadata', 'l')]
-    states = {part.state_token(record) for part in parts}
-    assert len({*states, state_token(record)}) == len(parts) + 1
+    subresources = [TAGS, METADATA, Subresource('tags', 'k'), KEY,
+                    Subresource('metadata', 'l')]
+    tokens = {each.state_token(record) for each in subresources}
+    assert len({*tokens, state_token(record)}) == len(subresources) + 1
 
 
-@pytest.mark.parametrize('part', PARTS, ids=str)
-def test_a_part_is_named_by_its_own_state_and_what_it_is_a_part_of(part):
-    for known in (part.state_token(RECORD),
-                  Subresource(part.column).state_token(RECORD),
+@pytest.mark.parametrize('subresource', ALL, ids=str)
+def test_own_and_containing_tokens_are_accepted(subresource):
+    for token in (subresource.state_token(RECORD),
+                  Subresource(subresource.column).state_token(RECORD),
                   state_token(RECORD)):
         SubresourcePrecondition(
-            Precondition(tokens=frozenset({'x', known})), part).check(
+            Precondition(tokens=frozenset({'x', token})), subresource).check(
                 'host', 'r1', RECORD)
 
 
-@pytest.mark.parametrize(('part', 'known'), [
+@pytest.mark.parametrize(('subresource', 'token'), [
     (TAGS, TAG.state_token(RECORD)), (METADATA, KEY.state_token(RECORD)),
     (TAGS, METADATA.state_token(RECORD)),
     (KEY, Subresource('metadata', 'l').state_token(RECORD)),
     (TAG, 'x')], ids=str)
-def test_and_by_no_other(part, known):
+def test_other_tokens_are_refused(subresource, token):
     with pytest.raises(errors.Stale):
         SubresourcePrecondition(
-            Precondition(tokens=frozenset({known})), part).check(
+            Precondition(tokens=frozenset({token})), subresource).check(
                 'host', 'r1', RECORD)
 
 
-@pytest.mark.parametrize('part', PARTS, ids=str)
-def test_a_record_is_not_named_by_the_state_of_a_part(part):
+@pytest.mark.parametrize('subresource', ALL, ids=str)
+def test_a_record_does_not_accept_the_token_of_a_subresource(subresource):
     with pytest.raises(errors.Stale):
-        Precondition(tokens=frozenset({part.state_token(RECORD)})).check(
+        Precondition(tokens=frozenset({subresource.state_token(RECORD)})).check(
             'host', 'r1', RECORD)
 
 
@@ -91,7 +93,7 @@ NEW = Subresource('metadata', 'new')
 LATE = Precondition(tokens=frozenset({'late'}))
 
 
-@pytest.mark.parametrize(('seen', 'part', 'text'), [
+@pytest.mark.parametrize(('precondition', 'subresource', 'text'), [
     (Precondition(absent=True), KEY,
      'The metadata key "k" of the host r1 exists '
      'already; read it again and retry.'),
@@ -102,33 +104,34 @@ LATE = Precondition(tokens=frozenset({'late'}))
      'it again and retry.'),
     (LATE, TAGS, 'The tag list of the host r1 was changed since it was read; '
      'read it again and retry.')])
-def test_a_broken_condition_says_what_it_was_about(seen, part, text):
-    with pytest.raises(errors.Stale) as told:
-        SubresourcePrecondition(seen, part).check('host', 'r1', RECORD)
-    assert str(told.value) == text
+def test_a_failing_precondition_names_the_subresource(precondition,
+                                                      subresource, text):
+    with pytest.raises(errors.Stale) as caught:
+        SubresourcePrecondition(precondition, subresource).check(
+            'host', 'r1', RECORD)
+    assert str(caught.value) == text
 
 
-@pytest.mark.parametrize('seen', [
+@pytest.mark.parametrize('precondition', [
     UNCONDITIONAL, Precondition(absent=True),
     Precondition(tokens=frozenset({state_token(RECORD)})),
     Precondition(tokens=frozenset({METADATA.state_token(RECORD)}))], ids=str)
-def test_an_item_that_is_not_there_can_be_made(seen):
-    SubresourcePrecondition(seen, NEW).check('host', 'r1', RECORD)
+def test_a_missing_item_can_be_created(precondition):
+    SubresourcePrecondition(precondition, NEW).check('host', 'r1', RECORD)
 
 
-@pytest.mark.parametrize('seen',
-                         [UNCONDITIONAL, LATE,
-                          Precondition(exists=True)], ids=str)
-def test_but_not_taken_away_whatever_was_seen(seen):
+@pytest.mark.parametrize('precondition', [
+    UNCONDITIONAL, LATE, Precondition(exists=True)], ids=str)
+def test_a_missing_item_cannot_be_deleted(precondition):
     with pytest.raises(errors.NoSuchItem, match='no metadata key'):
-        SubresourcePrecondition(seen, NEW, must_exist=True).check(
+        SubresourcePrecondition(precondition, NEW, must_exist=True).check(
             'host', 'r1', RECORD)
 
 
-def test_a_collection_is_there_also_when_it_is_empty():
+def test_an_empty_collection_exists():
     empty = changed(tags=[], metadata={})
-    for part in (TAGS, METADATA):
-        part.require('host', empty)
-        assert part.present_in(empty)
+    for collection in (TAGS, METADATA):
+        collection.require('host', empty)
+        assert collection.present_in(empty)
     assert not TAG.present_in(empty)
     assert not KEY.present_in(empty)
