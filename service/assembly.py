@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An opened service: the types in force and the store of their records."""
+"""An opened service: the types to serve and the store of their records."""
 
 from __future__ import annotations
 
@@ -25,31 +25,36 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Service:
-    """What ``api`` serves: the types of one generation, and their records.
-    """
+    """What ``api`` serves: the types of one catalogue and their records."""
 
     catalogue: Catalogue
     catalogue_number: int
     records: Records
     quotas: Quotas
     store: SQLStore
-    _make: Callable[[Applied, SQLStore], Service] = field(repr=False)
+    _build: Callable[[Applied, SQLStore], Service] = field(repr=False)
 
     def newer(self) -> Service | None:
-        """The service of the types applied since, in the same database.
+        """Return the service of types that were applied since, on the same
+        database.
 
-        None while there are none: also while they are being applied. Raises
-        Unavailable where the database does not answer, StartError where this
-        release cannot read the types.
+        Returns None if no newer types are applied, or if an apply is still
+        running. Raises Unavailable if the database does not answer,
+        StartError if this release cannot read the newer types.
         """
-        found = self.store.read_on_connection(self._applied_since)
-        if found is None:
+        applied = self.store.read_on_connection(self._applied_since)
+        if applied is None:
             return None
-        return self._make(found, self.store.with_types(
-            declared_tables.build(found.catalogue), found.number))
+        return self._build(applied, self.store.with_types(
+            declared_tables.build(applied.catalogue), applied.number))
 
     def _applied_since(self, connection: Connection) -> Applied | None:
-        if applied_types.announced_number(connection) == self.catalogue_number:
+        """Return newer applied types.
+
+        PERF: almost every call ends after the first query, of one row.
+        """
+        if applied_types.announced_number(
+                connection) == self.catalogue_number:
             return None
         if applied_types.applied_number(connection) == self.catalogue_number:
             return None
@@ -60,47 +65,51 @@ class Service:
 
 
 def open_service(conf: cfg.ConfigOpts, proposed: Catalogue | None, *,
-            read_only: bool = False) -> Service:
-    """The records of the types in force, which the files may propose; those
-    that are served already where nothing is proposed. Who is only ``looking``
-    changes no database."""
+                 read_only: bool = False) -> Service:
+    """Connect to the database and load the types to serve.
+
+    ``proposed`` are the types that the files declare. Without it the applied
+    types are loaded, as other workers serve them. With ``read_only`` nothing
+    in the database changes.
+    """
     if proposed is not None:
         LOG.debug('Types read: %s',
-                  ', '.join(one.name for one in proposed.live) or 'none')
+                  ', '.join(declared.name for declared in proposed.live)
+                  or 'none')
     connected = engine.connect(conf, read_only=read_only)
     engine.wait_for_database(connected, conf)
     try:
-        found = (startup.already_served(connected) if proposed is None
-                 else _BEGIN[read_only](connected, proposed))
+        applied = (startup.already_served(connected) if proposed is None
+                   else _LOAD[read_only](connected, proposed))
     except engine.FAILURES as exc:
         raise engine.unusable_error(connected, exc) from exc
     LOG.debug('Database ready: %s',
               connected.url.render_as_string(hide_password=True))
     limits = _LIMITS[conf.quota.driver](conf)
 
-    def make(found: Applied, store: SQLStore) -> Service:
-        catalogue = found.catalogue
+    def build(applied: Applied, store: SQLStore) -> Service:
+        catalogue = applied.catalogue
         return Service(
-            catalogue, found.number,
+            catalogue, applied.number,
             Records(catalogue, store, conf.api.max_cascade, limits),
-            Quotas(catalogue, store, limits), store, make)
-    return make(found, SQLStore(
-        connected, declared_tables.build(found.catalogue), found.number))
+            Quotas(catalogue, store, limits), store, build)
+    return build(applied, SQLStore(
+        connected, declared_tables.build(applied.catalogue), applied.number))
 
 
-#: What there is to serve, by whether it is only looked at.
-_BEGIN = {False: startup.prepare, True: startup.preview}
+#: How to load the types to serve, by ``read_only``.
+_LOAD = {False: startup.prepare, True: startup.preview}
 
 
-def _stored(conf: cfg.ConfigOpts) -> QuotaLimits:
+def _stored_limits(conf: cfg.ConfigOpts) -> QuotaLimits:
     return DatabaseLimits()
 
 
-def _unified(conf: cfg.ConfigOpts) -> QuotaLimits:
+def _unified_limits(conf: cfg.ConfigOpts) -> QuotaLimits:
     from service import unified_limits
     return unified_limits.limits(conf)
 
 
-#: Who knows the limits of projects, by ``[quota] driver``.
+#: Source of the projects' limits, by ``[quota] driver``.
 _LIMITS: Mapping[str, Callable[[cfg.ConfigOpts], QuotaLimits]] = {
-    'database': _stored, 'unified_limits': _unified}
+    'database': _stored_limits, 'unified_limits': _unified_limits}

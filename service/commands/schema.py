@@ -105,7 +105,7 @@ _REPORT_SECONDS = 1.0
 
 def _table(steps: Sequence[Step], number: int | None) -> None:
     output.table(
-        ('step', 'change', 'class', 'breaks it'),
+        ('step', 'change', 'class', 'violations'),
         [(step.name, step.change, str(step.kind),
           str(step.violations.rows) if step.violations.rows else '')
          for step in steps], _UP_TO_DATE)

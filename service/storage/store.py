@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The storage as the domain sees it: work on rows, in one transaction."""
+"""The store that the domain works with: one transaction for each call."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ T = TypeVar('T')
 
 
 class _Result(NamedTuple, Generic[T]):
-    """What a transaction did, and by what it is known to have been."""
+    """The answer of one write, its audit entries, and the mark by which a
+    later transaction finds out whether this write was committed."""
 
     answer: T
-    deeds: list[Deed]
+    actions: list[Deed]
     mark: Mark | None
 
 
 class SQLStore:
     """Opens the transactions that ``domain.records`` works in.
 
-    They are of one ``generation`` of types: once others are in force a write
-    is Outdated, and so is whatever fails on tables that changed.
+    A store belongs to one catalogue number. Once newer types are applied, a
+    write raises Outdated, and so does a statement that fails because its
+    table has changed.
     """
 
     def __init__(self, engine: Engine, tables: Tables,
@@ -46,47 +48,51 @@ class SQLStore:
         self._catalogue_number = catalogue_number
 
     def with_types(self, tables: Tables, catalogue_number: int) -> SQLStore:
-        """The store of other types in the same database.
+        """Return a store of other types in the same database.
 
-        It takes turns with this one: both are of one process.
+        Both stores share the connection pool and, on SQLite, the lock that
+        lets one write of a process run at a time.
         """
-        made = copy.copy(self)
-        made._tables, made._catalogue_number = tables, catalogue_number
-        return made
+        store = copy.copy(self)
+        store._tables = tables
+        store._catalogue_number = catalogue_number
+        return store
 
     def read(self, work: Callable[[Rows], T]) -> T:
         def on(connection: Connection) -> T:
             return work(self._rows(connection))
-        with self._noticing():
+        with self._raise_outdated():
             return self._transactions.read(on)
 
     def write(self, work: Callable[[Rows], T]) -> T:
-        """Run ``work`` in one transaction, perhaps more than once.
+        """Run ``work`` in one transaction; repeat it after a lost race.
 
-        What it did is in the audit log when it is committed, and not before:
-        a line about a deed that was undone would be a lie.
+        The audit log is written after the commit, so that it never reports
+        an action that was rolled back.
         """
-        again = False
+        retried = False
 
         def on(connection: Connection) -> _Result[T]:
-            nonlocal again
-            if again:
-                self._check(connection)
-            again = True
+            nonlocal retried
+            if retried:
+                self._require_current(connection)
+            retried = True
             rows = self._rows(connection)
             answer = work(rows)
             rows.seal()
             return _Result(answer, rows.deeds, rows.mark)
 
-        def kept(connection: Connection, done: _Result[T]) -> bool:
-            return self._rows(connection).left(done.mark)
-        with self._noticing():
-            done = self._transactions.write(on, kept)
-        audit_log.tell(done.deeds)
-        return done.answer
+        def was_committed(connection: Connection,
+                          result: _Result[T]) -> bool:
+            return self._rows(connection).left(result.mark)
+        with self._raise_outdated():
+            result = self._transactions.write(on, was_committed)
+        audit_log.tell(result.actions)
+        return result.answer
 
     def read_on_connection(self, work: Callable[[Connection], T]) -> T:
-        """Read what is beside the records, such as the applied types."""
+        """Run ``work`` on a connection, to read what is not a record, such
+        as the applied types."""
         return self._transactions.read(work)
 
     def close(self) -> None:
@@ -95,26 +101,30 @@ class SQLStore:
     def _rows(self, connection: Connection) -> Rows:
         return Rows(connection, self._tables, self._catalogue_number)
 
-    def _check(self, connection: Connection) -> None:
-        """A write that others were faster than may have met new rules, and
-        would meet them each time it is run."""
+    def _require_current(self, connection: Connection) -> None:
+        """Raise Outdated if newer types are applied.
+
+        A write that lost a race may have lost it to a constraint of newer
+        types; it would lose each retry as well.
+        """
         if (applied_types.announced_number(connection)
                 != self._catalogue_number):
             raise Outdated
 
     @contextmanager
-    def _noticing(self) -> Iterator[None]:
-        """What fails on a column that is gone is Outdated, not a failure."""
+    def _raise_outdated(self) -> Iterator[None]:
+        """Raise Outdated in place of a database error that newer types
+        caused, such as a missing column."""
         try:
             yield
         except FAILURES as exc:
-            if failures.refused_by_server(exc) and self._moved():
+            if failures.refused_by_server(exc) and self._types_changed():
                 raise Outdated from exc
             raise
 
-    def _moved(self) -> bool:
+    def _types_changed(self) -> bool:
         try:
-            found = self._transactions.read(applied_types.announced_number)
+            number = self._transactions.read(applied_types.announced_number)
         except FAILURES:
             return False
-        return found != self._catalogue_number
+        return number != self._catalogue_number

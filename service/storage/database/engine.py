@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connect, and one transaction a call.
+"""Connect to the database; run each read or write in one transaction.
 
-``sqlite`` and ``servers`` say how a connection to each database is set up,
-``lost`` what its failures mean.
+``sqlite`` and ``servers`` set up the connections to each kind of database,
+``failures`` interprets their errors, ``write_retries`` repeats writes.
 """
 
 from __future__ import annotations
@@ -33,47 +33,47 @@ from service.storage.database.write_retries import (
 LOG = logging.getLogger(__name__)
 T = TypeVar('T')
 
-#: How long a write is tried anew when others were faster, and how long it is
-#: asked what became of it, in seconds.
+#: How long a write is retried after lost races, and how long the outcome of
+#: an unanswered commit is inquired.
 _RETRY_SECONDS = 10.0
 
 
 def connect(conf: cfg.ConfigOpts, *, time_limits: bool = True,
             read_only: bool = False) -> Engine:
-    """An engine for ``[database] connection``; nothing connects yet.
+    """Return an engine for ``[database] connection``, without connecting.
 
     Without ``time_limits`` no statement is cancelled for taking too long, as
     a change of a large table may. With ``read_only`` a SQLite file is neither
     created nor written.
     """
     url = conf.database.connection or sqlite.default_url(
-        conf, make=not read_only)
+        conf, create=not read_only)
     try:
         parsed = sa.make_url(url)
-        made = ((sqlite.read_only_engine if read_only
-                 else sqlite.engine)(parsed, conf)
-                if parsed.get_backend_name() == 'sqlite'
-                else servers.engine(parsed, conf, time_limits=time_limits))
+        engine = ((sqlite.read_only_engine if read_only
+                   else sqlite.engine)(parsed, conf)
+                  if parsed.get_backend_name() == 'sqlite'
+                  else servers.engine(parsed, conf, time_limits=time_limits))
     except sa_exc.ArgumentError as exc:
         raise StartError(
             '[database] connection is not a database URL such as '
             'sqlite:////var/lib/pileus/pileus.sqlite') from exc
-    # SECURITY: an error in the log would else show what a client sent.
-    made.hide_parameters = True
-    return made
+    # SECURITY: otherwise an error in the log shows what a client sent.
+    engine.hide_parameters = True
+    return engine
 
 
 def writer(engine: Engine) -> Engine:
-    """The same engine, whose transactions write."""
+    """Return the same engine with transactions that may write."""
     return engine.execution_options(**{sqlite.WRITES: True})
 
 
 class Transactions:
-    """Runs work on a connection: reads side by side, writes retried.
+    """Runs work on connections: reads concurrently, writes with retries.
 
-    On SQLite a process writes one at a time: a green thread that waited for
-    another's transaction inside SQLite would stop the whole worker, the other
-    one included.
+    On SQLite a process runs one write at a time. SQLite waits for a lock by
+    blocking the thread, so a green thread that waited for another one's
+    transaction would stop the whole worker, the other one included.
     """
 
     def __init__(self, engine: Engine,
@@ -81,13 +81,13 @@ class Transactions:
         self._engine = engine
         self._writer = writer(engine)
         self._retry_seconds = retry_seconds
-        self._turn: AbstractContextManager[Any] = (
+        self._write_lock: AbstractContextManager[Any] = (
             threading.Lock() if engine.dialect.name == 'sqlite'
             else nullcontext())
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work``, and once more if the connection broke under it, as
-        when the server was restarted."""
+        """Run ``work``; repeat it once if the connection breaks, as it does
+        when the server is restarted."""
         with failures.translate_errors():
             try:
                 return self._read_once(work)
@@ -99,39 +99,43 @@ class Transactions:
               servers.autocommit(connection)):
             return work(connection)
 
-    def write(self, work: Work[T], kept: CommitCheck[T] | None = None) -> T:
-        """Run ``work`` in one transaction; again, whole, if it was raced.
+    def write(self, work: Work[T],
+              was_committed: CommitCheck[T] | None = None) -> T:
+        """Run ``work`` in one transaction; repeat the whole transaction after
+        a lost race.
 
-        ``work`` must bear being run twice: it may change only the database.
-        Where the connection breaks at the commit, ``kept`` tells on another
-        one whether the transaction of such an answer was committed. Without
-        it nobody knows, and the write is not run again.
+        ``work`` may run more than once, so it may change only the database.
+        If the connection breaks during the commit, ``was_committed`` finds
+        out on another connection whether the transaction with this answer
+        was committed. Without it the outcome stays unknown and the write
+        fails without a retry.
         """
         with failures.translate_errors():
-            done = RetriedWrite(work, kept, self._turn,
-                            self._retry_seconds).made(self._writer)
+            answer = RetriedWrite(
+                work, was_committed, self._write_lock,
+                self._retry_seconds).run(self._writer)
         failpoints.reach('after_commit_before_reply')
-        return done
+        return answer
 
 
-#: What a database raises that a start cannot go on with.
+#: Exceptions of the database that prevent a start.
 FAILURES = failures.FAILURES
 
 
 def wait_for_database(engine: Engine, conf: cfg.ConfigOpts) -> None:
-    """Return when the database answers; StartError if it will not.
+    """Return when the database answers; raise StartError if it does not.
 
-    ``[database] max_retries`` says how often it is asked again.
+    ``[database] max_retries`` limits the retries; -1 removes the limit.
     """
-    tries, left = 0, conf.database.max_retries
+    retries, max_retries = 0, conf.database.max_retries
     while True:
         try:
             with engine.connect():
                 return
         except FAILURES as exc:
-            if 0 <= left <= tries:
+            if 0 <= max_retries <= retries:
                 raise unusable_error(engine, exc) from exc
-            tries += 1
+            retries += 1
             LOG.warning('%s; trying again in %d seconds',
                         unusable_error(engine, exc),
                         conf.database.retry_interval)
@@ -139,9 +143,10 @@ def wait_for_database(engine: Engine, conf: cfg.ConfigOpts) -> None:
 
 
 def unusable_error(engine: Engine, exc: BaseException) -> StartError:
-    """Why the service cannot start on this database, as its driver has it."""
-    where = engine.url.render_as_string(hide_password=True)
-    said = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc
-    reason = ' '.join(str(getattr(said, 'orig', None) or said).split())
-    return StartError(f'[database] connection: {where} cannot be used: '
+    """Return a StartError that names the connection and the driver's reason.
+    """
+    url = engine.url.render_as_string(hide_password=True)
+    cause = exc.__cause__ if isinstance(exc, errors.Unavailable) else exc
+    reason = ' '.join(str(getattr(cause, 'orig', None) or cause).split())
+    return StartError(f'[database] connection: {url} cannot be used: '
                       f'{reason}')

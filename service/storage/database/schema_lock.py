@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who changes the schema does it alone: a second one waits its turn."""
+"""A lock of the database that lets one process at a time change the schema.
+"""
 
 from __future__ import annotations
 
@@ -13,45 +14,49 @@ from sqlalchemy.engine import Connection
 from service.errors import StartError
 from service.storage.database.failures import FAILURES
 
-#: How long somebody waits for a turn on MariaDB and MySQL, in seconds.
+#: How long MariaDB and MySQL wait for the lock.
 LOCK_WAIT_SECONDS = 86400
 
-_LOST = ('the turn to change the schema is lost, for the connection that kept '
-         'it was ended; somebody else may change it now: run this again')
+_LOST = ('the schema lock is lost: the connection that held it was closed, '
+         'and another process may be changing the schema now; run this '
+         'command again')
 
 
 class SchemaLock(NamedTuple):
-    """A turn somebody has, for as long as its connection lives."""
+    """A lock that is held for as long as its connection lives."""
 
     connection: Connection
     name: str
 
     def check(self) -> None:
-        """StartError unless it still stands: ask before each thing that may
-        be done alone only."""
+        """Raise StartError unless the lock is still held.
+
+        Call this before each action that no other process may interleave.
+        """
         is_held = _driver(self.connection).is_held
         try:
-            stands = is_held(self.connection, self.name)
+            held = is_held(self.connection, self.name)
         except FAILURES as exc:
             raise StartError(_LOST) from exc
-        if not stands:
+        if not held:
             raise StartError(_LOST)
 
 
 @contextmanager
 def acquire(connection: Connection, name: str) -> Iterator[SchemaLock]:
-    """Wait until nobody else does ``name`` on this database.
+    """Hold the lock ``name`` of this database; wait until it is free.
 
-    The turn ends with the block, or with the connection of who is killed. In
-    SQLite a transaction that writes is alone already.
+    The lock is released at the end of the block, or when the connection of a
+    killed process is closed. SQLite needs no lock: a transaction that writes
+    is the only one.
     """
-    kind = _driver(connection)
-    kind.acquire(connection, name)
+    driver = _driver(connection)
+    driver.acquire(connection, name)
     try:
         yield SchemaLock(connection, name)
     finally:
         with suppress(*FAILURES):
-            kind.release(connection, name)
+            driver.release(connection, name)
 
 
 def _nothing(connection: Connection, name: str) -> None:
@@ -62,16 +67,16 @@ def _always(connection: Connection, name: str) -> bool:
     return True
 
 
-#: A session that keeps a turn says nothing for as long as a step takes; some
-#: of these limits are of newer releases.
+#: The session that holds the lock is idle while a step runs on another one;
+#: these settings would end it. Some exist only in newer releases.
 _UNLIMITED = (
     "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN "
     "('idle_in_transaction_session_timeout', 'transaction_timeout')")
 
 
 def _acquire_postgresql(connection: Connection, name: str) -> None:
-    """The locks are of one database; the transaction's end gives it back.
-    """
+    """Take an advisory lock, which belongs to one database and is released
+    with the transaction."""
     connection.execute(sa.text(_UNLIMITED))
     connection.execute(sa.text(
         'SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))'),
@@ -79,34 +84,34 @@ def _acquire_postgresql(connection: Connection, name: str) -> None:
 
 
 def _held_postgresql(connection: Connection, name: str) -> bool:
-    """As long as there is an answer, there is the transaction."""
+    """While the connection answers, its transaction holds the lock."""
     return connection.scalar(sa.text('SELECT true')) is True
 
 
-#: The locks of the server are for all of its databases.
+#: GET_LOCK names are shared by all databases of a server.
 _NAME = "SHA1(CONCAT('pileus.', :name, '.', DATABASE()))"
 
-#: The limits of a session that says nothing, and the longest there may be.
+#: Timeouts that end an idle session, each with its largest value (0: none).
 _IDLE = {'wait_timeout': 31536000, 'idle_transaction_timeout': 0,
          'idle_readonly_transaction_timeout': 0,
          'idle_write_transaction_timeout': 0}
 
 
 def _acquire_mysql(connection: Connection, name: str) -> None:
-    """MySQL knows but the first of the limits."""
+    """Take a named lock. MySQL has only the first of the timeouts."""
     for (variable, _) in connection.execute(sa.text(
             "SHOW VARIABLES WHERE variable_name = 'wait_timeout' "
             "OR variable_name LIKE 'idle%transaction_timeout'")).all():
         connection.execute(sa.text(
             f'SET SESSION {variable} = {_IDLE[variable]}'))
-    got = connection.scalar(
+    acquired = connection.scalar(
         sa.text(f'SELECT GET_LOCK({_NAME}, {LOCK_WAIT_SECONDS})'),
         {'name': name})
-    if got != 1:
+    if acquired != 1:
         raise StartError(
-            f'somebody else has been changing the schema for '
-            f'{LOCK_WAIT_SECONDS} seconds' if got == 0 else
-            'the server has ended the wait for the turn to change the schema')
+            f'another process has held the schema lock for '
+            f'{LOCK_WAIT_SECONDS} seconds' if acquired == 0 else
+            'the server ended the wait for the schema lock')
 
 
 def _held_mysql(connection: Connection, name: str) -> bool:
@@ -116,14 +121,14 @@ def _held_mysql(connection: Connection, name: str) -> bool:
 
 
 def _release_mysql(connection: Connection, name: str) -> None:
-    """The connection goes back to its pool, and would keep the lock."""
+    """Release the lock, which would stay with the pooled connection."""
     if not connection.invalidated:
         connection.execute(sa.text(f'DO RELEASE_LOCK({_NAME})'),
                            {'name': name})
 
 
 class _Driver(NamedTuple):
-    """How a turn is taken, seen to stand and given back."""
+    """How one kind of database acquires, checks and releases the lock."""
 
     acquire: Callable[[Connection, str], None] = _nothing
     is_held: Callable[[Connection, str], bool] = _always

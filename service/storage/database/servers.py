@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PostgreSQL, MariaDB and MySQL: how a session with each of them is set up.
+"""PostgreSQL, MariaDB and MySQL: engines and the settings of their sessions.
 
-Whatever the server's own defaults are, a session is READ COMMITTED, its times
-are UTC, and no statement of it waits without end: not for its result, nor for
-a lock, nor for a server that was stopped and says nothing at all.
+Whatever the defaults of the server are, a session uses READ COMMITTED and UTC,
+and each statement has time limits: for its result, for locks, and for a server
+that has stopped answering altogether.
 """
 
 from __future__ import annotations
@@ -24,27 +24,29 @@ from service.config import files as config_files
 from service.hosting import psycopg_timeout
 from service.storage.database import failures
 
-#: How long connections to a server that only reads are kept, in seconds.
+#: Minimum time between two replacements of all connections to a read-only
+#: server.
 _RENEW_SECONDS = 1.0
 
-#: For how many seconds a connection that was used is thought to live.
+#: How long after its last use a connection is assumed to be alive.
 _FRESH_SECONDS = 1.0
 
-#: PostgreSQL's number of the type.
+#: PostgreSQL's type number of uuid.
 _UUID_OID = 2950
 
-#: When a connection was opened, in the pool's notes on it.
+#: Key of the time a connection was opened, in the pool's record of it.
 _OPENED_KEY = 'pileus_opened'
 
 
 def engine(url: sa.URL, conf: cfg.ConfigOpts, *, time_limits: bool) -> Engine:
-    """Connections by oslo.db; ``time_limits`` ones have the time limits.
+    """Return an engine made by oslo.db.
 
-    What is not time_limits is a command, which holds a lock on one connection
-    while it works on another, however few a worker may have.
+    Without ``time_limits`` the engine is a command's. A command holds a lock
+    on one connection and works on another, so it gets extra connections even
+    where a worker is configured to have one.
     """
     options = conf.database
-    made = engines.create_engine(
+    engine = engines.create_engine(
         _with_utf8mb4(url), max_retries=0, thread_checkin=False,
         max_pool_size=options.max_pool_size,
         max_overflow=options.max_overflow if time_limits else 10,
@@ -55,15 +57,18 @@ def engine(url: sa.URL, conf: cfg.ConfigOpts, *, time_limits: bool) -> Engine:
         connection_parameters=options.connection_parameters,
         mysql_sql_mode=options.mysql_sql_mode,
         mysql_wsrep_sync_wait=options.mysql_wsrep_sync_wait)
-    _Session(made, conf, time_limits)
-    _Liveness(made)
-    _Standby(made)
-    return made
+    _Session(engine, conf, time_limits)
+    _Liveness(engine)
+    _Standby(engine)
+    return engine
 
 
 def _with_utf8mb4(url: sa.URL) -> sa.URL:
-    """oslo.db would talk to MariaDB and MySQL in letters of three bytes, in
-    which there is no emoji and no rare Chinese character."""
+    """Set the character set of MariaDB and MySQL connections.
+
+    oslo.db's default, three-byte utf8, has no emoji and lacks rare Chinese
+    characters.
+    """
     if (url.get_backend_name() not in ('mysql', 'mariadb')
             or 'charset' in url.query):
         return url
@@ -72,12 +77,12 @@ def _with_utf8mb4(url: sa.URL) -> sa.URL:
 
 @contextlib.contextmanager
 def autocommit(connection: Connection) -> Iterator[None]:
-    """Each statement stands for itself, where that saves anything.
+    """Run read statements without a transaction on PostgreSQL.
 
-    PERF: under READ COMMITTED a transaction around what only reads is
-    nothing, but PostgreSQL would be waited for at its begin and its end, too.
-    PyMySQL says no BEGIN. It is psycopg2 that is told, and not SQLAlchemy,
-    which would tell the server each time.
+    PERF: under READ COMMITTED a transaction adds nothing to reads, but its
+    BEGIN and its end cost a round trip each. PyMySQL sends no BEGIN. The
+    setting is made in psycopg2: SQLAlchemy's isolation_level would send a
+    statement to the server each time.
     """
     driver: Any = connection.connection.driver_connection
     if connection.dialect.driver != 'psycopg2':
@@ -92,107 +97,118 @@ def autocommit(connection: Connection) -> Iterator[None]:
 
 
 class _Session:
-    """What each new connection of an engine is told first."""
+    """Sets up each new connection of an engine; 0 seconds is no limit."""
 
-    def __init__(self, made: Engine, conf: cfg.ConfigOpts,
+    def __init__(self, engine: Engine, conf: cfg.ConfigOpts,
                  time_limits: bool) -> None:
-        self._statement = conf.database.statement_timeout if time_limits else 0
-        self._lock = conf.database.lock_timeout if time_limits else 0
-        self._answer = config_files.answer_timeout(conf) if time_limits else 0
-        dialect = made.dialect
+        self._statement_seconds = (
+            conf.database.statement_timeout if time_limits else 0)
+        self._lock_seconds = conf.database.lock_timeout if time_limits else 0
+        self._answer_seconds = (
+            config_files.answer_timeout(conf) if time_limits else 0)
+        dialect = engine.dialect
         self._driver = dialect.driver
-        self._opening = _CONNECT_OPTIONS.get(dialect.driver, _no_options)
-        self._words = _SESSION_STATEMENTS[dialect.name]
-        event.listen(made, 'do_connect', self.opening)
-        event.listen(made, 'connect', self.opened)
+        self._connect_options = _CONNECT_OPTIONS.get(dialect.driver,
+                                                     _no_options)
+        self._statements = _SESSION_STATEMENTS[dialect.name]
+        event.listen(engine, 'do_connect', self.before_connect)
+        event.listen(engine, 'connect', self.after_connect)
 
-    def opening(self, dialect: Any, record: Any, args: Any,
-                options: dict[str, Any]) -> None:
-        """The driver's own limits; what the URL says of them holds."""
-        for name, value in self._opening(self._answer).items():
+    def before_connect(self, dialect: Any, record: Any, args: Any,
+                       options: dict[str, Any]) -> None:
+        """Set the driver's time limits, unless the URL sets them."""
+        for name, value in self._connect_options(
+                self._answer_seconds).items():
             options.setdefault(name, value)
 
-    def opened(self, connection: Any, record: Any) -> None:
+    def after_connect(self, connection: Any, record: Any) -> None:
         if self._driver == 'psycopg2':
             _read_uuids_as_text(connection)
-        words = self._words(connection, self._statement, self._lock)
+        statements = self._statements(
+            connection, self._statement_seconds, self._lock_seconds)
         with connection.cursor() as cursor:
-            for word in words:
-                cursor.execute(word)
-        # PostgreSQL takes a SET back with the transaction it stood in.
+            for statement in statements:
+                cursor.execute(statement)
+        # PostgreSQL reverts a SET if its transaction is rolled back.
         connection.commit()
 
 
 class _Liveness:
-    """A connection that nobody used for a moment is asked whether it lives.
+    """Pings a pooled connection before use, unless it was just used.
 
-    PERF: oslo.db asks each time that one is taken, which for most reads is as
-    long as the read. Of what was used just now it is found out by the work,
-    which is run again then.
+    PERF: oslo.db pings at each checkout, which takes as long as most reads.
+    If a connection broke right after its last use, the next transaction
+    notices and is run again.
     """
 
-    def __init__(self, made: Engine) -> None:
-        self._asked = made.dialect.do_ping
-        self._used: MutableMapping[Any, float] = WeakKeyDictionary()
-        event.listen(made, 'checkin', self.used)
-        made.dialect.do_ping = self.lives  # type: ignore[method-assign]
+    def __init__(self, engine: Engine) -> None:
+        self._ping = engine.dialect.do_ping
+        self._used_at: MutableMapping[Any, float] = WeakKeyDictionary()
+        event.listen(engine, 'checkin', self.note_use)
+        engine.dialect.do_ping = self.is_alive  # type: ignore[method-assign]
 
-    def used(self, connection: Any, record: Any) -> None:
-        """There is none where the server has ended it."""
+    def note_use(self, connection: Any, record: Any) -> None:
+        """``connection`` is None if the server has closed it."""
         if connection is not None:
-            self._used[connection] = time.monotonic()
+            self._used_at[connection] = time.monotonic()
 
-    def lives(self, dbapi_connection: Any) -> bool:
-        used = self._used.get(dbapi_connection, float('-inf'))
-        return (time.monotonic() < used + _FRESH_SECONDS
-                or self._asked(dbapi_connection))
+    def is_alive(self, dbapi_connection: Any) -> bool:
+        used_at = self._used_at.get(dbapi_connection, float('-inf'))
+        return (time.monotonic() < used_at + _FRESH_SECONDS
+                or self._ping(dbapi_connection))
 
 
 class _Standby:
-    """A server that was made a standby keeps its connections, and answers on
-    them that it only reads.
+    """Replaces the connections to a server that has become a standby.
 
-    They are opened anew, for who is the primary now is found by connecting.
-    Where that one only reads too, there is none: then it is left at that for
-    a moment, or every write would open all connections again.
+    A primary that becomes a standby keeps its connections and refuses writes
+    on them. The connections are opened again, because connecting finds the
+    new primary. If the new connections are read-only too, there is no
+    primary: then they are kept for ``_RENEW_SECONDS``, or every write would
+    open all of them again.
     """
 
-    def __init__(self, made: Engine) -> None:
-        self._renewed = float('-inf')
-        event.listen(made, 'connect', self.opened)
-        # oslo.db's comes after ours: it lets nobody have a word after it.
-        event.remove(made, 'handle_error', exc_filters.handler)
-        for one in (self.refused, exc_filters.handler):
-            event.listen(made, 'handle_error', one, retval=True)
+    def __init__(self, engine: Engine) -> None:
+        self._renewed_at = float('-inf')
+        event.listen(engine, 'connect', self.note_connect)
+        # oslo.db's handler must come second: it raises, so no later handler
+        # would run.
+        event.remove(engine, 'handle_error', exc_filters.handler)
+        for handler in (self.renew_if_read_only, exc_filters.handler):
+            event.listen(engine, 'handle_error', handler, retval=True)
 
-    def opened(self, connection: Any, record: Any) -> None:
+    def note_connect(self, connection: Any, record: Any) -> None:
         record.info[_OPENED_KEY] = time.monotonic()
 
-    def refused(self, context: sa.ExceptionContext) -> None:
-        """Such a connection is as good as broken."""
+    def renew_if_read_only(self, context: sa.ExceptionContext) -> None:
+        """Let the pool discard all connections opened before now."""
         if context.connection is None or not failures.is_read_only(
                 context.original_exception):
             return
         now = time.monotonic()
-        opened = context.connection.info.get(_OPENED_KEY, now)
-        if opened < self._renewed or self._renewed < now - _RENEW_SECONDS:
-            self._renewed = now
+        opened_at = context.connection.info.get(_OPENED_KEY, now)
+        if (opened_at < self._renewed_at
+                or self._renewed_at < now - _RENEW_SECONDS):
+            self._renewed_at = now
             context.is_disconnect = True
 
 
-def _no_options(wait: float) -> Mapping[str, Any]:
+def _no_options(answer_seconds: float) -> Mapping[str, Any]:
     return {}
 
 
-def _pymysql(wait: float) -> Mapping[str, Any]:
-    made: dict[str, Any] = {'connect_timeout': psycopg_timeout.CONNECT_SECONDS}
-    if wait:
-        made |= {'read_timeout': wait, 'write_timeout': wait}
-    return made
+def _pymysql(answer_seconds: float) -> Mapping[str, Any]:
+    options: dict[str, Any] = {
+        'connect_timeout': psycopg_timeout.CONNECT_SECONDS}
+    if answer_seconds:
+        options |= {'read_timeout': answer_seconds,
+                    'write_timeout': answer_seconds}
+    return options
 
 
-def _psycopg2(wait: float) -> Mapping[str, Any]:
-    """Where requests are served, ``waiting`` has the limits."""
+def _psycopg2(answer_seconds: float) -> Mapping[str, Any]:
+    """psycopg2 has no such timeout; ``hosting.psycopg_timeout`` provides it.
+    """
     return {'connect_timeout': psycopg_timeout.CONNECT_SECONDS}
 
 
@@ -201,35 +217,38 @@ _CONNECT_OPTIONS: Mapping[str, Callable[[float], Mapping[str, Any]]] = {
 
 
 def _read_uuids_as_text(connection: Any) -> None:
-    """PERF: SQLAlchemy lets psycopg2 make a UUID of each id, of which we make
-    a text again: a tenth of the time that a list takes."""
+    """Let psycopg2 return ids as text.
+
+    PERF: SQLAlchemy makes it return UUID objects, which then become text
+    again; that takes a tenth of the time of a list.
+    """
     from psycopg2 import extensions
     extensions.register_type(extensions.new_type(
         (_UUID_OID,), 'UUID', lambda text, cursor: text), connection)
 
 
-def _postgresql(connection: Any, statement: float,
-                lock: float) -> list[str]:
+def _postgresql(connection: Any, statement_seconds: float,
+                lock_seconds: float) -> list[str]:
     settings = {'default_transaction_isolation': "'read committed'",
                 'timezone': "'UTC'",
-                'statement_timeout': int(statement * 1000),
-                'lock_timeout': int(lock * 1000)}
+                'statement_timeout': int(statement_seconds * 1000),
+                'lock_timeout': int(lock_seconds * 1000)}
     return ['; '.join(f'SET {name} = {value}'
                       for name, value in settings.items())]
 
 
-def _mysql(connection: Any, statement: float, lock: float) -> list[str]:
-    """MySQL stops only a SELECT that takes too long; MariaDB any statement.
-    """
+def _mysql(connection: Any, statement_seconds: float,
+           lock_seconds: float) -> list[str]:
+    """MariaDB limits the time of any statement, MySQL only of a SELECT."""
     settings: dict[str, object] = {}
-    if lock:
-        settings['innodb_lock_wait_timeout'] = max(1, round(lock))
-        settings['lock_wait_timeout'] = max(1, round(lock))
+    if lock_seconds:
+        settings['innodb_lock_wait_timeout'] = max(1, round(lock_seconds))
+        settings['lock_wait_timeout'] = max(1, round(lock_seconds))
     if is_mariadb(connection):
-        settings['max_statement_time'] = statement
+        settings['max_statement_time'] = statement_seconds
     else:
-        settings['max_execution_time'] = int(statement * 1000)
-    # READ COMMITTED: locks no gaps between rows, over which writers of
+        settings['max_execution_time'] = int(statement_seconds * 1000)
+    # READ COMMITTED locks no gaps between rows; with gap locks, writers of
     # different records would deadlock.
     return ['SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
             'SET ' + ', '.join(f'SESSION {name} = {value}'
@@ -237,7 +256,7 @@ def _mysql(connection: Any, statement: float, lock: float) -> list[str]:
 
 
 def is_mariadb(connection: Any) -> bool:
-    """A driver's connection is to MariaDB, and not to MySQL."""
+    """Whether a driver's connection is to MariaDB rather than MySQL."""
     return 'mariadb' in str(connection.get_server_info()).lower()
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One write, until it is known what became of it.
+"""One write, repeated until its outcome is known.
 
-A connection that breaks before the commit leaves nothing behind, and the work
-is run again. One that breaks at the commit leaves a question, for the server
-may have kept all of it before the answer was lost. So as soon as a server is
-there again it is asked: what was kept is answered as if nothing had happened,
-what was not is run again. Only while there is nobody to ask does it fail.
+If the connection breaks before the commit, nothing was stored and the work is
+run again. If it breaks during the commit, the server may have stored
+everything before its answer was lost. The next connection that succeeds is
+therefore used to find out: a write that was committed returns its answer as
+usual, one that was not is run again. The write fails only while the server
+cannot be reached.
 """
 
 from __future__ import annotations
@@ -27,50 +28,54 @@ T = TypeVar('T')
 
 Work = Callable[[Connection], T]
 
-#: Whether the transaction that gave this answer was committed.
+#: Whether the transaction that returned this answer was committed.
 CommitCheck = Callable[[Connection, T], bool]
 
 
 class RetriedWrite(Generic[T]):
-    """The attempts at one write, for ``retry_seconds`` seconds.
+    """The attempts at one write, for at most ``retry_seconds``.
 
-    They begin anew, once, where a commit was not answered: what was slow
-    until then shall not keep us from asking. Without ``kept`` nobody can be
-    asked, and the write fails. ``turn`` is held all the time: on SQLite each
-    attempt stops the thread for a moment while another process writes, and
-    thirty that made theirs in turn would stop it for good.
+    The time starts again, once, when a commit is left unanswered: a write
+    that was slow until then must still find out its outcome. Without
+    ``was_committed`` the outcome cannot be found out and the write fails.
+
+    ``write_lock`` is held during all attempts. On SQLite each attempt blocks
+    the thread for a moment while another process writes; thirty requests
+    that made their attempts alternately would block it permanently.
     """
 
-    def __init__(self, work: Work[T], kept: CommitCheck[T] | None,
-                 turn: AbstractContextManager[Any],
+    def __init__(self, work: Work[T], was_committed: CommitCheck[T] | None,
+                 write_lock: AbstractContextManager[Any],
                  retry_seconds: float) -> None:
         self._work = work
-        self._kept = kept
-        self._turn = turn
+        self._was_committed = was_committed
+        self._write_lock = write_lock
         self._retry_seconds = retry_seconds
-        self._ends = time.monotonic() + retry_seconds
-        #: What the work answered whose commit was not.
-        self._open: list[T] = []
-        self._asked = self._broken = False
+        self._deadline = time.monotonic() + retry_seconds
+        #: The answer of a transaction whose commit is unanswered.
+        self._unconfirmed: list[T] = []
+        self._extended = self._reconnected = False
 
-    def made(self, writer: Engine) -> T:
-        """The answer of the work, once it is stored."""
-        # Who has SQLite's turn asks for all that wait behind.
-        longest = 0.05 if writer.dialect.name == 'sqlite' else 0.4
-        with self._turn:
+    def run(self, writer: Engine) -> T:
+        """Return the answer of the work once it is stored."""
+        # The holder of SQLite's lock polls often, as all other requests wait
+        # behind it.
+        max_interval = 0.05 if writer.dialect.name == 'sqlite' else 0.4
+        with self._write_lock:
             return db_api.wrap_db_retry(
                 max_retries=1000, retry_interval=0.005,
-                inc_retry_interval=True, max_retry_interval=longest,
+                inc_retry_interval=True, max_retry_interval=max_interval,
                 jitter=True,
-                exception_checker=self._again)(self._attempt)(writer)
+                exception_checker=self._retry)(self._attempt)(writer)
 
     def _attempt(self, writer: Engine) -> T:
-        if self._open:
-            assert self._kept
+        if self._unconfirmed:
+            assert self._was_committed
             with writer.begin() as connection:
-                kept = self._kept(connection, self._open[0])
-            answer = self._open.pop()
-            if kept:
+                committed = self._was_committed(connection,
+                                                self._unconfirmed[0])
+            answer = self._unconfirmed.pop()
+            if committed:
                 return answer
         return self._run(writer)
 
@@ -78,36 +83,37 @@ class RetriedWrite(Generic[T]):
         answers: list[T] = []
         try:
             with writer.begin() as connection:
-                done = self._work(connection)
+                answer = self._work(connection)
                 failpoints.reach('before_commit')
-                answers.append(done)
-            return done
+                answers.append(answer)
+            return answer
         except failures.FAILURES as exc:
             if answers and failures.commit_unknown(exc):
-                self._opened(answers)
+                self._inquire(answers)
             raise
 
-    def _opened(self, answers: list[T]) -> None:
-        self._open = answers
-        if not self._asked:
-            self._asked = True
-            self._ends = time.monotonic() + self._retry_seconds
+    def _inquire(self, answers: list[T]) -> None:
+        self._unconfirmed = answers
+        if not self._extended:
+            self._extended = True
+            self._deadline = time.monotonic() + self._retry_seconds
 
-    def _again(self, exc: BaseException) -> bool:
-        if self._open:
-            return self._ask(exc)
-        if time.monotonic() >= self._ends:
+    def _retry(self, exc: BaseException) -> bool:
+        if self._unconfirmed:
+            return self._can_inquire(exc)
+        if time.monotonic() >= self._deadline:
             return False
         if failures.is_race(exc):
             return True
-        # Once: a statement that breaks each connection would break them all.
-        first, self._broken = not self._broken, True
+        # Once only: a statement that breaks its connection breaks each one.
+        first, self._reconnected = not self._reconnected, True
         return first and failures.connection_lost(exc)
 
-    def _ask(self, exc: BaseException) -> bool:
-        asked = (self._kept is not None and time.monotonic() < self._ends
-                 and isinstance(exc, failures.FAILURES))
-        if not asked:
-            LOG.error('A commit was not answered, and nobody can be asked: '
-                      'it is not known whether the write was stored')
-        return asked
+    def _can_inquire(self, exc: BaseException) -> bool:
+        possible = (self._was_committed is not None
+                    and time.monotonic() < self._deadline
+                    and isinstance(exc, failures.FAILURES))
+        if not possible:
+            LOG.error('A commit was not answered and the database cannot be '
+                      'asked: it is not known whether the write was stored')
+        return possible

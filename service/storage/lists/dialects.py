@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Orders and row comparisons, spelt as each database understands them.
+"""Sort orders and row comparisons as SQL of each kind of database.
 
-PostgreSQL puts nulls last unless told. MariaDB compares rows of values but
-finds no index range in it, sorts by what IS NULL has fixed already, and
-where it can look a prefix up it does not read the range behind. A statement
-holds one of the elements below; the compiler picks its words.
+* PostgreSQL sorts nulls last by default, the other databases first.
+* MariaDB finds no index range for a comparison of rows.
+* MariaDB sorts by a column even where IS NULL makes it constant.
+* MariaDB looks up an index prefix that is compared by ``=`` and filters the
+  rest, instead of reading the index range.
+
+A statement contains one of the elements below; SQLAlchemy compiles the
+element for the database.
 """
 
 from __future__ import annotations
@@ -18,32 +22,35 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class After(FunctionElement[bool]):
-    """As many columns as values: the columns' row is above the values'."""
+    """``(columns) > (values)``: the first half of the clauses are columns,
+    the second half values."""
 
     inherit_cache = True
     type = sa.Boolean()
-    sign = '>'
+    operator_sign = '>'
 
     def self_group(self, against: Any = None) -> Any:
-        """PERF: itself; SQLAlchemy would write ``(...) = 1`` around it where
-        there is no native boolean, and no index serves that."""
+        """PERF: without this, SQLAlchemy writes ``(...) = 1`` for databases
+        that have no boolean type, which uses no index."""
         return self
 
 
 class Before(After):
+    """``(columns) < (values)``."""
+
     inherit_cache = True
-    sign = '<'
+    operator_sign = '<'
 
 
 class Same(After):
-    """A column equals a value, and a range of an index may follow."""
+    """``column = value``, where a range of the same index may follow."""
 
     inherit_cache = True
-    sign = '='
+    operator_sign = '='
 
 
 class Ascending(FunctionElement[Any]):
-    """A nullable column, nulls first."""
+    """A nullable column in ascending order, nulls first."""
 
     inherit_cache = True
     words = 'ASC'
@@ -51,7 +58,7 @@ class Ascending(FunctionElement[Any]):
 
 
 class Descending(Ascending):
-    """A nullable column, nulls last."""
+    """A nullable column in descending order, nulls last."""
 
     inherit_cache = True
     words = 'DESC'
@@ -59,33 +66,35 @@ class Descending(Ascending):
 
 
 class AscendingNulls(Ascending):
-    """A column that a condition says is null."""
+    """A column that a condition requires to be null, in ascending order."""
 
     inherit_cache = True
 
 
 class DescendingNulls(Descending):
+    """A column that a condition requires to be null, in descending order."""
+
     inherit_cache = True
 
 
 class Sorted(FunctionElement[Any]):
-    """A column to sort by, off no index."""
+    """A column to sort by for which no index has the order."""
 
     inherit_cache = True
 
 
 @compiles(Sorted)
 def _sorted(element: Sorted, compiler: SQLCompiler, **words: Any) -> str:
-    """Who counts the rows that have a value may choose."""
+    """Databases with statistics of the values choose the index themselves."""
     return compiler.process(next(iter(element.clauses)), **words)
 
 
 @compiles(Sorted, 'sqlite')
 def _sorted_on_sqlite(element: Sorted, compiler: SQLCompiler,
                       **words: Any) -> str:
-    """PERF: SQLite rather reads all rows of a project in their order than
-    sorts the few that have what is looked for; by its sign it sees no order.
-    """
+    """PERF: SQLite would read all rows of a project in index order rather
+    than sort the few that match; the unary plus keeps it from using the index
+    for the order."""
     return f'+{_sorted(element, compiler, **words)}'
 
 
@@ -93,31 +102,33 @@ def _sorted_on_sqlite(element: Sorted, compiler: SQLCompiler,
 @compiles(Descending)
 @compiles(AscendingNulls)
 @compiles(DescendingNulls)
-def _turn(element: Ascending, compiler: SQLCompiler, **words: Any) -> str:
-    """SQLite, MariaDB and MySQL take null for the least value there is."""
-    return f'{_only(element, compiler, words)} {element.words}'
+def _sort(element: Ascending, compiler: SQLCompiler, **words: Any) -> str:
+    """SQLite, MariaDB and MySQL sort null before every value."""
+    return f'{_column(element, compiler, words)} {element.words}'
 
 
 @compiles(Ascending, 'postgresql')
 @compiles(Descending, 'postgresql')
 @compiles(AscendingNulls, 'postgresql')
 @compiles(DescendingNulls, 'postgresql')
-def _turn_on_postgresql(element: Ascending, compiler: SQLCompiler,
+def _sort_on_postgresql(element: Ascending, compiler: SQLCompiler,
                         **words: Any) -> str:
-    """PostgreSQL needs also what IS NULL fixed to see the index's order."""
-    return (f'{_only(element, compiler, words)} {element.words} '
+    """PostgreSQL recognizes the order of an index only if columns that are
+    required to be null are listed as well."""
+    return (f'{_column(element, compiler, words)} {element.words} '
             f'{element.nulls}')
 
 
 @compiles(AscendingNulls, 'mysql', 'mariadb')
 @compiles(DescendingNulls, 'mysql', 'mariadb')
-def _turn_on_mysql(element: Ascending, compiler: SQLCompiler,
+def _sort_on_mysql(element: Ascending, compiler: SQLCompiler,
                    **words: Any) -> str:
-    """PERF: MariaDB sorts by a column that IS NULL, and not by a constant."""
+    """PERF: MariaDB sorts by a column even if it is null in all rows; it does
+    not sort by a constant."""
     return 'NULL'
 
 
-def _only(element: Ascending, compiler: SQLCompiler,
+def _column(element: Ascending, compiler: SQLCompiler,
           words: dict[str, Any]) -> str:
     return compiler.process(next(iter(element.clauses)), **words)
 
@@ -127,22 +138,26 @@ def _only(element: Ascending, compiler: SQLCompiler,
 @compiles(Same)
 def _compare(element: After, compiler: SQLCompiler, **words: Any) -> str:
     columns, values = _halves(element)
-    left, right = (', '.join(compiler.process(one, **words) for one in side)
+    left, right = (', '.join(compiler.process(clause, **words)
+                             for clause in side)
                    for side in (columns, values))
-    return (f'({left}) {element.sign} ({right})' if len(columns) > 1
-            else f'{left} {element.sign} {right}')
+    return (f'({left}) {element.operator_sign} ({right})'
+            if len(columns) > 1
+            else f'{left} {element.operator_sign} {right}')
 
 
 @compiles(After, 'mysql', 'mariadb')
 @compiles(Before, 'mysql', 'mariadb')
 def _compare_on_mysql(element: After, compiler: SQLCompiler,
                       **words: Any) -> str:
-    """PERF: spelt out, MariaDB reads one range; compared as rows, all."""
+    """PERF: for a row comparison MariaDB reads every row; for the equivalent
+    of AND and OR it reads one index range."""
     pairs = list(zip(*_halves(element), strict=True))
     column, value = pairs.pop()
-    text = compiler.process(column.op(element.sign)(value), **words)
+    text = compiler.process(column.op(element.operator_sign)(value), **words)
     for column, value in reversed(pairs):
-        beyond = compiler.process(column.op(element.sign)(value), **words)
+        beyond = compiler.process(column.op(element.operator_sign)(value),
+                                  **words)
         equal = compiler.process(column == value, **words)
         text = f'({beyond} OR {equal} AND {text})'
     return text
@@ -151,15 +166,14 @@ def _compare_on_mysql(element: After, compiler: SQLCompiler,
 @compiles(Same, 'mysql', 'mariadb')
 def _equal_on_mysql(element: Same, compiler: SQLCompiler,
                     **words: Any) -> str:
-    """PERF: told of equality, MariaDB reads all of a project up to the page.
-
-    It looks the project up ("ref") and filters; by two bounds it reads the
-    range that begins at the page. What is so bounded stays in ORDER BY.
+    """PERF: with ``=`` MariaDB looks up the project ("ref") and reads all its
+    rows up to the page. With two bounds it reads the index range that starts
+    at the page. The column must then stay in ORDER BY.
     """
-    column, value = (compiler.process(one, **words)
-                     for one in element.clauses)
-    again = compiler.process(list(element.clauses)[1], **words)
-    return f'{column} >= {value} AND {column} <= {again}'
+    column, lower = (compiler.process(clause, **words)
+                     for clause in element.clauses)
+    upper = compiler.process(list(element.clauses)[1], **words)
+    return f'{column} >= {lower} AND {column} <= {upper}'
 
 
 def _halves(element: After) -> tuple[list[Any], list[Any]]:

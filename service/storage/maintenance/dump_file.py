@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dump as a file: one JSON value a line, with checksums on the way.
+"""The format of export files: one JSON value on each line, with checksums.
 
-    {"pileus_dump": 1, ...}                            what it is of
+    {"pileus_dump": 1, ...}                            the header
     {"in": "r_hosts", "row": {...}}                    a row
-    {"long": 99000000}                                 so long is the next one
+    {"long": 99000000}                                 length of the next line
     {"chunk": 1, "rows": 1000, "sha256": "..."}        the rows since the last
     {"end": {"chunks": 9, "sha256": "..."}}            all lines before this
 
-Written and read a chunk at a time, so that no memory holds it. Rows of one
-chunk are of one table.
+A file is written and read in chunks, so it need not fit into memory. The rows
+of a chunk belong to one table.
 """
 
 from __future__ import annotations
@@ -23,24 +23,23 @@ from service.errors import StartError
 
 FORMAT = 1
 
-#: A chunk has at most so many rows, and ends after so many bytes.
+#: A chunk ends after this many rows or bytes.
 CHUNK_ROWS = 1000
 CHUNK_BYTES = 2 ** 20
 
-#: A line that is longer has one before it that says so; without a bound, a
-#: file that is none would be read whole.
+#: A longer line is preceded by a line with its length. Without a limit, a
+#: file of another format might be read as a single line.
 MAX_LINE_BYTES = 2 ** 26
 
 Row = Mapping[str, Any]
 
 
 class Header(NamedTuple):
-    """What a dump is of.
+    """The first line of an export file.
 
-    ``dump`` names it: no other has the same. ``core`` is the version of the
-    core tables, ``files`` are the type files with their ``digest``,
-    ``number`` is that of the newest revision, ``rows`` how many there are by
-    table.
+    ``dump`` is a unique id of the export. ``core`` is the version of the core
+    tables; ``files`` are the type files, ``digest`` is theirs. ``number`` is
+    the number of the newest revision, ``rows`` the number of rows by table.
     """
 
     dump: str
@@ -53,7 +52,7 @@ class Header(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some rows of one table, and the line the first of them stands on."""
+    """Rows of one table; ``line`` is the line number of the first of them."""
 
     number: int
     table: str
@@ -62,39 +61,41 @@ class Chunk(NamedTuple):
 
 
 class CorruptFile(StartError):
-    """The file is not, or no longer, what was written."""
+    """The file is not an export file, or was changed since its export."""
 
 
 def lines(header: Header, rows: Iterable[tuple[str, Row]]
           ) -> Iterator[bytes]:
-    """The lines of a dump."""
-    whole, part = hashlib.sha256(), hashlib.sha256()
-    chunks, held, size, table = 0, 0, 0, None
+    """Yield the lines of an export file; ``rows`` are (table, row)."""
+    file_hash, chunk_hash = hashlib.sha256(), hashlib.sha256()
+    chunks, chunk_rows, chunk_bytes, table = 0, 0, 0, None
 
-    def said(value: object) -> bytes:
+    def hashed(value: object) -> bytes:
         line = _line(value)
-        whole.update(line)
+        file_hash.update(line)
         return line
-    yield said({'pileus_dump': FORMAT, **header._asdict()})
+    yield hashed({'pileus_dump': FORMAT, **header._asdict()})
     for name, row in rows:
-        if held and (name != table or held == CHUNK_ROWS
-                     or size >= CHUNK_BYTES):
+        if chunk_rows and (name != table or chunk_rows == CHUNK_ROWS
+                           or chunk_bytes >= CHUNK_BYTES):
             chunks += 1
-            yield said({'chunk': chunks, 'rows': held,
-                        'sha256': part.hexdigest()})
-            part, held, size = hashlib.sha256(), 0, 0
+            yield hashed({'chunk': chunks, 'rows': chunk_rows,
+                          'sha256': chunk_hash.hexdigest()})
+            chunk_hash, chunk_rows, chunk_bytes = hashlib.sha256(), 0, 0
         line = _line({'in': name, 'row': row})
         if len(line) > MAX_LINE_BYTES:
-            yield said({'long': len(line)})
-        whole.update(line)
-        part.update(line)
-        held, size, table = held + 1, size + len(line), name
+            yield hashed({'long': len(line)})
+        file_hash.update(line)
+        chunk_hash.update(line)
+        chunk_rows += 1
+        chunk_bytes += len(line)
+        table = name
         yield line
-    if held:
+    if chunk_rows:
         chunks += 1
-        yield said({'chunk': chunks, 'rows': held,
-                    'sha256': part.hexdigest()})
-    yield _line({'end': {'chunks': chunks, 'sha256': whole.hexdigest()}})
+        yield hashed({'chunk': chunks, 'rows': chunk_rows,
+                      'sha256': chunk_hash.hexdigest()})
+    yield _line({'end': {'chunks': chunks, 'sha256': file_hash.hexdigest()}})
 
 
 def _line(value: object) -> bytes:
@@ -102,96 +103,99 @@ def _line(value: object) -> bytes:
 
 
 class ExportReader:
-    """A dump that is read; Broken says at which line it is not sound."""
+    """Reads an export file; CorruptFile names the first invalid line."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file = file
         self._name = name
         self._line = 0
-        self._whole = hashlib.sha256()
+        self._hash = hashlib.sha256()
         self.header = self._header()
 
     def chunks(self) -> Iterator[Chunk]:
-        """Every chunk, each as soon as its checksum was found right."""
+        """Yield each chunk after its checksum was verified."""
         number = 0
         while (chunk := self._chunk(number + 1)) is not None:
             number = chunk.number
             yield chunk
 
     def _header(self) -> Header:
-        found = self._value()
-        self._expect(isinstance(found, dict) and 'pileus_dump' in found,
-                     'this is no dump of Pileus')
-        self._expect(found['pileus_dump'] == FORMAT,
-                     f'the dump is of format {found["pileus_dump"]!r}, and '
-                     f'this release reads {FORMAT}')
+        header = self._parse(self._read())
+        self._expect(isinstance(header, dict) and 'pileus_dump' in header,
+                     'this is not an export file of Pileus')
+        self._expect(header['pileus_dump'] == FORMAT,
+                     f'the file has format {header["pileus_dump"]!r}; this '
+                     f'release reads format {FORMAT}')
         try:
-            return Header(**{name: found[name] for name in Header._fields})
+            return Header(**{name: header[name] for name in Header._fields})
         except KeyError as exc:
-            raise self._broken(f'the header has no {exc}') from None
+            raise self._error(f'the header has no {exc}') from None
 
     def _chunk(self, number: int) -> Chunk | None:
-        """The next chunk; None at the end, which is sound then."""
+        """Return the next chunk; None at the end, after verifying it."""
         rows: list[Row] = []
-        part, first, table = hashlib.sha256(), self._line + 1, ''
+        chunk_hash, first, table = hashlib.sha256(), self._line + 1, ''
         while True:
-            before = self._whole.hexdigest()
-            raw, value = self._next()
+            before = self._hash.hexdigest()
+            line, value = self._next()
             if 'row' in value and len(rows) < CHUNK_ROWS:
-                part.update(raw)
+                chunk_hash.update(line)
                 table = table or value.get('in')
                 self._expect(table == value.get('in'),
                              'the table changes within a chunk')
                 rows.append(value['row'])
             elif 'chunk' in value and rows:
                 self._expect(value == {'chunk': number, 'rows': len(rows),
-                                       'sha256': part.hexdigest()},
-                             f'chunk {number}, from line {first} to here, is '
-                             f'not what was written: its checksum is wrong')
+                                       'sha256': chunk_hash.hexdigest()},
+                             f'the checksum of chunk {number} is wrong: some '
+                             f'of the lines {first} to {self._line} were '
+                             f'changed or are missing')
                 return Chunk(number, table, rows, first)
             else:
                 self._expect(not rows and value == {'end': {
                     'chunks': number - 1, 'sha256': before}},
-                    'the end does not fit what is before it')
-                self._expect(not self._file.read(1), 'more follows the end')
+                    'the checksum of the file is wrong: some of the lines '
+                    'above were changed or are missing')
+                self._expect(not self._file.read(1),
+                             'the file continues after its end')
                 return None
 
     def _next(self) -> tuple[bytes, Any]:
-        """The next line but one that only says how long it is."""
-        raw = self._raw()
-        value = self._read(raw)
+        """Return the next line, without a preceding line of its length."""
+        line = self._read()
+        value = self._parse(line)
         if 'long' in value:
-            longest = value['long']
-            self._expect(isinstance(longest, int) and longest > MAX_LINE_BYTES,
-                         'this is no line of a dump')
-            raw = self._raw(longest)
-            value = self._read(raw)
-        return raw, value
+            length = value['long']
+            self._expect(isinstance(length, int)
+                         and length > MAX_LINE_BYTES, _NOT_A_LINE)
+            line = self._read(length)
+            value = self._parse(line)
+        return line, value
 
-    def _value(self) -> Any:
-        return self._read(self._raw())
-
-    def _raw(self, longest: int = 0) -> bytes:
-        longest = longest or MAX_LINE_BYTES
-        raw = self._file.readline(longest)
+    def _read(self, max_bytes: int = 0) -> bytes:
+        max_bytes = max_bytes or MAX_LINE_BYTES
+        line = self._file.readline(max_bytes)
         self._line += 1
-        self._expect(raw.endswith(b'\n'), 'the file ends here, before its '
-                     'end was written' if len(raw) < longest else
-                     'the line is longer than it may be')
-        self._whole.update(raw)
-        return raw
+        self._expect(line.endswith(b'\n'), 'the file is incomplete: it ends '
+                     'here' if len(line) < max_bytes else
+                     f'the line is longer than {max_bytes} bytes')
+        self._hash.update(line)
+        return line
 
-    def _read(self, raw: bytes) -> Any:
+    def _parse(self, line: bytes) -> Any:
         try:
-            value = orjson.loads(raw)
+            value = orjson.loads(line)
         except orjson.JSONDecodeError as exc:
-            raise self._broken(f'this is not JSON: {exc}') from None
-        self._expect(isinstance(value, dict), 'this is no line of a dump')
+            raise self._error(f'the line is not JSON: {exc}') from None
+        self._expect(isinstance(value, dict), _NOT_A_LINE)
         return value
 
     def _expect(self, holds: bool, otherwise: str) -> None:
         if not holds:
-            raise self._broken(otherwise)
+            raise self._error(otherwise)
 
-    def _broken(self, what: str) -> CorruptFile:
-        return CorruptFile(f'{self._name}: line {self._line}: {what}')
+    def _error(self, problem: str) -> CorruptFile:
+        return CorruptFile(f'{self._name}: line {self._line}: {problem}')
+
+
+_NOT_A_LINE = 'this is not a line of an export file'

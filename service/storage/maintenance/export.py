@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything in a database as one dump, as it was at one moment.
+"""Export all records of a database as of one moment.
 
-What others write meanwhile is not in it. What does not go with the records
-stays behind: which generations of types there were, and who waits for whom.
+The export reads one snapshot: later writes are not in it. The catalogue
+numbers and the locks of this database are not exported.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from service.storage.schema.applied_types import Applied
 from service.storage.tables import declared as declared_tables
 from service.storage.tables.columns import MYSQL
 
-#: How many rows are fetched at once.
+#: How many rows are fetched at a time.
 _FETCH_ROWS = 500
 
-#: Core tables whose rows are of this database alone.
+#: Core tables that are not exported.
 _NOT_EXPORTED = ('counter', 'catalogues', 'locks')
 
 _SNAPSHOT: Mapping[str, str] = {
@@ -39,69 +39,70 @@ _SNAPSHOT: Mapping[str, str] = {
 
 
 def exported_tables(catalogue: Catalogue
-           ) -> tuple[declared_tables.Tables, list[sa.Table]]:
-    """The tables of these types, and those whose rows a dump holds."""
-    built = declared_tables.build(catalogue)
-    core = (table for name, table in built.core._asdict().items()
+                    ) -> tuple[declared_tables.Tables, list[sa.Table]]:
+    """Return all tables of these types, and the tables that are exported."""
+    tables = declared_tables.build(catalogue)
+    core = (table for name, table in tables.core._asdict().items()
             if name not in _NOT_EXPORTED)
-    return built, [*built.types.values(), *core]
+    return tables, [*tables.types.values(), *core]
 
 
 def lines(engine: Engine,
           progress: Callable[[str, int, int], None]) -> Iterator[bytes]:
-    """The lines of a dump of a database.
+    """Yield the lines of an export file.
 
-    ``progress`` is told of each table, how many rows of how many are out.
+    ``progress`` gets a table, its exported rows so far, and all its rows.
     """
     with _snapshot(engine) as connection:
-        found = require_types(connection)
+        applied = require_types(connection)
         if applied_types.writes_blocked(connection):
             raise StartError(
-                '[database] connection: types are being applied, or a dump '
-                'imported, or whoever did so was interrupted: wait until it '
-                'is over, or do it again')
-        built, moved = exported_tables(found.catalogue)
-        counts = {str(one.name): connection.scalar(
-            sa.select(sa.func.count()).select_from(one)) or 0
-            for one in moved}
+                '[database] connection: an apply or an import is running or '
+                'was interrupted: wait until it has finished, or run it '
+                'again')
+        tables, exported = exported_tables(applied.catalogue)
+        counts = {str(table.name): connection.scalar(
+            sa.select(sa.func.count()).select_from(table)) or 0
+            for table in exported}
         header = Header(
-            str(uuid.uuid4()), timestamps.now(), migrations.HEAD, found.digest,
-            dict(found.catalogue.files), connection.scalar(
-                sa.select(built.core.counter.c.n)) or 0, counts)
+            str(uuid.uuid4()), timestamps.now(), migrations.HEAD,
+            applied.digest, dict(applied.catalogue.files), connection.scalar(
+                sa.select(tables.core.counter.c.n)) or 0, counts)
 
         def rows() -> Iterator[tuple[str, Row]]:
-            for table in moved:
-                for out, row in enumerate(_rows(connection, table), 1):
-                    progress(table.name, out, counts[table.name])
+            for table in exported:
+                for done, row in enumerate(_rows(connection, table), 1):
+                    progress(table.name, done, counts[table.name])
                     yield str(table.name), row
         yield from dump_file.lines(header, rows())
 
 
 def require_types(connection: Connection) -> Applied:
-    """The types of a database that this release can read and write whole."""
-    behind = migrations.pending_upgrade(connection)
-    found = None if behind else applied_types.current(connection)
-    if behind or found is None:
+    """Return the applied types; raise StartError if the core tables or the
+    types were not applied by this release."""
+    pending = migrations.pending_upgrade(connection)
+    applied = None if pending else applied_types.current(connection)
+    if pending or applied is None:
         raise StartError(f'[database] connection: '
-                         f'{behind or "no types were ever applied"}: run '
+                         f'{pending or "no types were ever applied"}: run '
                          f'pileus-manage schema apply')
-    return found
+    return applied
 
 
 def _rows(connection: Connection, table: sa.Table) -> Iterator[Row]:
-    """In the order of the key, so that two dumps of the same are alike."""
-    names = [str(one.name) for one in table.c]
+    """Yield rows in key order, so that exports of the same data are equal."""
+    names = [str(column.name) for column in table.c]
     with connection.execution_options(yield_per=_FETCH_ROWS).execute(
-            sa.select(table).order_by(*table.primary_key)) as found:
-        for row in found:
+            sa.select(table).order_by(*table.primary_key)) as result:
+        for row in result:
             yield dict(zip(names, row, strict=True))
 
 
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees nothing of what is committed from now on.
+    """Connect and start a transaction that sees one moment of the database.
 
-    It is closed after it: it is not as others of the pool are.
+    The connection leaves the pool, because it keeps its isolation level.
     """
     with engine.connect() as connection:
         connection.detach()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dump into an empty database of the same types.
+"""Import an export file into an empty database with the same types.
 
-A chunk is a transaction, in which a mark says how far it has come: who is
-killed begins again after the last one that was kept. Until the end writers
-are shut out as they are while types are applied, and references are not
-looked at: what a row refers to may come later.
+Each chunk is a transaction, which also stores the chunk's number: an import
+that was killed continues after the last stored chunk. Until the end, writes
+are refused as during an apply, and foreign keys are off, because a row may
+refer to a later one.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ from service.storage.schema import applied_types
 from service.storage.tables.columns import MYSQL
 from service.storage.tables.declared import Tables
 
-#: How far an import has come; there is no such table but while one is under
-#: way.
-_MARK = sa.Table(
+#: The progress of an import. The table exists only during an import.
+_PROGRESS = sa.Table(
     'pileus_import', sa.MetaData(),
     sa.Column('dump', sa.String(36), primary_key=True),
     sa.Column('chunk', sa.BigInteger(), nullable=False),
@@ -39,46 +38,45 @@ _MARK = sa.Table(
 Progress = Callable[[int, int], None]
 
 
-def restore(engine: Engine, reading: ExportReader, progress: Progress) -> int:
-    """Store all rows of a dump; how many they are.
+def restore(engine: Engine, reader: ExportReader, progress: Progress) -> int:
+    """Store all rows of an export file; return their number.
 
-    StartError where the database is not empty, not of the dump's types, or
-    holds half of another dump. ``progress`` is told how many of how many
-    rows are stored.
+    Raises StartError if the database is not empty, has other types, or has a
+    part of another file. ``progress`` gets the number of stored rows and of
+    all rows.
     """
     with _exclusive_connection(engine) as (connection, lock):
-        return _Restore(connection, lock, reading, progress).run()
+        return _Restore(connection, lock, reader, progress).run()
 
 
 class _Restore:
-    """One import, by who has the lock."""
+    """One import, by the holder of the schema lock."""
 
     def __init__(self, connection: Connection, lock: SchemaLock,
-                 reading: ExportReader, progress: Progress) -> None:
+                 reader: ExportReader, progress: Progress) -> None:
         self._connection = connection
         self._lock = lock
-        self._reading = reading
+        self._reader = reader
         self._progress = progress
         with connection.begin():
-            found = export.require_types(connection)
+            applied = export.require_types(connection)
             if applied_types.unfinished_apply(connection):
-                raise StartError('an apply of types has begun and is not at '
-                                 'its end: run pileus-manage schema apply '
-                                 'first')
-        self._catalogue = found.catalogue
-        self._tables, moved = export.exported_tables(found.catalogue)
-        self._moved = {one.name: one for one in moved}
+                raise StartError('an apply of types was interrupted: run '
+                                 'pileus-manage schema apply first')
+        self._catalogue = applied.catalogue
+        self._tables, exported = export.exported_tables(applied.catalogue)
+        self._exported = {table.name: table for table in exported}
 
     def run(self) -> int:
-        header = self._reading.header
-        self._fits(header)
+        header = self._reader.header
+        self._require_same_types(header)
         with self._connection.begin():
-            generation = applied_types.begin_import(self._connection,
-                                              self._catalogue)
-            done = self._begun(header)
-        _without_references(self._connection, self._tables)
+            number = applied_types.begin_import(self._connection,
+                                                self._catalogue)
+            done = self._stored_chunks(header)
+        _drop_foreign_keys(self._connection, self._tables)
         total, stored = sum(header.rows.values()), 0
-        for chunk in self._reading.chunks():
+        for chunk in self._reader.chunks():
             if chunk.number > done:
                 self._lock.check()
                 self._store(chunk, header)
@@ -86,82 +84,85 @@ class _Restore:
             stored += len(chunk.rows)
             self._progress(stored, total)
         self._lock.check()
-        self._finish(header, generation)
+        self._finish(header, number)
         return stored
 
-    def _fits(self, header: Header) -> None:
-        """The same release and types wrote the dump as shall hold it."""
+    def _require_same_types(self, header: Header) -> None:
+        """Raise StartError unless this release and these types wrote the
+        file."""
         if header.core != migrations.HEAD:
             raise StartError(
-                f'the dump is of core tables of version {header.core}, and '
-                f'this release has {migrations.HEAD}: export it with this '
-                f'release')
+                f'the file was exported from core tables of version '
+                f'{header.core}, and this release has {migrations.HEAD}: '
+                f'upgrade the exported database to this release and export '
+                f'it again')
         if header.digest != self._catalogue.digest:
             raise StartError(
-                'the types of the dump are not those of the database ('
+                'the types of the file are not those of the database ('
                 + _differing(header.files, self._catalogue.files)
-                + '): apply the type files of the dump first, by '
+                + '): first apply the type files of the export with '
                 'pileus-manage schema apply')
 
-    def _begun(self, header: Header) -> int:
-        """How many chunks are stored already; the mark is there then."""
-        if sa.inspect(self._connection).has_table(_MARK.name):
-            mark = self._connection.execute(sa.select(_MARK)).first()
-            if mark is not None and mark.dump != header.dump:
+    def _stored_chunks(self, header: Header) -> int:
+        """Return the number of chunks stored by an interrupted import; create
+        the progress table if there was none."""
+        if sa.inspect(self._connection).has_table(_PROGRESS.name):
+            row = self._connection.execute(sa.select(_PROGRESS)).first()
+            if row is not None and row.dump != header.dump:
                 raise StartError(
-                    'the database holds a part of another dump: import that '
-                    'one again to complete it, or begin with an empty '
+                    'the database has a part of another export file: import '
+                    'that file again to complete it, or start with an empty '
                     'database')
-            if mark is not None:
-                return int(mark.chunk)
-        self._empty()
-        _MARK.create(self._connection, checkfirst=True)
+            if row is not None:
+                return int(row.chunk)
+        self._require_empty()
+        _PROGRESS.create(self._connection, checkfirst=True)
         self._connection.execute(
-            sa.insert(_MARK).values(dump=header.dump, chunk=0))
+            sa.insert(_PROGRESS).values(dump=header.dump, chunk=0))
         return 0
 
-    def _empty(self) -> None:
-        for table in self._moved.values():
+    def _require_empty(self) -> None:
+        for table in self._exported.values():
             if self._connection.execute(
                     sa.select(sa.literal(1)).select_from(table).limit(1)
                     ).first():
                 raise StartError(
-                    f'the database is not empty: there are rows in '
-                    f'{table.name}. A dump is imported into a new one')
+                    f'the database is not empty: {table.name} has rows. '
+                    f'Import into a new database')
 
     def _store(self, chunk: Chunk, header: Header) -> None:
-        table = self._moved.get(chunk.table)
+        table = self._exported.get(chunk.table)
         if table is None:
-            raise StartError(f'line {chunk.line}: there is no table '
-                             f'{chunk.table} to import into')
+            raise StartError(f'line {chunk.line}: the database has no table '
+                             f'{chunk.table}')
         with self._connection.begin():
             moved = self._connection.execute(
-                sa.update(_MARK).values(chunk=chunk.number).where(
-                    _MARK.c.dump == header.dump,
-                    _MARK.c.chunk == chunk.number - 1))
+                sa.update(_PROGRESS).values(chunk=chunk.number).where(
+                    _PROGRESS.c.dump == header.dump,
+                    _PROGRESS.c.chunk == chunk.number - 1))
             if not moved.rowcount:
                 raise StartError('another import into this database is '
-                                 'under way')
+                                 'running')
             self._connection.execute(sa.insert(table), chunk.rows)
 
-    def _finish(self, header: Header, generation: int) -> None:
-        """Let readers and writers in, if everything is there."""
+    def _finish(self, header: Header, number: int) -> None:
+        """Admit readers and writers if all rows are stored."""
         with self._connection.begin():
-            for name, table in self._moved.items():
-                there = self._connection.scalar(
+            for name, table in self._exported.items():
+                rows = self._connection.scalar(
                     sa.select(sa.func.count()).select_from(table))
-                if there != header.rows.get(name, 0):
+                if rows != header.rows.get(name, 0):
                     raise StartError(
-                        f'{name} has {there} rows and should have '
-                        f'{header.rows.get(name, 0)}: somebody else wrote '
-                        f'to the database; begin with an empty one')
+                        f'{name} has {rows} rows instead of '
+                        f'{header.rows.get(name, 0)}: another program wrote '
+                        f'to the database; start with an empty one')
             self._connection.execute(sa.update(self._tables.core.counter)
                                      .values(n=header.number))
-            _with_references(self._connection, self._tables)
-            applied_types.publish(self._connection, generation)
-            self._connection.execute(sa.delete(_MARK))
+            _restore_foreign_keys(self._connection, self._tables)
+            applied_types.publish(self._connection, number)
+            self._connection.execute(sa.delete(_PROGRESS))
         with self._connection.begin():
-            _MARK.drop(self._connection)
+            _PROGRESS.drop(self._connection)
 
 
 def _differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
@@ -173,54 +174,56 @@ def _differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
 @contextmanager
 def _exclusive_connection(
         engine: Engine) -> Iterator[tuple[Connection, SchemaLock]]:
-    """A connection whose references are off, while nobody applies types.
+    """Connect with foreign keys off, under the schema lock.
 
-    It is closed after it, so that nobody else gets it as it is then.
+    The connection leaves the pool, because it keeps these settings.
     """
     with (engine.connect() as guard,
           schema_lock.acquire(guard, 'schema') as lock,
           writer(engine).connect() as connection):
         connection.detach()
         driver: Any = connection.connection.dbapi_connection
-        for said in _SESSION.get(connection.dialect.name, ()):
-            driver.cursor().execute(said)
+        for statement in _SESSION.get(connection.dialect.name, ()):
+            driver.cursor().execute(statement)
         yield connection, lock
 
 
-#: What a session is told first. PostgreSQL has no such word for everybody:
-#: there the constraints themselves go, and come again.
+#: Statements that switch foreign keys off. On PostgreSQL only a superuser
+#: can, so there the constraints are dropped and added again.
 _SESSION = {'sqlite': ('PRAGMA busy_timeout = 60000',
                        'PRAGMA foreign_keys = OFF'),
             **dict.fromkeys(MYSQL, ('SET SESSION foreign_key_checks = 0',))}
 
 
-def _without_references(connection: Connection, built: Tables) -> None:
+def _drop_foreign_keys(connection: Connection, tables: Tables) -> None:
     if connection.dialect.name == 'postgresql':
         with connection.begin():
-            for key, standing in _references(connection, built):
-                if standing:
+            for key, exists in _foreign_keys(connection, tables):
+                if exists:
                     connection.execute(sa.schema.DropConstraint(key))
 
 
-def _with_references(connection: Connection, built: Tables) -> None:
-    """See that every reference finds its record, and have it so for ever."""
-    for key, standing in _references(connection, built):
-        _resolved(connection, key)
-        if not standing:
+def _restore_foreign_keys(connection: Connection, tables: Tables) -> None:
+    """Check all references, and add the foreign keys that were dropped."""
+    for key, exists in _foreign_keys(connection, tables):
+        _require_targets(connection, key)
+        if not exists:
             connection.execute(sa.schema.AddConstraint(key))
 
 
-def _references(connection: Connection, built: Tables
-                ) -> Iterator[tuple[sa.ForeignKeyConstraint, bool]]:
-    """Each reference between the types' tables, and if it is there."""
+def _foreign_keys(connection: Connection, tables: Tables
+                  ) -> Iterator[tuple[sa.ForeignKeyConstraint, bool]]:
+    """Yield each foreign key of the types' tables, and whether it exists."""
     inspector = sa.inspect(connection)
-    for table in built.types.values():
-        real = {one['name'] for one in inspector.get_foreign_keys(table.name)}
+    for table in tables.types.values():
+        real = {key['name'] for key in inspector.get_foreign_keys(table.name)}
         for key in table.foreign_key_constraints:
             yield key, key.name in real
 
 
-def _resolved(connection: Connection, key: sa.ForeignKeyConstraint) -> None:
+def _require_targets(connection: Connection,
+                     key: sa.ForeignKeyConstraint) -> None:
+    """Raise StartError if a record refers to no record."""
     (element,) = key.elements
     column, target = element.parent, element.column.table.alias('target')
     lost = connection.execute(
@@ -229,4 +232,5 @@ def _resolved(connection: Connection, key: sa.ForeignKeyConstraint) -> None:
                 target.c.id == column)).limit(1)).first()
     if lost is not None:
         raise StartError(f'{column.table.name}: {column.name} of the record '
-                         f'{lost.id} refers to what is not in the dump')
+                         f'{lost.id} refers to a record that is not in the '
+                         f'file')

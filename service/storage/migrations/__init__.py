@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core tables' versions, and the way from each to the newest.
+"""The versions of the core tables, and the migrations between them.
 
-``storage.core`` says what the newest looks like. The types' own tables are
-no business of this room: ``evolve`` compares those with what is declared.
+``tables.core`` has the newest version. Types' tables have no versions: the
+package ``schema`` compares them with the declared types.
 
-PERF: alembic takes a tenth of a second to import, and most starts find
-nothing to do.
+PERF: alembic is imported only for a migration. The import takes a tenth of a
+second, and most starts have nothing to migrate.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from service.storage.database.engine import (
 )
 from service.storage.tables import core
 
-#: Every version there was, in order; each has its script in ``versions``.
+#: All versions, in order; each has its script in ``versions``.
 VERSIONS = ('0001', '0002')
 HEAD = VERSIONS[-1]
 
-#: Where the version stands.
+#: The table that stores the version.
 TABLE = 'pileus_alembic_version'
 
-#: How long an upgrade on SQLite waits for those who write, in seconds.
+#: How long an upgrade on SQLite waits for writers.
 _SQLITE_WAIT_SECONDS = 60.0
 
 
 def version(connection: Connection) -> str | None:
-    """The version the core tables are of; None before there was any."""
+    """Return the version of the core tables; None if they have none yet."""
     if not sa.inspect(connection).has_table(TABLE):
         return None
     return connection.scalar(sa.select(sa.column('version_num')).select_from(
@@ -44,65 +44,65 @@ def version(connection: Connection) -> str | None:
 
 
 def pending_upgrade(connection: Connection) -> str | None:
-    """What is to be done before this release can serve; None: nothing.
+    """Describe the upgrade that this release needs; None if it needs none.
 
-    StartError where a newer release has been here: it knows its tables, we
-    do not.
+    Raises StartError if a newer release has upgraded the tables.
     """
     found = version(connection)
     if found is not None and found not in VERSIONS:
         raise StartError(
-            f'[database] connection: the core tables are of version {found}, '
-            f'of a newer release; this one knows {VERSIONS[0]} to {HEAD}: '
-            f'install the newer release, or restore the database from before '
-            f'it was upgraded')
+            f'[database] connection: the core tables have version {found}, '
+            f'which is of a newer release; this release supports '
+            f'{VERSIONS[0]} to {HEAD}: install the newer release, or restore '
+            f'the database from before its upgrade')
     if found == HEAD:
         return None
-    return (f'the core tables are of version {found or "none"} and must be '
-            f'of {HEAD}')
+    return (f'the core tables have version {found or "none"}, and this '
+            f'release needs version {HEAD}')
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Bring the core tables to the newest version; say from where to where.
+    """Upgrade the core tables; return the versions before and after.
 
-    A second one waits and finds nothing to do. Killed on the way it can be
-    run again: where DDL is transactional nothing was done, elsewhere each
-    step looks first whether it was. StartError where the database will not.
+    Concurrent upgrades wait for each other. An upgrade that was killed can be
+    run again: either DDL was rolled back, or (MariaDB, MySQL) each step skips
+    what is done. Raises StartError if the database fails.
     """
     try:
         return Transactions(engine, _SQLITE_WAIT_SECONDS).write(_upgrade)
     except FAILURES as exc:
-        said = getattr(exc, 'inner_exception', None) or exc
-        raise unusable_error(engine, said) from exc
+        error = getattr(exc, 'inner_exception', None) or exc
+        raise unusable_error(engine, error) from exc
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
     with schema_lock.acquire(connection, 'core'):
         before = version(connection)
         if pending_upgrade(connection):
-            found = sa.inspect(connection).has_table('pileus_counter')
-            (_migrate if found else _create)(connection)
+            exists = sa.inspect(connection).has_table('pileus_counter')
+            (_migrate if exists else _create)(connection)
         return before, HEAD
 
 
 def _create(connection: Connection) -> None:
-    """The newest tables where there were none.
+    """Create the newest tables in an empty database.
 
-    The counter comes last but for the version: while it is missing, whoever
-    was killed here begins anew.
+    The counter is created last, except for the version: an upgrade that is
+    killed before is recognized by the missing counter and starts again.
     """
     metadata = sa.MetaData()
-    made = core.build(metadata)
+    tables = core.build(metadata)
     metadata.create_all(connection, tables=[
-        one for one in metadata.tables.values() if one is not made.counter])
-    made.counter.create(connection, checkfirst=True)
-    connection.execute(sa.insert(made.counter).values(
+        table for table in metadata.tables.values()
+        if table is not tables.counter])
+    tables.counter.create(connection, checkfirst=True)
+    connection.execute(sa.insert(tables.counter).values(
         id=1, n=0, generation=0))
-    stamp = sa.Table(TABLE, sa.MetaData(), sa.Column(
+    versions = sa.Table(TABLE, sa.MetaData(), sa.Column(
         'version_num', sa.String(32), nullable=False), sa.PrimaryKeyConstraint(
         'version_num', name=f'{TABLE}_pkc'))
-    stamp.create(connection, checkfirst=True)
-    connection.execute(sa.insert(stamp).values(version_num=HEAD))
+    versions.create(connection, checkfirst=True)
+    connection.execute(sa.insert(versions).values(version_num=HEAD))
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The applied types: which catalogue the tables are as, and its number.
+"""The applied types: the catalogue that the tables match, and its number.
 
-Type files are proposals; what was applied stands in the database (D24). Its
-number, the generation, is on the counter's row as well, where every write
-meets it (D25): a worker with other types finds no such row and is undone.
+Type files are proposals; what was applied is stored in the database (D24).
+The catalogue number is on the counter's row too, which each write updates
+(D25): the write of a worker with other types finds no row and is rolled back.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _APPLIED = 'applied'
 
 
 class Applied(NamedTuple):
-    """A catalogue that the tables were brought to, and its number."""
+    """An applied catalogue and its number."""
 
     number: int
     digest: str
@@ -38,10 +38,11 @@ class Applied(NamedTuple):
 
 def current(connection: Connection,
             proposed: Catalogue | None = None) -> Applied | None:
-    """The newest catalogue that was applied; None where none ever was.
+    """Return the newest applied catalogue, None if there is none.
 
-    PERF: one that says the same as ``proposed`` is not read anew. Raises
-    StartError where a newer release has applied what this one cannot read.
+    PERF: if ``proposed`` has the same meaning, the stored files are not
+    parsed. Raises StartError if they are of a newer release, which this one
+    cannot read.
     """
     row = connection.execute(
         sa.select(_CATALOGUES).where(_CATALOGUES.c.state == _APPLIED)
@@ -51,24 +52,27 @@ def current(connection: Connection,
     if proposed is not None and proposed.digest == row.digest:
         return Applied(row.generation, row.digest, proposed)
     return Applied(row.generation, row.digest,
-                   _read(row.generation, row.files))
+                   _parse(row.generation, row.files))
 
 
 def announced_number(connection: Connection) -> int:
-    """The number on the counter's row: that of the newest catalogue, also
-    while it is being applied."""
+    """Return the number on the counter's row.
+
+    It is the number of the newest catalogue, even while that catalogue is
+    still being applied.
+    """
     return connection.scalar(sa.select(_COUNTER.c.generation)) or 0
 
 
 def applied_number(connection: Connection) -> int | None:
-    """The number of the catalogue that ``current`` would read."""
+    """Return the number of the catalogue that ``current`` would return."""
     return connection.scalar(
         sa.select(sa.func.max(_CATALOGUES.c.generation))
         .where(_CATALOGUES.c.state == _APPLIED))
 
 
 def number_of(connection: Connection, digest: str) -> int | None:
-    """The last generation that said the same as this digest's files."""
+    """Return the newest number under which these types were applied."""
     return connection.scalar(
         sa.select(sa.func.max(_CATALOGUES.c.generation)).where(
             _CATALOGUES.c.digest == digest,
@@ -76,13 +80,12 @@ def number_of(connection: Connection, digest: str) -> int | None:
 
 
 def writes_blocked(connection: Connection) -> bool:
-    """Nobody can write: somebody applies a catalogue or imports a dump now,
-    or was interrupted when he did."""
+    """Whether an apply or an import is running or was interrupted."""
     return _any_in(connection, _APPLYING) or _any_in(connection, _IMPORTING)
 
 
 def import_unfinished(connection: Connection) -> bool:
-    """A part of a dump is in the database, and the rest is to come."""
+    """Whether only a part of an export file is in the database."""
     return _any_in(connection, _IMPORTING)
 
 
@@ -93,28 +96,31 @@ def _any_in(connection: Connection, state: str) -> bool:
 
 
 def unfinished_apply(connection: Connection) -> Catalogue | None:
-    """What an apply began with that is not at its end, if there is one."""
+    """Return the catalogue of an apply that is running or was interrupted."""
     row = connection.execute(
         sa.select(_CATALOGUES).where(_CATALOGUES.c.state == _APPLYING)
         .order_by(_CATALOGUES.c.generation.desc()).limit(1)).first()
-    return None if row is None else _read(row.generation, row.files)
+    return None if row is None else _parse(row.generation, row.files)
 
 
 def begin(connection: Connection, wanted: Catalogue) -> int:
-    """Announce that the tables are about to become as ``wanted`` says.
+    """Announce that ``wanted`` is being applied; return its number.
 
-    Commit it before the first change: from then on every write of an older
-    generation is refused, and those that had begun are over, for the
-    counter's row was theirs until they ended. After an interruption begin
-    anew: it takes the place of the one that never ended.
+    Commit this before the first change of a table. From then on every write
+    with an older number is refused. Earlier writes have ended by then: each
+    locks the counter's row until its commit. After an interruption call this
+    again: the new announcement replaces the interrupted one.
     """
     return _begin(connection, wanted, _APPLYING)
 
 
-def begin_import(connection: Connection, there: Catalogue) -> int:
-    """Announce that rows of these types are about to come, as ``begin``
-    announces a change: nobody may take half of them for all there is."""
-    return _begin(connection, there, _IMPORTING)
+def begin_import(connection: Connection, existing: Catalogue) -> int:
+    """Announce that records are being imported; return the new number.
+
+    Until ``publish``, writes are refused and no service starts, so that a
+    part of the records is never served as all of them.
+    """
+    return _begin(connection, existing, _IMPORTING)
 
 
 def _begin(connection: Connection, wanted: Catalogue, state: str) -> int:
@@ -129,28 +135,30 @@ def _begin(connection: Connection, wanted: Catalogue, state: str) -> int:
     return number
 
 
-def withdraw(connection: Connection, generation: int,
-             before: Catalogue) -> None:
-    """Serve the types of before again: of what was begun as ``generation``
-    nothing was done. Not if somebody else has begun since."""
-    found = connection.scalar(
+def withdraw(connection: Connection, number: int, before: Catalogue) -> None:
+    """Serve the previous types again after an apply that changed nothing.
+
+    Does nothing if another apply has begun since ``number``.
+    """
+    announced = connection.scalar(
         sa.select(_COUNTER.c.generation).with_for_update())
-    if found == generation:
+    if announced == number:
         publish(connection, begin(connection, before))
 
 
-def publish(connection: Connection, generation: int) -> None:
-    """The tables are as the catalogue of this generation says: serve it."""
+def publish(connection: Connection, number: int) -> None:
+    """Serve the catalogue of this number: the tables match it."""
     connection.execute(
-        sa.update(_CATALOGUES).where(_CATALOGUES.c.generation == generation)
+        sa.update(_CATALOGUES).where(_CATALOGUES.c.generation == number)
         .values(state=_APPLIED, at=timestamps.now()))
 
 
-def _read(generation: int, files: dict[str, str]) -> Catalogue:
+def _parse(number: int, files: dict[str, str]) -> Catalogue:
     try:
         return type_files.parse(files)
     except type_files.DeclarationError as exc:
         raise StartError(
-            f'[database] connection: the resource types in the database '
-            f'(generation {generation}) are of a newer release, or were '
-            f'changed by hand: {"; ".join(exc.mistakes)}') from exc
+            f'[database] connection: this release cannot read the resource '
+            f'types in the database (catalogue number {number}); they were '
+            f'applied by a newer release or edited in the database: '
+            f'{"; ".join(exc.mistakes)}') from exc

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Taking the steps of a plan, alone, while nobody writes.
+"""Execute a plan under the schema lock, while writes are refused.
 
-``applied.begin`` shuts writers out, the plan is made once more, each step is
-a transaction of its own where the database can undo DDL, and ``publish``
-lets writers in again, with the new types. Whoever is killed in between
-leaves writers shut out, and the next apply finds what is left to do. SQLite
-does it all in one transaction: nobody meets half of it.
+``applied_types.begin`` blocks writes; then the plan is made again, its steps
+are executed, and ``publish`` admits writes with the new types. On PostgreSQL
+each step is a transaction; on MariaDB and MySQL DDL cannot be rolled back. An
+apply that is killed leaves writes blocked, and the next apply finds what is
+left to do. On SQLite everything is one transaction, of which no other process
+sees a part.
 """
 
 from __future__ import annotations
@@ -32,31 +33,33 @@ from service.storage.schema import plan as schema_plan
 from service.storage.schema.applied_types import Applied
 from service.storage.schema.backfill import Progress
 from service.storage.schema.plan import Plan
-from service.storage.schema.steps import Step, execute
+from service.storage.schema.steps import Step, counted, execute
 from service.storage.tables import exclusion
 from service.storage.tables.columns import MYSQL
 
 T = TypeVar('T')
 
-#: How long SQLite waits for those who write, in milliseconds.
+#: How long an apply on SQLite waits for writers.
 _SQLITE_WAIT_MILLISECONDS = 60000
 
-#: What says that a change of a table waits five seconds at most for those
-#: who read it, and how often it is tried anew.
-_SHORT_LOCK_WAIT = {ddl.POSTGRESQL: "SET lock_timeout = '5s'",
-               **dict.fromkeys(MYSQL, 'SET SESSION lock_wait_timeout = 5')}
+#: Limits to five seconds how long a step waits for readers of its table.
+_SHORT_LOCK_WAIT = {
+    ddl.POSTGRESQL: "SET lock_timeout = '5s'",
+    **dict.fromkeys(MYSQL, 'SET SESSION lock_wait_timeout = 5')}
+
+#: How often an apply tries to get past readers of a table.
 _MAX_TRIES = 120
 
 
 class ApplyResult(NamedTuple):
-    """The steps that were taken, and the generation that is served now."""
+    """The executed steps, and the number of the catalogue now served."""
 
     steps: tuple[Step, ...]
     catalogue_number: int
 
 
 class PlanRefused(StartError):
-    """Nothing was done; each line says what an operator must mend first."""
+    """Nothing was changed; each line says what an operator must correct."""
 
     def __init__(self, plan: Plan, reasons: tuple[str, ...]) -> None:
         super().__init__('\n'.join(reasons))
@@ -66,14 +69,14 @@ class PlanRefused(StartError):
 def apply(engine: Engine, wanted: Catalogue,
           progress: Progress = schema_plan.silent,
           keep_broken: bool = False) -> ApplyResult:
-    """Bring the tables to the wanted types, or raise Refused.
+    """Make the tables match the wanted types, or raise PlanRefused.
 
-    A second one waits until the first is done. With ``keep_broken``, records
-    may stay that a new rule of values would not take.
+    Waits while another process applies types. With ``keep_broken``, records
+    that violate a new rule of values stay as they are.
     """
-    how = _LOCKED.get(engine.dialect.name, _on_server)
+    locked = _LOCKED.get(engine.dialect.name, _on_server)
     try:
-        with how(engine) as (connection, lock):
+        with locked(engine) as (connection, lock):
             return _Apply(connection, lock, wanted, progress,
                           keep_broken).run()
     except FAILURES as exc:
@@ -85,8 +88,8 @@ _Locked = tuple[Connection, SchemaLock]
 
 @contextmanager
 def _on_server(engine: Engine) -> Iterator[_Locked]:
-    """The lock is a transaction's on PostgreSQL: it has a connection of its
-    own, which the steps' own transactions do not end."""
+    """Hold the lock on a connection of its own: on PostgreSQL the lock ends
+    with its transaction, and each step has its own transaction."""
     with (engine.connect() as guard,
           schema_lock.acquire(guard, 'schema') as lock,
           engine.connect() as connection):
@@ -96,9 +99,9 @@ def _on_server(engine: Engine) -> Iterator[_Locked]:
 
 @contextmanager
 def _on_sqlite(engine: Engine) -> Iterator[_Locked]:
-    """One transaction; foreign keys are off, and looked at before its end.
+    """Open one transaction, with foreign keys off until its end.
 
-    The connection is closed after it: nobody shall get it as it is then.
+    The connection leaves the pool, because it keeps these settings.
     """
     with writer(engine).connect() as connection:
         connection.detach()
@@ -111,13 +114,16 @@ def _on_sqlite(engine: Engine) -> Iterator[_Locked]:
             lost = connection.exec_driver_sql(
                 'PRAGMA foreign_key_check').all()
             if lost:
-                raise StartError(f'{len(lost)} references would be lost, the '
-                                 f'first in {lost[0][0]}: nothing was done')
+                raise StartError(
+                    f'{counted(len(lost), "reference")} would refer to no '
+                    f'record, the first of them in {lost[0][0]}: nothing was '
+                    f'changed')
 
 
 def _execute_outside_transaction(connection: Connection,
                                  statement: str) -> None:
-    """Outside a transaction, where alone SQLite takes such a word."""
+    """Execute on the driver's connection: SQLAlchemy begins a transaction,
+    in which SQLite ignores these pragmas."""
     driver = connection.connection.dbapi_connection
     assert driver is not None
     driver.cursor().execute(statement)
@@ -128,7 +134,7 @@ _LOCKED: dict[str, Callable[[Engine], AbstractContextManager[_Locked]]] = {
 
 
 class _Apply:
-    """One apply, by who has the lock."""
+    """One apply, by the holder of the schema lock."""
 
     def __init__(self, connection: Connection, lock: SchemaLock,
                  wanted: Catalogue, progress: Progress,
@@ -139,82 +145,88 @@ class _Apply:
         self._progress = progress
         self._keep_broken = keep_broken
         self._unfinished: Catalogue | None = None
-        self._number = self._steps_done = 0
+        self._number = 0
+        self._changed = False
         self._single_transaction = connection.in_transaction()
 
     def run(self) -> ApplyResult:
         before = self._in_transaction(applied_types.current)
-        self._unfinished = self._in_transaction(applied_types.unfinished_apply)
-        found = self._plan(before)
-        self._refuse(found)
-        for told in self._in_transaction(self._remarks):
-            self._progress(told)
+        self._unfinished = self._in_transaction(
+            applied_types.unfinished_apply)
+        plan = self._plan(before)
+        self._refuse(plan)
+        for note in self._in_transaction(self._notes):
+            self._progress(note)
         same = before and before.digest == self._wanted.digest
-        if before and same and not (found.steps or self._unfinished):
+        if before and same and not (plan.steps or self._unfinished):
             return ApplyResult((), before.number)
-        with ExitStack() as ending:
-            ending.push(lambda kind, exc, trace: self._end(before, exc))
+        with ExitStack() as stack:
+            stack.push(lambda kind, exc, trace: self._end(before, exc))
             self._number = self._in_transaction(
-                lambda one: applied_types.begin(one, self._wanted))
+                lambda connection: applied_types.begin(connection,
+                                                       self._wanted))
             failpoints.reach('schema_begun')
-            found = self._steps(before)
+            plan = self._steps(before)
             self._in_transaction(
-                lambda one: applied_types.publish(one, self._number))
-        return ApplyResult(found.steps, self._number)
+                lambda connection: applied_types.publish(connection,
+                                                         self._number))
+        return ApplyResult(plan.steps, self._number)
 
     def _end(self, before: Applied | None, exc: BaseException | None) -> None:
-        """Whatever ended it, also who interrupts it: either writers are let
-        in again, or it is said what lets them in."""
-        if exc is None or self._single_transaction or self._open_again(before):
+        """After a failure or an interrupt, admit writes again if nothing was
+        changed; otherwise say how to finish the apply."""
+        if exc is None or self._single_transaction or self._reopen(before):
             return
         if not isinstance(exc, (*FAILURES, StartError, KeyboardInterrupt)):
-            exc.add_note(self._again)
+            exc.add_note(self._advice)
             return
         raise StartError(f'{_reason(self._connection, exc)}\n'
-                         f'{self._again}') from exc
+                         f'{self._advice}') from exc
 
     @property
-    def _again(self) -> str:
-        begun = ('some steps are taken, and nobody can write until the others '
-                 'are' if self._steps_done else
-                 'nobody can write until it is done')
-        return f'{begun}: run pileus-manage schema apply again'
+    def _advice(self) -> str:
+        state = ('some steps are done, and writes are refused until the '
+                 'others are done too' if self._changed else
+                 'writes are refused until the apply is done')
+        return f'{state}: run pileus-manage schema apply again'
 
     def _steps(self, before: Applied | None) -> Plan:
-        """Take what the tables still need, now that nobody writes.
+        """Execute what the tables still need, while writes are refused.
 
-        A step gives way to who reads the table for long, and so do not all
-        readers wait behind it. What was done of it, the plan finds again.
+        A step that waits for readers of its table gives up after five
+        seconds, so that other readers do not queue behind it, and the plan is
+        made again from what is left.
         """
-        words = _SHORT_LOCK_WAIT.get(self._connection.dialect.name)
-        if words:
-            self._in_transaction(lambda one: one.exec_driver_sql(words))
-        whole = found = self._plan(before)
+        limit = _SHORT_LOCK_WAIT.get(self._connection.dialect.name)
+        if limit:
+            self._in_transaction(
+                lambda connection: connection.exec_driver_sql(limit))
+        whole = plan = self._plan(before)
         tries = _MAX_TRIES
         while True:
-            self._refuse(found)
+            self._refuse(plan)
             try:
-                self._all(found)
+                self._execute_all(plan)
                 return whole
             except FAILURES as exc:
                 tries -= 1
                 if self._single_transaction or not (
                         tries and failures.is_race(exc)):
                     raise
-                self._progress('waiting for those who read the table')
-                found = self._plan(before)
+                self._progress('waiting for readers of the table')
+                plan = self._plan(before)
 
-    def _all(self, plan: Plan) -> None:
+    def _execute_all(self, plan: Plan) -> None:
         for number, step in enumerate(plan.steps, 1):
             self._progress(f'{number} of {len(plan.steps)}: {step}')
-            self._take(step)
+            self._execute(step)
 
     def _plan(self, before: Applied | None) -> Plan:
-        return self._in_transaction(lambda one: schema_plan.build(
-            one, before and before.catalogue, self._wanted, self._progress,
-            self._unfinished))
+        return self._in_transaction(lambda connection: schema_plan.build(
+            connection, before and before.catalogue, self._wanted,
+            self._progress, self._unfinished))
 
-    def _remarks(self, connection: Connection) -> list[str]:
+    def _notes(self, connection: Connection) -> list[str]:
         return list(exclusion.notes(connection, self._wanted))
 
     def _refuse(self, plan: Plan) -> None:
@@ -223,37 +235,40 @@ class _Apply:
         if reasons:
             raise PlanRefused(plan, reasons)
 
-    def _take(self, step: Step) -> None:
-        lasting = self._connection.dialect.name in MYSQL
-        self._steps_done += lasting or step.fill is not None
+    def _execute(self, step: Step) -> None:
+        # A failed DDL statement of MariaDB and MySQL may have had effects.
+        self._changed |= (self._connection.dialect.name in MYSQL
+                          or step.fill is not None)
         if step.fill is not None:
             step.fill.run(self._in_transaction, step.fill_rows, lambda line: (
                 self._progress(f'{step.name}: {line}')))
-        self._in_transaction(lambda one: execute(step, one))
-        self._steps_done += bool(step.ddl)
+        self._in_transaction(lambda connection: execute(step, connection))
+        self._changed |= bool(step.ddl)
         if step.ddl:
             failpoints.reach('schema_step')
 
-    def _open_again(self, before: Applied | None) -> bool:
-        """Let writers in again, with the types of before, where nothing was
-        done yet, also by an apply before that did not end: as when a record
-        made meanwhile stands in the way. Say whether they are in.
+    def _reopen(self, before: Applied | None) -> bool:
+        """Admit writes with the previous types if nothing was changed, as
+        when a new record violates a rule; return whether writes are admitted.
 
-        The lock may be lost: an interrupt takes the connection whose
-        statement it hits.
+        An interrupted apply before this one may have changed the tables. The
+        lock may be lost: an interrupt closes the connection whose statement
+        it hits.
         """
-        if self._steps_done or self._unfinished:
+        if self._changed or self._unfinished:
             return False
         with suppress(*FAILURES), self._connection.begin():
             if before is not None:
                 applied_types.withdraw(self._connection, self._number,
-                                 before.catalogue)
+                                       before.catalogue)
             return not applied_types.writes_blocked(self._connection)
         return False
 
     def _in_transaction(self, work: Callable[[Connection], T]) -> T:
-        """Run work in a transaction: its own, or SQLite's only one. Nobody
-        else is at it."""
+        """Run work in a transaction: its own, or the only one on SQLite.
+
+        Raises StartError if the lock is lost.
+        """
         self._lock.check()
         if self._connection.in_transaction():
             return work(self._connection)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Giving a value to the records that have none, a batch at a time.
+"""Give a value to the records that have none, in batches.
 
-Each batch is a transaction of its own: what was done stays done if the
-command is interrupted, and the next one goes on with the rest. Batches go by
-the id, each from where the one before it ended: nobody writes meanwhile, and
-to look from the beginning each time takes ever longer.
+Each batch is a transaction. If the command is interrupted, completed batches
+stay and the next run fills the rest. Batches go by id, each from the end of
+the one before: searching from the start would take longer each time. No other
+transaction writes meanwhile.
 """
 
 from __future__ import annotations
@@ -22,38 +22,41 @@ BATCH_ROWS = 1000
 
 Progress = Callable[[str], None]
 
-#: Runs work on a connection, in a transaction of its own where it may.
+#: Runs work on a connection, in a transaction of its own except on SQLite.
 InTransaction = Callable[[Callable[[Connection], Sequence[str]]],
                          Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Fill:
-    """The rows of a table without a value in ``column``, and the value."""
+    """The value for the rows of a table that have none in ``column``."""
 
     column: sa.Column[Any]
     value: Any
 
     @property
     def statement(self) -> sa.Update:
-        """All of it as one statement, to be shown."""
+        """The whole fill as one statement, for printing."""
         return self._update(self.column.is_(None))
 
     def run(self, transact: InTransaction, rows: int,
             progress: Progress) -> None:
-        """Fill all of about so many rows, telling how far it is."""
-        done, place = 0, None
-        while ids := transact(partial(self._batch, place)):
-            done, place = done + len(ids), ids[-1]
+        """Fill about ``rows`` rows and report the progress."""
+        done, last_id = 0, None
+        while ids := transact(partial(self._batch, last_id)):
+            done, last_id = done + len(ids), ids[-1]
             progress(f'{done} of {max(rows, done)} records')
 
-    def _batch(self, place: str | None,
+    def _batch(self, last_id: str | None,
                connection: Connection) -> Sequence[str]:
-        """MariaDB takes no LIMIT in a subquery of IN."""
+        """Fill the rows after ``last_id``.
+
+        The ids are read first: MariaDB has no LIMIT in a subquery of IN.
+        """
         id = self.column.table.c.id
-        further = [] if place is None else [id > place]
+        after = [] if last_id is None else [id > last_id]
         ids = connection.scalars(
-            sa.select(id).where(self.column.is_(None), *further)
+            sa.select(id).where(self.column.is_(None), *after)
             .order_by(id).limit(BATCH_ROWS)).all()
         if ids:
             connection.execute(self._update(id.in_(ids)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One type's table as it is against the one it should be: columns.
+"""Compare the columns of one table with the declared type.
 
-An interrupted apply, a hand that changed a table and a new type file look
-the same here: what is not as declared becomes a step. What the type was
-before tells what a difference means. Keys are in ``keys``.
+An interrupted apply, an operator's change and a new type file are treated
+alike: what differs from the declaration becomes a step. The type as last
+applied tells what a difference means. ``key_changes`` compares keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ from service.domain.evolution import changes
 from service.storage.schema import ddl, type_changes
 from service.storage.schema.backfill import Fill
 from service.storage.schema.existing_rows import ExistingRows
-from service.storage.schema.steps import Kind, Phase, Step, Violations
+from service.storage.schema.steps import (
+    Kind,
+    Phase,
+    Step,
+    Violations,
+    counted,
+)
 from service.storage.schema.type_changes import TypeChange
 from service.storage.tables.columns import MYSQL
 from service.storage.tables.layouts import TableLayout
@@ -32,12 +38,12 @@ from service.storage.tables.layouts import TableLayout
 
 @dataclass(frozen=True)
 class TablePair:
-    """A table that is there, and the type it is for.
+    """An existing table and the type that it belongs to.
 
-    ``now`` is the name it has before the steps; ``real`` and ``present``
-    have the names of columns after them. ``renamed``: the old name of each
-    column that gets a new one, ``type_changes`` what becomes of the types of
-    those that stay. ``was`` is the type as last applied.
+    ``now`` is the table's name before the steps. ``real`` and ``rows`` have
+    the columns' names after the steps; ``renamed`` maps each new name to the
+    old one. ``type_changes`` has the type change of each column that stays.
+    ``was`` is the type as last applied.
     """
 
     declared: ResourceType
@@ -61,101 +67,107 @@ class TablePair:
 
 def renames(declared: ResourceType, known: Iterable[ResourceType],
             real: TableLayout) -> dict[str, str]:
-    """The columns that only have another name now, from new to old; also
-    back to the old one, if one of the ``known`` types had renamed it."""
-    found = {}
+    """Return the renamed columns, from new to old name.
+
+    A rename in one of the ``known`` types may also be reversed.
+    """
+    renamed = {}
     for prop in declared.live:
         if prop.name in real.columns:
             continue
-        for old in _names(declared, known, prop):
+        for old in _old_names(declared, known, prop):
             if old in real.columns:
-                found[prop.name] = old
-    return found
+                renamed[prop.name] = old
+    return renamed
 
 
-def _names(declared: ResourceType, known: Iterable[ResourceType],
-           prop: Property) -> Iterator[str]:
+def _old_names(declared: ResourceType, known: Iterable[ResourceType],
+               prop: Property) -> Iterator[str]:
     if prop.renamed_from is not None:
         yield prop.renamed_from
-    for one in known:
-        was = changes.predecessor({each.name: each for each in one.live},
-                                    declared, prop)
+    for known_type in known:
+        was = changes.predecessor(
+            {one.name: one for one in known_type.live}, declared, prop)
         if was is not None:
             yield was.name
 
 
 def columns(pair: TablePair) -> Iterator[Step]:
-    """What is to be done about the columns of a table."""
+    """Yield the steps for the columns of a table."""
     for new, old in pair.renamed.items():
-        yield Step(pair.place(new), f'was {old}', Kind.ONLINE,
-                   Phase.RENAME_COLUMN,
+        yield Step(pair.place(new), f'rename the column from {old}',
+                   Kind.ONLINE, Phase.RENAME_COLUMN,
                    ddl.rename_column(pair.table.name, old, new))
     for name in pair.wanted.columns:
         if name not in pair.real.columns:
-            yield _added(pair, pair.table.c[name])
+            yield _add(pair, pair.table.c[name])
         else:
             yield from _default(pair, pair.table.c[name])
             yield from _type(pair, pair.table.c[name])
             yield from _nullable(pair, pair.table.c[name])
     for name in pair.real.columns:
         if name not in pair.wanted.columns:
-            yield _dropped(pair, name)
+            yield _drop(pair, name)
 
 
-# Added and dropped
+# Added and dropped columns
 
-def _added(pair: TablePair, column: sa.Column[Any]) -> Step:
+def _add(pair: TablePair, column: sa.Column[Any]) -> Step:
     prop = pair.declared.properties.get(column.name)
     if column.name in COMMON_FIELDS or prop is None:
-        return _lost(pair, column.name)
+        return _missing(pair, column.name)
     value = prop.existing_value
     unfilled = value is MISSING and not prop.nullable
     return Step(
-        pair.place(prop.name), 'is new', Kind.ONLINE, Phase.ADD_COLUMN,
-        ddl.add_column(column, value), in_place=not unfilled,
-        blocker='give it a default or a backfill: it is required, and records '
-              'are there' if unfilled and pair.rows.count else None)
+        pair.place(prop.name), 'add the column', Kind.ONLINE,
+        Phase.ADD_COLUMN, ddl.add_column(column, value),
+        in_place=not unfilled,
+        blocker='the property is required and there are records; declare a '
+                'default or a backfill'
+                if unfilled and pair.rows.count else None)
 
 
-def _lost(pair: TablePair, name: str) -> Step:
+def _missing(pair: TablePair, name: str) -> Step:
     """A column that every type of its scope has."""
     if name == 'project_id':
-        return Step(pair.declared.name, 'turns from scope cloud to scope '
+        return Step(pair.declared.name, 'change the scope from cloud to '
                     'project', Kind.DESTRUCTIVE, Phase.ADD_COLUMN,
                     blocker=_SCOPE)
-    return Step(pair.place(name), 'is not in the table', Kind.DESTRUCTIVE,
-                Phase.ADD_COLUMN, blocker='restore the table from a backup')
+    return Step(pair.place(name), 'the column is missing from the table',
+                Kind.DESTRUCTIVE, Phase.ADD_COLUMN,
+                blocker='restore the table from a backup')
 
 
-_SCOPE = ('nobody can say whose the records are; declare a type of another '
+_SCOPE = ('the scope of a type cannot change; declare a type with another '
           'name')
 
 
-def _dropped(pair: TablePair, name: str) -> Step:
+def _drop(pair: TablePair, name: str) -> Step:
     if name == 'project_id':
-        return Step(pair.declared.name, 'turns from scope project to scope '
+        return Step(pair.declared.name, 'change the scope from project to '
                     'cloud', Kind.DESTRUCTIVE, Phase.DROP_COLUMN,
                     blocker=_SCOPE)
     prop = pair.declared.properties.get(name)
     known = pair.was is not None and name in pair.was.properties
-    meant = prop is not None and prop.dropped
+    intended = prop is not None and prop.dropped
     return Step(
         pair.place(name),
-        'is dropped, with its values' if known or meant else
-        'is in the table, and no property declares it',
+        'drop the column and its values' if known or intended else
+        'drop the column and its values: no property declares it',
         Kind.DESTRUCTIVE, Phase.DROP_COLUMN,
         ddl.drop_column(pair.table.name, name), in_place=False,
-        blocker=None if meant else f'declare it, or say "{name}: {{dropped: '
-                                 f'true}}" if its values may go')
+        blocker=None if intended else
+        f'declare the property, or declare "{name}: {{dropped: true}}" to '
+        f'delete its values')
 
 
 def _default(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
-    """What an apply that was killed has left of a column it added."""
-    if pair.real.columns[column.name].default:
-        yield Step(pair.place(column.name), 'is given no value by the table '
-                   'any more', Kind.ONLINE, Phase.DEFAULT,
-                   ddl.drop_default(column,
-                                    pair.real.columns[column.name].nullable))
+    """Drop a column default that a killed apply left behind."""
+    real = pair.real.columns[column.name]
+    if real.default:
+        yield Step(pair.place(column.name), 'drop the column default',
+                   Kind.ONLINE, Phase.DEFAULT,
+                   ddl.drop_default(column, real.nullable))
 
 
 # Types
@@ -163,8 +175,8 @@ def _default(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
 def column_type_changes(
         declared: ResourceType, was: ResourceType | None, real: TableLayout,
         wanted: TableLayout) -> dict[str, TypeChange]:
-    """What becomes of the type of each column that stays."""
-    before = {} if was is None else {one.name: one for one in was.live}
+    """Return the type change of each column that stays."""
+    before = {} if was is None else {prop.name: prop for prop in was.live}
     found = {}
     for name in wanted.columns.keys() & real.columns.keys():
         prop = declared.properties.get(name)
@@ -176,69 +188,73 @@ def column_type_changes(
 
 
 def _type(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
-    turn = pair.type_changes[column.name]
-    if turn.nothing:
-        yield from _compared(pair, column)
+    change = pair.type_changes[column.name]
+    if change.is_empty:
+        yield from _collation(pair, column)
         return
-    old, new = turn.types
+    old, new = change.types
     step = Step(
-        pair.place(column.name), f'turns from {old} to {new}',
-        turn.cost(pair.database), Phase.CHANGE_TYPE,
+        pair.place(column.name), f'change the type from {old} to {new}',
+        change.cost(pair.database), Phase.CHANGE_TYPE,
         ddl.change_type(column, pair.real.columns[column.name].nullable,
-                        by_text=not turn.kept), in_place=False)
-    if turn.kept:
-        unfit = turn.misfits(pair.rows.future.c[column.name])
-        yield replace(step, violations=Violations() if unfit is None
-                      else pair.rows.violations_of(unfit))
+                        by_text=not change.preserves_values), in_place=False)
+    if change.preserves_values:
+        misfits = change.misfits(pair.rows.future.c[column.name])
+        yield replace(step, violations=Violations() if misfits is None
+                      else pair.rows.violations_of(misfits))
     elif filled := pair.rows.count - pair.rows.nulls(column.name).rows:
         yield replace(
-            step, change=f'turns from {turn.families[0]} to '
-                       f'{turn.families[1]}',
-            blocker=f'{filled} records have a value, which cannot be '
-                  f'converted; declare a property of another name and drop '
-                  f'this one')
+            step, change=f'change the type from {change.families[0]} to '
+                         f'{change.families[1]}',
+            blocker=f'{counted(filled, "value")} cannot be converted; declare '
+                    f'a property with another name and drop this one')
     elif old != new:
         yield step
 
 
-def _compared(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
-    """A name that two records may have is another's where case or blanks do
-    not count. Ours tells most apart, so no record breaks a key by it."""
-    was, now = (one.columns[column.name]
-                for one in (pair.real, pair.wanted))
+def _collation(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
+    """Restore the collation of a text column.
+
+    A collation that ignores case or trailing blanks would take two names for
+    one. The declared collation distinguishes the most texts, so no record
+    violates a key by the change.
+    """
+    was, now = (layout.columns[column.name]
+                for layout in (pair.real, pair.wanted))
     if now.collation not in (None, was.collation):
-        yield Step(pair.place(column.name), f'compares by {now.collation} '
-                   f'instead of {was.collation}', Kind.REWRITE,
+        yield Step(pair.place(column.name), f'change the collation from '
+                   f'{was.collation} to {now.collation}', Kind.REWRITE,
                    Phase.CHANGE_TYPE, ddl.change_type(
                        column, was.nullable, by_text=False))
 
 
-# Null or not
+# Nulls
 
 def _nullable(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:
-    was, now = (one.columns[column.name].nullable
-                for one in (pair.real, pair.wanted))
+    was, now = (layout.columns[column.name].nullable
+                for layout in (pair.real, pair.wanted))
     if was == now:
         return
     place = pair.place(column.name)
     if now:
-        yield Step(place, 'may be null', _EASED.get(pair.database,
-                                                    Kind.ONLINE),
+        yield Step(place, 'allow null', _ALLOW_NULL.get(pair.database,
+                                                        Kind.ONLINE),
                    Phase.NULLS, ddl.nullable(column), in_place=False)
         return
     nulls = pair.rows.nulls(column.name)
     prop = pair.declared.properties.get(column.name)
     value = MISSING if prop is None else prop.existing_value
     if nulls.rows and value is not MISSING:
-        yield Step(place, f'is given to {nulls.rows} records that have none',
-                   Kind.BACKFILL, Phase.FILL, fill=Fill(column, value),
-                   fill_rows=nulls.rows, in_place=False)
+        yield Step(place, f'fill {counted(nulls.rows, "record")} without a '
+                   f'value', Kind.BACKFILL, Phase.FILL,
+                   fill=Fill(column, value), fill_rows=nulls.rows,
+                   in_place=False)
     unfilled = nulls.rows and value is MISSING
-    yield Step(place, 'may not be null', Kind.REWRITE, Phase.NULLS,
+    yield Step(place, 'forbid null', Kind.REWRITE, Phase.NULLS,
                ddl.nullable(column), in_place=False,
                violations=nulls if unfilled else Violations(),
-               blocker=f'{nulls}; give it a default or a backfill, or give '
-                     f'them a value' if unfilled else None)
+               blocker=f'{nulls}; give them a value, or declare a default or '
+                       f'a backfill' if unfilled else None)
 
 
-_EASED: Mapping[str, Kind] = dict.fromkeys(MYSQL, Kind.REWRITE)
+_ALLOW_NULL: Mapping[str, Kind] = dict.fromkeys(MYSQL, Kind.REWRITE)

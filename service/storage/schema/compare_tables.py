@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All tables of types that there are, and all that there should be.
+"""Compare all existing tables of types with all declared types.
 
-Which table is whose, which is new, gets another name or goes; what is within
-one table is in ``differences`` and ``keys``.
+This module decides which table belongs to which type, and which tables are
+created, renamed or dropped. ``column_changes`` and ``key_changes`` compare
+the content of one table.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from service.storage.schema.steps import (
     Step,
     Violations,
     Work,
+    counted,
     no_work,
 )
 from service.storage.tables import columns, layouts
@@ -34,8 +36,11 @@ from service.storage.tables import declared as declared_tables
 
 
 class TableComparison:
-    """``before`` is what was applied last, None where nothing ever was;
-    ``unfinished`` what an apply was for that did not come to its end."""
+    """The existing tables and the wanted types.
+
+    ``before`` is the applied catalogue, None if there is none; ``unfinished``
+    is the catalogue of an interrupted apply.
+    """
 
     def __init__(self, connection: Connection, before: Catalogue | None,
                  wanted: Catalogue, progress: Progress,
@@ -49,39 +54,40 @@ class TableComparison:
         self._real = layouts.existing_layouts(connection)
 
     def steps(self) -> list[Step]:
-        """What is to be done, type by type."""
-        found = [*self._leftovers(), *self._renamed(), *self._new(),
+        """Return the steps, type by type."""
+        steps = [*self._leftovers(), *self._renamed(), *self._new(),
                  *(step for pair in self._pairs.values()
                    for step in self._within(pair))]
-        found = [*key_changes.extension(self._connection, found), *found]
-        return [*found, *self._said(found)]
+        steps = [*key_changes.extension(self._connection, steps), *steps]
+        return [*steps, *self._catalogue_only(steps)]
 
-    # Which table is whose
+    # Which table belongs to which type
 
     @cached_property
     def _owners(self) -> dict[str, str]:
         """The type that each table was made for, as last applied."""
-        return {declared_tables.table_name(one): one.name
-                for one in self._before.live}
+        return {declared_tables.table_name(declared): declared.name
+                for declared in self._before.live}
 
     @cached_property
-    def _standing(self) -> dict[str, str]:
+    def _existing(self) -> dict[str, str]:
         """The present table of each type that has one."""
-        return {one.name: name for one in self._wanted.live
-                if (name := self._now(one)) is not None}
+        return {declared.name: name for declared in self._wanted.live
+                if (name := self._present_name(declared)) is not None}
 
-    def _now(self, declared: ResourceType) -> str | None:
+    def _present_name(self, declared: ResourceType) -> str | None:
         wanted = declared_tables.table_name(declared)
         was = self._before.types.get(declared.name)
-        if wanted in self._real and self._free(wanted, declared.name):
+        if wanted in self._real and self._is_free(wanted, declared.name):
             return wanted
         if was is None or was.dropped:
             return None
         old = declared_tables.table_name(was)
         return old if old in self._real else None
 
-    def _free(self, name: str, type_: str) -> bool:
-        """The table is this type's, or its owner has another by now."""
+    def _is_free(self, name: str, type_: str) -> bool:
+        """Whether the table belongs to this type, or to a type that already
+        has another table."""
         owner = self._owners.get(name, type_)
         moved = self._wanted.types.get(owner)
         if owner == type_ or moved is None or moved.dropped:
@@ -93,19 +99,19 @@ class TableComparison:
     @cached_property
     def _pairs(self) -> dict[str, TablePair]:
         return {name: self._pair(self._wanted.types[name], now)
-                for name, now in self._standing.items()}
+                for name, now in self._existing.items()}
 
     def _pair(self, declared: ResourceType, now: str) -> TablePair:
         table = self._tables.of(declared)
         dialect = self._connection.dialect
-        known = [one.types[declared.name]
-                 for one in (self._before, self._unfinished)
-                 if declared.name in one.types]
+        known = [catalogue.types[declared.name]
+                 for catalogue in (self._before, self._unfinished)
+                 if declared.name in catalogue.types]
         renamed = column_changes.renames(declared, known, self._real[now])
         real = self._real[now].renamed(
             {old: new for new, old in renamed.items()},
             {now: declared_tables.table_name(self._wanted.types[name])
-             for name, now in self._standing.items()})
+             for name, now in self._existing.items()})
         wanted = layouts.declared_layout(table, dialect)
         if dialect.name == ddl.SQLITE:
             real, wanted = real.unnamed(), wanted.unnamed()
@@ -113,42 +119,46 @@ class TableComparison:
         was = None if was is None or was.dropped else was
         type_changes = column_changes.column_type_changes(
             declared, was, real, wanted)
-        return TablePair(
-            declared, was, table, now, real, wanted, renamed, type_changes,
-            ExistingRows(self._connection, now, real, declared, table, renamed,
-                    type_changes), dialect)
+        rows = ExistingRows(self._connection, now, real, declared, table,
+                            renamed, type_changes)
+        return TablePair(declared, was, table, now, real, wanted, renamed,
+                         type_changes, rows, dialect)
 
-    # Tables that go, move and come
+    # Tables that are dropped, renamed and created
 
     def _leftovers(self) -> Iterator[Step]:
-        """Tables that are no live type's."""
-        tombs = {declared_tables.table_name(one): one.name for one in
-                 self._wanted.types.values() if one.dropped}
+        """Yield a step for each table that belongs to no live type."""
+        dropped = {declared_tables.table_name(declared): declared.name
+                   for declared in self._wanted.types.values()
+                   if declared.dropped}
         for name in self._real:
-            if name in self._standing.values():
+            if name in self._existing.values():
                 continue
-            type_ = self._owners.get(name, tombs.get(name))
-            meant = self._wanted.types.get(type_ or '')
-            yield self._leftover(name, type_,
-                                 meant is not None and meant.dropped)
+            type_ = self._owners.get(name, dropped.get(name))
+            declared = self._wanted.types.get(type_ or '')
+            yield self._leftover(name, type_, declared is not None
+                                 and declared.dropped)
 
-    def _leftover(self, name: str, type_: str | None, meant: bool) -> Step:
-        count = self._connection.scalar(
-            sa.select(sa.func.count()).select_from(sa.table(name)))
+    def _leftover(self, name: str, type_: str | None,
+                  intended: bool) -> Step:
+        records = counted(self._connection.scalar(
+            sa.select(sa.func.count()).select_from(sa.table(name))) or 0,
+            'record')
         plural = name.removeprefix(declared_tables.PREFIX)
-        tomb = (f'{{name: {type_ or "its_name"}, plural: {plural}, dropped: '
-                f'true}}')
+        tombstone = (f'{{name: {type_ or "its_name"}, plural: {plural}, '
+                     f'dropped: true}}')
         return Step(
-            type_ or name, f'is dropped, with its {count} records' if type_
-            else f'is a table with {count} records, and no type declares it',
+            type_ or name, f'drop the table and its {records}' if type_ else
+            f'drop the table and its {records}: no type declares it',
             Kind.DESTRUCTIVE, Phase.DROP_TABLE,
-            ddl.several(*self._forget(type_), ddl.drop_table(name)),
-            blocker=None if meant else f'declare it, or let a file say '
-                                       f'"{tomb}" if its records may go')
+            ddl.several(*self._delete_related(type_), ddl.drop_table(name)),
+            blocker=None if intended else f'declare the type, or declare '
+                                          f'"{tombstone}" to delete its '
+                                          f'records')
 
-    def _forget(self, type_: str | None) -> list[Work]:
-        """What stands beside the records of a type that goes; what was done
-        to them stays told."""
+    def _delete_related(self, type_: str | None) -> list[Work]:
+        """Delete the rows of a dropped type from core tables. Its revisions
+        stay."""
         core = self._tables.core
         return [ddl.delete(table, table.c.type == type_)
                 for table in (core.tags, core.usage, core.quotas)
@@ -160,58 +170,59 @@ class TableComparison:
                 continue
             taken = pair.table.name in self._real
             yield Step(
-                pair.place('plural'), f'was '
-                f'{pair.now.removeprefix(declared_tables.PREFIX)}',
-                Kind.ONLINE, Phase.RENAME_TABLE, ddl.rename_table(
-                    pair.now, pair.table.name),
-                blocker=f'the type {self._owners[pair.table.name]} has this '
-                      f'plural still; apply its new one first'
-                if taken and not self._goes(pair.table.name) else None)
+                pair.place('plural'), f'rename the table from {pair.now} to '
+                f'{pair.table.name}', Kind.ONLINE, Phase.RENAME_TABLE,
+                ddl.rename_table(pair.now, pair.table.name),
+                blocker=f'the table still belongs to the type '
+                        f'{self._owners[pair.table.name]}; apply the new '
+                        f'plural of that type first'
+                if taken and not self._is_dropped(pair.table.name) else None)
 
-    def _goes(self, name: str) -> bool:
+    def _is_dropped(self, name: str) -> bool:
         owner = self._wanted.types.get(self._owners.get(name, ''))
         return owner is not None and owner.dropped
 
     def _new(self) -> Iterator[Step]:
         for declared in self._wanted.live:
-            if declared.name in self._standing:
+            if declared.name in self._existing:
                 continue
             table = self._tables.of(declared)
-            yield Step(declared.name, 'is new', Kind.ONLINE,
+            yield Step(declared.name, 'create the table', Kind.ONLINE,
                        Phase.CREATE_TABLE, ddl.create(table))
             if self._connection.dialect.name != ddl.SQLITE:
-                yield from key_changes.new_links(table, declared.name,
-                                                 self._wanted)
+                yield from key_changes.new_foreign_keys(
+                    table, declared.name, self._wanted)
             yield from key_changes.new_exclusives(declared, table,
                                                   self._connection)
 
     # Within a table
 
     def _within(self, pair: TablePair) -> list[Step]:
-        there = {declared_tables.table_name(self._wanted.types[name]): now
-                 for name, now in self._standing.items()}
-        found = [*column_changes.columns(pair), *key_changes.uniques(pair),
+        existing = {declared_tables.table_name(self._wanted.types[name]): now
+                    for name, now in self._existing.items()}
+        steps = [*column_changes.columns(pair), *key_changes.uniques(pair),
                  *key_changes.indexes(pair),
-                 *key_changes.links(pair, self._wanted, there),
+                 *key_changes.foreign_keys(pair, self._wanted, existing),
                  *key_changes.exclusives(pair, self._connection),
-                 *key_changes.upset(pair)]
+                 *key_changes.unchanged(pair)]
         if pair.database == ddl.SQLITE:
-            return _on_sqlite(pair, found)
-        return found
+            return _on_sqlite(pair, steps)
+        return steps
 
-    # What is said otherwise, and no table is changed for
+    # Changes of the catalogue that change no table
 
-    def _said(self, found: list[Step]) -> Iterator[Step]:
-        places = {one.name for one in found}
+    def _catalogue_only(self, steps: list[Step]) -> Iterator[Step]:
+        places = {step.name for step in steps}
         for change in changes.compare(self._before, self._wanted):
             if change.affects_table and change.place in places:
                 continue
-            yield Step(change.place, change.message, Kind.NONE, Phase.SAY,
-                       violations=self._misfits(change),
+            yield Step(change.place, change.message, Kind.NONE,
+                       Phase.CATALOGUE_ONLY,
+                       violations=self._violations(change),
                        violations_allowed=not change.affects_table)
 
-    def _misfits(self, change: Change) -> Violations:
-        """The records whose value a word does not take any more."""
+    def _violations(self, change: Change) -> Violations:
+        """Return the records whose values violate a narrower rule."""
         pair = self._pairs.get(change.type)
         if (change.check is None or pair is None
                 or change.column not in pair.real.columns):
@@ -221,23 +232,26 @@ class TableComparison:
             one.name: one for one in pair.was.live}
         was = changes.predecessor(known, pair.declared, prop) or prop
 
-        def told(line: str) -> None:
+        def report(line: str) -> None:
             self._progress(f'{change.place}: {line}')
         return pair.rows.violations_of_check(
             change.column, columns.of(was),
-            changes.validator(change.check), told)
+            changes.validator(change.check), report)
 
 
-def _on_sqlite(pair: TablePair, found: list[Step]) -> list[Step]:
-    """The steps as SQLite can take them: where one of them needs it, all are
-    taken by writing the table anew."""
-    if all(one.in_place for one in found):
-        added = {one.name for one in found if one.phase is Phase.ADD_COLUMN}
-        return [replace(one, work=no_work)
-                if one.phase is Phase.LINK and one.name in added else one
-                for one in found]
-    told = [replace(one, work=no_work, fill=None) for one in found]
-    return [*told, Step(
-        pair.declared.name, 'the table is written anew for this',
+def _on_sqlite(pair: TablePair, steps: list[Step]) -> list[Step]:
+    """Return the steps as SQLite can execute them.
+
+    If one of them requires it, the table is rebuilt once for all of them.
+    """
+    if all(step.in_place for step in steps):
+        added = {step.name for step in steps
+                 if step.phase is Phase.ADD_COLUMN}
+        return [replace(step, work=no_work)
+                if step.phase is Phase.LINK and step.name in added else step
+                for step in steps]
+    described = [replace(step, work=no_work, fill=None) for step in steps]
+    return [*described, Step(
+        pair.declared.name, 'rebuild the table for these changes',
         Kind.REWRITE, Phase.REBUILD, ddl.rebuild(
             pair.table, pair.rows.values(pair.table.name)))]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The statements of a schema's change, each to be printed or run.
+"""The DDL of steps, which can be printed or executed.
 
-Each function gives the work of a step: a function of alembic's Operations.
-Where databases spell a thing differently, a table has the words.
+Each function returns the work of a step: a function on alembic's Operations.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ POSTGRESQL = 'postgresql'
 
 
 def several(*works: Work) -> Work:
-    """One work after the other."""
-    def work(operations: Operations) -> None:
-        for one in works:
-            one(operations)
-    return work
+    """Return the works as one, in this order."""
+    def run(operations: Operations) -> None:
+        for work in works:
+            work(operations)
+    return run
 
 
-def said(statement: str) -> Work:
-    """A statement in the words of its own database."""
+def execute(statement: str) -> Work:
+    """Execute a statement in the database's own SQL."""
     return lambda operations: operations.execute(sa.text(
         statement.replace(':', '\\:')))
 
@@ -42,9 +41,12 @@ def said(statement: str) -> Work:
 # Tables
 
 def create(table: sa.Table) -> Work:
-    """A table and its indexes. Its foreign keys are steps of their own, for
-    their targets may come later; SQLite looks for those when it writes, and
-    could not add a key to a table that is there."""
+    """Create a table and its indexes.
+
+    Foreign keys are separate steps, because their target tables may be
+    created later. SQLite cannot add a foreign key to an existing table, and
+    looks for the target only when a row is written.
+    """
     def work(operations: Operations) -> None:
         sqlite = _dialect(operations) == SQLITE
         operations.execute(CreateTable(
@@ -55,7 +57,7 @@ def create(table: sa.Table) -> Work:
 
 
 def _ordered(table: sa.Table) -> list[sa.Index]:
-    return sorted(table.indexes, key=lambda one: str(one.name))
+    return sorted(table.indexes, key=lambda index: str(index.name))
 
 
 def drop_table(name: str) -> Work:
@@ -74,17 +76,17 @@ def delete(table: sa.Table, condition: sa.ColumnElement[bool]) -> Work:
 # Columns
 
 def add_column(column: sa.Column[Any], value: Any) -> Work:
-    """A column in whose existing rows ``value`` stands, if there is one.
+    """Add a column with ``value`` in the existing rows, unless MISSING.
 
-    The default is for them alone, and goes again: a write that leaves a
-    column out is a mistake to be told. SQLite cannot take it back.
+    The value is a column default, which is then dropped: an INSERT without
+    the column is a bug and has to fail. SQLite cannot drop a default.
     """
     table = column.table.name
 
     def work(operations: Operations) -> None:
         dialect = _dialect(operations)
         operations.add_column(
-            table, _added(column, value, dialect),
+            table, _with_default(column, value, dialect),
             inline_references=dialect == SQLITE)
         if value is not MISSING and dialect != SQLITE:
             drop_default(column, bool(column.nullable))(operations)
@@ -92,24 +94,25 @@ def add_column(column: sa.Column[Any], value: Any) -> Work:
 
 
 def drop_default(column: sa.Column[Any], nullable: bool) -> Work:
-    """The table gives rows that leave the column out no value any more."""
+    """Drop the default value of a column."""
     return lambda operations: operations.alter_column(
         column.table.name, column.name, server_default=None,
         existing_type=column.type, existing_nullable=nullable)
 
 
-def _added(column: sa.Column[Any], value: Any,
-           dialect: str) -> sa.Column[Any]:
+def _with_default(column: sa.Column[Any], value: Any,
+                  dialect: str) -> sa.Column[Any]:
     default: Any = None
     if value is not MISSING:
         default = sa.literal(value, column.type)
         if dialect in MYSQL:
-            # MySQL takes the default of a long text only as an expression.
+            # MySQL accepts the default of a long text only as an expression.
             default = Grouping(default)
-    links = [sa.ForeignKey(one.target_fullname, deferrable=True,
-                           initially='IMMEDIATE')
-             for one in column.foreign_keys] if dialect == SQLITE else []
-    return sa.Column(column.name, column.type, *links,
+    foreign_keys = [sa.ForeignKey(key.target_fullname, deferrable=True,
+                                  initially='IMMEDIATE')
+                    for key in column.foreign_keys
+                    ] if dialect == SQLITE else []
+    return sa.Column(column.name, column.type, *foreign_keys,
                      nullable=bool(column.nullable), server_default=default)
 
 
@@ -118,8 +121,10 @@ def drop_column(table: str, name: str) -> Work:
 
 
 def rename_column(table: str, old: str, new: str) -> Work:
-    """Every supported database has this statement; alembic would have some
-    of them told all of the column anew."""
+    """Rename a column by a statement that every supported database has.
+
+    Alembic's statement for MariaDB and MySQL repeats the column's definition.
+    """
     def work(operations: Operations) -> None:
         operations.execute(
             f'ALTER TABLE {_quoted(operations, table)} RENAME COLUMN '
@@ -129,10 +134,10 @@ def rename_column(table: str, old: str, new: str) -> Work:
 
 def change_type(column: sa.Column[Any], nullable: bool, *,
                 by_text: bool) -> Work:
-    """The column in its new type, as nullable as it has been.
+    """Change the type of a column, which stays nullable or not.
 
-    PostgreSQL knows no way from some types to some others, not even for
-    nulls, but by text there is one.
+    PostgreSQL cannot convert between some types, even if all values are null.
+    With ``by_text`` it converts to text first, which always works for nulls.
     """
     def work(operations: Operations) -> None:
         using = (_quoted(operations, column.name) + '::text' * by_text + '::'
@@ -146,7 +151,7 @@ def change_type(column: sa.Column[Any], nullable: bool, *,
 
 
 def nullable(column: sa.Column[Any]) -> Work:
-    """Null allowed or refused, as the column has it."""
+    """Allow or forbid null, as the column declares."""
     return lambda operations: operations.alter_column(
         column.table.name, column.name, nullable=bool(column.nullable),
         existing_type=column.type, existing_nullable=not column.nullable)
@@ -155,7 +160,11 @@ def nullable(column: sa.Column[Any]) -> Work:
 # Keys
 
 def add_key(key: sa.Constraint | sa.Index) -> Work:
-    """The constraint stays one of its table, which may be written anew."""
+    """Add an index or a constraint.
+
+    ``isolate_from_table=False`` keeps the constraint in the table's
+    definition, from which SQLite's table may be rebuilt.
+    """
     statement = (CreateIndex(key) if isinstance(key, sa.Index)
                  else AddConstraint(key, isolate_from_table=False))
     return lambda operations: operations.execute(statement)
@@ -166,18 +175,19 @@ def drop_index(table: str, name: str) -> Work:
 
 
 def drop_constraint(table: str, name: str, type: str) -> Work:
-    """``type`` in alembic's words: unique, foreignkey or check."""
+    """Drop a constraint of alembic's ``type``: unique, foreignkey or check.
+    """
     return lambda operations: operations.drop_constraint(name, table,
                                                          type_=type)
 
 
 def rename_key(table: str, old: str, new: str, *, unique: bool) -> Work:
-    """An index or the constraint of a unique under another name."""
+    """Rename an index or a unique constraint."""
     def work(operations: Operations) -> None:
-        words = _RENAME_KEY[_dialect(operations), unique]
-        operations.execute(words.format(
-            **{name: _quoted(operations, one) for name, one in
-               (('table', table), ('old', old), ('new', new))}))
+        statement = _RENAME_KEY[_dialect(operations), unique]
+        operations.execute(statement.format(
+            table=_quoted(operations, table), old=_quoted(operations, old),
+            new=_quoted(operations, new)))
     return work
 
 
@@ -201,23 +211,24 @@ def _quoted(operations: Operations, name: str) -> str:
 # SQLite
 
 def rebuild(table: sa.Table, values: Mapping[str, Any]) -> Work:
-    """A table written anew, for SQLite can change little of one that is.
+    """Replace a table by a new one with the same rows.
 
-    ``values`` is what each column of it is to be made of. Other tables refer
-    to it by its name; foreign keys are off meanwhile, so that nothing is done
-    to their rows when the old one goes (D24).
+    SQLite can change little of an existing table. ``values`` has the
+    expression for each column. Foreign keys are off meanwhile: other tables
+    refer to the table by name, and dropping the old one must not change their
+    rows (D24).
     """
-    aside = f'new_{table.name}'
+    new_name = f'new_{table.name}'
 
     def work(operations: Operations) -> None:
         dialect = operations.get_context().dialect
         create = str(CreateTable(table).compile(dialect=dialect))
-        said(create.replace(table.name, aside, 1))(operations)
+        execute(create.replace(table.name, new_name, 1))(operations)
         operations.execute(sa.insert(sa.table(
-            aside, *map(sa.column, values))).from_select(
+            new_name, *map(sa.column, values))).from_select(
             list(values), sa.select(*values.values())))
         operations.drop_table(table.name)
-        operations.rename_table(aside, table.name)
+        operations.rename_table(new_name, table.name)
         for index in _ordered(table):
             operations.execute(CreateIndex(index))
     return work

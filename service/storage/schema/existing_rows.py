@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of a table that is to change, seen as they will be.
+"""The rows of a table as they will be after the planned steps.
 
-A new rule is tried on them before anything is done: by the names columns
-shall have, with the values that new or empty columns will be given.
+A new rule is checked on them before anything is changed: under the new names
+of columns, and with the values that new or empty columns will get.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from sqlalchemy.engine import Connection
 
 from service.domain.catalogue.types import MISSING, ResourceType
 from service.storage.schema.backfill import Progress
-from service.storage.schema.steps import SAMPLES, Violations
+from service.storage.schema.steps import MAX_SAMPLES, Violations
 from service.storage.schema.type_changes import TypeChange
 from service.storage.tables import columns
 from service.storage.tables import declared as declared_tables
 from service.storage.tables.layouts import TableLayout
 
-#: How many values are fetched and looked at together.
+#: How many values are fetched and checked at a time.
 PAGE_ROWS = 1000
 
 
 class ExistingRows:
-    """One type's table as it stands.
+    """The rows of one type's existing table.
 
-    ``name`` is its name now, ``renamed`` the present name of each column
-    that gets another; ``real`` has the names that columns shall have.
+    ``name`` is the table's present name. ``real`` has the new names of
+    columns; ``renamed`` maps a new name to the present one.
     """
 
     def __init__(self, connection: Connection, name: str, real: TableLayout,
@@ -52,14 +52,15 @@ class ExistingRows:
 
     @cached_property
     def future(self) -> sa.Subquery:
-        """Every row as it will be."""
+        """All rows as they will be."""
         return sa.select(*(
-            one.label(name) for name, one in self.values(self._name).items()
+            value.label(name)
+            for name, value in self.values(self._name).items()
         )).subquery('future')
 
     def values(self, name: str) -> dict[str, sa.ColumnElement[Any]]:
-        """What each column is to be made of, where the table has this name.
-        """
+        """Return the future value of each column, from a table that has this
+        name by then."""
         source = sa.table(name, *(sa.column(self._renamed.get(
             column, column), self._type(column))
             for column in self._real.columns))
@@ -73,93 +74,97 @@ class ExistingRows:
     def _value(self, source: sa.TableClause,
                column: sa.Column[Any]) -> sa.ColumnElement[Any]:
         prop = self._declared.properties.get(column.name)
-        value = MISSING if prop is None else prop.existing_value
-        filling = sa.literal(None if value is MISSING else value,
+        before = MISSING if prop is None else prop.existing_value
+        filling = sa.literal(None if before is MISSING else before,
                              column.type)
-        turn = self._type_changes.get(column.name)
-        if turn is None or not turn.kept:
+        change = self._type_changes.get(column.name)
+        if change is None or not change.preserves_values:
             return filling
-        found = source.c[self._renamed.get(column.name, column.name)]
+        present = source.c[self._renamed.get(column.name, column.name)]
         if column.name not in self.filled:
-            return found
-        if turn.spelt:
-            found, filling = self._text(found), self._text(filling)
-        return sa.func.coalesce(found, filling)
+            return present
+        if change.compares_as_text:
+            present, filling = self._text(present), self._text(filling)
+        return sa.func.coalesce(present, filling)
 
     @cached_property
     def filled(self) -> frozenset[str]:
-        """The columns there are whose nulls will be given a value."""
+        """The existing columns whose nulls will get a value."""
         return frozenset(
-            name for name, one in self._real.columns.items()
-            if one.nullable and name in self._type_changes
+            name for name, column in self._real.columns.items()
+            if column.nullable and name in self._type_changes
             and not self._table.c[name].nullable
             and name in self._declared.properties
             and self._declared.properties[name].existing_value is not MISSING)
 
-    # What breaks a rule
+    # Violations of a rule
 
     def violations_of(self, condition: sa.ColumnElement[bool]) -> Violations:
+        """Return the rows that meet the condition of a violation."""
         return self.among(sa.select(self.future.c.id).where(condition))
 
     def among(self, ids: sa.Select[Any]) -> Violations:
-        """The rows that a selection of ids finds."""
+        """Return the rows that a SELECT of ids finds."""
         count = self._scalar(sa.select(sa.func.count()).select_from(
             ids.order_by(None).subquery()))
         if not count:
             return Violations()
         some = ids.order_by(None).subquery('some')
         samples = self._connection.scalars(
-            sa.select(some.c.id).order_by(some.c.id).limit(SAMPLES))
+            sa.select(some.c.id).order_by(some.c.id).limit(MAX_SAMPLES))
         return Violations(count, tuple(map(str, samples)))
 
     def nulls(self, column: str) -> Violations:
-        """The rows that have nothing in a column there is."""
+        """Return the rows with a null in an existing column."""
         now = sa.table(self._name, sa.column('id'), sa.column(
             self._renamed.get(column, column)))
         return self.among(sa.select(now.c.id).where(
             list(now.c)[1].is_(None)))
 
     def duplicates(self, names: tuple[str, ...]) -> Violations:
-        """The rows that share the values of all these columns."""
+        """Return the rows that share their values of all these columns."""
         rows = self.future
-        keys = [rows.c[one] for one in (*declared_tables.owner(self._declared),
-                                        *names)]
+        keys = [rows.c[name] for name in (
+            *declared_tables.owner(self._declared), *names)]
         shared = sa.select(*keys).where(*(
-            one.is_not(None) for one in keys)).group_by(*keys).having(
+            key.is_not(None) for key in keys)).group_by(*keys).having(
             sa.func.count() > 1).subquery('shared')
         return self.among(sa.select(rows.c.id).join(shared, sa.and_(*(
-            one == shared.c[one.name] for one in keys))))
+            key == shared.c[key.name] for key in keys))))
 
-    def orphans(self, column: str, target: str, *, owned: bool) -> Violations:
-        """The rows that point at what is not there, or not theirs (D14)."""
+    def orphans(self, column: str, target: str, *,
+                owned: bool) -> Violations:
+        """Return the rows that refer to no record, or to a record of another
+        project (D14)."""
         rows = self.future
         other = sa.table(target, sa.column('id'), sa.column('project_id'))
-        there = sa.select(other.c.id).where(
+        referred = sa.select(other.c.id).where(
             self._text(other.c.id) == self._text(rows.c[column]))
         if owned:
-            there = there.where(other.c.project_id == rows.c.project_id)
+            referred = referred.where(
+                other.c.project_id == rows.c.project_id)
         return self.violations_of(sa.and_(
-            rows.c[column].is_not(None), ~there.correlate(rows).exists()))
+            rows.c[column].is_not(None), ~referred.correlate(rows).exists()))
 
     def _text(self, column: sa.ColumnElement[Any]) -> Any:
-        """PostgreSQL compares no id to a text."""
+        """PostgreSQL does not compare uuid with text."""
         postgresql = self._connection.dialect.name == 'postgresql'
         return sa.cast(column, sa.Text()) if postgresql else column
 
     def violations_of_check(self, column: str, type_: Any,
-                            meets: Callable[[Any], bool],
+                            check: Callable[[Any], bool],
                             progress: Progress) -> Violations:
-        """The rows whose value in a column there is does not meet a rule
-        that only Python knows."""
-        found: list[str] = []
-        count = seen = 0
+        """Return the rows whose value in an existing column fails a check
+        that SQL cannot express."""
+        samples: list[str] = []
+        count = checked = 0
         for page in self._pages(column, type_):
-            bad = [id for id, value in page if not meets(value)]
-            count += len(bad)
-            found += bad[:SAMPLES - len(found)]
-            seen += len(page)
-            progress(f'{seen} of {self.count} records')
-        return Violations(count, tuple(found))
+            failed = [id for id, value in page if not check(value)]
+            count += len(failed)
+            samples += failed[:MAX_SAMPLES - len(samples)]
+            checked += len(page)
+            progress(f'{checked} of {self.count} records')
+        return Violations(count, tuple(samples))
 
     def _pages(self, column: str,
                type_: Any) -> Iterator[list[tuple[str, Any]]]:
@@ -168,7 +173,7 @@ class ExistingRows:
         value = list(now.c)[1]
         after = sa.true()
         while True:
-            page = [(id, one) for id, one in self._connection.execute(
+            page = [(row[0], row[1]) for row in self._connection.execute(
                 sa.select(now.c.id, value).where(after, value.is_not(None))
                 .order_by(now.c.id).limit(PAGE_ROWS))]
             if page:

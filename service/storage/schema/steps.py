@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One step of a schema's change: told, rendered as SQL, and taken.
+"""One step of a schema change: its description, its SQL and its execution.
 
-What is printed and what is run are one function of alembic's Operations, so
-that neither can say what the other does not do.
+The printed SQL and the executed statements come from one function on
+alembic's Operations, so they cannot differ.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 Work = Callable[['Operations'], None]
 
-#: How many sample ids a step tells.
-SAMPLES = 5
+#: How many ids of violating records a step lists.
+MAX_SAMPLES = 5
 
 
 class Kind(StrEnum):
-    """What a step costs.
+    """The class of a step: what it costs.
 
-    ``online``: reads go on and no row is written. ``rewrite``: every row is
-    read or written, and reads of the table may wait. ``backfill``: rows are
-    given a value. ``destructive``: values are gone. ``none``: the database
-    has nothing to do.
+    ``online``: reads continue and no row is written. ``rewrite``: every row
+    is read or written, and reads of the table may wait. ``backfill``: rows
+    get a value. ``destructive``: values are lost. ``none``: the database does
+    not change.
     """
 
     ONLINE = 'online'
@@ -43,10 +43,10 @@ class Kind(StrEnum):
 
 
 class Phase(IntEnum):
-    """What has to be done before what, whatever type it is for.
+    """The order of the steps of all types.
 
-    Names are given up before others take them: those of tables, and those of
-    their keys, which are the database's as well.
+    Names of tables and keys are unique in the database, so steps that free a
+    name come before steps that use it.
     """
 
     PREPARE = 0
@@ -67,11 +67,11 @@ class Phase(IntEnum):
     LINK = 15
     EXCLUSIVE = 16
     DROP_COLUMN = 17
-    SAY = 18
+    CATALOGUE_ONLY = 18
 
 
 class Violations(NamedTuple):
-    """How many rows break a rule, and the ids of the first."""
+    """The number of rows that violate a rule, and some of their ids."""
 
     rows: int = 0
     samples: tuple[str, ...] = ()
@@ -79,22 +79,28 @@ class Violations(NamedTuple):
     def __str__(self) -> str:
         ids = ', '.join(self.samples)
         more = ', ...' if self.rows > len(self.samples) else ''
-        return f'{self.rows} records break it ({ids}{more})'
+        return f'{counted(self.rows, "violating record")} ({ids}{more})'
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``2 records``."""
+    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
 def no_work(operations: Operations) -> None:
-    """What the database does for a change without DDL."""
+    """The work of a step that does not change the database."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change, by the name of what changes in the files.
+    """One change of the schema.
 
-    ``blocker`` is what an operator must do first; until then the step is
-    refused. Rows that break a new rule of values (``violations``) refuse it
-    too, unless ``violations_allowed``. ``fill`` gives about ``fill_rows``
-    rows their values in batches, before ``work`` runs. ``in_place``: SQLite
-    can execute the step without rebuilding the table.
+    ``name`` is the place in the type files that changes. ``blocker`` is what
+    an operator must do first; until then the step is refused. Rows that
+    violate a new rule (``violations``) refuse it too, unless
+    ``violations_allowed``. ``fill`` gives about ``fill_rows`` rows their
+    values in batches, before ``work`` runs. ``in_place``: SQLite can execute
+    the step without rebuilding the table.
     """
 
     name: str
@@ -112,22 +118,22 @@ class Step:
 
     @property
     def refusal(self) -> str | None:
-        """Why the step cannot be taken, if it cannot."""
+        """Why the step is refused, None if it is not."""
         if (self.blocker is None and self.violations.rows
                 and not self.violations_allowed):
-            return f'{self.violations}; mend them first'
+            return f'{self.violations}; correct them first'
         return self.blocker
 
     def __str__(self) -> str:
-        broken = f'; {self.violations}' if self.violations.rows else ''
-        return f'{self.name}: {self.change} ({self.kind}){broken}'
+        violations = f'; {self.violations}' if self.violations.rows else ''
+        return f'{self.name}: {self.change} ({self.kind}){violations}'
 
 
 def with_sql(step: Step, dialect: Dialect) -> Step:
-    """The step with its SQL, as the database will be told it.
+    """Return the step with the SQL that the database will receive.
 
-    PERF: alembic takes a tenth of a second to import, and most starts find
-    no step.
+    PERF: alembic is imported here: it takes a tenth of a second, and most
+    starts have no step.
     """
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
@@ -144,14 +150,14 @@ def with_sql(step: Step, dialect: Dialect) -> Step:
 
 
 def _statements(text: str) -> Iterator[str]:
-    """Each statement on one line, as alembic ends them."""
-    for one in text.split(';\n\n'):
-        if one.strip():
-            yield ' '.join(line.strip() for line in one.split('\n'))
+    """Yield each statement of alembic's output on one line."""
+    for statement in text.split(';\n\n'):
+        if statement.strip():
+            yield ' '.join(line.strip() for line in statement.split('\n'))
 
 
 def execute(step: Step, connection: Connection) -> None:
-    """Take the step on an open transaction, without what it fills."""
+    """Run the work of a step, without its fill, in an open transaction."""
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
     step.work(Operations(MigrationContext.configure(connection)))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a column's type can become, and which values go with it.
+"""Changes of a column's type, and the values that each change preserves.
 
-Types have families. Within one, and between some of them, a value stays what
-it is; any other turn is one for columns without values.
+Types belong to families. Within a family, and between some families, values
+are preserved. Any other change is possible only for a column without values.
 """
 
 from __future__ import annotations
@@ -22,55 +22,62 @@ Condition = sa.ColumnElement[bool]
 
 
 class TypeChange(NamedTuple):
-    """From one family and type to another."""
+    """A change from one family and type to another, as (old, new)."""
 
     families: tuple[str, str]
     types: tuple[str, str]
 
     @property
-    def nothing(self) -> bool:
-        return self.kept and self.types[0] == self.types[1]
+    def is_empty(self) -> bool:
+        return self.preserves_values and self.types[0] == self.types[1]
 
     @property
-    def kept(self) -> bool:
-        """Values can stay, as far as they fit."""
+    def preserves_values(self) -> bool:
+        """Whether values that fit the new type are preserved."""
         return (self.families[0] == self.families[1]
                 or self.families in _MISFITS)
 
     @property
-    def spelt(self) -> bool:
-        """PostgreSQL compares the two only as texts."""
+    def compares_as_text(self) -> bool:
+        """Whether PostgreSQL can compare the two types only as text."""
         return set(self.families) == {'id', 'text'}
 
     def misfits(self, column: Column) -> Condition | None:
-        """Which values do not fit; None where all do."""
-        found = _MISFITS.get(self.families)
-        return None if found is None else found(column, self.types[1])
+        """Return the condition of values that do not fit; None if all fit."""
+        condition = _MISFITS.get(self.families)
+        return None if condition is None else condition(column, self.types[1])
 
     def cost(self, database: str) -> Kind:
-        """A longer text costs nothing: on MariaDB only while its length takes
-        as many bytes as before."""
+        """Return the class of the step.
+
+        A longer text is online. On MariaDB and MySQL that holds only while
+        the length of a value takes as many bytes as before.
+        """
         before, after = map(_length, self.types)
-        if set(map(_word, self.types)) - _TEXTS or (
+        if set(map(_base_name, self.types)) - _TEXTS or (
                 after is not None and (before or 2 ** 31) > after):
             return Kind.REWRITE
         if database not in MYSQL:
             return Kind.ONLINE
-        same = before is not None and after is not None and (
+        same_length_bytes = before is not None and after is not None and (
             (before * 4 > 255) == (after * 4 > 255))
-        return Kind.ONLINE if same else Kind.REWRITE
+        return Kind.ONLINE if same_length_bytes else Kind.REWRITE
 
 
 def type_change(old: ColumnLayout, new: ColumnLayout, was: Property | None,
-         prop: Property | None) -> TypeChange:
-    """``was`` is the property that ``old`` was made for, if that is known."""
+                prop: Property | None) -> TypeChange:
+    """Return the change of a column from ``old`` to ``new``.
+
+    ``was`` is the property that ``old`` was made for, if known.
+    """
     known = was is not None and prop is not None
-    return TypeChange((_declared(was) if was and known else _family(old),
-                 _declared(prop) if prop and known else _family(new)),
-                (old.type, new.type))
+    return TypeChange(
+        (_declared_family(was) if was and known else _family(old),
+         _declared_family(prop) if prop and known else _family(new)),
+        (old.type, new.type))
 
 
-def _declared(prop: Property) -> str:
+def _declared_family(prop: Property) -> str:
     if prop.references is not None:
         return 'id'
     if prop.format == 'date-time':
@@ -81,9 +88,9 @@ def _declared(prop: Property) -> str:
 _KINDS = {'string': 'text', 'object': 'document', 'array': 'document'}
 
 
-def _family(field: ColumnLayout) -> str:
-    word = _word(field.type)
-    return 'text' if word in _TEXTS else _FAMILIES.get(word, word)
+def _family(column: ColumnLayout) -> str:
+    name = _base_name(column.type)
+    return 'text' if name in _TEXTS else _FAMILIES.get(name, name)
 
 
 _TEXTS = {'VARCHAR', 'CHAR', 'TEXT', 'MEDIUMTEXT', 'LONGTEXT'}
@@ -93,23 +100,24 @@ _FAMILIES: Mapping[str, str] = {
     'TIMESTAMP': 'time', 'DATETIME': 'time'}
 
 
-def _word(type_: str) -> str:
+def _base_name(type_: str) -> str:
     return type_.split('(')[0].split(' ')[0]
 
 
 def _length(type_: str) -> int | None:
-    """The longest text of a type; None where it has no bound."""
+    """Return the longest text of a type; None if it has no limit."""
     digits = type_.partition('(')[2].rstrip(')')
     return int(digits) if digits.isdigit() else None
 
 
 def _longer(column: Column, type_: str) -> Condition:
-    most = _length(type_)
-    return sa.false() if most is None else (
-        sa.func.char_length(sa.cast(column, sa.Text())) > most)
+    longest = _length(type_)
+    return sa.false() if longest is None else (
+        sa.func.char_length(sa.cast(column, sa.Text())) > longest)
 
 
 def _inexact(column: Column, type_: str) -> Condition:
+    """Integers that a double cannot represent."""
     return sa.func.abs(column) > 2 ** 53
 
 
@@ -119,11 +127,12 @@ def _fractional(column: Column, type_: str) -> Condition:
 
 
 def _none(column: Column, type_: str) -> Condition:
-    """What is no id is no record's: the reference finds it."""
+    """A text that is no id refers to no record; the new reference's own check
+    finds it."""
     return sa.false()
 
 
-#: The values that cannot stay, by families between which others can.
+#: The values that do not fit, by families between which others fit.
 _MISFITS: Mapping[tuple[str, str], Callable[[Column, str], Condition]] = {
     ('text', 'text'): _longer, ('id', 'text'): _longer,
     ('text', 'id'): _none, ('integer', 'number'): _inexact,

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one declared property is as a SQL column, on every database.
+"""The column types of declared properties, on each kind of database.
 
-In Python a time is its canonical text (``instants.read``) and an object or
-array is itself, whatever the database: nobody above storage meets a driver's
-idea of either.
+In Python a time is its canonical text (``timestamps.read``), and an object or
+array is a dict or list, whatever types a driver returns.
 """
 
 from __future__ import annotations
@@ -24,11 +23,12 @@ from service.domain.caller import MAX_PROJECT_ID_CHARS
 from service.domain.catalogue.types import Property
 from service.domain.documents import values
 
-#: The longest text that is a VARCHAR; what may be longer is TEXT. MariaDB
-#: counts every VARCHAR of a row towards 65535 bytes.
+#: The longest text, in characters, stored as VARCHAR; longer text is TEXT. In
+#: MariaDB all VARCHAR columns of a table may have 65535 bytes in total.
 MAX_VARCHAR_LENGTH = 1024
 
-#: What SQLAlchemy calls MariaDB and MySQL, by the URL they are reached with.
+#: SQLAlchemy's dialect names of MariaDB and MySQL; which one applies depends
+#: on the URL.
 MYSQL = ('mysql', 'mariadb')
 
 Processor = Callable[[Any], Any] | None
@@ -37,28 +37,32 @@ _ID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 class _Varchar(mysql.VARCHAR):
-    """Text of MariaDB or MySQL, compared by code point."""
+    """Text compared by code point, on MariaDB and MySQL."""
 
 
 class _MediumText(mysql.MEDIUMTEXT):
-    """Long text of the same kind."""
+    """Long text compared by code point, on MariaDB and MySQL."""
 
 
 @compiles(_Varchar, *MYSQL)
 @compiles(_MediumText, *MYSQL)
 def _by_code_point(type_: _Varchar | _MediumText, compiler: Any,
                    **options: Any) -> str:
-    """The collations that tell ``a`` from ``A`` and from ``a `` have other
-    names in MariaDB and in MySQL; which it is, the connection found out."""
-    words = f'{type_.__visit_name__}({type_.length})' if type_.length else (
+    """Write the collation that distinguishes ``a`` from ``A`` and ``a ``.
+
+    Its name differs between MariaDB and MySQL. SQLAlchemy finds out which of
+    them the server is when it connects.
+    """
+    name = f'{type_.__visit_name__}({type_.length})' if type_.length else (
         type_.__visit_name__)
     collation = ('utf8mb4_nopad_bin' if compiler.dialect.is_mariadb
                  else 'utf8mb4_0900_bin')
-    return f'{words} CHARACTER SET utf8mb4 COLLATE {collation}'
+    return f'{name} CHARACTER SET utf8mb4 COLLATE {collation}'
 
 
 def text(length: int) -> TypeEngine[str]:
-    """Text compared by code point, trailing blanks significant (D13)."""
+    """Return a text type compared by code point; trailing blanks are
+    significant (D13)."""
     if length > MAX_VARCHAR_LENGTH:
         return sa.Text().with_variant(
             postgresql.TEXT(collation='C'), 'postgresql').with_variant(
@@ -71,9 +75,9 @@ def text(length: int) -> TypeEngine[str]:
 class RecordId(TypeDecorator[str]):
     """The id of a record: a UUID in lower case, text in Python.
 
-    PostgreSQL's own type for it takes half the room in every index, and sorts
-    as the text does. It also takes other spellings for the same id, and a
-    CHAR any number of blanks behind it: here those are nobody's id.
+    PostgreSQL's uuid type halves the size of each index and has the sort
+    order of the text. But uuid also accepts other spellings of an id, and
+    CHAR ignores trailing blanks. Such values match no record here.
     """
 
     impl = sa.String(36)
@@ -102,8 +106,8 @@ class RecordId(TypeDecorator[str]):
 class Timestamp(TypeDecorator[str]):
     """A time: canonical UTC text in Python.
 
-    SQLite keeps that very text, which sorts as the times do; the others keep
-    a timestamp with microseconds.
+    SQLite stores this text, whose sort order is that of the times. The other
+    databases store a timestamp with microseconds.
     """
 
     impl = sa.String(27)
@@ -121,8 +125,10 @@ class Timestamp(TypeDecorator[str]):
 
     def process_literal_param(self, value: str | None,
                               dialect: Dialect) -> Any:
-        """For the default of a new column, which DDL cannot bind. In
-        MariaDB's literals no offset may stand."""
+        """Return the literal for the default of a new column.
+
+        DDL takes no parameters. MariaDB's literals take no UTC offset.
+        """
         if dialect.name in MYSQL and value is not None:
             return datetime.fromisoformat(value.removesuffix('Z'))
         native = dialect.name in self._NATIVE
@@ -164,7 +170,8 @@ def _to_native(value: str | None) -> datetime | None:
 
 
 def _from_native(value: datetime | None) -> str | None:
-    """A session's times are UTC, with or without saying so."""
+    """Return canonical text; a driver's time is UTC, with or without a
+    tzinfo."""
     return None if value is None else value.replace(tzinfo=None).isoformat(
         timespec='microseconds') + 'Z'
 
@@ -177,8 +184,8 @@ def _from_json(value: str | None) -> Any:
     return None if value is None else orjson.loads(value)
 
 
-#: The column type of each kind that has only one.
-_KIND: dict[str, TypeEngine[Any]] = {
+#: Column types of the kinds that have only one.
+_TYPE: dict[str, TypeEngine[Any]] = {
     'integer': sa.BigInteger(),
     'number': sa.Double(),
     'boolean': sa.Boolean(create_constraint=False),
@@ -191,9 +198,9 @@ PROJECT = text(MAX_PROJECT_ID_CHARS)
 
 
 def of(prop: Property) -> TypeEngine[Any]:
-    """The column type of a property."""
+    """Return the column type of a property."""
     if prop.kind != 'string':
-        return _KIND[prop.kind]
+        return _TYPE[prop.kind]
     if prop.references:
         return ID
     if prop.format == 'date-time':

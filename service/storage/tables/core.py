@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables that are there whatever types are declared, ``pileus_*``."""
+"""The core tables, ``pileus_*``, which do not depend on the declared types.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ import sqlalchemy as sa
 
 from service.storage.tables import columns
 
-#: MariaDB and MySQL: the engine with transactions and foreign keys.
+#: Options of MariaDB and MySQL: the engine with transactions and foreign
+#: keys, and four-byte characters.
 ENGINE: Any = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 
 class Core(NamedTuple):
-    """The core tables, by what they hold."""
+    """The core tables, by their content."""
 
     counter: sa.Table
     catalogues: sa.Table
@@ -33,11 +35,12 @@ def build(metadata: sa.MetaData) -> Core:
 
 
 def _counter(metadata: sa.MetaData) -> sa.Table:
-    """One row: the number of the newest revision, in commit order.
+    """One row: ``n`` is the number of the newest revision, in commit order.
 
-    ``generation`` is that of the catalogue in force, the newest of
-    ``pileus_catalogues`` that was applied: a write that knows another one
-    finds no row here and is undone (D25).
+    ``generation`` is the catalogue number of the newest types in
+    ``pileus_catalogues``. A write updates the row where it has the number of
+    the worker's types; a worker with other types finds no row, and its
+    transaction is rolled back (D25).
     """
     return sa.Table(
         'pileus_counter', metadata,
@@ -48,11 +51,12 @@ def _counter(metadata: sa.MetaData) -> sa.Table:
 
 
 def _catalogues(metadata: sa.MetaData) -> sa.Table:
-    """The type files of each generation: what they said when applied (D24).
+    """The type files of each applied catalogue (D24).
 
-    ``files`` is their text by file name; ``digest`` is equal for files that
-    say the same. ``state`` is ``applying`` until the tables are as the files
-    say, or ``importing`` until a dump's rows are there, then ``applied``.
+    ``generation`` is the catalogue number. ``files`` has the text by file
+    name; ``digest`` is equal for files with the same meaning. ``state`` is
+    ``applying`` until the tables match the files, ``importing`` until all
+    rows of an export file are stored, then ``applied``.
     """
     return sa.Table(
         'pileus_catalogues', metadata,
@@ -66,9 +70,10 @@ def _catalogues(metadata: sa.MetaData) -> sa.Table:
 
 
 def _revisions(metadata: sa.MetaData) -> sa.Table:
-    """What every write did: the record after it, who, when, by what request.
+    """A revision for each write: action, record, user, request and time.
 
-    The document holds raw values, before any version's view (D26).
+    The document has the stored values, which no microversion has converted
+    (D26).
     """
     return sa.Table(
         'pileus_revisions', metadata,
@@ -90,11 +95,11 @@ def _revisions(metadata: sa.MetaData) -> sa.Table:
 
 
 def _tags(metadata: sa.MetaData) -> sa.Table:
-    """Where a list finds records by tag.
+    """An index of records by tag, for lists.
 
-    The record's own row shows its tags; this is their index, written with it.
-    SECURITY: by type as well. Clients choose ids, and a record of another
-    type and project may have this one's.
+    The record's own row has its tags; both are written in one transaction.
+    SECURITY: the key includes the type. Clients choose ids, so a record of
+    another type and project may have the same id.
     """
     return sa.Table(
         'pileus_tags', metadata,
@@ -106,7 +111,7 @@ def _tags(metadata: sa.MetaData) -> sa.Table:
 
 
 def _keys(metadata: sa.MetaData) -> sa.Table:
-    """Idempotency keys, each with the reply its first request was given."""
+    """Idempotency keys, each with the reply to its first request."""
     return sa.Table(
         'pileus_keys', metadata,
         sa.Column('scope', columns.text(64), primary_key=True),
@@ -121,10 +126,11 @@ def _keys(metadata: sa.MetaData) -> sa.Table:
 
 
 def _usage(metadata: sa.MetaData) -> sa.Table:
-    """How many records of a type a project has.
+    """The number of records of a type in a project.
 
-    Moved with the records themselves, in the same transaction: its row is
-    what creators of one project wait for, so none counts past another.
+    The number changes in the transaction that creates or deletes the records.
+    That locks the row, so that concurrent creations in one project count one
+    after the other.
     """
     return sa.Table(
         'pileus_usage', metadata,
@@ -135,7 +141,8 @@ def _usage(metadata: sa.MetaData) -> sa.Table:
 
 
 def _quotas(metadata: sa.MetaData) -> sa.Table:
-    """Limits that differ from the type's own, by project; -1 is none."""
+    """Limits of projects that differ from the type's default; -1 is no limit.
+    """
     return sa.Table(
         'pileus_quotas', metadata,
         sa.Column('project_id', columns.PROJECT, primary_key=True),
@@ -145,8 +152,10 @@ def _quotas(metadata: sa.MetaData) -> sa.Table:
 
 
 def _locks(metadata: sa.MetaData) -> sa.Table:
-    """What writers of periods that may overlap wait for: a row for each
-    value of ``over`` of each rule."""
+    """Rows to lock: writers of periods that may overlap wait for each other.
+
+    Each rule has a row for each value of ``over``.
+    """
     return sa.Table(
         'pileus_locks', metadata,
         sa.Column('name', columns.text(64), primary_key=True),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Catalogue -> SQLAlchemy tables.
+"""Build SQLAlchemy tables from a catalogue.
 
-A type's table is ``r_<plural>`` with one column a property, named as
-declared. Nothing but keys is enforced by the database: value rules live above
-it, so that all databases refuse and accept the same (D14).
+The table of a type is ``r_<plural>``, with a column for each property. The
+database enforces only keys. Rules of values are enforced above it, so that
+all kinds of database accept and refuse the same (D14).
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ from service.domain.catalogue.types import Catalogue, Property, ResourceType
 from service.storage.tables import columns, core
 from service.storage.tables.core import ENGINE, Core
 
-#: PostgreSQL's limit; the others allow as much or more.
+#: The longest name of an index or constraint: PostgreSQL's limit, in bytes.
 MAX_NAME_LENGTH = 63
 
-#: What the name of a type's table begins with.
+#: Prefix of the names of types' tables.
 PREFIX = 'r_'
 
-#: What the ``info`` of a type's table has its name under.
+#: Key of the type's name in the ``info`` of its table.
 TYPE = 'type'
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Every table of the service; ``of`` finds a type's by its name."""
+    """All tables of a catalogue; ``of`` returns the table of a type."""
 
     metadata: sa.MetaData
     types: Mapping[str, sa.Table]
     core: Core
 
+    #: The SELECTs of single records.
     fetches: dict[tuple[str, bool, tuple[str, ...]], sa.Select[Any]] = field(
         default_factory=dict, repr=False)
-    #: The SELECTs of lists, by their form (``prepared``).
+    #: The SELECTs of lists (``lists.statement_cache``).
     lists: dict[Any, sa.Select[Any]] = field(
         default_factory=dict, repr=False)
 
@@ -50,11 +51,12 @@ class Tables:
 
     def fetch(self, declared: ResourceType, *, owned: bool,
               columns: tuple[str, ...] = ()) -> sa.Select[Any]:
-        """The SELECT of one record by ``pileus_id``, made once.
+        """Return the SELECT of one record by the parameter ``pileus_id``.
 
-        With ``owned``, only among the records of ``pileus_owner``; with
-        ``columns``, no more of it than those.
-        PERF: building a statement costs more than running this one.
+        With ``owned`` the record must belong to project ``pileus_owner``;
+        with ``columns`` only these are selected.
+        PERF: the statement is cached; building it takes longer than running
+        it.
         """
         key = (declared.name, owned and declared.owned, columns)
         if key not in self.fetches:
@@ -65,7 +67,7 @@ class Tables:
                columns: tuple[str, ...]) -> sa.Select[Any]:
         table = self.of(declared)
         statement = sa.select(
-            *(table.c[one] for one in columns or table.c.keys())).where(
+            *(table.c[name] for name in columns or table.c.keys())).where(
             table.c.id == sa.bindparam('pileus_id'))
         if owned:
             statement = statement.where(
@@ -75,8 +77,8 @@ class Tables:
 
 def build(catalogue: Catalogue) -> Tables:
     metadata = sa.MetaData()
-    types = {one.name: _table(metadata, one, catalogue)
-             for one in catalogue.live}
+    types = {declared.name: _table(metadata, declared, catalogue)
+             for declared in catalogue.live}
     return Tables(metadata, types, core.build(metadata))
 
 
@@ -89,7 +91,7 @@ def _table(metadata: sa.MetaData, declared: ResourceType,
     return sa.Table(
         table_name(declared), metadata,
         *_common(declared),
-        *(_column(one) for one in declared.live),
+        *(_column(prop) for prop in declared.live),
         *_references(declared, catalogue),
         *_uniques(declared),
         *_indexes(declared),
@@ -113,58 +115,63 @@ def _column(prop: Property) -> sa.Column:
 
 def _references(declared: ResourceType, catalogue: Catalogue
                 ) -> Iterable[sa.ForeignKeyConstraint]:
-    """NO ACTION keys: storage cascades itself, and records that it did.
+    """Yield foreign keys without a cascade.
 
-    Deferrable, so that one transaction may remove a ring of records.
+    The service deletes referring records itself, to record a revision of
+    each. The keys are deferrable, so that one transaction can delete records
+    that refer to each other.
     """
-    for one in declared.live:
-        if one.references is None:
+    for prop in declared.live:
+        if prop.references is None:
             continue
-        target = table_name(catalogue.types[one.references])
+        target = table_name(catalogue.types[prop.references])
         yield _Reference(
-            [one.name], [f'{target}.id'],
-            name=_named('fk', declared, (one.name,)),
+            [prop.name], [f'{target}.id'],
+            name=_name('fk', declared, (prop.name,)),
             deferrable=True, initially='IMMEDIATE', use_alter=False)
 
 
 class _Reference(sa.ForeignKeyConstraint):
-    """A foreign key that is deferrable where the database knows the word."""
+    """A foreign key that is deferrable on SQLite and PostgreSQL."""
 
 
 @compiles(_Reference, 'mysql', 'mariadb')
 def _immediate(constraint: _Reference, compiler: Any, **options: Any) -> str:
-    said: str = compiler.visit_foreign_key_constraint(constraint, **options)
-    return said.replace(' DEFERRABLE INITIALLY IMMEDIATE', '')
+    ddl: str = compiler.visit_foreign_key_constraint(constraint, **options)
+    return ddl.replace(' DEFERRABLE INITIALLY IMMEDIATE', '')
 
 
 def _uniques(declared: ResourceType) -> Iterable[sa.UniqueConstraint]:
     for names in declared.unique:
         yield sa.UniqueConstraint(*owner(declared), *names,
-                                  name=_named('uq', declared, names))
+                                  name=_name('uq', declared, names))
 
 
 def _indexes(declared: ResourceType) -> Iterable[sa.Index]:
-    """What lists filter and sort on; ``id`` last makes every order total."""
+    """Yield the indexes by which lists filter and sort.
+
+    Each ends with ``id``, which makes its order total.
+    """
     for names in indexes.list_indexes(declared):
-        yield sa.Index(_named('ix', declared, names),
+        yield sa.Index(_name('ix', declared, names),
                        *owner(declared), *names, 'id',
                        postgresql_ops=nulls_first(declared, names))
     if declared.owned:
-        yield sa.Index(_named('ix', declared, ('id',)), 'project_id', 'id')
+        yield sa.Index(_name('ix', declared, ('id',)), 'project_id', 'id')
     for names in indexes.all_projects_indexes(declared):
-        yield sa.Index(_named('ia', declared, names), *names, 'id')
-    for one in declared.live:
-        if one.references is not None:
-            yield sa.Index(_named('ir', declared, (one.name,)), one.name)
+        yield sa.Index(_name('ia', declared, names), *names, 'id')
+    for prop in declared.live:
+        if prop.references is not None:
+            yield sa.Index(_name('ir', declared, (prop.name,)), prop.name)
 
 
 def owner(declared: ResourceType) -> tuple[str, ...]:
-    """What every key of a type begins with."""
+    """Return the columns that each key of a type begins with."""
     return ('project_id',) if declared.owned else ()
 
 
-def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
-    """A constraint's name; a long one ends in a hash of the whole."""
+def _name(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
+    """Return the name of a key; a long name ends with a hash of the whole."""
     name = '_'.join((kind, declared.plural, *names))
     if len(name) <= MAX_NAME_LENGTH:
         return name
@@ -174,7 +181,10 @@ def _named(kind: str, declared: ResourceType, names: Iterable[str]) -> str:
 
 def nulls_first(declared: ResourceType,
                 names: Iterable[str]) -> dict[str, str]:
-    """The ``postgresql_ops`` of an index on ``names``: nulls as lists have
-    them. What cannot be null keeps the plain order, as lists do."""
+    """Return the ``postgresql_ops`` of an index on ``names``.
+
+    Lists sort nulls first. Columns that cannot be null have the default
+    order, in lists and in the index.
+    """
     nullable = indexes.nullable_columns(declared)
-    return {one: 'NULLS FIRST' for one in names if one in nullable}
+    return {name: 'NULLS FIRST' for name in names if name in nullable}

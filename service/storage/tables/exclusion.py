@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No two periods that overlap: a row to wait for, and a constraint.
+"""Rules of ``exclusive``: locks and constraints against overlapping periods.
 
-Whoever writes a period locks a row first that stands for all it may overlap,
-and then looks. SQLite has one writer at a time.
+A transaction that writes a period first locks a row that stands for all
+periods it may overlap with, then reads the periods. SQLite has one writer at
+a time and needs no lock.
 
-PostgreSQL has a constraint for it too, if the extension btree_gist is there:
-it also binds who writes past this service. It does not stand alone. Of two
-writers that it sets against each other, each waits for the other, and one is
-told of a deadlock a second later.
+PostgreSQL also gets an exclusion constraint, if the extension btree_gist is
+available: the constraint binds writers that bypass the service as well. The
+constraint does not replace the lock: two writers that conflict in it wait for
+each other, and one of them fails with a deadlock a second later.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from service.domain.documents import values
 from service.domain.records.store import Record
 from service.storage.tables.declared import MAX_NAME_LENGTH, owner
 
-#: What PostgreSQL's constraints need. It is ``trusted``: whoever may create
-#: in the database may create it.
+#: The extension that the constraints need. It is ``trusted``: an account with
+#: CREATE on the database may create it.
 EXTENSION = 'CREATE EXTENSION IF NOT EXISTS btree_gist'
 
 _POSSIBLE = sa.text('''
@@ -43,31 +44,30 @@ SELECT conname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
 WHERE contype = 'x' AND relname = :table AND pg_table_is_visible(conrelid)''')
 
 
-# As the schema has it
+# Constraints
 
 def possible(connection: Connection) -> bool:
-    """Whether this database can have such constraints, or be made to."""
+    """Whether the extension is installed or can be installed."""
     return (connection.dialect.name == 'postgresql'
             and bool(connection.scalar(_POSSIBLE)))
 
 
 def notes(connection: Connection, catalogue: Catalogue) -> Iterator[str]:
-    """What is missing for the constraints of these types, and what would do.
-    """
-    wanting = [f'{one.name}.exclusive' for one in catalogue.live
-               if one.exclusive]
-    if (wanting and connection.dialect.name == 'postgresql'
+    """Yield a note if the extension is missing, with how to install it."""
+    places = [f'{declared.name}.exclusive' for declared in catalogue.live
+              if declared.exclusive]
+    if (places and connection.dialect.name == 'postgresql'
             and not possible(connection)):
-        yield (f'{", ".join(wanting)}: periods are kept apart by rows to '
-               'lock, which bind nobody who writes past this service: '
-               'PostgreSQL has no extension btree_gist here, and the account '
-               'may not create it; for a constraint let a superuser run '
-               f'"{EXTENSION}" in this database, then run pileus-manage '
-               'schema apply')
+        yield (f'{", ".join(places)}: the service prevents overlapping '
+               'periods with row locks, but writers that bypass the service '
+               'are not prevented: the PostgreSQL extension btree_gist is not '
+               'installed, and this account may not create it. For a '
+               f'constraint, let a superuser run "{EXTENSION}" in this '
+               'database, then run pileus-manage schema apply')
 
 
 def existing_names(connection: Connection, table: str) -> frozenset[str]:
-    """The names of a table's exclusion constraints."""
+    """Return the names of the exclusion constraints of a table."""
     if connection.dialect.name != 'postgresql':
         return frozenset()
     return frozenset(connection.scalars(_STANDING, {'table': table}))
@@ -75,7 +75,7 @@ def existing_names(connection: Connection, table: str) -> frozenset[str]:
 
 def statements(declared: ResourceType, table: sa.Table,
                dialect: sa.Dialect) -> Mapping[str, str]:
-    """The DDL of each constraint a type's table should have, by name."""
+    """Return the DDL of each constraint that a type requires, by name."""
     if dialect.name != 'postgresql':
         return {}
     return {name(declared, rule): _statement(declared, rule, table, dialect)
@@ -83,10 +83,10 @@ def statements(declared: ResourceType, table: sa.Table,
 
 
 def name(declared: ResourceType, rule: ExclusivePeriod) -> str:
-    """The constraint's name, which another rule never has."""
-    said = values.canonical([declared.plural, rule.period, rule.over,
+    """Return the constraint's name, which is unique to the rule."""
+    identity = values.canonical([declared.plural, rule.period, rule.over,
                              dict(rule.when)])
-    digest = hashlib.sha256(said.encode()).hexdigest()[:10]
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
     stem = '_'.join(('ex', declared.plural, *rule.over, *rule.period))
     return f'{stem[:MAX_NAME_LENGTH - 11]}_{digest}'
 
@@ -95,12 +95,12 @@ def _statement(declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
                dialect: sa.Dialect) -> str:
     def quoted(column: str) -> str:
         return dialect.identifier_preparer.quote(column)
-    keys = [f'{_comparable(table.c[one], quoted(one))} WITH ='
-            for one in (*owner(declared), *rule.over)]
+    keys = [f'{_comparable(table.c[column], quoted(column))} WITH ='
+            for column in (*owner(declared), *rule.over)]
     start, end = map(quoted, rule.period)
     parts = ', '.join((*keys, f'{_range(table, rule, dialect)}({start}, '
                               f"{end}, '[)') WITH &&"))
-    where = _said(_when(table, rule), dialect)
+    where = _literal(_when(table, rule), dialect)
     return (f'ALTER TABLE {quoted(table.name)} '
             f'ADD CONSTRAINT {quoted(name(declared, rule))} '
             f'EXCLUDE USING gist ({parts})'
@@ -108,7 +108,7 @@ def _statement(declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
 
 
 def _comparable(column: sa.Column[object], quoted: str) -> str:
-    """Not every PostgreSQL can have a boolean in such a constraint."""
+    """Older releases of btree_gist do not support booleans; integers do."""
     boolean = isinstance(column.type, sa.Boolean)
     return f'({quoted}::int)' if boolean else quoted
 
@@ -118,55 +118,56 @@ def _range(table: sa.Table, rule: ExclusivePeriod, dialect: sa.Dialect) -> str:
     return 'tstzrange' if 'WITH TIME ZONE' in moment else 'tsrange'
 
 
-def _said(conditions: Collection[sa.ColumnElement[bool]],
-          dialect: sa.Dialect) -> str:
-    """The conditions as DDL has them, which can bind nothing.
+def _literal(conditions: Collection[sa.ColumnElement[bool]],
+             dialect: sa.Dialect) -> str:
+    """Return the conditions with literal values: DDL takes no parameters.
 
-    Drivers that write a percent sign twice do so where values are bound.
+    SQLAlchemy doubles each percent sign for drivers that take parameters in
+    this style; without parameters the driver does not undo that.
     """
-    said = ' AND '.join(str(one.compile(
+    condition = ' AND '.join(str(clause.compile(
         dialect=dialect, compile_kwargs={'literal_binds': True,
                                          'include_table': False}))
-        for one in conditions)
-    return said.replace('%%', '%') if dialect.paramstyle in (
-        'format', 'pyformat') else said
+        for clause in conditions)
+    return condition.replace('%%', '%') if dialect.paramstyle in (
+        'format', 'pyformat') else condition
 
 
-# As a write looks
+# Locks and checks of a write
 
 def overlapping_record(
         declared: ResourceType, rule: ExclusivePeriod, table: sa.Table,
         records: Collection[Record]) -> sa.Select[tuple[object, ...]]:
-    """One other record that the rule binds and that overlaps one of these.
-    """
+    """Return the SELECT of one other record that overlaps one of these."""
     names = ('id', *owner(declared), *rule.over, *rule.period)
-    return sa.select(*(table.c[one] for one in names)).where(
+    return sa.select(*(table.c[name] for name in names)).where(
         *_when(table, rule),
-        sa.or_(*(sa.and_(*_overlapping(declared, rule, table, one))
-                 for one in records))).limit(1)
+        sa.or_(*(sa.and_(*_overlapping(declared, rule, table, record))
+                 for record in records))).limit(1)
 
 
 def _when(table: sa.FromClause,
           rule: ExclusivePeriod) -> list[sa.ColumnElement[bool]]:
-    return [table.c[one].in_(given) for one, given in rule.when]
+    return [table.c[column].in_(allowed) for column, allowed in rule.when]
 
 
 def _overlapping(declared: ResourceType, rule: ExclusivePeriod,
                  table: sa.Table, record: Record
                  ) -> Iterator[sa.ColumnElement[bool]]:
     yield table.c.id != record['id']
-    for one in (*owner(declared), *rule.over):
-        yield table.c[one] == record[one]
-    start, end = (table.c[one] for one in rule.period)
-    begins, ends = (record[one] for one in rule.period)
-    if begins is not None:
-        yield _open(end, end > begins)
-    if ends is not None:
-        yield _open(start, start < ends)
+    for column in (*owner(declared), *rule.over):
+        yield table.c[column] == record[column]
+    start, end = (table.c[column] for column in rule.period)
+    record_start, record_end = (record[column] for column in rule.period)
+    if record_start is not None:
+        yield _or_null(end, end > record_start)
+    if record_end is not None:
+        yield _or_null(start, start < record_end)
 
 
-def _open(column: sa.Column[object], condition: sa.ColumnElement[bool]
-          ) -> sa.ColumnElement[bool]:
+def _or_null(column: sa.Column[object], condition: sa.ColumnElement[bool]
+             ) -> sa.ColumnElement[bool]:
+    """A period with a null has no limit on that side."""
     return (sa.or_(column.is_(None), condition) if column.nullable
             else condition)
 
@@ -174,48 +175,52 @@ def _open(column: sa.Column[object], condition: sa.ColumnElement[bool]
 def lock_periods(connection: Connection, locks: sa.Table,
                  declared: ResourceType, rule: ExclusivePeriod,
                  records: Iterable[Record]) -> None:
-    """Wait for whoever writes a period that could overlap one of these.
+    """Lock the rows of all periods that could overlap one of these.
 
-    All take their locks in one order, or two that write several periods each
-    would wait for one another. A twin that locks for the first time as well
-    is refused its row, and runs again to find ours.
+    All transactions lock in one order; otherwise two that write several
+    periods could wait for each other. If two transactions insert the same
+    lock row at the same time, one of them gets a duplicate key error and is
+    run again.
     """
     if connection.dialect.name == 'sqlite':
         return
-    wanted = sorted({_lock(declared, rule, one) for one in records})
-    held = set(connection.scalars(
-        sa.select(locks.c.name).where(locks.c.name.in_(wanted))
+    names = sorted({_lock_name(declared, rule, record)
+                    for record in records})
+    existing = set(connection.scalars(
+        sa.select(locks.c.name).where(locks.c.name.in_(names))
         .order_by(locks.c.name).with_for_update()))
-    missing = [one for one in wanted if one not in held]
+    missing = [name for name in names if name not in existing]
     if missing:
         connection.execute(sa.insert(locks),
-                           [{'name': one} for one in missing])
+                           [{'name': name} for name in missing])
 
 
-def _lock(declared: ResourceType, rule: ExclusivePeriod,
-          record: Record) -> str:
-    said = values.canonical([declared.name, rule.period, rule.over,
-                             declared.key(rule.over, record)])
-    return hashlib.sha256(said.encode()).hexdigest()
+def _lock_name(declared: ResourceType, rule: ExclusivePeriod,
+               record: Record) -> str:
+    identity = values.canonical([declared.name, rule.period, rule.over,
+                                 declared.key(rule.over, record)])
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
-# As rows stand that no rule has bound yet
+# Existing rows, for a new rule
 
 def violating_ids(declared: ResourceType, rule: ExclusivePeriod,
-              table: sa.Table) -> sa.Select[tuple[str]]:
-    """The ids of records that a new rule would not have let stand: they
-    overlap another, or end before they start."""
+                  table: sa.Table) -> sa.Select[tuple[str]]:
+    """Return the SELECT of the ids of records that violate a new rule.
+
+    Their period overlaps another record's, or ends before it starts.
+    """
     other = table.alias('other')
     start, end = rule.period
-    meets = sa.and_(
+    overlaps = sa.and_(
         table.c.id != other.c.id, *_when(table, rule),
         *_when(other, rule),
-        *(table.c[one] == other.c[one]
-          for one in (*owner(declared), *rule.over)),
-        *(sa.or_(after.is_(None), before.is_(None), after > before)
-          for after, before in ((table.c[end], other.c[start]),
-                                (other.c[end], table.c[start]))))
+        *(table.c[column] == other.c[column]
+          for column in (*owner(declared), *rule.over)),
+        *(sa.or_(later.is_(None), earlier.is_(None), later > earlier)
+          for later, earlier in ((table.c[end], other.c[start]),
+                                 (other.c[end], table.c[start]))))
     backwards = sa.and_(table.c[start] >= table.c[end], *_when(table, rule))
     return sa.select(table.c.id).where(sa.or_(
-        backwards, sa.exists(sa.select(other.c.id).where(meets)
+        backwards, sa.exists(sa.select(other.c.id).where(overlaps)
                              .correlate(table)))).order_by(table.c.id)

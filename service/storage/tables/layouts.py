@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables as they are and as they should be, in one form to compare.
+"""Layouts of existing and of declared tables, in a form to compare.
 
-What a database calls a type, and what it makes of a key, is its own; here
-two that are the same are equal. Keys that no type file makes are left out:
-an operator may have indexes of his own.
+Databases report types and keys under various names; layouts that mean the
+same are equal. Keys that do not come from a type file are left out: operators
+may add indexes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from service.storage.tables import system_catalogs
 from service.storage.tables.columns import MYSQL, RecordId
 from service.storage.tables.declared import PREFIX
 
-#: What names of our own indexes, uniques and foreign keys begin with.
+#: Prefixes of the names of keys that come from type files.
 _INDEX = ('ix_', 'ia_', 'ir_')
 _UNIQUE = ('uq_',)
-_LINK = ('fk_',)
+_FOREIGN_KEY = ('fk_',)
 
 
 class ColumnLayout(NamedTuple):
-    """One column: its type in a word, whether it may be null, whether rows
-    that leave it out are given a value (none of ours are, for long), and how
-    its text compares, where that is to be said."""
+    """One column.
+
+    ``default``: the column has a default value, which declared columns have
+    only until a step that adds them is complete. ``collation`` is None except
+    for text.
+    """
 
     type: str
     nullable: bool
@@ -39,8 +42,7 @@ class ColumnLayout(NamedTuple):
 
 
 class IndexLayout(NamedTuple):
-    """The columns of an index, which of them it has nulls first in, and
-    whether it is of any use."""
+    """One index. ``valid`` is false if PostgreSQL could not complete it."""
 
     columns: tuple[str, ...]
     nulls_first: frozenset[str] = frozenset()
@@ -56,60 +58,67 @@ class ForeignKeyLayout(NamedTuple):
 
 @dataclass(frozen=True)
 class TableLayout:
-    """One table; its keys by name."""
+    """One table. Keys are listed by name."""
 
     columns: Mapping[str, ColumnLayout]
     uniques: Mapping[str, tuple[str, ...]]
     indexes: Mapping[str, IndexLayout]
-    links: Mapping[str, ForeignKeyLayout]
+    foreign_keys: Mapping[str, ForeignKeyLayout]
 
     def renamed(self, columns: Mapping[str, str],
                 tables: Mapping[str, str]) -> TableLayout:
-        """As it is when these were renamed, from old to new."""
-        def all_of(names: Iterable[str]) -> tuple[str, ...]:
-            return tuple(columns.get(one, one) for one in names)
+        """Return the layout after these renames, from old to new names."""
+        def new_names(names: Iterable[str]) -> tuple[str, ...]:
+            return tuple(columns.get(name, name) for name in names)
         return replace(
             self,
-            columns={columns.get(name, name): one
-                     for name, one in self.columns.items()},
-            uniques={name: all_of(one) for name, one in self.uniques.items()},
-            indexes={name: one._replace(
-                         columns=all_of(one.columns),
-                         nulls_first=frozenset(all_of(one.nulls_first)))
-                     for name, one in self.indexes.items()},
-            links={name: ForeignKeyLayout(columns.get(one.column, one.column),
-                              tables.get(one.target, one.target))
-                   for name, one in self.links.items()})
+            columns={columns.get(name, name): column
+                     for name, column in self.columns.items()},
+            uniques={name: new_names(unique)
+                     for name, unique in self.uniques.items()},
+            indexes={name: index._replace(
+                         columns=new_names(index.columns),
+                         nulls_first=frozenset(
+                             new_names(index.nulls_first)))
+                     for name, index in self.indexes.items()},
+            foreign_keys={name: ForeignKeyLayout(
+                              columns.get(key.column, key.column),
+                              tables.get(key.target, key.target))
+                          for name, key in self.foreign_keys.items()})
 
     def unnamed(self) -> TableLayout:
-        """As SQLite knows it, which has no names for constraints."""
+        """Return the layout as SQLite reports it, without the names of
+        constraints: they are listed by column."""
         return replace(
             self,
-            uniques={', '.join(one): one for one in self.uniques.values()},
-            links={one.column: one for one in self.links.values()})
+            uniques={', '.join(unique): unique
+                     for unique in self.uniques.values()},
+            foreign_keys={key.column: key
+                          for key in self.foreign_keys.values()})
 
 
 def declared_layout(table: sa.Table, dialect: Dialect) -> TableLayout:
-    """The layout that a declared type asks for."""
+    """Return the layout that a declared type requires."""
     return TableLayout(
-        {one.name: ColumnLayout(type_name(one.type, dialect),
-                                bool(one.nullable),
-                                collation=_collation(one.type, dialect))
-         for one in table.columns},
-        {str(one.name): tuple(one.columns.keys())
-         for one in _sorted(table.constraints)
-         if isinstance(one, sa.UniqueConstraint)},
-        {str(one.name): IndexLayout(tuple(one.columns.keys()),
-                              _nulls_first(one, dialect))
-         for one in _sorted(table.indexes)},
-        {str(one.name): ForeignKeyLayout(one.column_keys[0],
-                                         one.referred_table.name)
-         for one in _sorted(table.foreign_key_constraints)})
+        {column.name: ColumnLayout(
+            type_name(column.type, dialect), bool(column.nullable),
+            collation=_collation(column.type, dialect))
+         for column in table.columns},
+        {str(constraint.name): tuple(constraint.columns.keys())
+         for constraint in _sorted(table.constraints)
+         if isinstance(constraint, sa.UniqueConstraint)},
+        {str(index.name): IndexLayout(tuple(index.columns.keys()),
+                                      _nulls_first(index, dialect))
+         for index in _sorted(table.indexes)},
+        {str(key.name): ForeignKeyLayout(key.column_keys[0],
+                                         key.referred_table.name)
+         for key in _sorted(table.foreign_key_constraints)})
 
 
 def _sorted(keys: Iterable[Any]) -> list[Any]:
-    """SQLAlchemy has sets of them, and a plan is told in one order."""
-    return sorted(keys, key=lambda one: str(one.name))
+    """Sort keys, of which SQLAlchemy has sets, so that plans list them in one
+    order."""
+    return sorted(keys, key=lambda key: str(key.name))
 
 
 def _nulls_first(index: sa.Index, dialect: Dialect) -> frozenset[str]:
@@ -119,17 +128,17 @@ def _nulls_first(index: sa.Index, dialect: Dialect) -> frozenset[str]:
 
 
 def existing_layouts(connection: Connection) -> dict[str, TableLayout]:
-    """The layouts of all tables of types that there are, by name."""
+    """Return the layouts of all existing tables of types, by name."""
     inspector = sa.inspect(connection)
-    names = [one for one in inspector.get_table_names()
-             if one.startswith(PREFIX)]
+    names = [name for name in inspector.get_table_names()
+             if name.startswith(PREFIX)]
     if not names:
         return {}
     return _Reflected(connection, inspector, names).layouts(names)
 
 
 class _Reflected:
-    """What SQLAlchemy tells of these tables, in a few queries for all."""
+    """The tables as SQLAlchemy reflects them, in a few queries for all."""
 
     def __init__(self, connection: Connection, inspector: sa.Inspector,
                  names: Sequence[str]) -> None:
@@ -142,7 +151,7 @@ class _Reflected:
             filter_names=names))
         self._indexes = _by_table(inspector.get_multi_indexes(
             filter_names=names))
-        self._links = _by_table(inspector.get_multi_foreign_keys(
+        self._foreign_keys = _by_table(inspector.get_multi_foreign_keys(
             filter_names=names))
 
     def layouts(self, names: Iterable[str]) -> dict[str, TableLayout]:
@@ -150,52 +159,57 @@ class _Reflected:
 
     def _layout(self, name: str) -> TableLayout:
         return TableLayout(
-            {one['name']: self._field(name, one)
-             for one in self._columns[name]},
-            {str(one['name']): tuple(one['column_names'])
-             for one in self._ours(self._uniques[name], _UNIQUE)},
-            {str(one['name']): self._index(name, one)
-             for one in self._indexes[name]
-             if str(one['name']).startswith(_INDEX)},
-            {str(one['name']): ForeignKeyLayout(one['constrained_columns'][0],
-                                    one['referred_table'])
-             for one in self._ours(self._links[name], _LINK)})
+            {column['name']: self._column(name, column)
+             for column in self._columns[name]},
+            {str(unique['name']): tuple(unique['column_names'])
+             for unique in self._declared(self._uniques[name], _UNIQUE)},
+            {str(index['name']): self._index(name, index)
+             for index in self._indexes[name]
+             if str(index['name']).startswith(_INDEX)},
+            {str(key['name']): ForeignKeyLayout(
+                key['constrained_columns'][0], key['referred_table'])
+             for key in self._declared(self._foreign_keys[name],
+                                       _FOREIGN_KEY)})
 
-    def _field(self, table: str, told: Mapping[str, Any]) -> ColumnLayout:
-        """SQLite cannot take the default back that a column came with."""
-        return ColumnLayout(type_name(told['type'], self._dialect),
-                     bool(told['nullable']),
-                     told['default'] is not None
-                     and self._dialect.name != 'sqlite',
-                     self._collations.get((table, told['name'])))
+    def _column(self, table: str, column: Mapping[str, Any]) -> ColumnLayout:
+        """SQLite's defaults are ignored: it cannot drop the default that a
+        column was added with."""
+        return ColumnLayout(type_name(column['type'], self._dialect),
+                            bool(column['nullable']),
+                            column['default'] is not None
+                            and self._dialect.name != 'sqlite',
+                            self._collations.get((table, column['name'])))
 
-    def _index(self, table: str, told: Mapping[str, Any]) -> IndexLayout:
-        sorting = told.get('column_sorting', {})
-        return IndexLayout(tuple(told['column_names']), frozenset(
+    def _index(self, table: str, index: Mapping[str, Any]) -> IndexLayout:
+        sorting = index.get('column_sorting', {})
+        return IndexLayout(tuple(index['column_names']), frozenset(
             name for name, words in sorting.items()
             if 'nulls_first' in words),
-            (table, told['name']) not in self._invalid)
+            (table, index['name']) not in self._invalid)
 
-    def _ours(self, told: Iterable[Any],
-              beginning: tuple[str, ...]) -> list[Any]:
-        """Those that a type file makes. In SQLite a constraint is written in
-        its table, of which nobody but us says what it is."""
-        return [one for one in told if self._dialect.name == 'sqlite'
-                or str(one['name']).startswith(beginning)]
+    def _declared(self, keys: Iterable[Any],
+                  prefixes: tuple[str, ...]) -> list[Any]:
+        """Return the keys that come from a type file.
+
+        SQLite's constraints are part of the table, which only the service
+        creates.
+        """
+        return [key for key in keys if self._dialect.name == 'sqlite'
+                or str(key['name']).startswith(prefixes)]
 
 
-def _by_table(found: Mapping[Any, Any]) -> dict[str, Any]:
-    return {table: told for (_, table), told in found.items()}
+def _by_table(reflected: Mapping[Any, Any]) -> dict[str, Any]:
+    return {table: parts for (_, table), parts in reflected.items()}
 
 
 # Types
 
 _DECORATION = re.compile(r' (COLLATE|CHARACTER SET) \S+')
 _LENGTH = re.compile(r'^(VARCHAR|CHAR)\(\d+\)$')
-#: PostgreSQL keeps as many digits where nothing is said of them.
+#: PostgreSQL's default precision of a timestamp, which it reports or omits.
 _PRECISION = '(6)'
 
-#: Two names of one type.
+#: Names that a database reports for a type, and the names used here.
 _ALIASES: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(MYSQL, {'BIGINT(20)': 'BIGINT', 'BOOL': 'TINYINT(1)',
                             'DOUBLE PRECISION': 'DOUBLE'}),
@@ -206,19 +220,23 @@ _COLLATE = re.compile(r' COLLATE "?(\w+)')
 
 
 def _collation(type: TypeEngine[Any], dialect: Dialect) -> str | None:
-    """How a text is to compare; ids are written in one way only."""
-    found = _COLLATE.search(type.compile(dialect=dialect))
-    return found[1] if found and not isinstance(type, RecordId) else None
+    """Return the collation of a text type; ids need none, as they have one
+    spelling."""
+    match = _COLLATE.search(type.compile(dialect=dialect))
+    return match[1] if match and not isinstance(type, RecordId) else None
 
 
 def type_name(type: TypeEngine[Any], dialect: Dialect) -> str:
-    """The type in a word; SQLite has one for all texts. A hand can have made
-    a column of none, or of one that SQLAlchemy does not know."""
+    """Return the name of a type. SQLite has one type for all texts.
+
+    A column that an operator added may have no type, or a type that
+    SQLAlchemy does not know.
+    """
     if isinstance(type, sa.types.NullType):
         return 'UNKNOWN'
-    said = _DECORATION.sub('', type.compile(dialect=dialect).upper())
+    name = _DECORATION.sub('', type.compile(dialect=dialect).upper())
     if dialect.name == 'postgresql':
-        said = said.replace(_PRECISION, '')
-    if dialect.name == 'sqlite' and _LENGTH.match(said):
+        name = name.replace(_PRECISION, '')
+    if dialect.name == 'sqlite' and _LENGTH.match(name):
         return 'TEXT'
-    return _ALIASES[dialect.name].get(said, said)
+    return _ALIASES[dialect.name].get(name, name)

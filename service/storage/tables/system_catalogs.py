@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SQLAlchemy does not tell of tables, asked of the databases' own.
+"""Properties of tables that SQLAlchemy's inspector does not return.
 
-By table and by name; SQLite has none of it.
+They are read from the system catalogs of the server. SQLite has none of them.
 """
 
 from __future__ import annotations
@@ -36,23 +36,26 @@ WHERE NOT x.indisvalid AND t.relname IN :names AND pg_table_is_visible(t.oid)
 
 def collations(connection: Connection, names: Collection[str]
                ) -> dict[tuple[str, str], str]:
-    """How each column of text compares."""
-    words = _COLLATIONS.get(connection.dialect.name)
-    return {} if words is None else {
+    """Return the collation of each text column, by table and column."""
+    query = _COLLATIONS.get(connection.dialect.name)
+    return {} if query is None else {
         (table, column): collation for table, column, collation
-        in connection.execute(_of(words, names))}
+        in connection.execute(_of(query, names))}
 
 
 def invalid(connection: Connection,
             names: Collection[str]) -> set[tuple[str, str]]:
-    """Indexes that PostgreSQL began beside its writers, and could not
-    finish: it writes them, and reads by none of them."""
+    """Return the invalid indexes, as (table, index).
+
+    They are left by a CREATE INDEX CONCURRENTLY that failed: PostgreSQL
+    updates such an index but does not read it.
+    """
     if connection.dialect.name != 'postgresql':
         return set()
     return {(table, index) for table, index
             in connection.execute(_of(_INVALID, names))}
 
 
-def _of(words: str, names: Collection[str]) -> sa.Executable:
-    return sa.text(words).bindparams(
+def _of(query: str, names: Collection[str]) -> sa.Executable:
+    return sa.text(query).bindparams(
         sa.bindparam('names', list(names), expanding=True))

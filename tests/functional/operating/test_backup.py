@@ -233,9 +233,9 @@ def test_another_dump_does_not_complete_it(source, written, empty, tmp_path,
     assert run(source, 'export', str(other)) == 0
     assert killed(empty, written) == -9
     assert run(empty, 'import', str(other)) == 2
-    assert 'holds a part of another dump' in capsys.readouterr().err
+    assert 'has a part of another export file' in capsys.readouterr().err
     assert run(empty, 'export', str(other)) == 2
-    assert 'a dump imported' in capsys.readouterr().err
+    assert 'an apply or an import is running or was' in capsys.readouterr().err
     assert run(empty, 'import', str(written)) == 0
 
 
@@ -246,7 +246,7 @@ def test_half_of_a_dump_is_never_taken_for_all(source, written, empty,
     assert killed(empty, written) == -9
     assert run(empty, 'schema', 'plan') == 1
     assert run(empty, 'schema', 'apply') == 1
-    told = 'an import has begun and is not at its end'
+    told = 'an import was started and has not finished'
     assert f'refused: database: {told}' in capsys.readouterr().err
     assert run(empty, 'purge') == 2
     assert f'{told}: nothing is removed' in capsys.readouterr().err
@@ -286,27 +286,31 @@ def replaced(number: int, old: bytes, new: bytes) -> Any:
 SPOILT = {
     'another letter': (
         replaced(1, b'"CZ-', b'"CX-'),
-        'line 1002: chunk 1, from line 2 to here, is not what was written'),
+        'line 1002: the checksum of chunk 1 is wrong: some of the lines 2 to '
+        '1002 were changed or are missing'),
     'a line is missing': (
         lambda lines: [*lines[:5], *lines[6:]],
-        'is not what was written'),
+        'the checksum of chunk 1 is wrong'),
     'the last row is cut': (
         lambda lines: [*lines[:8], lines[8][:-20]],
-        'line 9: the file ends here, before its end was written'),
+        'line 9: the file is incomplete: it ends here'),
     'the end is missing': (
-        lambda lines: lines[:-1], 'the file ends here'),
+        lambda lines: lines[:-1], 'the file is incomplete'),
     'a chunk is missing': (
-        lambda lines: [lines[0], *lines[3:]], 'is not what was written'),
+        lambda lines: [lines[0], *lines[3:]],
+        'the checksum of chunk 1 is wrong'),
     'the header is another': (
         replaced(0, b'"number":', b'"number":1'),
-        'the end does not fit what is before it'),
+        'the checksum of the file is wrong'),
     'two dumps in one': (
-        lambda lines: [*lines, *lines], 'more follows the end'),
-    'no JSON': (lambda lines: [lines[0], b'{\n'], 'line 2: this is not JSON'),
-    'no dump': (lambda lines: [b'{}\n'], 'line 1: this is no dump of Pileus'),
-    'an empty file': (lambda lines: [], 'line 1: the file ends here'),
+        lambda lines: [*lines, *lines], 'the file continues after its end'),
+    'no JSON': (lambda lines: [lines[0], b'{\n'],
+                'line 2: the line is not JSON'),
+    'no dump': (lambda lines: [b'{}\n'],
+                'line 1: this is not an export file of Pileus'),
+    'an empty file': (lambda lines: [], 'line 1: the file is incomplete'),
     'a later format': (replaced(0, b'{"pileus_dump":1', b'{"pileus_dump":2'),
-                       'line 1: the dump is of format 2'),
+                       'line 1: the file has format 2'),
 }
 
 

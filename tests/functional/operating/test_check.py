@@ -82,7 +82,7 @@ def test_where_nothing_is_nothing_is_made(directory: Path) -> None:
     assert daemon.wait_for_exit() == 0, daemon.output
     assert said(daemon) == [
         f'pileus-api: configuration is valid: {directory}']
-    assert 'There is no database yet: a start makes one' in daemon.output
+    assert 'There is no database yet: a start creates it' in daemon.output
     assert not (directory.parent / 'state').exists()
 
 

@@ -111,7 +111,7 @@ def ended(beside: sa.Engine, number: int) -> None:
 def test_a_server_is_not_changed_by_a_start(directory):
     told = refused(directory)
     assert told[0].endswith(
-        f'must be of {migrations.HEAD}: run pileus-manage schema apply')
+        f'needs version {migrations.HEAD}: run pileus-manage schema apply')
     apply(directory, BOOK)
     service.open(load(directory)).close()
 
@@ -122,16 +122,16 @@ def test_a_start_with_types_that_were_never_applied_lists_the_steps(
     apply(directory, BOOK)
     say(directory, PAGES)
     assert refused(directory) == [
-        '[api] types_dir: the types are not those of the database; run '
-        'pileus-manage schema apply, which does this:',
-        'book.pages: is new (online)']
+        '[api] types_dir: the type files are not applied to the database; '
+        'run pileus-manage schema apply, which carries out these steps:',
+        'book.pages: add the column (online)']
 
 
 def test_a_start_never_takes_anything_away(directory):
     """Not on SQLite either."""
     apply(directory, BOOK)
     say(directory, DROPPED)
-    assert ('book.shelf: is dropped, with its values (destructive)'
+    assert ('book.shelf: drop the column and its values (destructive)'
             in refused(directory))
     say(directory, BOOK)
     assert Application(directory).request('GET', '/v1/books').status == 200
@@ -145,12 +145,12 @@ def test_a_start_says_of_what_is_refused_what_to_do(directory):
     book.with_name('desk.yaml').write_text(
         BOOK.replace('name: book\nplural: books', 'name: desk\nplural: desks'))
     first, *lines = refused(directory)
-    assert first.endswith('; mend what is refused, then run pileus-manage '
-                          'schema apply, which does this:')
+    assert first.endswith('; correct what is refused, then run pileus-manage '
+                          'schema apply, which carries out these steps:')
     assert lines[-1] == (
-        'refused: book: is dropped, with its 0 records: declare it, or let a '
-        'file say "{name: book, plural: books, dropped: true}" if its records '
-        'may go')
+        'refused: book: drop the table and its 0 records: declare the type, '
+        'or declare "{name: book, plural: books, dropped: true}" to delete '
+        'its records')
 
 
 def test_and_of_records_that_break_a_rule_how_they_may_stay(
@@ -159,7 +159,7 @@ def test_and_of_records_that_break_a_rule_how_they_may_stay(
     say(directory, BOOK.replace('shelf: {', 'shelf: {enum: [right], '))
     *_, broken, help_ = refused(directory)
     assert broken.startswith('refused: book.shelf: ')
-    assert '1 records break it' in broken
+    assert '1 violating record ' in broken
     assert help_ == 'to keep these records unchanged, use --keep-broken'
 
 
@@ -185,8 +185,8 @@ def test_older_files_are_served_as_the_database_has_them(directory, caplog):
     say(directory, BOOK)
     served = Application(directory)
     assert made(served).json['book']['pages'] == 100
-    assert ('the files are those of generation 1, and the database is at 2'
-            in caplog.text)
+    assert ('the type files are those of catalogue number 1, but number 2 is '
+            'applied' in caplog.text)
 
 
 @SERVERS
@@ -279,11 +279,12 @@ def test_a_reload_with_types_that_were_not_applied_keeps_the_old(directory):
         reply = daemon.request('POST', '/v1/books', {
             'book': {'title': 'a', 'shelf': 'left'}})
     assert reply.status == 201
-    assert 'reload refused, the previous configuration stays in force' \
-        in daemon.output
-    assert ('book.shelf: is dropped, with its values (destructive)'
+    assert ('reload refused, the previous configuration stays in force'
             in daemon.output)
-    assert 'schema apply, which does this: book' in daemon.output
+    assert ('book.shelf: drop the column and its values (destructive)'
+            in daemon.output)
+    assert ('schema apply, which carries out these steps: book'
+            in daemon.output)
 
 
 @pytest.mark.parametrize('directory', ['sqlite'], indirect=True)

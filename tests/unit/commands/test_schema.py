@@ -51,7 +51,7 @@ def test_a_plan_names_the_core_tables_and_the_types(directory, capsys):
     status, found = steps(directory, capsys)
     assert status == 1
     assert [one['name'] for one in found] == ['database', 'book']
-    assert found[1]['what'] == 'is new'
+    assert found[1]['what'] == 'create the table'
     assert found[1]['class'] == 'online'
     assert found[1]['ddl'][0].startswith('CREATE TABLE r_books (')
     assert (found[1]['broken_rows'], found[1]['sample_ids'],
@@ -66,10 +66,10 @@ def test_an_apply_tells_what_it_does_and_a_second_plan_is_empty(
         directory, capsys):
     status, out, err = run(directory, capsys, 'apply')
     assert (status, out.splitlines()) == (0, [
-        'STEP  CHANGE  CLASS   BREAKS IT',
-        'book  is new  online',
+        'STEP  CHANGE            CLASS   VIOLATIONS',
+        'book  create the table  online',
         'Catalogue 1 is in force.'])
-    assert err.splitlines() == ['1 of 1: book: is new (online)']
+    assert err.splitlines() == ['1 of 1: book: create the table (online)']
     assert run(directory, capsys, 'plan') == (
         0, 'The tables match the type files.\n', '')
     assert steps(directory, capsys) == (0, [])
@@ -82,8 +82,8 @@ def test_a_table_for_people_has_the_statements_below(directory, capsys):
     run(directory, capsys, 'apply')
     declare(directory, ', pages: {type: integer}')
     assert run(directory, capsys, 'plan') == (1, (
-        'STEP        CHANGE  CLASS   BREAKS IT\n'
-        'book.pages  is new  online\n'
+        'STEP        CHANGE          CLASS   VIOLATIONS\n'
+        'book.pages  add the column  online\n'
         'ALTER TABLE r_books ADD COLUMN pages BIGINT;\n'), '')
 
 
@@ -95,8 +95,8 @@ def test_what_is_refused_is_told_a_line_each_and_nothing_is_done(
     status, out, err = run(directory, capsys, 'apply')
     assert (status, out) == (1, '')
     assert err.splitlines() == [
-        'refused: book.pages: is dropped, with its values: declare it, or '
-        'say "pages: {dropped: true}" if its values may go',
+        'refused: book.pages: drop the column and its values: declare the '
+        'property, or declare "pages: {dropped: true}" to delete its values',
         'nothing was changed']
     declare(directory, ', pages: {type: integer}')
     assert steps(directory, capsys) == (0, [])
@@ -113,8 +113,8 @@ def test_records_that_break_a_rule_are_counted_and_named(directory, capsys):
     assert (status, unique['broken_rows'], unique['sample_ids']) == (
         1, 8, [f'id-{number}' for number in range(5)])
     assert unique['refused'] == (
-        '8 records break it (id-0, id-1, id-2, id-3, id-4, ...); mend them '
-        'first')
+        '8 violating records (id-0, id-1, id-2, id-3, id-4, ...); correct '
+        'them first')
 
 
 def test_records_may_be_left_to_break_a_rule_of_values(directory, capsys):
@@ -125,7 +125,7 @@ def test_records_may_be_left_to_break_a_rule_of_values(directory, capsys):
     status, _, err = run(directory, capsys, 'apply')
     assert status == 1
     assert 'refused: book.title: enum turns from [] to [{"const": "a", ' in err
-    assert '1 records break it (id-0)' in err
+    assert '1 violating record (id-0)' in err
     assert 'to keep these records unchanged, use --keep-broken' in err
     status, out, _ = run(directory, capsys, 'apply', '--keep-broken')
     assert (status, out.splitlines()[-1]) == (0, 'Catalogue 2 is in force.')

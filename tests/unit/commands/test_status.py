@@ -59,8 +59,8 @@ def test_a_new_property_is_named_before_it_is_added(directory, capsys):
     declare(directory, ', pages: {type: integer}')
     assert checked(directory, capsys) == (0, {
         'Resource types': '1 types',
-        'Database':
-            'The next start changes the tables: book.pages: is new (online)'})
+        'Database': 'The next start changes the tables: book.pages: add the '
+                    'column (online)'})
 
 
 def test_a_lost_property_fails_the_check(directory, capsys):
@@ -69,8 +69,8 @@ def test_a_lost_property_fails_the_check(directory, capsys):
     declare(directory)
     code, details = checked(directory, capsys)
     assert (code, details['Database']) == (2, (
-        'book.pages: is dropped, with its values: declare it, or say "pages: '
-        '{dropped: true}" if its values may go'))
+        'book.pages: drop the column and its values: declare the property, '
+        'or declare "pages: {dropped: true}" to delete its values'))
 
 
 def test_what_takes_a_table_apart_waits_for_an_apply(directory, capsys):
@@ -83,7 +83,7 @@ def test_what_takes_a_table_apart_waits_for_an_apply(directory, capsys):
     assert details['Database'].startswith(
         'Run pileus-manage schema apply before the next start; the service '
         'does not start without these steps: ')
-    assert 'book.pages: is dropped, with its values (destructive)' in (
+    assert 'book.pages: drop the column and its values (destructive)' in (
         details['Database'])
 
 

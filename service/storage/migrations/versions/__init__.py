@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts, one a version. A released one is never edited.
+"""The migration scripts, one for each version.
 
-They name tables and columns as they were then; only what a kind of column is
-on each database is asked of ``columns``.
+The tables and columns of a released script never change. Column types come
+from ``tables.columns``.
 """

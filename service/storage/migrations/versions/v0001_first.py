@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core tables as they were first released, before they had a version.
-"""
+"""The core tables of the first release, which stored no version."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from service.storage.tables import columns
 revision = '0001'
 down_revision = None
 
-#: Ids were any text, and times had no zone.
+#: Ids were texts of any form, and times had no time zone.
 _ID = columns.text(36)
 _INSTANT = sa.String(27).with_variant(
     postgresql.TIMESTAMP(precision=6), 'postgresql').with_variant(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the applied types, history, quotas and periods are kept in.
+"""Tables of the applied types, quotas and periods; types of ids and times.
 
-On PostgreSQL ids are UUIDs and times have a zone from here on; MariaDB and
-MySQL keep an id in the letters it is made of. ``pileus_usage`` begins empty:
-a project's records are counted when it first makes or deletes one.
+From this version on PostgreSQL stores ids as uuid and times with a time zone;
+MariaDB and MySQL store ids in an ASCII column. ``pileus_usage`` starts empty:
+the records of a project are counted when it first creates or deletes one.
 """
 
 from __future__ import annotations

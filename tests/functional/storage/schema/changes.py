@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two catalogues each, what stood in the tables of the first, and what of it
-stands in those of the second.
+"""Cases of schema changes: an old and a new catalogue, and the rows before
+and after.
 
-A type is written as the words of its file; ``box`` has a text and is of
-scope cloud unless it says otherwise.
+A type is a dict with the keys of a type file. ``box`` is a type of scope
+cloud with a property ``text``, unless a case changes that.
 """
 
 from __future__ import annotations
@@ -40,8 +40,13 @@ REFERENCE = {'references': 'rack'}
 
 @dataclass(frozen=True)
 class Case:
-    """``rows`` of the type ``box`` (or of those named) become ``after``;
-    or the plan is ``refused``, for a reason that says this."""
+    """One change of the types.
+
+    ``rows`` of the type ``box``, and ``others`` of other types, become
+    ``after``. If ``refused`` is set, the plan is refused with this text, and
+    ``violating`` are the indexes of the rows that violate the new rule.
+    ``kinds`` has the class of some steps.
+    """
 
     name: str
     old: Sequence[Words]
@@ -50,7 +55,7 @@ class Case:
     after: Rows | None = None
     others: Mapping[str, Rows] = field(default_factory=dict)
     refused: str = ''
-    broken: tuple[int, ...] = ()
+    violating: tuple[int, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -73,16 +78,16 @@ def period(text: str, start: int, end: int | None) -> Words:
             'ends_at': None if end is None else day(end)}
 
 
-TAKEN = (
+ACCEPTED = (
     Case('nothing', [box()], [box()]),
     Case('a description', [box()], [box(description='A thing.')],
          kinds={'box.description': 'none'}),
-    Case('what has no table', [box({'size': INTEGER})],
+    Case('words without a column', [box({'size': INTEGER})],
          [box({'size': {**INTEGER, 'minimum': 0, 'description': 'x'}},
               policy={'list': '@'})], TWO,
          kinds={'box.size': 'none', 'box.policy': 'none'}),
     Case('a new type', [box()], [box(), rack()], kinds={'rack': 'online'}),
-    Case('a new type to refer to', [box()],
+    Case('a new type and a reference to it', [box()],
          [box({'rack_id': REFERENCE}), rack()],
          after=({'text': 'a', 'rack_id': None},
                 {'text': None, 'rack_id': None})),
@@ -92,11 +97,11 @@ TAKEN = (
     Case('a dropped type', [box(), rack()],
          [box(), {'name': 'rack', 'dropped': True}],
          others={'rack': ({}, {})}, kinds={'rack': 'destructive'}),
-    Case('a dropped type that was referred to',
+    Case('a dropped type and the reference to it',
          [box({'rack_id': REFERENCE}), rack()],
          [box({'rack_id': GONE}), {'name': 'rack', 'dropped': True}],
          ({'text': 'a', 'rack_id': IDS[0]},), ({'text': 'a'},), RACKS),
-    Case('a dropped type whose plural another takes', [box(), rack()],
+    Case('a dropped type whose plural a new type gets', [box(), rack()],
          [box(), {'name': 'rack', 'dropped': True},
           {'name': 'shelf', 'plural': 'racks', 'properties': {}}],
          others={'rack': ({}, {})}),
@@ -130,13 +135,13 @@ TAKEN = (
     Case('a backfill beside a default', [box()], [box({
         'kind': {**STRING, 'default': 'new', 'backfill': 'old'}})],
         ({'text': 'a'},), ({'text': 'a', 'kind': 'old'},)),
-    Case('a backfill of what may be null', [box()], [box({
+    Case('a backfill of a nullable property', [box()], [box({
         'kind': {**STRING, 'backfill': 'old'}})],
         ({'text': 'a'},), ({'text': 'a', 'kind': 'old'},)),
     Case('a required property with a backfill', [box()], [box(
         {'kind': {**STRING, 'backfill': 'old'}}, required=['kind'])],
         ({'text': 'a'},), ({'text': 'a', 'kind': 'old'},)),
-    Case('a required property where there is no record', [box()],
+    Case('a required property without records', [box()],
          [box({'kind': STRING}, required=['kind'])], ()),
     Case('a dropped property', [box({'size': INTEGER})],
          [box({'size': GONE})], TWO, ({'text': 'a'}, {'text': 'b'}),
@@ -162,13 +167,13 @@ TAKEN = (
             indexes=[['width'], ['shelf_id', 'text']]), rack()],
         ({'text': 'a', 'size': 1, 'rack_id': IDS[1]},),
         ({'text': 'a', 'width': 1, 'shelf_id': IDS[1]},), RACKS),
-    Case('a renamed property that is required and of another type now',
+    Case('a renamed property with a default and another type',
          [box({'size': INTEGER})],
          [box({'width': {**NUMBER, 'renamed_from': 'size', 'since': '1.1',
                          'default': 7}})],
          ({'text': 'a', 'size': 1}, {'text': 'b', 'size': None}),
          ({'text': 'a', 'width': 1.0}, {'text': 'b', 'width': 7.0})),
-    Case('a new name, and the old one for another property', [box(
+    Case('a renamed property, and a new one with the old name', [box(
         {'size': INTEGER}, indexes=[['size']])], [box({
             'width': {**INTEGER, 'renamed_from': 'size', 'since': '1.1'},
             'depth': INTEGER}, indexes=[['width'], ['depth']])], TWO,
@@ -183,21 +188,21 @@ TAKEN = (
     Case('a shorter text', [box({'label': {**STRING, 'maxLength': 9000}})],
          [box({'label': {**STRING, 'maxLength': 4}})],
          ({'text': 'a', 'label': '😀' * 4},)),
-    Case('whole numbers that may have fractions', [box({'size': INTEGER})],
+    Case('integers that become numbers', [box({'size': INTEGER})],
          [box({'size': NUMBER}, indexes=[['size']])], TWO,
          ({'text': 'a', 'size': 1.0}, {'text': 'b', 'size': 2.0})),
-    Case('numbers without a fraction', [box({'size': NUMBER})],
+    Case('whole numbers that become integers', [box({'size': NUMBER})],
          [box({'size': INTEGER})],
          ({'text': 'a', 'size': 1e18}, {'text': 'b', 'size': -2.0}),
          ({'text': 'a', 'size': 10 ** 18}, {'text': 'b', 'size': -2})),
-    Case('any other type, where there is no value', [box(
+    Case('any other type, without a value', [box(
         {'one': STRING, 'two': {'type': 'boolean'}, 'three': MOMENT,
          'four': {'type': 'object'}})], [box(
              {'one': INTEGER, 'two': MOMENT, 'three': {'type': 'array'},
               'four': STRING})], ({'text': 'a'},),
         ({'text': 'a', 'one': None, 'two': None, 'three': None,
           'four': None},)),
-    Case('another type and a default, where there is no value',
+    Case('another type and a default, without a value',
          [box({'one': {'type': 'boolean'}})],
          [box({'one': {**MOMENT, 'default': day(1)}}, unique=[['text']])],
          ({'text': 'a'},), ({'text': 'a', 'one': day(1)},)),
@@ -208,9 +213,9 @@ TAKEN = (
     Case('a default, with nulls', [box(indexes=[['text']])],
          [box({'text': {**STRING, 'default': 'none'}}, indexes=[['text']])],
          after=({'text': 'a'}, {'text': 'none'})),
-    Case('required, without a null', [box()], [box(required=['text'])],
+    Case('required, without nulls', [box()], [box(required=['text'])],
          ({'text': 'a'},)),
-    Case('not required any more', [box(required=['text'],
+    Case('no longer required', [box(required=['text'],
                                        indexes=[['text']])],
          [box(indexes=[['text']])], ({'text': 'a'},)),
     Case('another default', [box({'size': {**INTEGER, 'default': 1}})],
@@ -218,13 +223,13 @@ TAKEN = (
          kinds={'box.size': 'none'}),
     Case('a new unique', [box()], [box(unique=[['text']])],
          ({'text': 'a'}, {'text': None}, {'text': None}, {'text': 'A'})),
-    Case('no unique any more', [box(unique=[['text']])], [box()]),
+    Case('a dropped unique', [box(unique=[['text']])], [box()]),
     Case('another unique', [box({'size': INTEGER}, unique=[['text']])],
          [box({'size': INTEGER}, unique=[['text', 'size'], ['size']])], TWO),
     Case('new indexes', [box({'size': INTEGER})],
          [box({'size': INTEGER}, indexes=[['size', 'text'], ['text']])], TWO,
          kinds={'box.indexes': 'online'}),
-    Case('no index any more', [box(indexes=[['text']])], [box()]),
+    Case('a dropped index', [box(indexes=[['text']])], [box()]),
     Case('an index in another order',
          [box({'size': INTEGER}, indexes=[['text', 'size']])],
          [box({'size': INTEGER}, indexes=[['size', 'text']])], TWO),
@@ -239,7 +244,7 @@ TAKEN = (
          [box({'rack_id': {**REFERENCE, 'on_delete': 'cascade'}}), rack()],
          ({'text': 'a', 'rack_id': IDS[0]},), others=RACKS,
          kinds={'box.rack_id': 'none'}),
-    Case('a narrower target that is referred to', [
+    Case('a narrower target of a reference', [
         box({'rack_id': {**REFERENCE, 'on_delete': 'cascade'}}),
         rack(properties={'name': STRING})], [
         box({'rack_id': {**REFERENCE, 'on_delete': 'cascade'}}),
@@ -254,7 +259,7 @@ TAKEN = (
     Case('periods that do not overlap', [box(PERIOD)],
          [box(PERIOD, exclusive=EXCLUSIVE)],
          (period('a', 1, 2), period('a', 2, None), period('b', 1, 9))),
-    Case('periods that may overlap again',
+    Case('a dropped exclusive',
          [box(PERIOD, exclusive=EXCLUSIVE)], [box(PERIOD)],
          (period('a', 1, 2),)),
     Case('periods of renamed properties', [box(PERIOD, exclusive=EXCLUSIVE)],
@@ -269,95 +274,105 @@ TAKEN = (
 THREE = ({'text': 'a'}, {'text': 'a'}, {'text': 'b'})
 
 REFUSED = (
-    Case('a type that vanished', [box(), rack()], [box()],
+    Case('a type without a tombstone', [box(), rack()], [box()],
          others={'rack': ({},)},
-         refused='rack: is dropped, with its 1 records: declare it, or let a '
-                 'file say "{name: rack, plural: racks, dropped: true}"'),
-    Case('a property that vanished', [box({'size': INTEGER})], [box()], TWO,
-         refused='box.size: is dropped, with its values: declare it, or say '
-                 '"size: {dropped: true}"'),
+         refused='rack: drop the table and its 1 record: declare the type, '
+                 'or declare "{name: rack, plural: racks, dropped: true}"'),
+    Case('a property without a tombstone',
+         [box({'size': INTEGER})], [box()], TWO,
+         refused='box.size: drop the column and its values: declare the '
+                 'property, or declare "size: {dropped: true}"'),
     Case('a required property', [box()],
          [box({'kind': STRING}, required=['kind'])],
-         refused='box.kind: is new: give it a default or a backfill'),
+         refused='box.kind: add the column: the property is required and '
+                 'there are records; declare a default or a backfill'),
     Case('required, with nulls', [box()], [box(required=['text'])],
          ({'text': None}, {'text': 'a'}, {'text': None}),
-         refused='give it a default or a backfill', broken=(0, 2)),
+         refused='give them a value, or declare a default or a backfill',
+         violating=(0, 2)),
     Case('another scope', [box()], [box(scope='project')],
-         refused='turns from scope cloud to scope project: nobody can say'),
-    Case('twins', [box()], [box(unique=[['text']])], THREE,
-         refused='unique [text] is new: 2 records break it', broken=(0, 1)),
-    Case('twins by a default', [box()], [box(
+         refused='change the scope from cloud to project: the scope of a '
+                 'type cannot change'),
+    Case('duplicates', [box()], [box(unique=[['text']])], THREE,
+         refused='add unique [text]: 2 violating records', violating=(0, 1)),
+    Case('duplicates by a default', [box()], [box(
         {'kind': {**STRING, 'default': 'x'}}, unique=[['kind']])], THREE,
-        refused='unique [kind] is new: 3 records', broken=(0, 1, 2)),
-    Case('twins of a unique by what nulls are given',
+        refused='add unique [kind]: 3 violating records', violating=(0, 1, 2)),
+    Case('duplicates in a unique by the value that replaces null',
          [box(unique=[['text']])],
          [box({'text': {**STRING, 'default': 'b'}}, unique=[['text']])],
          ({'text': 'a'}, {'text': 'b'}, {'text': None}),
-         refused='unique [text] binds records that had nulls: 2 records',
-         broken=(1, 2)),
-    Case('twins of a renamed unique by what nulls are given',
+         refused='check unique [text] for records whose nulls get a value: 2 '
+                 'violating records',
+         violating=(1, 2)),
+    Case('duplicates in a renamed unique by the value that replaces null',
          [box({'size': INTEGER}, unique=[['size', 'text']])],
          [box({'width': {**INTEGER, 'renamed_from': 'size', 'since': '1.1',
                          'default': 1}}, unique=[['width', 'text']])],
          ({'text': 'a', 'size': 1}, {'text': 'a', 'size': None}),
-         refused='unique [width, text] binds records that had nulls',
-         broken=(0, 1)),
-    Case('periods that overlap by what nulls are given',
+         refused='check unique [width, text] for records whose nulls get a',
+         violating=(0, 1)),
+    Case('periods that overlap by the value that replaces null',
          [box(PERIOD, exclusive=EXCLUSIVE)],
          [box({**PERIOD, 'text': {**STRING, 'default': 'a'}},
               exclusive=EXCLUSIVE)],
          (period('a', 1, 3), {**period('a', 2, 4), 'text': None}),
-         refused='binds records that had nulls: 2 records', broken=(0, 1)),
-    Case('too long', [box()], [box({'text': {**STRING, 'maxLength': 2}})],
-         ({'text': 'ab'}, {'text': '😀😀😀'}), refused='1 records break it',
-         broken=(1,)),
-    Case('a fraction', [box({'size': NUMBER})], [box({'size': INTEGER})],
+         refused='whose nulls get a value: 2 violating records',
+         violating=(0, 1)),
+    Case('a text that is too long', [box()],
+         [box({'text': {**STRING, 'maxLength': 2}})],
+         ({'text': 'ab'}, {'text': '😀😀😀'}),
+         refused='1 violating record (', violating=(1,)),
+    Case('a number with a fraction',
+         [box({'size': NUMBER})], [box({'size': INTEGER})],
          ({'text': 'a', 'size': 1.5}, {'text': 'b', 'size': 1e19},
-          {'text': 'c', 'size': 1.0}), refused='2 records break it',
-         broken=(0, 1)),
-    Case('a number no double has', [box({'size': INTEGER})],
+          {'text': 'c', 'size': 1.0}), refused='2 violating records',
+         violating=(0, 1)),
+    Case('an integer that a double cannot represent', [box({'size': INTEGER})],
          [box({'size': NUMBER})],
          ({'text': 'a', 'size': 2 ** 53 + 1}, {'text': 'b', 'size': 1}),
-         refused='1 records break it', broken=(0,)),
+         refused='1 violating record (', violating=(0,)),
     Case('values of another type', [box()], [box({'text': INTEGER})],
          ({'text': 'a'}, {'text': None}),
-         refused='turns from text to integer: 1 records have a value, which '
-                 'cannot be converted'),
-    Case('documents as texts', [box({'labels': {'type': 'object'}})],
+         refused='change the type from text to integer: 1 value cannot be '
+                 'converted'),
+    Case('documents that become texts', [box({'labels': {'type': 'object'}})],
          [box({'labels': {**STRING, 'maxLength': 9000}})],
          ({'text': 'a', 'labels': {}},),
-         refused='turns from document to text: 1 records have a value'),
-    Case('orphans', [box({'rack_id': STRING}), rack()],
+         refused='change the type from document to text: 1 value cannot be '
+                 'converted'),
+    Case('references to no record', [box({'rack_id': STRING}), rack()],
          [box({'rack_id': REFERENCE}), rack()],
          ({'text': 'a', 'rack_id': IDS[0]}, {'text': 'b', 'rack_id': 'no'},
           {'text': 'c', 'rack_id': IDS[5]}), others=RACKS,
-         refused='2 records break it', broken=(1, 2)),
-    Case('a type to refer to that is not there yet',
+         refused='2 violating records', violating=(1, 2)),
+    Case('a reference to a new type',
          [box({'rack_id': STRING})], [box({'rack_id': REFERENCE}), rack()],
-         ({'text': 'a', 'rack_id': IDS[0]},), refused='1 records break it',
-         broken=(0,)),
+         ({'text': 'a', 'rack_id': IDS[0]},), refused='1 violating record (',
+         violating=(0,)),
     Case('overlapping periods', [box(PERIOD)],
          [box(PERIOD, exclusive=EXCLUSIVE)],
          (period('a', 1, 3), period('a', 2, None), period('b', 1, 9)),
-         refused='may not overlap: 2 records break it', broken=(0, 1)),
-    Case('plurals that change places', [box(), rack()],
+         refused='forbid overlapping periods [starts_at, ends_at]: 2 '
+                 'violating records', violating=(0, 1)),
+    Case('two types that exchange their plurals', [box(), rack()],
          [box(plural='racks'), rack(plural='boxes')],
-         refused='has this plural still'),
+         refused='the table still belongs to the type'),
 )
 
-#: A narrower rule of values: the table does not change for it.
-MEETS_NOT = (
+#: Narrower rules of values, which some rows violate. No table changes.
+NARROWED = (
     Case('an enum', [box()], [box({'text': {**STRING, 'enum': ['a']}})],
-         ({'text': 'a'}, {'text': 'b'}, {'text': None}), broken=(1,)),
+         ({'text': 'a'}, {'text': 'b'}, {'text': None}), violating=(1,)),
     Case('a pattern', [box()], [box({'text': {**STRING, 'pattern': '^a'}})],
-         ({'text': 'ba'}, {'text': 'a'}), broken=(0,)),
+         ({'text': 'ba'}, {'text': 'a'}), violating=(0,)),
     Case('a minimum', [box({'size': INTEGER})],
-         [box({'size': {**INTEGER, 'minimum': 2}})], TWO, broken=(0,)),
+         [box({'size': {**INTEGER, 'minimum': 2}})], TWO, violating=(0,)),
     Case('a format', [box()], [box({'text': {**STRING, 'format': 'uri'}})],
-         ({'text': 'a b'}, {'text': 'http://a/'}), broken=(0,)),
+         ({'text': 'a b'}, {'text': 'http://a/'}), violating=(0,)),
     Case('members', [box({'labels': {'type': 'object'}})],
          [box({'labels': {'type': 'object', 'additionalProperties':
                           {'type': 'integer'}}})],
          ({'text': 'a', 'labels': {'x': 'y'}},
-          {'text': 'b', 'labels': {'x': 1}}), broken=(0,)),
+          {'text': 'b', 'labels': {'x': 1}}), violating=(0,)),
 )

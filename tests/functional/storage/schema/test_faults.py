@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DB09: applies that are killed, that meet each other, that meet who reads or
-writes. What was stored stays, and the next apply finishes what one began."""
+"""DB09: applies that are killed, or run beside another apply, readers and
+writers. Stored records stay, and the next apply completes a killed one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def filled(schema: Schema) -> Schema:
 
 def started(schema: Schema, types: Sequence[Words],
             failpoints: str = '') -> subprocess.Popen[str]:
-    """``pileus-manage schema apply`` of these types."""
+    """Start ``pileus-manage schema apply`` of these types."""
     directory = schema.directory / 'resources.d'
     directory.mkdir(exist_ok=True)
     for old in directory.iterdir():
@@ -63,17 +63,21 @@ def started(schema: Schema, types: Sequence[Words],
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    told, why = process.communicate(timeout=120)
-    return process.returncode, told, why
+    """Wait for a process; return its status, stdout and stderr."""
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
 
 
 def forked(schema: Schema, failpoint: str = '',
-           types: Sequence[Words] = NEW, said: str = '') -> int:
-    """An apply of types in a process of its own, which dies when the
-    database was told what begins so; how it ended."""
+           types: Sequence[Words] = NEW, killing_statement: str = '') -> int:
+    """Apply types in a child process; return its exit code.
+
+    The child is killed after a statement that begins with
+    ``killing_statement``.
+    """
     with warnings.catch_warnings():
-        # Where another test of the run has imported eventlet: this child is
-        # of no green thread.
+        # If an earlier test imported eventlet, fork warns; the child uses no
+        # green threads.
         warnings.simplefilter('ignore', DeprecationWarning)
         child = os.fork()
     if child:
@@ -81,94 +85,94 @@ def forked(schema: Schema, failpoint: str = '',
     status = 1
     try:
         failpoints.reach = failpoints.parse(failpoint)
-        made = engine.connect(config_files.load(
+        connected = engine.connect(config_files.load(
             ['--config-dir', str(schema.directory)]), time_limits=False)
-        if said:
-            sa.event.listen(made, 'after_cursor_execute', _killed_by(said))
-        apply.apply(made, catalogue(types))
+        if killing_statement:
+            sa.event.listen(connected, 'after_cursor_execute',
+                            _killed_by(killing_statement))
+        apply.apply(connected, catalogue(types))
         status = 0
     finally:
         os._exit(status)
 
 
-def _killed_by(said: str) -> Callable[..., None]:
+def _killed_by(beginning: str) -> Callable[..., None]:
     def after(connection: object, cursor: object, statement: str,
-              *given: object) -> None:
-        if statement.startswith(said):
+              *arguments: object) -> None:
+        if statement.startswith(beginning):
             os.kill(os.getpid(), signal.SIGKILL)
     return after
 
 
-def kept(schema: Schema) -> None:
+def assert_complete(schema: Schema) -> None:
+    """The new types are applied and no value is lost."""
     assert schema.plan(NEW).lines == []
     rows = schema.rows(NEW, 'box')
-    assert [{name: one[name] for name in KEPT[0]} for one in rows] == KEPT
+    assert [{name: row[name] for name in KEPT[0]} for row in rows] == KEPT
     assert {'gone', 'size'}.isdisjoint(rows[0])
     with schema.engine.connect() as connection:
         assert not applied_types.writes_blocked(connection)
 
 
-def undone(schema: Schema) -> int:
-    """How many steps there are that the database has to take."""
-    return sum(bool(one.ddl) for one in schema.plan(NEW).steps)
+def steps_left(schema: Schema) -> int:
+    """Count the steps that change the database."""
+    return sum(bool(step.ddl) for step in schema.plan(NEW).steps)
 
 
-def test_an_apply_killed_after_each_of_its_steps_is_finished(filled):
-    """SQLite has one transaction for all: nothing was done, or everything.
-    """
-    left = undone(filled)
+def test_an_apply_that_is_killed_after_each_step_is_completed(filled):
+    """On SQLite all steps are one transaction, which is rolled back."""
+    left = steps_left(filled)
     sqlite = filled.engine.dialect.name == 'sqlite'
     filled.engine.dispose()
     while (status := forked(filled, 'schema_step=kill')) == -signal.SIGKILL:
         assert filled.plan(NEW).refusals == ()
         if sqlite:
-            assert undone(filled) == left
+            assert steps_left(filled) == left
             status = forked(filled)
             break
-        assert 0 <= undone(filled) < left
-        left = undone(filled)
+        assert 0 <= steps_left(filled) < left
+        left = steps_left(filled)
         filled.engine.dispose()
     assert (status, left > 0) == (0, sqlite)
-    kept(filled)
+    assert_complete(filled)
 
 
-def test_an_apply_killed_before_its_first_step_is_finished(filled):
+def test_an_apply_that_is_killed_before_its_first_step_is_completed(filled):
     filled.engine.dispose()
     assert forked(filled, 'schema_begun=kill') == -signal.SIGKILL
     with filled.engine.connect() as connection:
-        shut = applied_types.writes_blocked(connection)
-    assert shut != (filled.engine.dialect.name == 'sqlite')
-    told = filled.plan(NEW).lines
-    assert shut == ('database: an apply has begun and is not at its end '
-                    '(none)' in told)
+        blocked = applied_types.writes_blocked(connection)
+    assert blocked != (filled.engine.dialect.name == 'sqlite')
+    assert blocked == ('database: complete an unfinished apply (none)'
+                       in filled.plan(NEW).lines)
     filled.engine.dispose()
     assert forked(filled) == 0
-    kept(filled)
+    assert_complete(filled)
 
 
 @pytest.mark.parametrize('schema_server', ['mysql'], indirect=True)
-def test_an_apply_killed_within_a_step_leaves_no_default(filled):
-    """MariaDB has the column by then, and cannot undo it: a write that leaves
-    it out would never be a mistake again."""
+def test_an_apply_that_is_killed_within_a_step_leaves_no_default(filled):
+    """MariaDB cannot roll back the new column. With a default left on it, an
+    INSERT that forgets the column would not fail."""
     filled.engine.dispose()
-    assert forked(filled, said='ALTER TABLE r_boxes ADD COLUMN label'
-                  ) == -signal.SIGKILL
-    told = [one for one in filled.plan(NEW).lines if 'by the table' in one]
-    assert told == ['box.label: is given no value by the table any more '
-                    '(online)']
+    assert forked(
+        filled, killing_statement='ALTER TABLE r_boxes ADD COLUMN label'
+    ) == -signal.SIGKILL
+    lines = [line for line in filled.plan(NEW).lines if 'default' in line]
+    assert lines == ['box.label: drop the column default (online)']
     filled.engine.dispose()
     assert forked(filled) == 0
-    kept(filled)
-    defaults = {one['name']: one['default'] for one in sa.inspect(
+    assert_complete(filled)
+    defaults = {column['name']: column['default'] for column in sa.inspect(
         filled.engine).get_columns('r_boxes')}
     assert set(defaults.values()) == {None}
 
 
-def test_who_goes_back_gets_the_old_name_back(filled):
-    """Whether the rename was applied, or its apply was killed."""
-    kept = {name: one for name, one in OLD[0]['properties'].items()
-            if name != 'size'}
-    new = (box({**kept, 'width': NEW[0]['properties']['width']}),)
+def test_applying_the_old_files_reverts_a_rename(filled):
+    """Whether the rename was applied or its apply was killed."""
+    others = {name: prop for name, prop in OLD[0]['properties'].items()
+              if name != 'size'}
+    new = (box({**others, 'width': NEW[0]['properties']['width']}),)
     before = filled.rows(OLD, 'box')
     filled.apply(new)
     assert filled.plan(OLD).refusals == ()
@@ -183,34 +187,35 @@ def test_who_goes_back_gets_the_old_name_back(filled):
     assert filled.rows(OLD, 'box') == before
 
 
-def test_of_two_applies_at_once_the_second_waits_and_finds_it_done(filled):
+def test_the_second_of_two_applies_waits_and_finds_nothing_to_do(filled):
     both = [started(filled, NEW, 'schema_step=sleep 0.2') for _ in range(2)]
-    outcomes = [ended(one) for one in both]
+    outcomes = [ended(process) for process in both]
     assert [status for status, _, _ in outcomes] == [0, 0], outcomes
-    told = sorted(one.splitlines()[0].split()[0] for _, one, _ in outcomes)
-    assert told == ['STEP', 'The']
-    kept(filled)
+    first_words = sorted(output.splitlines()[0].split()[0]
+                         for _, output, _ in outcomes)
+    assert first_words == ['STEP', 'The']
+    assert_complete(filled)
 
 
 @pytest.mark.parametrize('schema_server', ['postgresql', 'mysql'],
                          indirect=True)
-def test_a_record_made_after_the_first_look_is_seen(filled):
-    """It breaks the new rule: writers go on with the old types."""
+def test_a_violation_after_the_first_check_refuses_the_apply(filled):
+    """Writes continue with the old types."""
     new = (box({**OLD[0]['properties'], 'size': {
         'type': 'integer', 'maximum': 5}}, unique=[['text']],
         indexes=[['size']]),)
-    made = []
+    updates = []
 
     def progress(line: str) -> None:
-        if not made and line.endswith('records'):
+        if not updates and line.endswith('records'):
             with engine.writer(filled.engine).begin() as connection:
-                made.append(connection.execute(sa.text(
+                updates.append(connection.execute(sa.text(
                     "UPDATE r_boxes SET text = 't0'")))
 
-    with pytest.raises(apply.PlanRefused, match='unique .text. is new: 6 '
-                       'records break it'):
+    with pytest.raises(apply.PlanRefused, match='add unique .text.: 6 '
+                                                'violating records'):
         filled.apply(new, progress=progress)
-    assert made
+    assert updates
     with filled.engine.connect() as connection:
         assert not applied_types.writes_blocked(connection)
     assert filled.plan(OLD).lines == []
@@ -218,54 +223,54 @@ def test_a_record_made_after_the_first_look_is_seen(filled):
 
 @pytest.mark.parametrize('schema_server', ['postgresql', 'mysql'],
                          indirect=True)
-def test_a_step_gives_way_to_who_reads_for_long(filled, monkeypatch):
-    """Else everybody who reads after it would wait behind the step."""
-    for name, words in apply._SHORT_LOCK_WAIT.items():
+def test_a_step_gives_up_waiting_for_a_long_read_and_is_retried(
+        filled, monkeypatch):
+    """Otherwise all later readers would wait behind the step."""
+    for name, statement in apply._SHORT_LOCK_WAIT.items():
         monkeypatch.setitem(apply._SHORT_LOCK_WAIT, name,
-                            re.sub('5', '1', words))
+                            re.sub('5', '1', statement))
     reader = filled.engine.connect()
     reader.execute(sa.text('SELECT * FROM r_boxes')).all()
-    told: list[str] = []
+    lines: list[str] = []
 
     def progress(line: str) -> None:
-        told.append(line)
+        lines.append(line)
         if line.startswith('waiting'):
             reader.close()
 
     filled.apply(NEW, progress=progress)
-    assert 'waiting for those who read the table' in told
-    kept(filled)
+    assert 'waiting for readers of the table' in lines
+    assert_complete(filled)
 
 
 @pytest.mark.parametrize('schema_server', ['postgresql'], indirect=True)
-def test_an_apply_that_fails_on_its_way_says_so(filled):
-    """Nobody writes until it is finished: that must not go unnoticed."""
-    def driven(statement: str) -> None:
+def test_an_apply_that_fails_says_that_writes_are_refused(filled):
+    def execute(statement: str) -> None:
         with filled.engine.begin() as connection:
             connection.exec_driver_sql(statement)
 
-    driven('CREATE TABLE mine AS SELECT 1 AS one; '
-           'CREATE INDEX uq_boxes_text_width ON mine (one)')
-    status, _, why = ended(started(filled, NEW))
+    execute('CREATE TABLE mine AS SELECT 1 AS one; '
+            'CREATE INDEX uq_boxes_text_width ON mine (one)')
+    status, _, errors = ended(started(filled, NEW))
     assert status == 2
-    assert 'relation "uq_boxes_text_width" already exists' in why
-    assert why.splitlines()[-1].endswith(
-        'some steps are taken, and nobody can write until the others are: '
-        'run pileus-manage schema apply again')
-    driven('DROP TABLE mine')
+    assert 'relation "uq_boxes_text_width" already exists' in errors
+    assert errors.splitlines()[-1].endswith(
+        'some steps are done, and writes are refused until the others are '
+        'done too: run pileus-manage schema apply again')
+    execute('DROP TABLE mine')
     assert ended(started(filled, NEW))[0] == 0
-    kept(filled)
+    assert_complete(filled)
 
 
-def test_many_rows_are_filled_a_batch_at_a_time(schema, monkeypatch):
+def test_rows_are_filled_in_batches(schema, monkeypatch):
     monkeypatch.setattr('service.storage.schema.backfill.BATCH_ROWS', 2)
-    told: list[str] = []
+    lines: list[str] = []
     schema.apply((box(),))
     schema.fill((box(),), 'box', [{'text': None}] * 5)
     new = (box({'text': {**changes.STRING, 'backfill': 'x'}},
                required=['text']),)
-    schema.apply(new, progress=told.append)
-    assert [one['text'] for one in schema.rows(new, 'box')] == ['x'] * 5
+    schema.apply(new, progress=lines.append)
+    assert [row['text'] for row in schema.rows(new, 'box')] == ['x'] * 5
     if schema.engine.dialect.name != 'sqlite':
-        assert [one for one in told if one.endswith('records')] == [
+        assert [line for line in lines if line.endswith('records')] == [
             f'box.text: {n} of 5 records' for n in (2, 4, 5)]

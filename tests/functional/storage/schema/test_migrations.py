@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core tables go from every released version to the newest: with what is
-in them, whoever is killed on the way and however many try at once (DB09)."""
+"""Upgrades of the core tables from each released version (DB09): their rows
+stay, also after kills and with concurrent upgrades."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ ID = '6b1f1e64-9f0c-4a3e-8b1c-0d7f9a5c2e11'
 GONE = '0f0f1e64-9f0c-4a3e-8b1c-0d7f9a5c2e22'
 AT = '2026-01-01 00:00:00.000001'
 
-#: The record as its revisions have it.
+#: The record as stored in its revisions.
 TOLD = AT.replace(' ', 'T') + 'Z'
 DOCUMENT = json.dumps({
     'id': ID, 'project_id': 'demo', 'generation': 1, 'created_at': TOLD,
     'updated_at': TOLD, 'tags': ['oak'], 'metadata': {'a': 'b'},
     'name': 'by the door', 'bought_at': TOLD})
 
-#: What a service of that version had written: a desk, and one deleted.
+#: The rows that a service of that version wrote: a desk, and a deleted one.
 ROWS: dict[str, list[dict[str, Any]]] = {
     'pileus_counter': [{'id': 1, 'n': 3, 'generation': 1}],
     'r_desks': [{
@@ -83,9 +83,9 @@ def directory(url: sa.URL, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(url: sa.URL) -> Iterator[sa.Engine]:
-    made = sa.create_engine(url, poolclass=sa.NullPool)
-    yield made
-    made.dispose()
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def released(engine: sa.Engine) -> sa.Engine:
 
 
 def _times(engine: sa.Engine, row: dict[str, Any]) -> dict[str, Any]:
-    """SQLite has times as the service writes them."""
+    """Return the row with times as the service writes them on SQLite."""
     if engine.dialect.name != 'sqlite':
         return row
     return {name: f'{value.replace(" ", "T")}Z' if value == AT else value
@@ -121,16 +121,17 @@ def command(directory: Path, *words: str, failpoint: str = ''
 
 
 def layout(engine: sa.Engine) -> dict[str, Any]:
-    """The core tables, in the form in which two may be compared."""
+    """Return the core tables in a form to compare."""
     with engine.connect() as connection:
         inspector = sa.inspect(connection)
         return {name: (
-            {one['name']: (layouts.type_name(one['type'], engine.dialect),
-                           one['nullable'])
-             for one in inspector.get_columns(name)},
+            {column['name']: (
+                layouts.type_name(column['type'], engine.dialect),
+                column['nullable'])
+             for column in inspector.get_columns(name)},
             inspector.get_pk_constraint(name)['constrained_columns'],
-            {one['name']: one['column_names']
-             for one in inspector.get_indexes(name)})
+            {index['name']: index['column_names']
+             for index in inspector.get_indexes(name)})
             for name in inspector.get_table_names()
             if name.startswith('pileus_')}
 
@@ -143,12 +144,13 @@ def version(engine: sa.Engine) -> str | None:
 def test_every_version_has_its_script_and_the_last_is_the_newest():
     scripts = sorted((Path(migrations.__file__).parent / 'versions').glob(
         'v0*.py'))
-    assert [one.name[1:5] for one in scripts] == list(migrations.VERSIONS)
+    assert [script.name[1:5] for script in scripts] == list(
+        migrations.VERSIONS)
 
 
 @pytest.mark.parametrize('begun', [False, True])
-def test_an_upgrade_ends_where_a_new_database_begins(engine, begun):
-    """DB09: step by step from nothing, the same tables as made at once."""
+def test_an_upgrade_from_nothing_creates_the_newest_tables(engine, begun):
+    """DB09: also if an upgrade that was killed has created a table."""
     migrations.upgrade(engine)
     fresh = layout(engine)
     metadata = sa.MetaData()
@@ -164,8 +166,9 @@ def test_an_upgrade_ends_where_a_new_database_begins(engine, begun):
     assert layout(engine) == fresh
 
 
-def test_the_first_release_is_brought_up_with_all_it_has(released, directory):
-    """DB09: what clients stored is served, tagged and told as before."""
+def test_an_upgrade_of_the_first_release_preserves_all_records(
+        released, directory):
+    """DB09: with their tags and revisions."""
     assert manage.main(['--config-dir', str(directory), 'db',
                         'upgrade']) == 0
     assert version(released) == migrations.HEAD
@@ -177,16 +180,19 @@ def test_the_first_release_is_brought_up_with_all_it_has(released, directory):
             desk['metadata']) == (ID, 'by the door',
                                   '2026-01-01T00:00:00.000001Z', ['oak'],
                                   {'a': 'b'})
-    past = served.request('GET', f'/v1/desks/{ID}/revisions')
-    assert [one['number'] for one in past.json['revisions']] == [1]
-    made = served.request('POST', '/v1/desks', {'desk': {'name': 'another'}})
-    assert made.status == 201
-    past = served.request(
-        'GET', f'/v1/desks/{made.json["desk"]["id"]}/revisions')
-    assert [one['number'] for one in past.json['revisions']] == [4]
+    history = served.request('GET', f'/v1/desks/{ID}/revisions')
+    assert [revision['number']
+            for revision in history.json['revisions']] == [1]
+    created = served.request('POST', '/v1/desks',
+                             {'desk': {'name': 'another'}})
+    assert created.status == 201
+    history = served.request(
+        'GET', f'/v1/desks/{created.json["desk"]["id"]}/revisions')
+    assert [revision['number']
+            for revision in history.json['revisions']] == [4]
 
 
-def test_the_upgraded_release_has_the_tables_of_a_new_one(released):
+def test_an_upgraded_database_has_the_tables_of_a_new_one(released):
     """DB09"""
     migrations.upgrade(released)
     upgraded = layout(released)
@@ -197,20 +203,20 @@ def test_the_upgraded_release_has_the_tables_of_a_new_one(released):
     assert upgraded == layout(released)
 
 
-def test_whoever_is_killed_on_the_way_is_followed_by_one_who_ends(
+def test_an_upgrade_that_is_killed_after_each_step_is_completed(
         released, directory):
-    """DB09: by kill -9 behind every step that the database keeps."""
+    """DB09: with kill -9, after each step that the database commits."""
     kills = 0
     for _ in range(30):
         failpoint = 'after_migration_step=kill' if kills < 29 else ''
         run = command(directory, 'db', 'upgrade', failpoint=failpoint)
-        told = run.communicate(timeout=60)
+        output = run.communicate(timeout=60)
         if run.returncode == 0:
             break
-        assert run.returncode == -signal.SIGKILL, told
+        assert run.returncode == -signal.SIGKILL, output
         kills += 1
         if released.dialect.name not in ('mysql', 'mariadb'):
-            # Nothing was done; it would be killed at the same step again.
+            # All was rolled back; the same step would be next again.
             assert version(released) is None
             migrations.upgrade(released)
     assert kills >= (5 if released.dialect.name == 'mysql' else 1)
@@ -221,20 +227,20 @@ def test_whoever_is_killed_on_the_way_is_followed_by_one_who_ends(
                 sa.table(name))) == len(rows)
 
 
-def test_of_two_at_once_one_upgrades_and_the_other_finds_it_done(
+def test_the_second_of_two_upgrades_finds_nothing_to_do(
         released, directory):
     """DB09"""
     runs = [command(directory, 'db', 'upgrade') for _ in range(2)]
-    told = sorted(run.communicate(timeout=60)[0] for run in runs)
+    outputs = sorted(run.communicate(timeout=60)[0] for run in runs)
     assert [run.returncode for run in runs] == [0, 0]
-    assert told == [
+    assert outputs == [
         f'The core tables already have version {migrations.HEAD}.\n',
         f'The core tables now have version {migrations.HEAD}; before, they '
         f'had none.\n']
 
 
 def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):
-    """DB09: by the command and by the daemon, with nothing done."""
+    """DB09: by the commands and by a start, which change nothing."""
     migrations.upgrade(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -242,16 +248,17 @@ def test_tables_of_a_newer_release_are_refused(engine, directory, capsys):
     before = layout(engine)
     for words in (('db', 'upgrade'), ('db', 'version'), ('schema', 'apply')):
         assert manage.main(['--config-dir', str(directory), *words]) == 2
-        assert 'version 0999, of a newer release' in capsys.readouterr().err
+        assert ('version 0999, which is of a newer release'
+                in capsys.readouterr().err)
     daemon = Daemon(directory)
     daemon.launch()
     assert daemon.wait_for_exit() == 1
-    assert 'version 0999, of a newer release' in daemon.output
+    assert 'version 0999, which is of a newer release' in daemon.output
     assert layout(engine) == before
 
 
-def test_a_start_says_that_the_core_tables_are_behind(released, directory):
-    """DB09: but for SQLite, which brings them up itself."""
+def test_a_start_on_older_core_tables_is_refused(released, directory):
+    """DB09: except on SQLite, where the start upgrades them."""
     conf = config_files.load(['--config-dir', str(directory)])
     if released.dialect.name == 'sqlite':
         service.open(conf).close()
@@ -260,6 +267,6 @@ def test_a_start_says_that_the_core_tables_are_behind(released, directory):
     with pytest.raises(StartError) as caught:
         service.open(conf)
     assert str(caught.value).endswith(
-        f'the core tables are of version none and must be of '
+        f'the core tables have version none, and this release needs version '
         f'{migrations.HEAD}: run pileus-manage schema apply')
     assert version(released) is None

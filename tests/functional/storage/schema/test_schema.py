@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Applied types become others, on each database: what is kept, what refused.
+"""Changes of applied types on each database: preserved records, refusals.
 
 DB09: data preserved; a second plan is empty.
 """
@@ -16,20 +16,20 @@ from tests.functional.storage.schema import changes
 from tests.functional.storage.schema.changes import IDS, Case
 
 
-def named(cases: Sequence[Case]) -> Any:
-    return pytest.mark.parametrize('case', cases, ids=lambda one: one.name)
+def each(cases: Sequence[Case]) -> Any:
+    return pytest.mark.parametrize('case', cases, ids=lambda case: case.name)
 
 
-@named(changes.TAKEN)
-def test_records_are_kept_and_nothing_is_left_to_do(schema, case):
-    """DB09: what stood in the old tables stands in the new."""
+@each(changes.ACCEPTED)
+def test_an_apply_preserves_all_records_and_leaves_no_step(schema, case):
+    """DB09: the new tables have the values of the old ones."""
     schema.filled(case)
-    found = schema.plan(case.new)
-    assert found.refusals == found.violations == ()
-    told = {one.name: str(one.kind) for one in reversed(found.steps)}
-    assert told | case.kinds == told
-    done = schema.apply(case.new)
-    assert [str(one) for one in done.steps] == found.lines
+    plan = schema.plan(case.new)
+    assert plan.refusals == plan.violations == ()
+    kinds = {step.name: str(step.kind) for step in reversed(plan.steps)}
+    assert kinds | case.kinds == kinds
+    result = schema.apply(case.new)
+    assert [str(step) for step in result.steps] == plan.lines
     assert schema.plan(case.new).lines == []
     assert schema.apply(case.new).steps == ()
     for row, wanted in zip(schema.rows(case.new, 'box'), case.expected,
@@ -37,39 +37,40 @@ def test_records_are_kept_and_nothing_is_left_to_do(schema, case):
         assert row | wanted == row
         assert (row['tags'], row['metadata'], row['generation']) == (
             ['red'], {'a': 'b'}, 1)
-    live = [one['name'] for one in case.new if not one.get('dropped')]
+    live = [type_['name'] for type_ in case.new
+            if not type_.get('dropped')]
     for name, rows in case.others.items():
         if name in live:
             assert len(schema.rows(case.new, name)) == len(rows)
 
 
-@named(changes.REFUSED)
-def test_what_an_operator_must_mend_first_is_refused(schema, case):
+@each(changes.REFUSED)
+def test_a_refused_change_names_its_reason_and_changes_nothing(schema, case):
     schema.filled(case)
     before = schema.rows(case.old, 'box')
-    found = schema.plan(case.new)
-    assert case.refused in '\n'.join(found.refusals)
-    samples = [step.violations.samples for step in found.steps
+    plan = schema.plan(case.new)
+    assert case.refused in '\n'.join(plan.refusals)
+    samples = [step.violations.samples for step in plan.steps
                if step.violations.rows]
-    assert samples == [tuple(IDS[n] for n in case.broken)
-                       ] * bool(case.broken)
+    assert samples == [tuple(IDS[n] for n in case.violating)
+                       ] * bool(case.violating)
     with pytest.raises(apply.PlanRefused, match=': .*: '):
         schema.apply(case.new)
     assert schema.plan(case.old).lines == []
     assert schema.rows(case.old, 'box') == before
 
 
-@named(changes.MEETS_NOT)
-def test_records_that_a_narrower_rule_would_not_take(schema, case):
-    """They stay only where an operator says so."""
+@each(changes.NARROWED)
+def test_records_that_violate_a_narrower_rule_stay_only_with_keep_broken(
+        schema, case):
     schema.filled(case)
-    found = schema.plan(case.new)
-    assert found.refusals == ()
-    assert [step.violations for step in found.steps
+    plan = schema.plan(case.new)
+    assert plan.refusals == ()
+    assert [step.violations for step in plan.steps
             if step.violations.rows] == [
-        (len(case.broken), tuple(IDS[n] for n in case.broken))]
-    assert not found.additive
-    with pytest.raises(apply.PlanRefused, match='1 records break it'):
+        (len(case.violating), tuple(IDS[n] for n in case.violating))]
+    assert not plan.additive
+    with pytest.raises(apply.PlanRefused, match='1 violating record '):
         schema.apply(case.new)
     schema.apply(case.new, keep_broken=True)
     assert schema.plan(case.new).lines == []

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DB09: who changes the schema is alone, and notices when he no longer is; who
-is told to end on the way does so in order."""
+"""DB09: the schema lock, its loss, and applies that are interrupted."""
 
 from __future__ import annotations
 
@@ -21,20 +20,20 @@ from tests.functional.storage.schema.test_faults import (
     NEW,
     OLD,
     ROWS,
+    assert_complete,
     ended,
     forked,
-    kept,
     started,
 )
 
 on_servers = pytest.mark.parametrize(
     'schema_server', ['postgresql', 'mysql'], indirect=True)
 
-#: One step, and none that could be done before it.
+#: A change of a single step.
 WIDER = (box({**OLD[0]['properties'], 'more': {'type': 'string'}},
              indexes=[['size']]),)
 
-#: What ends the connection that keeps the turn.
+#: Statements that close the connection with the schema lock.
 GUARD = {
     'postgresql': "SELECT format('SELECT pg_terminate_backend(%s)', pid) FROM "
                   "pg_locks JOIN pg_database ON pg_database.oid = database "
@@ -43,7 +42,7 @@ GUARD = {
     'mysql': "SELECT CONCAT('KILL ', IS_USED_LOCK(SHA1(CONCAT("
              "'pileus.schema.', DATABASE()))))"}
 
-#: How long a session may say nothing, by the server's own defaults.
+#: Short limits of idle sessions, as a server may have them by default.
 SHORT = {'postgresql': "SET idle_in_transaction_session_timeout = '1s'",
          'mysql': 'SET SESSION wait_timeout = 1'}
 SHOWN = {'postgresql': 'SHOW idle_in_transaction_session_timeout',
@@ -57,30 +56,31 @@ def filled(schema: Schema) -> Schema:
     return schema
 
 
-def unguarded(schema: Schema) -> None:
+def kill_lock_holder(schema: Schema) -> None:
     name = schema.engine.dialect.name
     with schema.engine.connect() as connection:
-        said = connection.scalar(sa.text(GUARD[name]))
-        connection.exec_driver_sql(said)
+        statement = connection.scalar(sa.text(GUARD[name]))
+        connection.exec_driver_sql(statement)
 
 
-def shut(schema: Schema) -> bool:
+def writes_blocked(schema: Schema) -> bool:
     with schema.engine.connect() as connection:
         return applied_types.writes_blocked(connection)
 
 
 @pytest.mark.parametrize('schema_server', ['mysql'], indirect=True)
-def test_a_turn_that_is_not_got_in_time_is_no_turn(schema, monkeypatch):
+def test_waiting_too_long_for_the_schema_lock_is_an_error(schema,
+                                                          monkeypatch):
     monkeypatch.setattr(schema_lock, 'LOCK_WAIT_SECONDS', 0)
     with (schema.engine.connect() as first,
           schema_lock.acquire(first, 'schema'),
           schema.engine.connect() as second,
-          pytest.raises(StartError, match='somebody else has been changing')):
+          pytest.raises(StartError, match='another process has held the')):
         schema_lock.acquire(second, 'schema').__enter__()
 
 
 @on_servers
-def test_who_keeps_a_turn_may_say_nothing_for_long(schema):
+def test_the_session_with_the_schema_lock_may_be_idle(schema):
     name = schema.engine.dialect.name
     with schema.engine.connect() as guard:
         guard.exec_driver_sql(SHORT[name])
@@ -92,25 +92,25 @@ def test_who_keeps_a_turn_may_say_nothing_for_long(schema):
 
 
 @on_servers
-def test_an_apply_whose_turn_is_lost_takes_no_further_step(filled):
-    """A second one may have it by now."""
-    told: list[str] = []
+def test_an_apply_that_loses_the_schema_lock_stops(filled):
+    """Another apply may hold the lock by then."""
+    lines: list[str] = []
 
     def progress(line: str) -> None:
-        told.append(line)
+        lines.append(line)
         if line.startswith('2 of '):
-            unguarded(filled)
-    with pytest.raises(StartError, match='the turn to change the schema is '
-                                         'lost.*\n.*schema apply again'):
+            kill_lock_holder(filled)
+    with pytest.raises(StartError, match='the schema lock is lost'
+                                         '.*\n.*schema apply again'):
         filled.apply(NEW, progress=progress)
-    assert told[-1].startswith('2 of ')
-    assert shut(filled)
+    assert lines[-1].startswith('2 of ')
+    assert writes_blocked(filled)
     filled.apply(NEW)
-    kept(filled)
+    assert_complete(filled)
 
 
 @on_servers
-def test_an_import_whose_turn_is_lost_stores_no_more(filled, tmp_path):
+def test_an_import_that_loses_the_schema_lock_stops(filled, tmp_path):
     file = tmp_path / 'all.dump'
     file.write_bytes(b''.join(export.lines(filled.engine, lambda *_: None)))
     filled.empty()
@@ -120,61 +120,61 @@ def test_an_import_whose_turn_is_lost_stores_no_more(filled, tmp_path):
         with file.open('rb') as opened:
             return restore.restore(filled.engine, dump_file.ExportReader(
                 opened, file.name), progress)
-    with pytest.raises(StartError, match='the turn .* is lost'):
-        imported(lambda stored, rows: unguarded(filled))
-    assert shut(filled)
+    with pytest.raises(StartError, match='the schema lock is lost'):
+        imported(lambda stored, rows: kill_lock_holder(filled))
+    assert writes_blocked(filled)
     assert imported(lambda stored, rows: None) == len(ROWS)
     assert len(filled.rows(OLD, 'box')) == len(ROWS)
 
 
 @pytest.fixture
 def waiting(filled: Schema) -> Iterator[subprocess.Popen[str]]:
-    """An apply that waits for a reader, until this is over."""
+    """An apply that waits for a reader until the test ends."""
     with filled.engine.connect() as reader:
         reader.execute(sa.text('SELECT * FROM r_boxes')).all()
         process = started(filled, WIDER)
         assert process.stderr
-        while 'waiting for those who read' not in process.stderr.readline():
+        while 'waiting for readers' not in process.stderr.readline():
             assert process.poll() is None
         yield process
 
 
 @on_servers
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_an_apply_that_is_interrupted_leaves_nobody_shut_out_unawares(
+def test_an_interrupted_apply_admits_writes_or_says_how_to_finish(
         filled, waiting, number):
-    """Nothing was done on PostgreSQL. On MariaDB nobody knows what becomes
-    of a step that was under way."""
+    """On PostgreSQL nothing was changed. On MariaDB the outcome of a step
+    that was running is unknown."""
     waiting.send_signal(number)
-    status, told, why = ended(waiting)
+    status, output, errors = ended(waiting)
     if filled.engine.dialect.name == 'postgresql':
-        assert (status, told) == (128 + number, ''), why
-        assert why.splitlines()[-1] == 'pileus-manage: interrupted'
-        assert not shut(filled)
+        assert (status, output) == (128 + number, ''), errors
+        assert errors.splitlines()[-1] == 'pileus-manage: interrupted'
+        assert not writes_blocked(filled)
         assert filled.plan(OLD).lines == []
     else:
-        assert (status, told) == (2, '')
-        assert why.splitlines()[-1].endswith(
+        assert (status, output) == (2, '')
+        assert errors.splitlines()[-1].endswith(
             'run pileus-manage schema apply again')
-        assert shut(filled)
-    assert 'Traceback' not in why
+        assert writes_blocked(filled)
+    assert 'Traceback' not in errors
 
 
 @on_servers
-def test_an_apply_that_fails_by_a_bug_lets_writers_in_again(
+def test_an_apply_that_fails_before_its_first_step_admits_writes(
         filled, monkeypatch):
     def steps(self, before):
         raise ZeroDivisionError
     monkeypatch.setattr('service.storage.schema.apply._Apply._steps', steps)
     with pytest.raises(ZeroDivisionError):
         filled.apply(WIDER)
-    assert not shut(filled)
+    assert not writes_blocked(filled)
 
 
 @on_servers
-def test_what_an_apply_before_has_done_half_is_not_served(
+def test_a_failed_apply_after_a_killed_one_keeps_writes_blocked(
         filled, monkeypatch):
-    """Nothing was done by the second one, and much by the first."""
+    """The second apply changed nothing, but the first one did."""
     filled.engine.dispose()
     assert forked(filled, 'schema_step=kill') == -signal.SIGKILL
 
@@ -185,6 +185,6 @@ def test_what_an_apply_before_has_done_half_is_not_served(
         with pytest.raises(ZeroDivisionError) as raised:
             filled.apply(NEW)
     assert 'run pileus-manage schema apply again' in raised.value.__notes__[0]
-    assert shut(filled)
+    assert writes_blocked(filled)
     filled.apply(NEW)
-    kept(filled)
+    assert_complete(filled)

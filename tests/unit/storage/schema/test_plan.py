@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type files change between two starts: what is added, what is refused."""
+"""Changes of type files between two starts on SQLite."""
 
 import subprocess
 import sys
@@ -54,14 +54,14 @@ def record(engine, desk):
             sa.select(built.types['desk'])).one()._mapping
 
 
-def test_the_first_start_makes_every_table(engine):
+def test_the_first_start_creates_all_tables(engine):
     stored.apply_types(engine, stored.catalogue(desk=DESK, leg=LEG))
     names = sa.inspect(engine).get_table_names()
     assert {'r_desks', 'r_legs', 'pileus_counter', 'pileus_keys',
             'pileus_revisions', 'pileus_tags'} <= set(names)
 
 
-def test_the_counter_starts_at_nothing_once(engine):
+def test_only_the_first_start_inserts_the_counter(engine):
     for _ in range(2):
         built = stored.apply_types(engine, stored.catalogue(desk=DESK))
     with engine.connect() as connection:
@@ -69,17 +69,18 @@ def test_the_counter_starts_at_nothing_once(engine):
     assert [(row.id, row.n) for row in rows] == [(1, 0)]
 
 
-def test_nothing_is_left_to_add_after_a_start(engine):
+def test_a_plan_after_a_start_is_empty(engine):
     stored.apply_types(engine, stored.catalogue(desk=DESK, leg=LEG))
     assert planned(engine, desk=DESK, leg=LEG).steps == ()
 
 
 def indexes(engine):
-    return {one['name'] for one in sa.inspect(engine).get_indexes('r_desks')}
+    return {index['name']
+            for index in sa.inspect(engine).get_indexes('r_desks')}
 
 
-def test_a_start_makes_the_indexes_that_a_later_release_wants(engine):
-    """The files say what they said, and SQLite needs no apply."""
+def test_a_start_adds_indexes_that_a_later_release_needs(engine):
+    """The type files are unchanged."""
     types = stored.catalogue(desk=DESK, leg=LEG)
     stored.apply_types(engine, types)
     before = indexes(engine)
@@ -92,8 +93,7 @@ def test_a_start_makes_the_indexes_that_a_later_release_wants(engine):
                 == types.digest)
 
 
-def test_a_start_serves_the_same_types_though_a_hand_was_at_the_tables(
-        engine):
+def test_a_start_with_the_same_types_ignores_an_operators_changes(engine):
     types = stored.catalogue(desk=DESK, leg=LEG)
     stored.apply_types(engine, types)
     with engine.connect() as connection:
@@ -103,7 +103,7 @@ def test_a_start_serves_the_same_types_though_a_hand_was_at_the_tables(
     assert 'ia_desks_created_at' not in indexes(engine)
 
 
-def test_types_that_refer_to_each_other_get_their_tables(engine):
+def test_types_that_refer_to_each_other_are_created(engine):
     person = '''
 name: person
 plural: people
@@ -121,14 +121,13 @@ properties: {lead_id: {references: person}}
                 'r_people': 'r_teams', 'r_teams': 'r_people'}
 
 
-def test_a_new_property_is_null_in_the_records_that_are_there(engine):
+def test_a_new_property_is_null_in_existing_records(engine):
     with_a_record(engine)
     desk = DESK.replace('required', '  colour: {type: string}\nrequired')
     assert record(engine, desk)['colour'] is None
 
 
-def test_a_new_property_has_its_default_in_the_records_that_are_there(
-        engine):
+def test_a_new_property_has_its_default_in_existing_records(engine):
     with_a_record(engine)
     desk = DESK.replace('required', '''\
   colour: {type: string, default: grey}
@@ -141,7 +140,7 @@ required''')
         'grey', 3, {'a': 'b'}, '2026-01-01T00:00:00.000000Z')
 
 
-def test_a_backfill_is_for_the_records_that_are_there(engine):
+def test_existing_records_get_the_backfill_not_the_default(engine):
     with_a_record(engine)
     desk = DESK.replace(
         'required', '  colour: {type: string, default: grey, '
@@ -149,33 +148,33 @@ def test_a_backfill_is_for_the_records_that_are_there(engine):
     assert record(engine, desk)['colour'] == 'brown'
 
 
-def test_a_new_index_is_made(engine):
+def test_a_start_adds_a_new_index(engine):
     stored.apply_types(engine, stored.catalogue(desk=DESK))
     stored.apply_types(engine, stored.catalogue(
         desk=DESK + 'indexes: [[name]]\n'))
     assert ['project_id', 'name', 'id'] in [
-        one['column_names'] for one in
+        index['column_names'] for index in
         sa.inspect(engine).get_indexes('r_desks')]
 
 
-@pytest.mark.parametrize(('desk', 'told'), [
+@pytest.mark.parametrize(('desk', 'line'), [
     (DESK.replace('name: {type', 'title: {type').replace('[name]', '[title]'),
-     'desk.name: is dropped, with its values (destructive)'),
-    (DESK + 'unique: [[name]]\n', 'desk.unique: unique [name] is new'),
-], ids=['a property that is gone', 'a new unique'])
-def test_what_takes_something_away_is_refused(engine, desk, told):
+     'desk.name: drop the column and its values (destructive)'),
+    (DESK + 'unique: [[name]]\n', 'desk.unique: add unique [name]'),
+], ids=['a missing property', 'a new unique'])
+def test_a_start_that_would_do_more_than_add_is_refused(engine, desk, line):
     with_a_record(engine)
     with pytest.raises(StartError) as caught:
         stored.apply_types(engine, stored.catalogue(desk=desk))
-    assert told in str(caught.value)
+    assert line in str(caught.value)
 
 
-def test_all_that_is_refused_is_told_at_once(engine):
+def test_a_plan_lists_all_refusals(engine):
     with_a_record(engine)
     desk = DESK.replace('name: {type', 'title: {type').replace(
         '[name]', '[title]') + 'unique: [[title]]\n'
-    refused = planned(engine, desk=desk).refusals
-    assert [one.partition(':')[0] for one in refused] == [
+    refusals = planned(engine, desk=desk).refusals
+    assert [refusal.partition(':')[0] for refusal in refusals] == [
         'desk.title', 'desk.name']
 
 
@@ -189,14 +188,14 @@ def test_a_refused_start_changes_nothing(engine):
     assert planned(engine, desk=DESK).steps == ()
 
 
-def test_what_only_adds_is_told_from_what_does_not(engine):
+def test_only_a_plan_that_adds_is_additive(engine):
     stored.apply_types(engine, stored.catalogue(desk=DESK))
     assert planned(engine, desk=DESK + 'indexes: [[name]]\n').additive
     assert not planned(engine, desk=DESK + 'unique: [[name]]\n').additive
 
 
-def test_a_start_that_finds_nothing_does_without_alembic(engine):
-    """PERF: it takes a tenth of a second to import."""
+def test_a_start_without_a_step_does_not_import_alembic(engine):
+    """PERF: the import takes a tenth of a second."""
     script = '''
 import sys
 from service.storage.database import engine
@@ -207,8 +206,8 @@ path = pathlib.Path(sys.argv[1])
 startup.prepare(stored.connect(path), stored.catalogue(desk=sys.argv[2]))
 print('alembic.operations' in sys.modules)
 '''
-    told = [subprocess.run(
+    outputs = [subprocess.run(
         [sys.executable, '-c', script, str(Path(engine.url.database).parents[
             1]), DESK], check=True, capture_output=True, text=True).stdout
         for _ in range(2)]
-    assert told == ['True\n', 'False\n']
+    assert outputs == ['True\n', 'False\n']
