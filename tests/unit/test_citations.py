@@ -79,6 +79,11 @@ def test_nothing_is_defined_twice(name):
     assert len(rows) == len(set(rows)) > 30
 
 
+def test_the_decisions_are_numbered_without_gaps():
+    rows = definitions(KINDS['decision'])
+    assert rows == [f'D{number}' for number in range(1, len(rows) + 1)]
+
+
 def test_the_pages_define_different_names():
     """D10 would otherwise be a decision and a requirement."""
     rows = [row for kind in KINDS.values() for row in set(definitions(kind))]
