@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One list request as a value: filters, sort keys, paging."""
+"""Parse a list request: filters, tags, sort keys and paging."""

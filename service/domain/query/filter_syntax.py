@@ -49,12 +49,12 @@ class Item(NamedTuple):
 
     @property
     def null(self) -> bool:
-        """Whether the item is null: ``null`` in quotes is a text."""
+        """Whether the item is null; ``null`` in quotes is a text."""
         return self.text == 'null' and not self.quoted
 
 
 class Operand(NamedTuple):
-    """What follows a filter's equals sign."""
+    """The value of a filter: an operator and its items."""
 
     operator: str
     items: tuple[Item, ...]

@@ -23,9 +23,8 @@ from service.domain.query.sorts import SortKey
 from service.domain.query.tag_filters import MAX_GROUPS, TagFilter
 
 __all__ = ['Filter', 'SortKey', 'TagFilter', 'Query', 'ListOptions',
-           'list_options',
-           'parse', 'printable_name', 'unknown_marker', 'violation',
-           'MAX_PARAMETERS', 'MAX_VALUES', 'PARAMETERS']
+           'list_options', 'parse', 'printable_name', 'unknown_marker',
+           'violation', 'MAX_PARAMETERS', 'MAX_VALUES', 'PARAMETERS']
 
 #: The most parameters of one request. MariaDB joins at most 61 tables, and
 #: each ``tags-any`` adds a join.

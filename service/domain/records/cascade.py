@@ -118,7 +118,7 @@ def _referrers_text(referrers: list[tuple[ResourceType, Record]],
 
 
 def apply(rows: Rows, deletion: DeletePlan, caller: Caller) -> None:
-    """Carry out a plan: the records farthest from the first one go first."""
+    """Carry out a plan; the farthest records are deleted first."""
     rows.defer_references(deletion.deleted.values())
     limits.release(rows, deletion.deleted.values())
     rows.revise([*_clear(rows, deletion, caller),

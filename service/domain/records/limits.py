@@ -24,18 +24,19 @@ T = TypeVar('T')
 
 
 class QuotaLimits(Protocol):
-    """A source of limits besides the database.
-
-    ``external_source`` names an external service to clients; it is empty if
-    limits are set in Pileus. ``fetch`` is called before a transaction opens,
-    so that no transaction holds a locked row while it waits for the network.
-    """
+    """A source of limits besides the database."""
 
     @property
-    def external_source(self) -> str: ...
+    def external_source(self) -> str:
+        """The external service, for error texts; '' if there is none."""
 
     def fetch(self, project_id: str,
-              types: Collection[ResourceType]) -> LimitsByType: ...
+              types: Collection[ResourceType]) -> LimitsByType:
+        """Return a project's external limits, by type name.
+
+        Call it before a transaction opens: no transaction may hold a locked
+        row while it waits for the network.
+        """
 
 
 class DatabaseLimits:

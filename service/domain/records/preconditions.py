@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Preconditions of a write: the state in which the caller last read a record.
-"""
+"""Preconditions on the state of a stored record."""
 
 from __future__ import annotations
 
@@ -26,7 +25,8 @@ def state_token(record: Record) -> str:
 class RecordCondition(Protocol):
     """A condition on the stored record, checked in the write's transaction."""
 
-    def check(self, type: str, id: str, record: Record | None) -> None: ...
+    def check(self, type: str, id: str, record: Record | None) -> None:
+        """Raise Stale if the condition fails; ``record`` may be missing."""
 
 
 @dataclass(frozen=True, slots=True)

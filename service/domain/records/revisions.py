@@ -68,7 +68,7 @@ class RecordHistory:
 
     def find(self, declared: ResourceType, caller: Caller, id: str,
              number: int) -> NumberedRevision | None:
-        """Return a revision, or None if the caller may see no such one."""
+        """Return a revision, or None if it is missing or not visible."""
         revision = self._store.read(
             lambda rows: _fetch(rows, declared, id, caller.owner, number))
         return None if revision is None else _as_of_today(declared, revision)

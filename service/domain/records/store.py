@@ -110,10 +110,10 @@ class Rows(Protocol):
 
     def update(self, declared: ResourceType, before: Record,
                changed: Mapping[str, Any]) -> bool:
-        """Change a record; return False if it no longer is ``before``."""
+        """Change a record; return False if it has changed since ``before``."""
 
     def delete(self, declared: ResourceType, record: Record) -> bool:
-        """Delete a record; return False if it no longer is ``record``."""
+        """Delete a record; return False if it has changed since ``record``."""
 
     # Lists
 
@@ -170,10 +170,10 @@ class Rows(Protocol):
 
     def twins(self, declared: ResourceType, names: Sequence[str],
               records: Collection[Record]) -> list[Record]:
-        """Return other records that duplicate ``names`` of one of these.
+        """Return other records that have the same values as one of these.
 
-        The values of ``names`` must not be null. A returned record has its
-        id and the compared columns.
+        ``names`` are the columns to compare; none of the values may be null.
+        A returned record has its id and the compared columns.
         """
 
     def taken(self, declared: ResourceType,
@@ -182,7 +182,7 @@ class Rows(Protocol):
 
     def overlapping(self, declared: ResourceType, rule: ExclusivePeriod,
                     records: Collection[Record]) -> Record | None:
-        """Return another record whose period overlaps one of these.
+        """Return another record whose period overlaps that of one of these.
 
         Locks the periods until the transaction ends. The returned record has
         its id and the columns of ``rule``.
@@ -245,11 +245,13 @@ class Rows(Protocol):
         """
 
     def outlived(self, horizon: str, most: int) -> list[str]:
-        """Return up to ``most`` scopes stored until ``horizon``, oldest first.
+        """Return up to ``most`` scopes of expired replies, oldest first.
+
+        A reply has expired if it was stored at or before ``horizon``.
         """
 
     def forget(self, scopes: Collection[str], horizon: str) -> None:
-        """Delete the replies of these scopes stored until ``horizon``."""
+        """Delete the replies of these scopes that have expired."""
 
 
 class Store(Protocol):

@@ -60,21 +60,22 @@ def cloud(daemon: Daemon) -> Iterator[proxy.Proxy]:
 
 @pytest.fixture
 def host(cloud: proxy.Proxy) -> Iterator[Host]:
-    made = cloud._create(Host, name='web-1', serial='CZ-0001')
-    yield made
-    cloud._delete(Host, made)
+    created = cloud._create(Host, name='web-1', serial='CZ-0001')
+    yield created
+    cloud._delete(Host, created)
 
 
 def test_a_record_is_created_read_changed_and_deleted(cloud):
-    made = cloud._create(Host, name='web-2', serial='CZ-0002', memory_mb=512)
-    assert (made.status, made.generation) == ('provisioning', 1)
-    found = cloud._get(Host, made.id)
-    assert found.memory_mb == 512
-    changed = cloud._update(Host, found, status='active')
+    created = cloud._create(Host, name='web-2', serial='CZ-0002',
+                            memory_mb=512)
+    assert (created.status, created.generation) == ('provisioning', 1)
+    fetched = cloud._get(Host, created.id)
+    assert fetched.memory_mb == 512
+    changed = cloud._update(Host, fetched, status='active')
     assert (changed.status, changed.memory_mb) == ('active', 512)
     cloud._delete(Host, changed)
     with pytest.raises(exceptions.NotFoundException):
-        cloud._get(Host, made.id)
+        cloud._get(Host, created.id)
 
 
 def test_a_record_is_found_by_its_name(cloud, host):
@@ -92,9 +93,9 @@ def test_a_list_is_filtered_by_the_service(cloud, host):
 def test_a_list_of_several_pages_is_read_to_its_end(cloud):
     """PAGE-2, PAGE-4: 1203 racks, at most 1000 in a reply."""
     for first in range(0, 1203, 401):
-        made = cloud.post('/racks', json={'racks': [
+        created = cloud.post('/racks', json={'racks': [
             {'name': f'r{first + number}'} for number in range(401)]})
-        assert made.status_code == 201
+        assert created.status_code == 201
 
     class Rack(resource.Resource):
         base_path = '/racks'

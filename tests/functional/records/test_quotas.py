@@ -122,9 +122,9 @@ def test_one_of_many_concurrent_requests_gets_the_last_place(tmp_path):
 
 
 def test_a_record_counts_for_the_project_that_owns_it(served):
-    made = served.request('POST', '/v1/racks', {
+    created = served.request('POST', '/v1/racks', {
         'rack': {'project_id': 'other'}})
-    assert made.status == 201
+    assert created.status == 201
     assert used(served)['racks'] == 0
     other = served.request('GET', '/v1/quotas/other').json['quota']
     assert other['racks']['used'] == 1
@@ -213,19 +213,19 @@ def test_history_records_who_set_which_limits(tmp_path):
                  ('PATCH', 'demo', {'quota': {'slots': None}}),
                  ('PATCH', 'demo', {'quota': {'racks': 50}}),
                  ('DELETE', 'demo', None))]
-    found = limit_revisions(directory)
+    revisions = limit_revisions(directory)
     assert [(each.project_id, each.action, each.record_generation,
-             each.document) for each in found] == [
+             each.document) for each in revisions] == [
         ('demo', 'create', 1, {'limits': {'rack': 50, 'slot': 9}}),
         ('other', 'create', 1, {'limits': {'rack': 1}}),
         ('demo', 'update', 2, {'limits': {'rack': 50}}),
         ('demo', 'delete', 3, {'limits': {}})]
-    assert [each.request_id for each in found] == [
+    assert [each.request_id for each in revisions] == [
         replies[number].headers['X-Openstack-Request-Id']
         for number in (0, 1, 2, 4)]
-    assert {each.user_id for each in found} == {'root'}
-    assert len({each.record_id for each in found}) == 2
-    assert [each.number for each in found] == [1, 2, 3, 4]
+    assert {each.user_id for each in revisions} == {'root'}
+    assert len({each.record_id for each in revisions}) == 2
+    assert [each.number for each in revisions] == [1, 2, 3, 4]
 
 
 def test_refused_limits_add_no_revision(tmp_path):

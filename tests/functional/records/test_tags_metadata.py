@@ -43,10 +43,10 @@ def app(directory: Path) -> Application:
 @pytest.fixture
 def host(app: Application) -> Iterator[str]:
     """Create a host with one tag and one key; yield its path."""
-    made = app.request('POST', '/v1/hosts', {'host': {
+    created = app.request('POST', '/v1/hosts', {'host': {
         'name': uuid.uuid4().hex, 'serial': uuid.uuid4().hex[:20].upper(),
         'tags': ['t'], 'metadata': {'k': 'v'}}}, MEMBER)
-    path = urlsplit(made.headers['Location']).path
+    path = urlsplit(created.headers['Location']).path
     yield path
     assert app.request('DELETE', path).status == 204
 

@@ -55,8 +55,8 @@ def test_merge_gives_the_results_of_the_rfc_examples(target, change, result):
 def without_nulls(value):
     if not isinstance(value, dict):
         return value
-    return {name: without_nulls(one) for name, one in value.items()
-            if one is not None}
+    return {name: without_nulls(member) for name, member in value.items()
+            if member is not None}
 
 
 def difference(one, other):
@@ -274,7 +274,7 @@ def test_every_malformed_operation_is_named_at_once():
                   op('add', '/~', value=1)]
     with pytest.raises(errors.Invalid) as caught:
         patch.apply({}, operations)
-    assert [one.pointer for one in caught.value.violations] == [
+    assert [violation.pointer for violation in caught.value.violations] == [
         '/1/op', '/2/path', '/2', '/3/path']
 
 

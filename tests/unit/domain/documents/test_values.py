@@ -15,7 +15,7 @@ from service.domain.documents import timestamps, values
 
 FORM = re.compile(r'[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z', re.ASCII)
 
-MOMENTS = st.datetimes(
+INSTANTS = st.datetimes(
     datetime(1000, 1, 2), datetime(9999, 12, 30),
     timezones=st.builds(timezone, st.timedeltas(
         timedelta(hours=-23, minutes=-59),
@@ -41,7 +41,7 @@ HOST = declared(
 
 # Times
 
-@pytest.mark.parametrize(('text', 'moment'), [
+@pytest.mark.parametrize(('text', 'instant'), [
     ('2026-01-01T00:00:00Z', '2026-01-01T00:00:00.000000Z'),
     ('2026-01-01t00:00:00z', '2026-01-01T00:00:00.000000Z'),
     ('2026-01-01T00:00Z', '2026-01-01T00:00:00.000000Z'),
@@ -61,9 +61,9 @@ HOST = declared(
     ('1000-01-01T00:00:00Z', '1000-01-01T00:00:00.000000Z'),
     ('9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'),
 ])
-def test_equal_times_have_the_same_canonical_text(text, moment):
+def test_equal_times_have_the_same_canonical_text(text, instant):
     """TIME-2"""
-    assert timestamps.canonical(text) == moment
+    assert timestamps.canonical(text) == instant
 
 
 @pytest.mark.parametrize(('text', 'reason'), [
@@ -112,16 +112,16 @@ def test_an_invalid_time_is_refused_with_the_reason(text, reason):
 
 
 @settings(deadline=None)
-@given(MOMENTS)
-def test_canonical_text_keeps_the_instant_for_any_offset(moment):
-    text = timestamps.canonical(moment.isoformat())
+@given(INSTANTS)
+def test_canonical_text_keeps_the_instant_for_any_offset(instant):
+    text = timestamps.canonical(instant.isoformat())
     assert FORM.fullmatch(text)
-    assert datetime.fromisoformat(text) == moment
+    assert datetime.fromisoformat(text) == instant
     assert timestamps.canonical(text) == text
 
 
 @settings(deadline=None)
-@given(MOMENTS, MOMENTS)
+@given(INSTANTS, INSTANTS)
 def test_canonical_texts_sort_in_the_order_of_their_instants(one, other):
     texts = (timestamps.canonical(one.isoformat()),
              timestamps.canonical(other.isoformat()))
@@ -134,11 +134,11 @@ def test_canonical_texts_sort_in_the_order_of_their_instants(one, other):
     r'[0-9]{1,5}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9:.,]{0,12}[Zz+-]?[0-9:]{0,5}')))
 def test_any_text_gives_a_canonical_time_or_a_reason(text):
     try:
-        moment = timestamps.canonical(text)
+        instant = timestamps.canonical(text)
     except ValueError as exc:
         assert str(exc).startswith(('is ', 'has ', 'names '))
     else:
-        assert FORM.fullmatch(moment)
+        assert FORM.fullmatch(instant)
 
 
 @pytest.mark.parametrize(('stored', 'reply'), [
@@ -177,7 +177,7 @@ def test_nan_and_infinities_have_no_canonical_text(value):
         values.canonical({'a': [value]})
 
 
-@pytest.mark.parametrize(('value', 'found'), [
+@pytest.mark.parametrize(('value', 'flaws'), [
     ('a\0b', [('', 'has the character NUL')]),
     ({'a': ['x', '\ud800']}, [('/a/1', 'has half of a surrogate pair')]),
     ({'a': '\udfffx'}, [('/a', 'has half of a surrogate pair')]),
@@ -195,9 +195,9 @@ def test_nan_and_infinities_have_no_canonical_text(value):
       ('/b/1', 'is outside the 64-bit integers'),
       ('/c/d', 'is not a finite number')]),
 ])
-def test_each_unstorable_value_is_reported_with_its_pointer(value, found):
+def test_each_unstorable_value_is_reported_with_its_pointer(value, flaws):
     """J01, J04"""
-    assert list(values.storage_flaws(value)) == found
+    assert list(values.storage_flaws(value)) == flaws
 
 
 @pytest.mark.parametrize('value', [

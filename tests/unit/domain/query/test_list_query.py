@@ -98,9 +98,9 @@ def test_no_parameters_mean_all_records_sorted_by_id() -> None:
 ])
 def test_a_filter_has_values_of_the_type_of_its_column(
         name: str, text: str, meaning: Filter) -> None:
-    found = filtered(name, text)
-    assert found == meaning
-    assert [*map(type, found.values)] == [*map(type, meaning.values)]
+    result = filtered(name, text)
+    assert result == meaning
+    assert [*map(type, result.values)] == [*map(type, meaning.values)]
 
 
 def test_minus_zero_is_zero() -> None:
@@ -136,16 +136,16 @@ def test_minus_zero_is_zero() -> None:
 def test_a_value_that_the_column_cannot_have_is_refused(
         name: str, text: str, reason: str) -> None:
     """CODE-12, R10."""
-    found = refused((name, text))
-    assert [*found] == [name]
-    assert reason in found[name] and name in found[name]
+    reasons = refused((name, text))
+    assert [*reasons] == [name]
+    assert reason in reasons[name] and name in reasons[name]
 
 
 def test_a_repeated_parameter_is_two_filters() -> None:
     """FILT-7."""
-    found = parse(('created_at', 'lt:2026-02-01T00:00:00Z'),
+    result = parse(('created_at', 'lt:2026-02-01T00:00:00Z'),
                   ('created_at', 'gte:2026-01-01T00:00:00Z'))
-    assert [each.operator for each in found.filters] == ['gte', 'lt']
+    assert [each.operator for each in result.filters] == ['gte', 'lt']
 
 
 def test_the_order_of_filters_does_not_change_the_query() -> None:
@@ -156,11 +156,11 @@ def test_the_order_of_filters_does_not_change_the_query() -> None:
 def test_a_filter_without_an_index_is_refused() -> None:
     """D21: the error lists the filters that are available."""
     for name in ('notes', 'generation', 'tags_any', 'nmae', 'Name'):
-        found = refused((name, 'x'))
-        assert [*found] == [name]
+        reasons = refused((name, 'x'))
+        assert [*reasons] == [name]
         assert ('the filters are name, status, size, slot, ratio, enabled, '
                 'finished_at, rack_id, score, id, project_id, created_at, '
-                'updated_at and the other parameters limit,') in found[name]
+                'updated_at and the other parameters limit,') in reasons[name]
     assert [*refused(('', 'x'))] == ['""']
 
 
@@ -196,9 +196,9 @@ def test_lists_of_cloud_types_have_no_project_parameters() -> None:
 
 # Order
 
-def columns(found: Query) -> list[str]:
+def columns(result: Query) -> list[str]:
     return [('-' if key.descending else '') + key.column
-            for key in found.sort]
+            for key in result.sort]
 
 
 @pytest.mark.parametrize(('text', 'order'), [
@@ -307,8 +307,8 @@ def test_every_marker_that_names_no_record_gets_the_same_error() -> None:
 
 def test_booleans_are_accepted_in_any_case() -> None:
     """CNT-1, CNT-2."""
-    found = parse(('with_count', 'TRUE'), ('all_projects', '1'))
-    assert (found.with_count, found.all_projects) == (True, True)
+    result = parse(('with_count', 'TRUE'), ('all_projects', '1'))
+    assert (result.with_count, result.all_projects) == (True, True)
     assert not parse(('with_count', 'false')).with_count
     assert 'with_count' in refused(('with_count', ''))
 
@@ -412,15 +412,15 @@ texts = st.text(max_size=12) | st.sampled_from(
 def test_any_parameters_give_a_query_or_invalid(
         parameters: list[tuple[str, str]]) -> None:
     try:
-        found = parse(*parameters)
+        result = parse(*parameters)
     except Invalid as exc:
         for each in exc.violations:
             each.detail.encode()
             (each.parameter or '').encode()
     else:
-        assert 1 <= found.limit <= 1000
-        assert len({key.column for key in found.sort}) == len(found.sort)
-        assert found.sort[-1].column == 'id'
+        assert 1 <= result.limit <= 1000
+        assert len({key.column for key in result.sort}) == len(result.sort)
+        assert result.sort[-1].column == 'id'
 
 
 # Options of a type
@@ -465,10 +465,10 @@ def test_all_projects_refuses_filters_and_orders_without_a_suitable_index(
 
 
 def test_a_second_project_filter_remains_and_matches_nothing() -> None:
-    found = parse(ALL_PROJECTS, ('project_id', 'p'), ('project_id', 'q'),
+    result = parse(ALL_PROJECTS, ('project_id', 'p'), ('project_id', 'q'),
                   ('status', 'active'))
-    assert found.project == 'p'
-    assert Filter('project_id', 'eq', ('q',)) in found.filters
+    assert result.project == 'p'
+    assert Filter('project_id', 'eq', ('q',)) in result.filters
 
 
 def test_all_projects_names_a_renamed_property_as_the_version_does() -> None:
@@ -484,6 +484,6 @@ def test_every_leading_part_of_a_listed_order_is_accepted() -> None:
     for shape in (SHAPE, NEWER, CLOUD):
         for order in list_query.list_options(shape).sorts:
             for length in range(1, len(order) + 1):
-                found = parse(('sort', ','.join(order[:length])),
+                result = parse(('sort', ','.join(order[:length])),
                               shape=shape)
-                assert found.sort[-1].column == 'id'
+                assert result.sort[-1].column == 'id'

@@ -80,17 +80,17 @@ def test_a_cycle_of_records_is_deleted_together(nodes):
 
 
 def test_a_record_that_refers_to_itself_can_be_deleted(nodes):
-    made = nodes.make('node', name='a')
-    nodes.change('node', made['id'], parent_id=made['id'],
-                 friend_id=made['id'])
-    nodes.delete('node', made['id'])
+    node = nodes.make('node', name='a')
+    nodes.change('node', node['id'], parent_id=node['id'],
+                 friend_id=node['id'])
+    nodes.delete('node', node['id'])
     assert nodes.names('node') == []
 
 
 def test_set_null_keeps_the_referring_record_and_clears_the_reference(nodes):
-    made = nodes.make('node', name='a')
-    friend = nodes.make('node', name='b', friend_id=made['id'])
-    nodes.delete('node', made['id'])
+    node = nodes.make('node', name='a')
+    friend = nodes.make('node', name='b', friend_id=node['id'])
+    nodes.delete('node', node['id'])
     after = nodes.records.show(nodes.type('node'), stored.ADMIN,
                                friend['id'])
     assert (after['friend_id'], after['generation']) == (None, 2)
@@ -101,21 +101,21 @@ def test_set_null_keeps_the_referring_record_and_clears_the_reference(nodes):
 
 
 def test_cascade_takes_precedence_over_set_null(nodes):
-    made = nodes.make('node', name='a')
-    nodes.make('node', name='b', parent_id=made['id'], friend_id=made['id'])
-    nodes.delete('node', made['id'])
+    node = nodes.make('node', name='a')
+    nodes.make('node', name='b', parent_id=node['id'], friend_id=node['id'])
+    nodes.delete('node', node['id'])
     assert nodes.names('node') == []
     assert [revision['action'] for revision in nodes.revisions()] == [
         'create', 'create', 'delete', 'delete']
 
 
 def test_a_restricting_record_is_named(nodes):
-    made = nodes.make('node', name='a')
-    lock = nodes.make('lock', name='l', node_id=made['id'])
+    node = nodes.make('node', name='a')
+    lock = nodes.make('lock', name='l', node_id=node['id'])
     with pytest.raises(errors.StillReferred) as caught:
-        nodes.delete('node', made['id'])
+        nodes.delete('node', node['id'])
     assert str(caught.value) == (
-        f'The node {made["id"]} is still referred to by lock {lock["id"]}; '
+        f'The node {node["id"]} is still referred to by lock {lock["id"]}; '
         'delete or change the referring records first.')
 
 
@@ -130,18 +130,18 @@ def test_a_restriction_deep_in_a_cascade_prevents_the_whole_deletion(nodes):
 
 
 def test_a_restricting_record_that_is_deleted_too_restricts_nothing(nodes):
-    made = nodes.make('node', name='a')
-    nodes.make('leaf', name='l', node_id=made['id'], other_id=made['id'])
-    nodes.delete('node', made['id'])
+    node = nodes.make('node', name='a')
+    nodes.make('leaf', name='l', node_id=node['id'], other_id=node['id'])
+    nodes.delete('node', node['id'])
     assert nodes.names('leaf') == []
 
 
 def test_an_error_names_three_referring_records_and_counts_the_rest(nodes):
-    made = nodes.make('node', name='a')
+    node = nodes.make('node', name='a')
     for number in range(5):
-        nodes.make('lock', name=str(number), node_id=made['id'])
+        nodes.make('lock', name=str(number), node_id=node['id'])
     with pytest.raises(errors.StillReferred) as caught:
-        nodes.delete('node', made['id'])
+        nodes.delete('node', node['id'])
     text = str(caught.value)
     assert text.count('lock ') == 3
     assert text.endswith(

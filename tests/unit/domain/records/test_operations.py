@@ -45,24 +45,24 @@ def page(desks, caller=stored.MEMBER, **parameters):
                               list_query.Query(**parameters))
 
 
-def names(found):
-    return [record['name'] for record in found.records]
+def names(result):
+    return [record['name'] for record in result.records]
 
 
 # Create
 
 def test_a_new_record_has_generation_1(desks):
-    made = desks.make('desk', name='a')
-    assert (made['generation'], made['project_id'], made['size'],
-            made['tags'], made['metadata']) == (1, 'demo', 1, [], {})
-    assert made['created_at'] == made['updated_at']
+    desk = desks.make('desk', name='a')
+    assert (desk['generation'], desk['project_id'], desk['size'],
+            desk['tags'], desk['metadata']) == (1, 'demo', 1, [], {})
+    assert desk['created_at'] == desk['updated_at']
 
 
 def test_a_created_record_can_be_read(desks):
-    made = desks.make('desk', name='a', labels={'a': [1, 2.5, None]},
+    desk = desks.make('desk', name='a', labels={'a': [1, 2.5, None]},
                       tags=['é', 'a'], metadata={'k': 'v'})
     assert desks.records.show(desks.type('desk'), stored.MEMBER,
-                              made['id']) == made
+                              desk['id']) == desk
 
 
 def test_a_list_is_created_completely_or_not_at_all(desks):
@@ -74,54 +74,54 @@ def test_a_list_is_created_completely_or_not_at_all(desks):
 
 def test_the_revisions_of_a_list_are_in_its_order(desks):
     new = [desks.new('desk', name=name) for name in 'ab']
-    made = desks.records.create(desks.shape('desk'), stored.MEMBER, new)
+    created = desks.records.create(desks.shape('desk'), stored.MEMBER, new)
     columns = ('number', 'action', 'record_id', 'record_generation',
                'user_id', 'request_id', 'project_id')
     assert [tuple(revision[column] for column in columns)
             for revision in desks.revisions()] == [
-        (1, 'create', made[0]['id'], 1, 'ada', 'req-2', 'demo'),
-        (2, 'create', made[1]['id'], 1, 'ada', 'req-2', 'demo')]
+        (1, 'create', created[0]['id'], 1, 'ada', 'req-2', 'demo'),
+        (2, 'create', created[1]['id'], 1, 'ada', 'req-2', 'demo')]
 
 
 def test_a_revision_has_the_record_after_the_write(desks):
-    made = desks.make('desk', name='a')
-    after = desks.change('desk', made['id'], name='b')
-    desks.delete('desk', made['id'])
+    desk = desks.make('desk', name='a')
+    after = desks.change('desk', desk['id'], name='b')
+    desks.delete('desk', desk['id'])
     assert [(revision['action'], revision['document'])
             for revision in desks.revisions()] == [
-        ('create', made), ('update', after), ('delete', after)]
+        ('create', desk), ('update', after), ('delete', after)]
 
 
 # Change
 
 def test_a_change_updates_generation_and_time(desks):
-    made = desks.make('desk', name='a')
-    after = desks.change('desk', made['id'], name='b')
+    desk = desks.make('desk', name='a')
+    after = desks.change('desk', desk['id'], name='b')
     assert (after['name'], after['generation']) == ('b', 2)
-    assert after['updated_at'] > made['updated_at']
-    assert after['created_at'] == made['created_at']
+    assert after['updated_at'] > desk['updated_at']
+    assert after['created_at'] == desk['created_at']
 
 
 def test_a_write_of_the_present_values_changes_nothing(desks):
-    made = desks.make('desk', name='a', labels={'b': 1, 'a': 2})
-    after = desks.change('desk', made['id'], name='a',
+    desk = desks.make('desk', name='a', labels={'b': 1, 'a': 2})
+    after = desks.change('desk', desk['id'], name='a',
                          labels={'a': 2, 'b': 1})
-    assert after == made
+    assert after == desk
     assert len(desks.revisions()) == 1
 
 
 def test_1_and_true_differ_inside_an_object(desks):
-    made = desks.make('desk', name='a', labels={'a': 1})
-    after = desks.change('desk', made['id'], labels={'a': True})
+    desk = desks.make('desk', name='a', labels={'a': 1})
+    after = desks.change('desk', desk['id'], labels={'a': True})
     assert after['generation'] == 2
 
 
 def test_a_write_based_on_an_older_state_is_refused(desks):
-    made = desks.make('desk', name='a')
-    old = Precondition(tokens=frozenset([state_token(made)]))
-    desks.change('desk', made['id'], name='b')
+    desk = desks.make('desk', name='a')
+    old = Precondition(tokens=frozenset([state_token(desk)]))
+    desks.change('desk', desk['id'], name='b')
     with pytest.raises(errors.Stale):
-        desks.records.change(desks.shape('desk'), stored.MEMBER, made['id'],
+        desks.records.change(desks.shape('desk'), stored.MEMBER, desk['id'],
                              old, lambda record: {'name': 'c'}, '/desk')
     assert desks.names('desk') == ['b']
 
@@ -138,10 +138,10 @@ def test_a_record_created_again_under_an_id_is_another_record(desks):
 # Replace
 
 def test_a_replace_creates_a_missing_record(desks):
-    record, made = replace(desks, name='a')
-    assert (made, record['id'], record['generation']) == (True, ID, 1)
-    record, made = replace(desks, name='b')
-    assert (made, record['name'], record['generation']) == (False, 'b', 2)
+    record, created = replace(desks, name='a')
+    assert (created, record['id'], record['generation']) == (True, ID, 1)
+    record, created = replace(desks, name='b')
+    assert (created, record['name'], record['generation']) == (False, 'b', 2)
 
 
 def test_an_id_of_another_project_is_taken(desks):
@@ -152,22 +152,22 @@ def test_an_id_of_another_project_is_taken(desks):
 
 def test_an_administrator_can_replace_a_record_of_any_project(desks):
     replace(desks, name='a', caller=THEM)
-    record, made = replace(desks, name='b', caller=stored.ADMIN)
-    assert (made, record['project_id']) == (False, 'theirs')
+    record, created = replace(desks, name='b', caller=stored.ADMIN)
+    assert (created, record['project_id']) == (False, 'theirs')
 
 
 # Projects
 
 @pytest.mark.parametrize('action', ['show', 'change', 'delete'])
 def test_a_record_of_another_project_is_not_found(desks, action):
-    made = desks.make('desk', name='a')
+    desk = desks.make('desk', name='a')
     actions = {
         'show': lambda id: desks.records.show(desks.type('desk'), THEM, id),
         'change': lambda id: desks.records.change(
             desks.shape('desk'), THEM, id, UNCONDITIONAL, dict, '/desk'),
         'delete': lambda id: desks.delete('desk', id, THEM)}
     texts = []
-    for id in (made['id'], ID):
+    for id in (desk['id'], ID):
         with pytest.raises(errors.NotFound) as caught:
             actions[action](id)
         texts.append(str(caught.value).replace(id, 'ID'))
@@ -192,25 +192,25 @@ def test_a_caller_without_a_project_sees_no_records(desks):
 
 @pytest.mark.parametrize('action', ['create', 'replace', 'change', 'delete'])
 def test_a_dry_run_writes_nothing(desks, action):
-    made = desks.make('desk', name='a')
+    desk = desks.make('desk', name='a')
     before = desks.revisions()
     shape, caller = desks.shape('desk'), stored.MEMBER
     {'create': lambda: desks.records.create(
         shape, caller, [desks.new('desk', name='b')], dry_run=True),
      'replace': lambda: replace(desks, name='b', dry_run=True),
      'change': lambda: desks.records.change(
-         shape, caller, made['id'], UNCONDITIONAL,
+         shape, caller, desk['id'], UNCONDITIONAL,
          lambda record: {'name': 'b'}, '/desk', dry_run=True),
      'delete': lambda: desks.records.delete(
-         shape.declared, caller, made['id'], UNCONDITIONAL,
+         shape.declared, caller, desk['id'], UNCONDITIONAL,
          dry_run=True)}[action]()
     assert (desks.names('desk'), desks.revisions()) == (['a'], before)
 
 
 def test_a_dry_run_returns_the_record_as_it_would_be(desks):
-    made = desks.make('desk', name='a')
+    desk = desks.make('desk', name='a')
     after = desks.records.change(
-        desks.shape('desk'), stored.MEMBER, made['id'], UNCONDITIONAL,
+        desks.shape('desk'), stored.MEMBER, desk['id'], UNCONDITIONAL,
         lambda record: {'name': 'b'}, '/desk', dry_run=True)
     assert (after['name'], after['generation']) == ('b', 2)
 
@@ -228,11 +228,11 @@ def names_of_pages(desks, **parameters):
     """Yield the names of each page, and the marker of the previous page."""
     marker = None
     while True:
-        found = page(desks, marker=marker, **parameters)
-        yield ''.join(names(found)), found.previous
-        if not found.more:
+        result = page(desks, marker=marker, **parameters)
+        yield ''.join(names(result)), result.previous
+        if not result.more:
             return
-        marker = found.records[-1]['id']
+        marker = result.records[-1]['id']
 
 
 BY_NAME = (list_query.SortKey('name', False), list_query.SortKey('id', False))
@@ -254,14 +254,14 @@ def test_the_previous_page_ends_where_the_page_begins(desks):
 def test_a_marker_stays_valid_after_its_record_is_deleted(desks):
     ids = {name: desks.make('desk', name=name)['id'] for name in 'abc'}
     desks.delete('desk', ids['b'])
-    found = page(desks, sort=BY_NAME, marker=ids['b'])
-    assert (names(found), found.previous) == (['c'], '')
+    result = page(desks, sort=BY_NAME, marker=ids['b'])
+    assert (names(result), result.previous) == (['c'], '')
 
 
 def test_a_marker_at_the_end_gives_an_empty_page(desks):
     ids = {name: desks.make('desk', name=name)['id'] for name in 'ab'}
-    found = page(desks, sort=BY_NAME, marker=ids['b'])
-    assert (names(found), found.more, found.previous) == ([], False, '')
+    result = page(desks, sort=BY_NAME, marker=ids['b'])
+    assert (names(result), result.more, result.previous) == ([], False, '')
 
 
 def test_unknown_and_foreign_markers_get_the_same_error(desks):
@@ -275,9 +275,9 @@ def test_unknown_and_foreign_markers_get_the_same_error(desks):
 
 
 def test_revisions_are_numbered_without_a_gap(desks):
-    made = desks.make('desk', name='a')
+    desk = desks.make('desk', name='a')
     with pytest.raises(errors.NotUnique):
         desks.make('desk', name='a')
-    desks.delete('desk', made['id'])
+    desks.delete('desk', desk['id'])
     assert [revision['number'] for revision in desks.revisions()] == [1, 2]
     assert desks.rows(sa.select(desks.tables.core.counter.c.n)) == [2]

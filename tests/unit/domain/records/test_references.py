@@ -92,8 +92,8 @@ def test_every_missing_target_is_reported_with_its_pointer(world):
 
 def test_records_of_any_project_may_refer_to_a_cloud_record(world):
     rack = world.make('rack', name='r1')
-    made = world.make('host', project='other', name='a', rack_id=rack['id'])
-    assert made['rack_id'] == rack['id']
+    created = world.make('host', project='other', name='a', rack_id=rack['id'])
+    assert created['rack_id'] == rack['id']
 
 
 def test_a_reference_to_another_project_is_refused(world):
@@ -104,9 +104,9 @@ def test_a_reference_to_another_project_is_refused(world):
 
 
 def test_a_record_may_refer_to_itself(world):
-    made = world.make('host', name='a')
-    changed = world.change('host', made['id'], peer_id=made['id'])
-    assert changed['peer_id'] == made['id']
+    created = world.make('host', name='a')
+    changed = world.change('host', created['id'], peer_id=created['id'])
+    assert changed['peer_id'] == created['id']
 
 
 # Unique
@@ -151,10 +151,10 @@ def test_two_items_of_a_list_may_conflict_with_each_other(world):
 
 
 def test_unique_values_are_compared_within_a_project(world):
-    made = world.records.create(world.shape('host'), stored.ADMIN, [
+    created = world.records.create(world.shape('host'), stored.ADMIN, [
         world.new('host', project, name='a', zone='z')
         for project in ('one', 'two')])
-    assert [record['project_id'] for record in made] == ['one', 'two']
+    assert [record['project_id'] for record in created] == ['one', 'two']
 
 
 def test_null_is_never_a_duplicate(world):
@@ -203,8 +203,8 @@ def test_periods_of_different_projects_do_not_conflict(world):
 
 
 def test_a_record_does_not_conflict_with_itself(world):
-    made = world.make('work', title='a', starts_at=at(10), ends_at=at(12))
-    world.change('work', made['id'], ends_at=at(13))
+    created = world.make('work', title='a', starts_at=at(10), ends_at=at(12))
+    world.change('work', created['id'], ends_at=at(13))
 
 
 @pytest.mark.parametrize('periods', [
@@ -275,8 +275,8 @@ def test_a_project_cannot_exceed_its_quota(world):
 def test_each_project_of_a_list_is_counted_separately(world):
     new = [world.new('host', project, name=name)
            for project in ('one', 'two') for name in 'ab']
-    made = world.records.create(world.shape('host'), stored.ADMIN, new)
-    assert len(made) == 4
+    created = world.records.create(world.shape('host'), stored.ADMIN, new)
+    assert len(created) == 4
 
 
 def test_a_list_is_counted_as_a_whole(world):
