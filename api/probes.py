@@ -56,7 +56,7 @@ class Probe:
         environ[faults.OWN_REPLY] = True
         response = faults.guarded(lambda: self._answer(environ), environ,
                                   self._versions.service_type)
-        response.headerlist += self._versions.stamp(None)
+        response.headerlist += self._versions.headers(None)
         return response(environ, start_response)
 
     def _answer(self, environ: dict[str, Any]) -> webob.Response:

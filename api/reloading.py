@@ -137,7 +137,7 @@ class MountedApp:
         versions = self._select(current).versions
         response = faults.guarded(lambda: self._answer(current, environ),
                                   environ, versions.service_type)
-        response.headerlist += versions.stamp(environ.get('pileus.version'))
+        response.headerlist += versions.headers(environ.get('pileus.version'))
         return response(environ, start_response)
 
     def _answer(self, current: CatalogueAPI,

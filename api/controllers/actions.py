@@ -55,7 +55,7 @@ class ActionsController:
         self._policy = policy
         self._actions = {
             action.name: (action, getattr(controller, action.method),
-                          schemas.compiled(action.schema))
+                          schemas.compile_schema(action.schema))
             for controller in controllers
             for action in extensions.declared_methods(type(controller))
             if isinstance(action, Action)}

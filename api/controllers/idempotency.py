@@ -69,7 +69,7 @@ def replay(call: Call, key: str, stored: StoredReply) -> webob.Response:
     """
     if stored.body_hash != _hash(call.body):
         raise errors.UnprocessableKey(key=key)
-    return replies.encoded(stored.status, stored.body.encode(), [
+    return replies.encoded_document(stored.status, stored.body.encode(), [
         (name, value) for name, value in stored.headers])
 
 

@@ -17,7 +17,7 @@ from service.domain.records.tags_metadata import Subresource
 
 ALL = Subresource('metadata')
 
-_BODY = schemas.compiled({
+_BODY = schemas.compile_schema({
     'type': 'object', 'properties': {'metadata': schemas.METADATA},
     'required': ['metadata'], 'additionalProperties': False})
 _ITEM_SCHEMA = {
@@ -25,10 +25,10 @@ _ITEM_SCHEMA = {
     'properties': {'key': schemas.METADATA_KEY,
                    'value': schemas.METADATA_VALUE},
     'required': ['key', 'value'], 'additionalProperties': False}
-_NEW = schemas.compiled(_ITEM_SCHEMA)
+_NEW = schemas.compile_schema(_ITEM_SCHEMA)
 #: The body of a PUT may omit the key, which the URL names.
-_ITEM = schemas.compiled({**_ITEM_SCHEMA, 'required': ['value']})
-_KEY = schemas.compiled(schemas.METADATA_KEY)
+_ITEM = schemas.compile_schema({**_ITEM_SCHEMA, 'required': ['value']})
+_KEY = schemas.compile_schema(schemas.METADATA_KEY)
 _MAX_KEYS: int = schemas.METADATA['maxProperties']
 
 

@@ -79,7 +79,7 @@ class QuotasController:
         """
         plurals = [declared.plural for declared in self._known(call)]
         schema = quota_schemas.body(plurals, limit)
-        schemas.check(schemas.compiled(schema), call.body)
+        schemas.check(schemas.compile_schema(schema), call.body)
         limits: dict[str, int | None] = call.body['quota']
         bad = values.normalize_integer_members(limits, '/quota')
         if bad:

@@ -52,8 +52,8 @@ class RecordWriter:
 
         ``alternative`` completes the error text of a body without a record.
         """
-        return self._object(self._unwrapped(self.declared.name, alternative),
-                            self.pointer)
+        return self._checked_object(
+            self._unwrap(self.declared.name, alternative), self.pointer)
 
     def new_records(self) -> tuple[list[NewRecord], bool]:
         """Return the records to create, and whether the body has a list.
@@ -64,8 +64,8 @@ class RecordWriter:
         body = self._call.body
         if not (isinstance(body, dict) and plural in body):
             members = self.members(f', or {plural} with a list of records')
-            return [self._new(members, self.pointer)], False
-        items = self._unwrapped(plural)
+            return [self._new_record(members, self.pointer)], False
+        items = self._unwrap(plural)
         if not isinstance(items, list):
             raise Invalid([Violation(
                 f'{plural}: {values.quoted(items)} is not a list; send a '
@@ -74,7 +74,7 @@ class RecordWriter:
             raise Invalid([Violation(
                 f'{plural} has {len(items)} records; one request creates 1 '
                 f'to {MAX_BULK_RECORDS}', f'/{plural}')])
-        return list(self._bulk(items, f'/{plural}')), True
+        return list(self._bulk_records(items, f'/{plural}')), True
 
     def new_record(self, id: str, members: Document) -> NewRecord:
         """Return the record to create under an id that the client chose."""
@@ -83,16 +83,16 @@ class RecordWriter:
                 f'The id {values.quoted(id)} is not a UUID in lower case with '
                 f'hyphens, such as {uuid.uuid4()}')])
         known = {'id': id, 'project_id': self._call.caller.project_id}
-        return self._new(members, self.pointer, known)
+        return self._new_record(members, self.pointer, known)
 
     def patch(self) -> tuple[DocumentEdit, str]:
         """Return the edit of a patch, and the pointer for its mistakes."""
         if self._call.media_type == JSON_PATCH:
             return (lambda full: patch.apply(full, self._call.body)), ''
         members = self.members()
-        return (lambda full: self._merged(full, members)), self.pointer
+        return (lambda full: self._merge(full, members)), self.pointer
 
-    def _merged(self, full: Document, members: Document) -> Document:
+    def _merge(self, full: Document, members: Document) -> Document:
         """Return the document after a merge patch.
 
         A null for a member that the document does not have would be ignored,
@@ -118,7 +118,7 @@ class RecordWriter:
         """
         def edit_columns(current: Record) -> Mapping[str, Any]:
             full = self.view.document(current, self._call.mount)
-            target = self._object(edit(full), pointer)
+            target = self._checked_object(edit(full), pointer)
             self._check_size(target, full)
             members, bad = read_only_members.writable(
                 target, full, self._read_only, pointer)
@@ -180,21 +180,23 @@ class RecordWriter:
                 if name not in members and (
                     name in self._read_only or prop.name in self.view.hidden)}
 
-    def _bulk(self, items: list[Any], pointer: str) -> Iterator[NewRecord]:
+    def _bulk_records(self, items: list[Any],
+                      pointer: str) -> Iterator[NewRecord]:
         bad: list[Violation] = []
         for index, item in enumerate(items):
             if len(bad) >= MAX_VIOLATIONS:
                 break
             place = f'{pointer}/{index}'
             try:
-                yield self._new(self._object(item, place), place)
+                members = self._checked_object(item, place)
+                yield self._new_record(members, place)
             except Invalid as exc:
                 bad += exc.violations
         if bad:
             raise Invalid(bad)
 
-    def _new(self, members: Document, pointer: str,
-             known: Mapping[str, Any] | None = None) -> NewRecord:
+    def _new_record(self, members: Document, pointer: str,
+                    known: Mapping[str, Any] | None = None) -> NewRecord:
         project_id = self._call.caller.project_id
         if self.declared.owned and known is None and 'project_id' in members:
             self._policy.check(self._call.caller, enforcement.name(
@@ -205,10 +207,10 @@ class RecordWriter:
             members, known or {}, self._read_only, pointer)
         if self.declared.owned:
             bad += _owner_violations(project_id, pointer)
-        return NewRecord(self._schema.created(allowed, pointer, bad),
-                         project_id, pointer)
+        columns = self._schema.new_columns(allowed, pointer, bad)
+        return NewRecord(columns, project_id, pointer)
 
-    def _unwrapped(self, name: str, alternative: str = '') -> Any:
+    def _unwrap(self, name: str, alternative: str = '') -> Any:
         """Return the value of the body's only member, which must be ``name``.
         """
         body = self._call.body
@@ -224,7 +226,7 @@ class RecordWriter:
         return body[name]
 
     @staticmethod
-    def _object(value: Any, pointer: str) -> Document:
+    def _checked_object(value: Any, pointer: str) -> Document:
         if not isinstance(value, dict):
             raise Invalid([Violation(
                 f'{pointer[1:].replace("/", ".") or "The record"}: '

@@ -14,10 +14,10 @@ from service.domain.records.tags_metadata import Subresource
 
 ALL = Subresource('tags')
 
-_BODY = schemas.compiled({
+_BODY = schemas.compile_schema({
     'type': 'object', 'properties': {'tags': schemas.TAGS},
     'required': ['tags'], 'additionalProperties': False})
-_TAG = schemas.compiled(schemas.TAG)
+_TAG = schemas.compile_schema(schemas.TAG)
 _MAX_TAGS: int = schemas.TAGS['maxItems']
 
 

@@ -42,7 +42,7 @@ class TypesController:
                   for declared in self._catalogue.live)
         address = f'{call.mount}/types'
         return replies.document(200, {
-            'types': [_brief(shape, call.mount) for shape in shapes
+            'types': [_summary(shape, call.mount) for shape in shapes
                       if shape is not None],
             'generation': self._catalogue_number,
             'digest': self._catalogue.digest,
@@ -54,16 +54,16 @@ class TypesController:
         if shape is None:
             raise errors.NotFound(
                 type='type', id=errors.shorten(ascii(name)[1:-1]))
-        return replies.document(200, {'type': self._full(shape, call)})
+        return replies.document(200, {'type': self._description(shape, call)})
 
-    def _full(self, shape: Shape, call: Call) -> Document:
+    def _description(self, shape: Shape, call: Call) -> Document:
         declared = shape.declared
         hidden = shape.hidden(call.caller.roles)
         visible = {name: prop for name, prop in shape.properties.items()
                    if prop.name not in hidden}
         allowed = list_query.list_options(shape, hidden)
         return {
-            **_brief(shape, call.mount),
+            **_summary(shape, call.mount),
             'scope': declared.scope,
             'quota': declared.quota,
             'schema': _schema(shape, hidden),
@@ -98,7 +98,7 @@ class TypesController:
         return (*ACTIONS, *own)
 
 
-def _brief(shape: Shape, mount: str) -> Document:
+def _summary(shape: Shape, mount: str) -> Document:
     declared = shape.declared
     return {
         'name': declared.name, 'plural': declared.plural,

@@ -46,7 +46,7 @@ class Fault:
                 environ, self._versions.service_type, *start.error)
         if not isinstance(reply, webob.Response):
             return reply
-        reply.headerlist += [*self._versions.stamp(None),
+        reply.headerlist += [*self._versions.headers(None),
                              *_request_id_header(environ)]
         return reply(environ, start_response)
 
@@ -70,7 +70,7 @@ class _Start:
             self.error = number, headers
             return _discard
         return self._start_response(
-            status, [*headers, *self._versions.stamp(None)], exc_info)
+            status, [*headers, *self._versions.headers(None)], exc_info)
 
 
 def _discard(data: bytes) -> None:

@@ -40,7 +40,7 @@ class NoAuth:
             response = faults.response(environ, self._versions.service_type,
                                        errors.NotLocal())
             environ[faults.OWN_REPLY] = True
-            response.headerlist += self._versions.stamp(None)
+            response.headerlist += self._versions.headers(None)
             return response(environ, start_response)
         roles = environ.get('HTTP_X_ROLES', 'admin,member,reader')
         system_scope = environ.get('HTTP_OPENSTACK_SYSTEM_SCOPE') or None

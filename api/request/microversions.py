@@ -41,7 +41,7 @@ class Versions:
                 maximum=self.maximum)
         return version
 
-    def stamp(self, version: Version | None) -> list[tuple[str, str]]:
+    def headers(self, version: Version | None) -> list[tuple[str, str]]:
         """Return the version headers that every reply has (MV-8, MV-9)."""
         return [(HEADER, f'{self.service_type} {version or self.minimum}'),
                 ('Vary', HEADER)]

@@ -50,8 +50,8 @@ METADATA: dict[str, Any] = {'type': 'object', 'maxProperties': 128,
                             'additionalProperties': METADATA_VALUE}
 
 
-def compiled(schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
-    """Return a validator of a JSON Schema.
+def compile_schema(schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
+    """Return the validator of a JSON Schema.
 
     SECURITY: its patterns match in linear time, and it fetches no URL.
     """
@@ -62,7 +62,7 @@ def compiled(schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
 
 def of_property(prop: Property, shape: Shape) -> dict[str, Any]:
     """Return the JSON Schema of a property's value at a shape's versions."""
-    schema: dict[str, Any] = {'type': prop.kind, **_thawed(prop.schema)}
+    schema: dict[str, Any] = {'type': prop.kind, **_mutable(prop.schema)}
     if prop.references is not None:
         schema['format'] = 'uuid'
     if prop.max_length is not None:
@@ -84,12 +84,12 @@ def of_shape(shape: Shape) -> dict[str, Any]:
             **{name: of_property(prop, shape)
                for name, prop in shape.properties.items()},
             'tags': TAGS, 'metadata': METADATA},
-        'required': required(shape),
+        'required': required_names(shape),
         'additionalProperties': False,
     }
 
 
-def required(shape: Shape) -> list[str]:
+def required_names(shape: Shape) -> list[str]:
     """Return the names of the properties that a new record must have."""
     return [name for name, prop in shape.properties.items()
             if prop.required and prop.default is MISSING]
@@ -100,11 +100,11 @@ class Schema:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self._required = required(shape)
-        self._validator = compiled({**of_shape(shape), 'required': []})
+        self._required = required_names(shape)
+        self._validator = compile_schema({**of_shape(shape), 'required': []})
 
-    def created(self, members: Mapping[str, Any], pointer: str,
-                bad: Sequence[Violation] = ()) -> dict[str, Any]:
+    def new_columns(self, members: Mapping[str, Any], pointer: str,
+                    bad: Sequence[Violation] = ()) -> dict[str, Any]:
         """Return every column of a new record, also those of other versions.
         """
         defaults = {prop.name: _value(prop, MISSING)
@@ -252,11 +252,11 @@ def _inverted_periods(shape: Shape, columns: Mapping[str, Any], pointer: str
                 f'{pointer}/{name}')
 
 
-def _thawed(value: Any) -> Any:
+def _mutable(value: Any) -> Any:
     """Return dicts and lists, which a schema needs, for mappings and tuples.
     """
     if isinstance(value, Mapping):
-        return {name: _thawed(member) for name, member in value.items()}
+        return {name: _mutable(member) for name, member in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_thawed(item) for item in value]
+        return [_mutable(item) for item in value]
     return value

@@ -139,7 +139,7 @@ def response(environ: dict[str, Any], service_type: str,
 
 
 def middleware_error(environ: dict[str, Any], service_type: str, number: int,
-            headers: Iterable[tuple[str, str]]) -> webob.Response:
+                     headers: Iterable[tuple[str, str]]) -> webob.Response:
     """Return the error document for a failed reply of other middleware."""
     code, title, text = (MIDDLEWARE_ERRORS.get(number)
                          or MIDDLEWARE_ERRORS[number // 100 * 100])

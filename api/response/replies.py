@@ -20,11 +20,11 @@ Headers = list[tuple[str, str]]
 def document(status: int, body: Any, headers: Headers | None = None
              ) -> webob.Response:
     """Return a response with a JSON document."""
-    return encoded(status, orjson.dumps(body), headers)
+    return encoded_document(status, orjson.dumps(body), headers)
 
 
-def encoded(status: int, data: bytes, headers: Headers | None = None
-            ) -> webob.Response:
+def encoded_document(status: int, data: bytes, headers: Headers | None = None
+                     ) -> webob.Response:
     """Return a response with a JSON document that is encoded already."""
     return _response(status, data, [
         JSON, ('Content-Length', str(len(data))), CACHE, *(headers or ())])

@@ -35,7 +35,7 @@ class View:
         self.shape = shape
         self.hidden = shape.hidden(roles)
         self._members = tuple(
-            member for member in self._all()
+            member for member in self._all_members()
             if fields is None or member[0] in fields)
         self._linked = fields is None or 'links' in fields
         self._path = shape.declared.path
@@ -49,9 +49,9 @@ class View:
 
     def document(self, record: Record, mount: str) -> Document:
         """Return the record's document; ``mount`` is the URL of ``/v1``."""
-        document = {name: record[column] if show is None
-                    else show(record[column])
-                    for name, column, show in self._members}
+        document = {name: record[column] if convert is None
+                    else convert(record[column])
+                    for name, column, convert in self._members}
         if self._linked:
             document['links'] = [{'rel': 'self', 'href': self.address(
                 record['id'], mount)}]
@@ -68,14 +68,14 @@ class View:
         """Return the ETag of a revision, whose state never changes."""
         return f'"{record_revisions.state_token(number)}-{self.mark}"'
 
-    def _all(self) -> Iterable[tuple[str, str, Show]]:
+    def _all_members(self) -> Iterable[tuple[str, str, Converter]]:
         """Yield the name, column and conversion of each member."""
         yield 'id', 'id', None
         if self.shape.declared.owned:
             yield 'project_id', 'project_id', None
         for name, prop in self.shape.properties.items():
             if prop.name not in self.hidden:
-                yield name, prop.name, _show(prop)
+                yield name, prop.name, _converter(prop)
         yield 'generation', 'generation', None
         yield 'created_at', 'created_at', timestamps.display
         yield 'updated_at', 'updated_at', timestamps.display
@@ -83,14 +83,14 @@ class View:
         yield 'metadata', 'metadata', None
 
 
-Show = Callable[[Any], Any] | None
+Converter = Callable[[Any], Any] | None
 
 
-def _show(prop: Property) -> Show:
-    return _shown if prop.format == 'date-time' else None
+def _converter(prop: Property) -> Converter:
+    return _display_time if prop.format == 'date-time' else None
 
 
-def _shown(value: str | None) -> str | None:
+def _display_time(value: str | None) -> str | None:
     return None if value is None else timestamps.display(value)
 
 
@@ -103,7 +103,7 @@ def page(view: View, page: Page, mount: str, parameters: Parameters
     """
     plural = view.shape.declared.plural
     address = f'{mount}/{view.shape.declared.path}'
-    document = _listed(
+    document = _list_document(
         plural, [view.document(record, mount) for record in page.records],
         _links(page.previous, page.records[-1]['id'] if page.more
                else None, address, parameters))
@@ -119,7 +119,7 @@ def revisions(view: View, id: str, page: RevisionPage, mount: str,
     Each revision has the record's document after the change.
     """
     name = view.shape.declared.name
-    return _listed(
+    return _list_document(
         'revisions', [{
             'number': number, 'action': revision.action,
             'generation': revision.record_generation,
@@ -134,8 +134,8 @@ def revisions(view: View, id: str, page: RevisionPage, mount: str,
                f'{view.address(id, mount)}/revisions', parameters))
 
 
-def _listed(name: str, items: list[Document],
-            links: list[Mapping[str, str]]) -> Document:
+def _list_document(name: str, items: list[Document],
+                   links: list[Mapping[str, str]]) -> Document:
     document: Document = {name: items, 'links': links}
     following = [link for link in links if link['rel'] == 'next']
     if following:

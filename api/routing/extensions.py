@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from api.request.schemas import compiled
+from api.request.schemas import compile_schema
 from service.domain.catalogue.microversion import FIRST_VERSION, Version
 from service.domain.catalogue.types import Catalogue, ResourceType
 from service.domain.typefiles.vocabulary import ACTIONS
@@ -173,7 +173,7 @@ def _check_method(declared: ResourceType,
     if isinstance(method, ControllerPath):
         return
     try:
-        compiled(method.schema)
+        compile_schema(method.schema)
     except ValueError as exc:
         raise StartError(
             f'the type {declared.name}: controller: {declared.controller}: '

@@ -87,7 +87,7 @@ def test_every_type_that_is_written_has_a_schema_at_every_version(routes):
     written = {one.declared for one in routes if one.body}
     for declared in written - {None}:
         for shape in declared.shapes:
-            schemas.compiled(schemas.of_shape(shape))
+            schemas.compile_schema(schemas.of_shape(shape))
             assert schemas.of_shape(shape)['additionalProperties'] is False
 
 

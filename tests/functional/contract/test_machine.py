@@ -140,7 +140,7 @@ COMMON = {'id': {'type': 'string', 'format': 'uuid'},
           'created_at': {'type': 'string', 'format': 'date-time'},
           'updated_at': {'type': 'string', 'format': 'date-time'},
           'links': {'type': 'array', 'minItems': 1}}
-REPLY = schemas.compiled({
+REPLY = schemas.compile_schema({
     **WRITTEN, 'properties': {**WRITTEN['properties'], **COMMON},
     'required': [*WRITTEN['properties'], *COMMON]})
 

@@ -49,7 +49,7 @@ def test_the_error_of_a_version_out_of_range_has_the_range(text):
 
 
 def test_the_reply_headers_name_the_version_and_vary_by_it():
-    assert VERSIONS.stamp(Version(1, 3)) == [
+    assert VERSIONS.headers(Version(1, 3)) == [
         ('OpenStack-API-Version', 'pileus 1.3'),
         ('Vary', 'OpenStack-API-Version')]
-    assert VERSIONS.stamp(None)[0][1] == 'pileus 1.0'
+    assert VERSIONS.headers(None)[0][1] == 'pileus 1.0'

@@ -47,13 +47,13 @@ SCHEMA = Schema(SHAPE)
 def refused(**members):
     """Return the pointer and detail of each violation."""
     with pytest.raises(Invalid) as caught:
-        SCHEMA.created({'title': 'Dune', **members}, '/book')
+        SCHEMA.new_columns({'title': 'Dune', **members}, '/book')
     return [(violation.pointer, violation.detail)
             for violation in caught.value.violations]
 
 
 def created(**members):
-    return SCHEMA.created({'title': 'Dune', **members}, '/book')
+    return SCHEMA.new_columns({'title': 'Dune', **members}, '/book')
 
 
 def test_an_omitted_property_gets_its_default_or_null():
@@ -144,7 +144,7 @@ def test_the_error_of_a_long_value_is_short():
 
 def test_a_missing_required_property_is_reported_with_its_place():
     with pytest.raises(Invalid) as caught:
-        SCHEMA.created({}, '/book')
+        SCHEMA.new_columns({}, '/book')
     assert [(violation.pointer, violation.detail)
             for violation in caught.value.violations] == [
         ('/book/title', 'title is required')]
@@ -159,11 +159,11 @@ def test_a_period_must_end_after_it_starts():
 
 def test_a_later_version_has_more_properties_and_choices():
     later = Schema(DECLARED.at(Version(1, 2)))
-    columns = later.created({'title': 'a', 'kind': 'comic', 'size': 'A5'},
+    columns = later.new_columns({'title': 'a', 'kind': 'comic', 'size': 'A5'},
                             '/book')
     assert (columns['kind'], columns['size']) == ('comic', 'A5')
     with pytest.raises(Invalid):
-        later.created({'title': 'a', 'format': 'A5'}, '/book')
+        later.new_columns({'title': 'a', 'format': 'A5'}, '/book')
 
 
 def test_an_older_name_of_a_property_writes_the_same_column():
