@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failpoints fail where and how they are told, and only then."""
+"""Failpoints act at the configured places, as configured."""
 
 import pytest
 
@@ -7,18 +7,18 @@ from service import failpoints
 from service.errors import StartError
 
 
-def test_without_the_variable_there_is_none():
+def test_an_empty_text_disables_failpoints():
     assert failpoints.parse('') is failpoints.disabled
 
 
-def test_one_that_is_set_fails_at_its_place_alone():
+def test_a_failpoint_acts_only_at_its_name():
     reach = failpoints.parse('before_commit=raise it broke')
     reach('after_commit_before_reply')
     with pytest.raises(RuntimeError, match='it broke'):
         reach('before_commit')
 
 
-def test_several_are_parted_by_commas(caplog):
+def test_commas_separate_failpoints(caplog):
     reach = failpoints.parse(
         'before_commit=sleep 0-0.001, after_commit_before_reply=raise')
     reach('before_commit')
@@ -28,7 +28,7 @@ def test_several_are_parted_by_commas(caplog):
 
 
 @pytest.mark.parametrize('text', ['nowhere=raise', 'before_commit=explode'])
-def test_a_misspelt_one_is_told_with_what_there_is(text):
+def test_an_unknown_failpoint_or_action_is_refused_with_the_valid_ones(text):
     with pytest.raises(StartError, match='before_commit.*raise, sleep, kill'):
         failpoints.parse(text)
 

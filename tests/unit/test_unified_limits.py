@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits that are kept in Keystone: what is remembered of them, how long."""
+"""Limits from Keystone: names, cache and failures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ HOST, RACK = ResourceType('host', 'hosts'), ResourceType('rack', 'racks')
 
 
 class Keystone:
-    """What is registered in it, and how often it was asked."""
+    """A fake Keystone that records the projects it was asked about."""
 
     def __init__(self) -> None:
         self.registered = {'hosts': 5}
-        self.asked: list[str] = []
+        self.projects: list[str] = []
         self.now = 0.0
 
     def limits(self, project_id: str) -> dict[str, int]:
-        self.asked.append(project_id)
+        self.projects.append(project_id)
         if not self.registered:
             raise Unavailable
         return dict(self.registered)
@@ -38,15 +38,15 @@ def limits(keystone):
     return UnifiedLimits(keystone.limits, 5.0, lambda: keystone.now)
 
 
-def test_a_limit_has_the_plural_for_its_name(limits):
+def test_limits_are_registered_by_plural(limits):
     assert limits.fetch('alpha', [HOST, RACK]) == {
         'host': 5, 'rack': unified_limits.UNREGISTERED_LIMIT}
 
 
-def test_keystone_is_asked_once_in_a_while_for_each_project(limits, keystone):
+def test_limits_are_cached_for_each_project(limits, keystone):
     for project in ('alpha', 'beta', 'alpha'):
         limits.fetch(project, [HOST])
-    assert keystone.asked == ['alpha', 'beta']
+    assert keystone.projects == ['alpha', 'beta']
     keystone.registered['hosts'] = 6
     keystone.now = 4.9
     assert limits.fetch('alpha', [HOST]) == {'host': 5}
@@ -54,7 +54,7 @@ def test_keystone_is_asked_once_in_a_while_for_each_project(limits, keystone):
     assert limits.fetch('alpha', [HOST]) == {'host': 6}
 
 
-def test_without_an_answer_nothing_is_made_up(limits, keystone):
+def test_a_failure_is_not_cached(limits, keystone):
     keystone.registered = {}
     with pytest.raises(Unavailable):
         limits.fetch('alpha', [HOST])
@@ -62,9 +62,9 @@ def test_without_an_answer_nothing_is_made_up(limits, keystone):
     assert limits.fetch('alpha', [HOST]) == {'host': 1}
 
 
-def test_not_all_projects_of_the_world_are_remembered(limits, keystone,
-                                                      monkeypatch):
+def test_the_cache_is_bounded(limits, keystone,
+                              monkeypatch):
     monkeypatch.setattr(unified_limits, 'MAX_PROJECTS', 2)
     for project in ('alpha', 'beta', 'gamma', 'gamma', 'alpha'):
         limits.fetch(project, [HOST])
-    assert keystone.asked == ['alpha', 'beta', 'gamma', 'alpha']
+    assert keystone.projects == ['alpha', 'beta', 'gamma', 'alpha']

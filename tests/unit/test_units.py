@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systemd units fit the command they start."""
+"""The systemd units match the command that they start."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def service() -> configparser.SectionProxy:
     return parser['Service']
 
 
-def test_it_is_given_more_time_to_stop_than_requests_have(
+def test_a_stop_allows_more_time_than_running_requests_get(
         service: configparser.SectionProxy) -> None:
     [grace] = [option.default for option in options.SERVER
                if option.name == 'graceful_shutdown_timeout']
     assert int(service['TimeoutStopSec']) > grace + 5
 
 
-def test_the_launcher_alone_is_told_to_stop(
+def test_only_the_launcher_receives_the_stop_signal(
         service: configparser.SectionProxy) -> None:
     assert service['KillMode'] == 'mixed'
     assert service['Type'] == 'notify'
@@ -44,7 +44,7 @@ def test_the_state_directory_is_the_default_of_its_option(
     assert path == f'/var/lib/{service["StateDirectory"]}'
 
 
-def test_the_command_starts_what_setup_cfg_installs(
+def test_the_unit_starts_a_command_that_setup_cfg_installs(
         service: configparser.SectionProxy) -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / 'setup.cfg')
@@ -56,8 +56,8 @@ def test_the_command_starts_what_setup_cfg_installs(
 
 @pytest.mark.skipif(shutil.which('systemd-analyze') is None,
                     reason='systemd-analyze is not installed')
-def test_systemd_understands_every_word(tmp_path: Path) -> None:
-    """The command need not be installed where the unit says."""
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """The command itself need not be installed."""
     for unit in UNITS:
         text = unit.read_text().replace('/usr/bin/pileus-api', '/bin/true')
         (tmp_path / unit.name).write_text(text)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pileus and a real Keystone, one of each for all the tests here.
+"""A real Keystone and a Pileus that uses it, shared by these tests.
 
-``tokens`` has a token of each kind of caller there is: ``admin``,
-``manager``, ``member``, ``reader`` and ``guest`` (a role that no rule knows)
-of the project alpha, ``other_member``, ``other_reader`` and ``other_admin``
-of beta, ``system_reader``, ``system_admin``, ``domain_admin``,
-``domain_reader``, ``unscoped``, and what is none: ``expired``, ``garbage``.
-``daemon`` is ``pileus-api`` with ``auth_strategy = keystone``.
+``tokens`` has a token of each kind of caller: ``admin``, ``manager``,
+``member``, ``reader`` and ``guest`` (a role without rules) of the project
+alpha, ``other_member``, ``other_reader`` and ``other_admin`` of beta,
+``system_reader``, ``system_admin``, ``domain_admin``, ``domain_reader`` and
+``unscoped``; and two invalid tokens, ``expired`` and ``garbage``. ``daemon``
+is ``pileus-api`` with ``auth_strategy = keystone``.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for one in items:
-        if one.path.is_relative_to(HERE):
-            one.add_marker(pytest.mark.keystone)
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.keystone)
             # The first waits for a Keystone to be made.
-            one.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(300))
 
 
 class Cloud:
-    """The Keystone, and the ids of what it was given."""
+    """The Keystone, and the ids of its projects, users and service."""
 
     def __init__(self, keystone: Keystone) -> None:
         self.keystone = keystone
         self.projects = {
-            name: keystone.asked('project', '/projects', name=name)['id']
+            name: keystone.create('project', '/projects', name=name)['id']
             for name in ('alpha', 'beta', 'service')}
-        alpha, beta, service = (f'projects/{one}'
-                                for one in self.projects.values())
-        keystone.asked('role', '/roles', name='guest')
+        alpha, beta, service = (f'projects/{project_id}'
+                                for project_id in self.projects.values())
+        keystone.create('role', '/roles', name='guest')
         self.users = {name: keystone.user(name, roles)
                       for name, roles in {
             'alice': {alpha: 'admin'},
@@ -60,21 +60,21 @@ class Cloud:
             'nick': {},
             'pileus': {service: 'service'},
         }.items()}
-        self.service: str = keystone.asked(
+        self.service: str = keystone.create(
             'service', '/services', type='pileus', name='pileus')['id']
 
     @contextlib.contextmanager
     def catalogued(self, url: str,
                    region: str = 'RegionOne') -> Iterator[None]:
-        """The catalogue of every token says that Pileus is at ``url``."""
-        made = self.keystone.asked(
+        """Put Pileus into the catalogue of all tokens with this URL."""
+        created = self.keystone.create(
             'endpoint', '/endpoints', interface='public', region=region,
             service_id=self.service, url=f'{url}/v1')
         yield
-        self.keystone.admin.delete(f'/endpoints/{made["id"]}')
+        self.keystone.admin.delete(f'/endpoints/{created["id"]}')
 
     def conf(self) -> dict[str, dict[str, object]]:
-        """The options of a Pileus that asks this Keystone."""
+        """Return the options of a Pileus that uses this Keystone."""
         return {'api': {'auth_strategy': 'keystone'},
                 'keystone_authtoken': {
                     'auth_type': 'password', 'auth_url': self.keystone.url,
@@ -128,7 +128,7 @@ def tokens(cloud: Cloud) -> Mapping[str, str]:
 @pytest.fixture(scope='module')
 def daemon(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
            ) -> Iterator[Daemon]:
-    """``pileus-api`` with the shipped types, asking the Keystone."""
+    """``pileus-api`` with the shipped types and this Keystone."""
     directory = config_dir(tmp_path_factory.mktemp('daemon'),
                            conf=cloud.conf())
     with Daemon(directory) as running, cloud.catalogued(running.url):

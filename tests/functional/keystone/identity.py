@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Keystone as it is released, on SQLite and a free port of this machine.
+"""A released version of Keystone, on SQLite and a free port.
 
-``Keystone`` makes it from nothing and serves it under gunicorn; stopped and
-started again it is the same one, with the same tokens.
+``Keystone`` creates it and serves it with gunicorn. After a stop and a start
+it has the same data and tokens.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ enabled = false
 password_hash_rounds = 4
 """
 
-#: Whose the keys are.
+#: The owner of the keys.
 OURS = ('--keystone-user', getpass.getuser(),
         '--keystone-group', grp.getgrgid(os.getgid())[0])
 
-#: Keystone reads the command line of the process it is in: there is none.
+#: Keystone reads the command line of its process, so the arguments are
+#: removed.
 GUNICORN = """\
 import sys
 sys.argv[1:] = []
@@ -54,7 +55,7 @@ threads = 8
 control_socket_disable = True
 """
 
-#: Makes a token with a Keystone's keys, good until so many hours from now.
+#: Creates a token with the keys of a Keystone, valid for some hours from now.
 TOKEN = """\
 import datetime, sys
 import keystone.conf
@@ -72,7 +73,7 @@ print(token_formatters.TokenFormatter().create_token(
 
 
 class Keystone(Server):
-    """``url`` is its API; ``asked`` makes what a cloud has, as its admin."""
+    """A running Keystone at ``url``; ``create`` adds objects as admin."""
 
     def __init__(self, directory: Path) -> None:
         (directory / 'keystone').mkdir(parents=True)
@@ -95,7 +96,7 @@ class Keystone(Server):
                          for word in (f'--bootstrap-{kind}-url', self.url)))
 
     def start(self) -> None:
-        """Start it, and return when it has answered once."""
+        """Start Keystone and wait for its first answer."""
         super().start()
         with urllib.request.urlopen(self.url, timeout=2 * WAIT_SECONDS):
             pass
@@ -137,7 +138,7 @@ class Keystone(Server):
 
     def session(self, user: str, project: str | None = None,
                 **scope: Any) -> session.Session:
-        """A client's session, by password; ``project`` is a name."""
+        """Return a session that logs in by password; ``project`` is a name."""
         if project is not None:
             scope = {'project_name': project,
                      'project_domain_id': 'default', **scope}
@@ -153,31 +154,35 @@ class Keystone(Server):
         finally:
             opened.session.close()
 
-    def asked(self, kind: str, path: str, **body: Any) -> dict[str, Any]:
-        """POST one thing, such as a project, to Keystone."""
-        made: dict[str, Any] = self.admin.post(
+    def create(self, kind: str, path: str, **body: Any) -> dict[str, Any]:
+        """POST an object, such as a project, and return it."""
+        created: dict[str, Any] = self.admin.post(
             path, json={kind: body}).json()[kind]
-        return made
+        return created
 
     def user(self, name: str, roles: Mapping[str, str]) -> str:
-        """Make a user with a role at each place (``projects/ID``); its id."""
-        made: str = self.asked('user', '/users', name=name,
-                               password=PASSWORD)['id']
+        """Create a user with a role at each place (``projects/ID``).
+
+        Returns its id.
+        """
+        created: str = self.create('user', '/users', name=name,
+                                   password=PASSWORD)['id']
         for place, role in roles.items():
-            self.admin.put(f'/{place}/users/{made}/roles/{self.roles[role]}')
-        return made
+            self.admin.put(f'/{place}/users/{created}/roles/{self.roles[role]}')
+        return created
 
     @cached_property
     def roles(self) -> dict[str, str]:
-        found = self.admin.get('/roles').json()['roles']
-        return {one['name']: one['id'] for one in found}
+        roles = self.admin.get('/roles').json()['roles']
+        return {role['name']: role['id'] for role in roles}
 
     def expired(self, user: str, project: str) -> str:
-        """A token of these two ids that ran out an hour ago."""
+        """Return a token of this user and project that expired an hour ago."""
         return self._token('keystone.conf', user, project, -1)
 
     def foreign(self, user: str, project: str) -> str:
-        """A token of these two ids by the keys of another Keystone."""
+        """Return a token of this user and project from another Keystone's
+        keys."""
         other = self.directory / 'other'
         other.mkdir(mode=0o700)
         (self.directory / 'other.conf').write_text(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one process learned of a token, another knows without Keystone."""
+"""Processes share validated tokens by a cache, without asking Keystone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.functional.harness.daemon import Daemon, config_dir, free_port
 
 @contextlib.contextmanager
 def running(*argv: str, port: int) -> Iterator[None]:
-    """A server of the test's own, from when its port takes connections."""
+    """Run a server, from the time that its port accepts connections."""
     program = shutil.which(argv[0])
     if program is None:
         pytest.skip(f'{argv[0]} is not installed')
@@ -51,7 +51,7 @@ def memcached() -> Iterator[dict[str, dict[str, object]]]:
             'memcached_servers': f'127.0.0.1:{port}'}}
 
 
-#: A kind of cache -> runs one, and gives the options that name it.
+#: Runs a cache by kind, and gives the options that name it.
 CACHES: Mapping[str, Callable[[], contextlib.AbstractContextManager[
     dict[str, dict[str, object]]]]] = {'redis': redis, 'memcached': memcached}
 
@@ -65,7 +65,7 @@ def ask(daemon: Daemon, token: str) -> int:
 @pytest.mark.parametrize('kind', CACHES)
 def test_processes_that_share_a_cache_and_its_key_share_tokens(
         cloud, tmp_path, kind, secret):
-    """A13: encrypted, so that who lacks the key reads nothing there."""
+    """A13: entries are encrypted, and unreadable without the key."""
     token = cloud.keystone.token('mary', 'alpha')
     with CACHES[kind]() as options:
         def daemon(name: str, key: str) -> Daemon:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clients of a cloud: a password, the catalogue, and so to Pileus."""
+"""OpenStack clients find Pileus by a password and the catalogue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture
 def service(cloud: Cloud, daemon: Daemon) -> Iterator[adapter.Adapter]:
-    """keystoneauth, which knows where Keystone is, and nothing else."""
+    """A keystoneauth client that knows only the URL of Keystone."""
     opened = cloud.keystone.session('mary', 'alpha')
     yield adapter.Adapter(opened, service_type='pileus', interface='public',
                           region_name='RegionOne')
@@ -29,7 +29,7 @@ def service(cloud: Cloud, daemon: Daemon) -> Iterator[adapter.Adapter]:
 
 
 def test_keystoneauth_finds_the_service_by_the_catalogue(service, daemon):
-    """DISC-6 DISC-9: the endpoint is the root; it goes on to /v1."""
+    """DISC-6 DISC-9: from the endpoint in the catalogue to /v1."""
     data = service.get_endpoint_data()
     assert data.url == f'{daemon.url}/v1/'
     assert data.max_microversion is not None
@@ -45,7 +45,7 @@ def test_keystoneauth_reads_and_writes(service):
 
 
 def test_keystoneauth_gets_a_new_token_after_a_401(service, cloud, daemon):
-    """A token that was revoked while it was in use costs no error."""
+    """A token that is revoked while in use causes no error."""
     first = service.get_token()
     cloud.keystone.admin.delete('/auth/tokens',
                                 headers={'X-Subject-Token': first})
@@ -53,14 +53,14 @@ def test_keystoneauth_gets_a_new_token_after_a_401(service, cloud, daemon):
     assert service.get_token() != first
 
 
-def test_keystoneauth_tells_what_may_not_be(service):
+def test_keystoneauth_reports_a_refusal_with_the_request_id(service):
     with pytest.raises(exceptions.Forbidden) as caught:
         service.post('/racks', json={'rack': {'name': 'r1'}})
     assert caught.value.request_id.startswith('req-')
 
 
-def test_openstacksdk_logs_in_and_asks(cloud, daemon):
-    """INT-1: by a cloud's usual settings, with no endpoint among them."""
+def test_openstacksdk_logs_in_and_lists_records(cloud, daemon):
+    """INT-1: with the usual settings of a cloud and no endpoint."""
     cloud_of_mary = openstack.connect(
         load_yaml_config=False, load_envvars=False, region_name='RegionOne',
         auth={'auth_url': cloud.keystone.url, 'username': 'mary',

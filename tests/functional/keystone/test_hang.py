@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keystone takes connections and does not answer; the options are those of
-who set none."""
+"""Keystone accepts connections and does not answer; default timeouts."""
 
 from __future__ import annotations
 
@@ -18,17 +17,17 @@ import pytest
 from tests.functional.harness.daemon import Daemon, Reply, config_dir
 from tests.functional.keystone.test_outage import ask, is_told_to_come_back
 
-#: As many as a worker carries out at once.
+#: ``max_in_flight``: the requests that a worker processes at once.
 ALL = 64
 
-#: In seconds. Two or three are promised; a busy machine takes more, and ten
-#: it would be if each request to Keystone had a patience of its own.
-SOON = 8
+#: Two or three seconds are documented, and a busy machine takes more. It would
+#: be ten if each request to Keystone had a timeout of its own.
+SOON_SECONDS = 8
 
 
 @pytest.fixture
 def waiting(cloud, tmp_path) -> Iterator[Daemon]:
-    """One worker, with the timeouts that nobody set."""
+    """A service with one worker and the default timeouts."""
     conf = cloud.conf()
     del conf['keystone_authtoken']['http_connect_timeout']
     conf['api']['workers'] = 1
@@ -37,8 +36,11 @@ def waiting(cloud, tmp_path) -> Iterator[Daemon]:
 
 
 def served(daemon: Daemon, token: str) -> int:
-    """What it is told once Keystone is itself: it first answers those who
-    are not there any more. The test ends by its time limit if it is never."""
+    """Return the status once Keystone answers again.
+
+    Keystone first answers requests whose clients have given up. The time limit
+    of the test applies.
+    """
     while (reply := ask(daemon, token)).status == 503:
         pass
     return reply.status
@@ -46,62 +48,66 @@ def served(daemon: Daemon, token: str) -> int:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """A server and its workers are there, and do nothing."""
-    found = subprocess.run(['pgrep', '-P', str(pid)], capture_output=True,
-                           text=True, check=True)
-    pids = [pid, *map(int, found.stdout.split())]
-    for one in pids:
-        os.kill(one, signal.SIGSTOP)
+    """Stop a server and its workers by SIGSTOP."""
+    children = subprocess.run(['pgrep', '-P', str(pid)], capture_output=True,
+                              text=True, check=True)
+    pids = [pid, *map(int, children.stdout.split())]
+    for child in pids:
+        os.kill(child, signal.SIGSTOP)
     try:
         yield
     finally:
-        for one in pids:
-            os.kill(one, signal.SIGCONT)
+        for child in pids:
+            os.kill(child, signal.SIGCONT)
 
 
 @contextmanager
 def unknown(daemon: Daemon, count: int
             ) -> Iterator[queue.SimpleQueue[tuple[float, Reply]]]:
-    """So many ask at once with made-up tokens; how long each took, and what
-    it was told, as they come."""
-    told: queue.SimpleQueue[tuple[float, Reply]] = queue.SimpleQueue()
+    """Send ``count`` requests at once with made-up tokens.
 
-    def one(number: int) -> None:
-        begun = time.monotonic()
+    The queue yields the seconds that each took and its reply, as they arrive.
+    """
+    replies: queue.SimpleQueue[tuple[float, Reply]] = queue.SimpleQueue()
+
+    def send(number: int) -> None:
+        started = time.monotonic()
         reply = ask(daemon, f'gAAAAAB-made-up-{number}')
-        told.put((time.monotonic() - begun, reply))
-    asking = [threading.Thread(target=one, args=[number])
-              for number in range(count)]
-    for thread in asking:
+        replies.put((time.monotonic() - started, reply))
+    threads = [threading.Thread(target=send, args=[number])
+               for number in range(count)]
+    for thread in threads:
         thread.start()
     try:
-        yield told
+        yield replies
     finally:
-        for thread in asking:
+        for thread in threads:
             thread.join()
 
 
-def test_who_is_known_is_served_while_all_the_others_hang(
+def test_cached_tokens_are_served_while_unknown_ones_wait_for_keystone(
         waiting, cloud, tokens):
-    """A13: made-up tokens do not fill a worker; each is told within a few
-    seconds, most at once, and nothing needs a restart."""
+    """A13: made-up tokens do not fill a worker.
+
+    Each is refused within a few seconds, and nothing needs a restart.
+    """
     assert served(waiting, tokens['member']) == 200
-    with (frozen(cloud.keystone.pid), unknown(waiting, ALL) as told):
-        answers = [told.get(timeout=60)]
-        begun = time.monotonic()
+    with (frozen(cloud.keystone.pid), unknown(waiting, ALL) as replies):
+        answers = [replies.get(timeout=60)]
+        started = time.monotonic()
         assert ask(waiting, tokens['member']).status == 200
-        assert time.monotonic() - begun < SOON
-        answers += [told.get(timeout=60) for _ in range(ALL - 1)]
+        assert time.monotonic() - started < SOON_SECONDS
+        answers += [replies.get(timeout=60) for _ in range(ALL - 1)]
     assert all(is_told_to_come_back(reply) for _, reply in answers)
-    assert max(took for took, _ in answers) < SOON
+    assert max(took for took, _ in answers) < SOON_SECONDS
     assert served(waiting, tokens['garbage']) == 401
 
 
-def test_a_service_that_never_reached_keystone_tells_as_soon(waiting, cloud):
-    """A13: to log in comes first, and one waits for the other there."""
+def test_a_service_that_never_reached_keystone_refuses_as_soon(waiting, cloud):
+    """A13: the login comes first, and concurrent requests wait for it."""
     token = cloud.keystone.token('mary', 'alpha')
-    with (frozen(cloud.keystone.pid), unknown(waiting, 8) as told):
-        answers = [told.get(timeout=60) for _ in range(8)]
+    with (frozen(cloud.keystone.pid), unknown(waiting, 8) as replies):
+        answers = [replies.get(timeout=60) for _ in range(8)]
     assert all(is_told_to_come_back(reply) for _, reply in answers)
-    assert max(took for took, _ in answers) < SOON
+    assert max(took for took, _ in answers) < SOON_SECONDS
     assert served(waiting, token) == 200

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy matrix, asked with the tokens of a real Keystone."""
+"""The policy matrix, checked with tokens of a real Keystone."""
 
 from __future__ import annotations
 
 from tests.functional.harness.policy_matrix import Matrix
 
-#: Persona of the matrix -> the token that Keystone gives such a one. It gives
-#: no role without a project, a domain or the system, so none is no_project's.
+#: Persona of the matrix -> its token. Keystone assigns no role without a
+#: project, a domain or the system, so that no_project has no token.
 TOKENS = {
     'admin': 'admin', 'manager': 'manager', 'member': 'member',
     'reader': 'reader', 'other_member': 'other_member',
@@ -19,7 +19,7 @@ TOKENS = {
 
 
 def test_every_cell_is_what_the_service_answers(daemon, cloud, tokens):
-    """A03: what Keystone implies by a role changes nothing."""
+    """A03: roles that Keystone implies change nothing."""
     headers = {persona: {'X-Auth-Token': tokens[token]}
                for persona, token in TOKENS.items()}
     asked = Matrix(daemon.directory, daemon.request, headers,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keystone is down, slow or not itself; then it is back."""
+"""Keystone is down, slow or broken, and then back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ask(daemon: Daemon, token: str, path: str = '/v1/hosts') -> Reply:
 
 
 def is_told_to_come_back(reply: Reply) -> bool:
-    """503 in our shape, with a Retry-After of 3 seconds at most."""
+    """Whether a reply is a 503 with a Retry-After of at most 3 seconds."""
     return (reply.status == 503
             and reply.headers['Content-Type'] == 'application/json'
             and 1 <= int(reply.headers['Retry-After']) <= 3
@@ -30,10 +30,12 @@ def is_told_to_come_back(reply: Reply) -> bool:
             and reply.json['error']['code'] == 503)
 
 
-def test_without_keystone_who_is_known_is_served_until_it_is_back(
+def test_cached_tokens_are_served_while_keystone_is_down(
         cloud, daemon, tokens):
-    """A13 L02: down, with known and unknown tokens; back without a restart
-    of anything."""
+    """A13 L02: with known and unknown tokens, until Keystone is back.
+
+    Nothing needs a restart.
+    """
     fresh = cloud.keystone.token('mary', 'alpha')
     assert ask(daemon, tokens['member']).status == 200
     cloud.keystone.stop()
@@ -49,9 +51,9 @@ def test_without_keystone_who_is_known_is_served_until_it_is_back(
     assert ask(daemon, tokens['garbage']).status == 401
 
 
-def test_a_daemon_started_without_keystone_serves_when_it_is_there(
+def test_a_service_started_without_keystone_serves_once_it_is_up(
         cloud, tmp_path):
-    """A13: nothing at the start asks it."""
+    """A13: a start does not call Keystone."""
     token = cloud.keystone.token('mary', 'alpha')
     cloud.keystone.stop()
     try:
@@ -64,8 +66,8 @@ def test_a_daemon_started_without_keystone_serves_when_it_is_there(
             cloud.keystone.start()
 
 
-def test_a_client_of_keystoneauth_waits_and_is_served(cloud, daemon):
-    """A13: it tries a 503 again by itself."""
+def test_keystoneauth_retries_until_keystone_is_back(cloud, daemon):
+    """A13: keystoneauth retries a 503 by itself."""
     opened = session.Session(auth=Token(
         daemon.url, cloud.keystone.token('mary', 'alpha')))
     client = adapter.Adapter(opened, endpoint_override=daemon.url,
@@ -80,8 +82,8 @@ def test_a_client_of_keystoneauth_waits_and_is_served(cloud, daemon):
         opened.session.close()
 
 
-#: What a Keystone that is not itself writes to a request.
-NOT_ITSELF = {
+#: Replies of a broken Keystone.
+INVALID_REPLIES = {
     'an error': b'HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\noops',
     'overload': b'HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n',
     'a page': b'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n'
@@ -100,7 +102,7 @@ NOT_ITSELF = {
 @contextmanager
 def stand_in(answer: Callable[[socketserver.BaseRequestHandler], None]
              ) -> Iterator[str]:
-    """A server that says the same to everybody; its URL."""
+    """Run a server that gives every request the same answer; yield its URL."""
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             answer(self)
@@ -122,13 +124,12 @@ def pointed_at(cloud, url: str, tmp_path) -> Daemon:
     return Daemon(config_dir(tmp_path, conf=conf))
 
 
-@pytest.mark.parametrize('said', NOT_ITSELF)
-def test_a_keystone_that_is_not_itself_is_as_good_as_none(
-        cloud, tmp_path, said):
-    """A13: nothing it says becomes a 500, or a good token a bad one."""
+@pytest.mark.parametrize('reply', INVALID_REPLIES)
+def test_an_invalid_reply_of_keystone_is_an_outage(cloud, tmp_path, reply):
+    """A13: neither a 500, nor a 401 for a valid token."""
     def answer(handler):
         handler.request.recv(65536)
-        handler.request.sendall(NOT_ITSELF[said])
+        handler.request.sendall(INVALID_REPLIES[reply])
     with (stand_in(answer) as url,
           pointed_at(cloud, url, tmp_path) as daemon):
         assert is_told_to_come_back(ask(daemon, 'gAAAAAB-a-token'))
@@ -136,8 +137,8 @@ def test_a_keystone_that_is_not_itself_is_as_good_as_none(
         assert 'Traceback' not in daemon.output
 
 
-def test_a_slow_keystone_holds_up_only_who_waits_for_it(cloud, tmp_path):
-    """A13: others are answered meanwhile, and who waits is told in the end.
+def test_a_slow_keystone_delays_only_requests_that_need_it(cloud, tmp_path):
+    """A13: other requests are answered; the waiting ones get 503 in the end.
     """
     asked, go = threading.Event(), threading.Event()
 
@@ -147,22 +148,21 @@ def test_a_slow_keystone_holds_up_only_who_waits_for_it(cloud, tmp_path):
         go.wait()
     with (stand_in(answer) as url,
           pointed_at(cloud, url, tmp_path) as daemon):
-        told: list[Reply] = []
-        waiting = [threading.Thread(target=lambda: told.append(
+        replies: list[Reply] = []
+        waiting = [threading.Thread(target=lambda: replies.append(
             ask(daemon, 'gAAAAAB-a-token'))) for _ in range(8)]
-        for one in waiting:
-            one.start()
+        for thread in waiting:
+            thread.start()
         assert asked.wait(30)
         assert daemon.request('GET', '/v1').status == 200
-        for one in waiting:
-            one.join()
+        for thread in waiting:
+            thread.join()
         go.set()
-        assert len(told) == 8 and all(map(is_told_to_come_back, told))
+        assert len(replies) == 8 and all(map(is_told_to_come_back, replies))
 
 
-def test_a_service_that_keystone_does_not_know_tells_its_operator(
-        cloud, tmp_path):
-    """A13: a wrong password of ours is no fault of the client's token."""
+def test_wrong_credentials_of_the_service_are_an_outage(cloud, tmp_path):
+    """A13: the log names the cause, and the client's token stays valid."""
     conf = cloud.conf()
     conf['keystone_authtoken']['password'] = 'not-this-one'
     token = cloud.keystone.token('mary', 'alpha')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cloud of several regions: one Keystone for all, or one for each."""
+"""A cloud of several regions, with a shared Keystone or one for each."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ HERE, ELSEWHERE = 'RegionOne', 'RegionTwo'
 
 @pytest.fixture(scope='module')
 def other(cloud: Cloud) -> Iterator[None]:
-    """A second region, whose way to Keystone leads nowhere from here."""
+    """A second region, whose Keystone endpoint is unreachable."""
     keystone = cloud.keystone
-    keystone.asked('region', '/regions', id=ELSEWHERE)
+    keystone.create('region', '/regions', id=ELSEWHERE)
     [identity] = keystone.admin.get('/services?type=identity').json()[
         'services']
-    made = [keystone.asked(
+    created = [keystone.create(
         'endpoint', '/endpoints', interface=kind, region=ELSEWHERE,
         service_id=identity['id'], url='http://127.0.0.1:1/v3')
-        for kind in ('public', 'internal', 'admin')]
+               for kind in ('public', 'internal', 'admin')]
     yield
-    for one in made:
-        keystone.admin.delete(f'/endpoints/{one["id"]}')
+    for endpoint in created:
+        keystone.admin.delete(f'/endpoints/{endpoint["id"]}')
 
 
 @contextlib.contextmanager
@@ -40,10 +40,12 @@ def serving(cloud: Cloud, tmp_path, **options: object) -> Iterator[Daemon]:
         yield daemon
 
 
-def test_a_token_is_good_in_every_region_of_its_keystone(
+def test_a_token_is_valid_in_every_region_of_its_keystone(
         cloud, other, tokens, tmp_path):
-    """A07: the catalogue tells a client where to go, and is no permission:
-    here it has Pileus in another region alone."""
+    """A07: the catalogue tells clients where to go, and grants nothing.
+
+    Here it has Pileus in another region only.
+    """
     with (serving(cloud, tmp_path) as daemon,
           cloud.catalogued('http://elsewhere.example.org', ELSEWHERE)):
         token = cloud.keystone.token('mary', 'alpha')
@@ -55,8 +57,8 @@ def test_a_token_is_good_in_every_region_of_its_keystone(
         assert ask(daemon, ruled, path='/v1/racks').status == 401
 
 
-def test_a_token_of_another_region_s_keystone_is_none(cloud, tmp_path):
-    """A07: each has keys of its own."""
+def test_a_token_of_another_keystone_is_refused(cloud, tmp_path):
+    """A07: each Keystone has keys of its own."""
     token = cloud.keystone.foreign(cloud.users['mary'],
                                    cloud.projects['alpha'])
     with serving(cloud, tmp_path) as daemon:
@@ -64,9 +66,9 @@ def test_a_token_of_another_region_s_keystone_is_none(cloud, tmp_path):
 
 
 @pytest.mark.parametrize('region', [ELSEWHERE, 'Nowhere'])
-def test_the_region_says_which_way_to_keystone(cloud, other, tokens,
-                                               tmp_path, region):
-    """A07: one that leads nowhere is no fault of the token."""
+def test_a_region_without_a_reachable_keystone_gives_503(
+        cloud, other, tokens, tmp_path, region):
+    """A07: the token is not at fault."""
     with serving(cloud, tmp_path, region_name=region) as daemon:
         assert is_told_to_come_back(ask(daemon, tokens['member']))
         assert 'Keystone cannot validate a token' in daemon.output
@@ -74,8 +76,10 @@ def test_the_region_says_which_way_to_keystone(cloud, other, tokens,
 
 @pytest.mark.parametrize(('catalogue', 'status'), [(True, 200), (False, 401)])
 def test_access_rules_need_the_catalogue(cloud, tmp_path, catalogue, status):
-    """A07: without it nobody knows whether they are about Pileus; whoever
-    has none goes on."""
+    """A07: without it, no access rule can match Pileus.
+
+    Tokens without access rules are valid.
+    """
     token = credential(cloud, f'catalogue-{catalogue}', access_rules=[
         {'service': 'pileus', 'method': 'GET', 'path': '/v1/hosts'}])
     with (serving(cloud, tmp_path, include_service_catalog=catalogue)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom a real Keystone vouches for, and what they may then do."""
+"""Tokens of a real Keystone, and what they permit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.functional.harness.daemon import Daemon, Reply, config_dir
 from tests.functional.harness.policy_matrix import routes
 from tests.functional.keystone.conftest import Cloud
 
-#: Persona -> what it gets for: list hosts, list racks, make a host.
+#: Persona -> the statuses of: list hosts, list racks, create a host.
 MAY = {
     'admin': (200, 200, 201),
     'member': (200, 200, 201),
@@ -40,8 +40,8 @@ def host(serial: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize('persona', MAY)
-def test_each_kind_of_caller_may_what_its_token_says(daemon, tokens, persona):
-    """A03 A07 A08: nobody without a project owns what has none."""
+def test_each_kind_of_token_grants_its_permissions(daemon, tokens, persona):
+    """A03 A07 A08: a caller without a project owns nothing."""
     token = tokens[persona]
     serial = f'P-{persona.upper().replace("_", "-")}'
     assert MAY[persona] == (
@@ -51,9 +51,9 @@ def test_each_kind_of_caller_may_what_its_token_says(daemon, tokens, persona):
 
 
 def test_a_record_belongs_to_the_project_of_the_token(daemon, cloud, tokens):
-    made = ask(daemon, tokens['member'], 'POST', body=host('OWNED-1')).json
-    path = f'/v1/hosts/{made["host"]["id"]}'
-    assert made['host']['project_id'] == cloud.projects['alpha']
+    created = ask(daemon, tokens['member'], 'POST', body=host('OWNED-1')).json
+    path = f'/v1/hosts/{created["host"]["id"]}'
+    assert created['host']['project_id'] == cloud.projects['alpha']
     assert ask(daemon, tokens['reader'], path=path).status == 200
     assert ask(daemon, tokens['other_member'], path=path).status == 404
     assert ask(daemon, tokens['admin'], path=path).status == 200
@@ -64,9 +64,10 @@ def bad(tokens: Mapping[str, str]) -> Iterator[str | None]:
                 tokens['member'][:-4] + 'AAAA', 'x' * 8000, 'tok\xe9n')
 
 
-def test_without_a_good_token_there_is_a_401_in_our_shape(daemon, cloud,
-                                                          tokens):
-    """A07 ERR-9: whatever is wrong with it, and where to get one."""
+def test_a_missing_or_invalid_token_gets_401_as_an_error_document(
+        daemon, cloud, tokens):
+    """A07 ERR-9: whatever is wrong with it, and with the place to get a token.
+    """
     for token in bad(tokens):
         reply = ask(daemon, token)
         assert reply.status == 401, token
@@ -77,13 +78,13 @@ def test_without_a_good_token_there_is_a_401_in_our_shape(daemon, cloud,
         assert reply.headers['OpenStack-API-Version'] == 'pileus 1.0'
 
 
-def test_a_token_that_no_header_holds_is_refused_before_it_is_read(daemon):
+def test_a_token_longer_than_a_header_line_gets_431(daemon):
     """A07: 10 KB."""
     assert ask(daemon, 'x' * 10240).status == 431
 
 
 def test_only_open_routes_answer_a_bad_token(daemon):
-    """A07 DISC-1: discovery needs none, and so a bad one does no harm."""
+    """A07 DISC-1: discovery needs no token, so an invalid one does no harm."""
     for route in routes(daemon.directory):
         path = '/v1' + route.path.replace('{', '').replace('}', '')
         reply = ask(daemon, 'no token', route.method, path,
@@ -103,7 +104,8 @@ SPOOFED = (b'X-Project-Id: %(beta)s', b'x-project-id: %(beta)s',
 
 
 def raw(daemon: Daemon, *lines: bytes) -> tuple[int, dict[str, object]]:
-    """The status and body of a GET with these header lines, in order."""
+    """Return the status and body of a GET with these header lines, in order.
+    """
     with daemon.connect() as sock:
         sock.sendall(b'\r\n'.join((
             b'GET /v1/hosts HTTP/1.1', b'Host: 127.0.0.1',
@@ -113,9 +115,8 @@ def raw(daemon: Daemon, *lines: bytes) -> tuple[int, dict[str, object]]:
     return int(head.split()[1]), json.loads(body)
 
 
-def test_who_the_caller_is_stands_in_the_token_alone(daemon, cloud, tokens):
-    """A06: identity headers of the client's own, in any spelling, twice,
-    before and after the token."""
+def test_identity_headers_of_the_client_are_ignored(daemon, cloud, tokens):
+    """A06: in any spelling, twice, before and after the token."""
     assert ask(daemon, tokens['other_member'], 'POST',
                body=host('THEIRS-1')).status == 201
     beta = cloud.projects['beta'].encode()
@@ -129,8 +130,8 @@ def test_who_the_caller_is_stands_in_the_token_alone(daemon, cloud, tokens):
         assert raw(daemon, *sent)[0] == 401
 
 
-def test_system_scope_is_no_header_either(daemon, tokens):
-    """A06: a token without a project stays without rights."""
+def test_headers_grant_no_system_scope(daemon, tokens):
+    """A06: a token without a project grants nothing."""
     for sent in ({'OpenStack_System_Scope': 'all', 'X_Roles': 'admin'},
                  {'X_Project_Id': 'mine', 'X_Roles': 'admin'},
                  {'X_Is_Admin_Project': 'True'}):
@@ -139,52 +140,52 @@ def test_system_scope_is_no_header_either(daemon, tokens):
 
 @pytest.mark.parametrize(('service', 'status'), [
     ('service', 200), ('member', 401), ('garbage', 401), ('expired', 401)])
-def test_a_service_token_is_a_service_s(daemon, tokens, service, status):
-    """A07: with a good token of the user beside it."""
+def test_a_service_token_needs_a_service_role(daemon, tokens, service, status):
+    """A07: next to a valid token of the user."""
     reply = ask(daemon, tokens['member'],
                 X_Service_Token=tokens[service])
     assert reply.status == status
 
 
-def test_with_a_service_s_token_one_that_ran_out_still_does(daemon, tokens):
-    """A long job of another service ends after its user's token did."""
+def test_a_service_token_makes_an_expired_user_token_valid(daemon, tokens):
+    """Long operations of another service outlast the token of their user."""
     sent = {'X_Service_Token': tokens['service']}
     assert ask(daemon, tokens['expired'], **sent).status == 200
     assert ask(daemon, tokens['expired']).status == 401
 
 
-def test_a_token_is_good_or_not_whatever_was_cached_first(daemon, tokens):
+def test_a_cached_result_does_not_affect_other_tokens(daemon, tokens):
     for _ in range(3):
         assert ask(daemon, tokens['member']).status == 200
         assert ask(daemon, tokens['garbage']).status == 401
 
 
 def credential(cloud: Cloud, name: str, **more: object) -> str:
-    """A token of an application credential of mary's."""
+    """Return a token of a new application credential of the user mary."""
     session = cloud.keystone.session('mary', 'alpha')
-    made = session.post(
+    created = session.post(
         f'{cloud.keystone.url}/users/{cloud.users["mary"]}'
         f'/application_credentials',
         json={'application_credential': {'name': name, **more}}
     ).json()['application_credential']
     session.session.close()
-    told = cloud.keystone.admin.post('/auth/tokens', authenticated=False,
-                                     json={'auth': {'identity': {
-        'methods': ['application_credential'],
-        'application_credential': {'id': made['id'],
-                                   'secret': made['secret']}}}})
-    return told.headers['X-Subject-Token']
+    reply = cloud.keystone.admin.post('/auth/tokens', authenticated=False,
+                                      json={'auth': {'identity': {
+         'methods': ['application_credential'],
+         'application_credential': {'id': created['id'],
+                                    'secret': created['secret']}}}})
+    return reply.headers['X-Subject-Token']
 
 
-def test_an_application_credential_is_its_user(daemon, cloud):
+def test_an_application_credential_acts_as_its_user(daemon, cloud):
     token = credential(cloud, 'all')
-    made = ask(daemon, token, 'POST', body=host('APPCRED-1'))
-    assert made.status == 201
-    assert made.json['host']['project_id'] == cloud.projects['alpha']
+    created = ask(daemon, token, 'POST', body=host('APPCRED-1'))
+    assert created.status == 201
+    assert created.json['host']['project_id'] == cloud.projects['alpha']
 
 
-def test_an_application_credential_may_what_its_rules_say(daemon, cloud):
-    """A07: access rules name our service type."""
+def test_access_rules_restrict_an_application_credential(daemon, cloud):
+    """A07: access rules name the service type of Pileus."""
     token = credential(cloud, 'list', access_rules=[
         {'service': 'pileus', 'method': 'GET', 'path': '/v1/hosts'}])
     assert ask(daemon, token).status == 200
@@ -197,8 +198,7 @@ def revoke(cloud: Cloud, token: str) -> None:
                                 headers={'X-Subject-Token': token})
 
 
-def test_a_revoked_token_is_none_at_once_where_nothing_is_cached(
-        cloud, tmp_path):
+def test_a_revoked_token_is_refused_at_once_without_a_cache(cloud, tmp_path):
     """A07."""
     conf = cloud.conf()
     conf['keystone_authtoken']['token_cache_time'] = -1
@@ -209,8 +209,8 @@ def test_a_revoked_token_is_none_at_once_where_nothing_is_cached(
         assert ask(daemon, token).status == 401
 
 
-def test_a_revoked_token_is_none_after_the_cache_time(cloud, tmp_path):
-    """A07: the test ends by its own time limit where this never holds."""
+def test_a_revoked_token_is_refused_after_the_cache_time(cloud, tmp_path):
+    """A07: the time limit of the test applies."""
     conf = cloud.conf()
     conf['keystone_authtoken']['token_cache_time'] = 1
     token = cloud.keystone.token('mary', 'alpha')

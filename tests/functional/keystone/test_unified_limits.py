@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits that are kept in Keystone: ``[quota] driver = unified_limits``."""
+"""Limits in Keystone: ``[quota] driver = unified_limits``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBERS = count()
 @pytest.fixture(scope='module')
 def limited(cloud: Cloud,
             tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Pileus with Keystone's limits: two hosts a project, one for alpha."""
+    """Pileus with limits in Keystone: two hosts a project, one for alpha."""
     conf = {'quota': {'driver': 'unified_limits', 'limits_cache': 0},
             'oslo_limit': {
                 'auth_type': 'password', 'auth_url': cloud.keystone.url,
@@ -41,21 +41,21 @@ def registered(cloud: Cloud, name: str, number: int) -> None:
 
 
 def limit(cloud: Cloud, project: str, name: str, number: int) -> str:
-    made = cloud.keystone.admin.post('/limits', json={'limits': [{
+    created = cloud.keystone.admin.post('/limits', json={'limits': [{
         'service_id': cloud.service, 'region_id': 'RegionOne',
         'project_id': cloud.projects[project], 'resource_name': name,
         'resource_limit': number}]}).json()
-    return made['limits'][0]['id']
+    return created['limits'][0]['id']
 
 
 def post(limited, project):
     number = next(NUMBERS)
     return limited.request('POST', '/v1/hosts', {'host': {
         'name': f'h{number}', 'serial': f'LIM-{number}'}},
-        {'X-Project-Id': project})
+                           {'X-Project-Id': project})
 
 
-def test_a_projects_own_limit_goes_before_the_registered_one(limited, cloud):
+def test_a_limit_of_a_project_overrides_the_registered_limit(limited, cloud):
     alpha = cloud.projects['alpha']
     assert post(limited, alpha).status == 201
     refused = post(limited, alpha)
@@ -65,29 +65,29 @@ def test_a_projects_own_limit_goes_before_the_registered_one(limited, cloud):
     assert shown['hosts'] == {'limit': 1, 'used': 1, 'default': 1000}
 
 
-def test_the_registered_limit_is_for_everybody_else(limited, cloud):
+def test_the_registered_limit_applies_to_other_projects(limited, cloud):
     beta = cloud.projects['beta']
     assert [post(limited, beta).status for _ in range(3)] == [201, 201, 403]
 
 
-def test_what_is_not_registered_cannot_be_made(limited, cloud):
-    """As in every other service that asks for unified limits."""
+def test_a_type_without_a_registered_limit_has_limit_0(limited, cloud):
+    """As in every other service that uses unified limits."""
     shown = limited.request('GET', f'/v1/quotas/{cloud.projects["beta"]}')
     assert shown.json['quota']['maintenances']['limit'] == 0
 
 
-def test_a_limit_that_is_raised_in_keystone_is_in_force(limited, cloud):
+def test_a_limit_that_is_raised_in_keystone_takes_effect(limited, cloud):
     service = cloud.projects['service']
     assert [post(limited, service).status for _ in range(3)] == [201, 201,
                                                                  403]
-    made = limit(cloud, 'service', 'hosts', 3)
+    created = limit(cloud, 'service', 'hosts', 3)
     assert post(limited, service).status == 201
-    cloud.keystone.admin.patch(f'/limits/{made}', json={
+    cloud.keystone.admin.patch(f'/limits/{created}', json={
         'limit': {'resource_limit': -1}})
     assert [post(limited, service).status for _ in range(2)] == [201, 201]
 
 
-def test_they_are_not_set_here(limited, cloud):
+def test_the_api_cannot_set_limits_that_keystone_keeps(limited, cloud):
     refused = limited.request('PUT', f'/v1/quotas/{cloud.projects["alpha"]}',
                               {'quota': {'hosts': 100}})
     assert refused.status == 409

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two files of auth_strategy http_basic, read and written."""
+"""The account files of http_basic: reading and writing."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def read(files, passwords='', users=''):
     return account_files.read(*files)
 
 
-def test_a_user_is_what_both_files_say_together(files):
-    found = read(files, f'# who\n\nada:{HASH}\nbob:{HASH}\n',
-                 'ada: {project_id: p1, roles: [Admin, " reader "]}\n'
-                 '"007": {user_id: james}\n')
-    assert list(found) == ['007', 'ada', 'bob']
-    assert found['ada'] == account_files.Account(
+def test_a_user_combines_both_files(files):
+    accounts = read(files, f'# who\n\nada:{HASH}\nbob:{HASH}\n',
+                    'ada: {project_id: p1, roles: [Admin, " reader "]}\n'
+                    '"007": {user_id: james}\n')
+    assert list(accounts) == ['007', 'ada', 'bob']
+    assert accounts['ada'] == account_files.Account(
         'ada', HASH.encode(), 'p1', None, frozenset({'admin', 'reader'}))
-    assert found['007'].hash is None and found['007'].user_id == 'james'
-    assert found['bob'].roles == frozenset()
+    assert accounts['007'].hash is None and accounts['007'].user_id == 'james'
+    assert accounts['bob'].roles == frozenset()
 
 
-@pytest.mark.parametrize(('line', 'why'), [
+@pytest.mark.parametrize(('line', 'problem'), [
     ('ada', 'the line is not of the form name:hash'),
     ('ada:', 'the hash is not a bcrypt hash'),
     ('ada:$apr1$x$y', 'the hash is not a bcrypt hash'),
@@ -52,16 +52,17 @@ def test_a_user_is_what_both_files_say_together(files):
     (f'a\x07da:{HASH}', 'a control character'),
     (f'{"a" * 256}:{HASH}', 'not have more than 255'),
 ])
-def test_a_wrong_line_is_named_by_its_number_and_not_shown(files, line, why):
-    """It may be a password in a line without a colon."""
+def test_an_invalid_line_is_reported_by_number_and_not_shown(
+        files, line, problem):
+    """A line without a colon may be a password."""
     with pytest.raises(StartError) as caught:
         read(files, f'bob:{HASH}\n{line}\n')
     assert str(caught.value).startswith(f'{files[0]}: line 2: ')
-    assert why in str(caught.value)
+    assert problem in str(caught.value)
     assert line[:20] not in str(caught.value).removeprefix(files[0])
 
 
-@pytest.mark.parametrize(('text', 'why'), [
+@pytest.mark.parametrize(('text', 'problem'), [
     ('[ada]', 'is not a mapping of user names'),
     ('ada: {', 'is not valid YAML at line'),
     ('ada: [admin]', 'ada: is not a mapping of project_id, roles, user_id'),
@@ -77,21 +78,21 @@ def test_a_wrong_line_is_named_by_its_number_and_not_shown(files, line, why):
     ('"a:b": {}', 'a:b: a name must not have a colon'),
     ('!!python/object/apply:os.system ["x"]', 'is not valid YAML'),
 ])
-def test_a_wrong_entry_is_named(files, text, why):
+def test_an_invalid_entry_is_reported_by_name(files, text, problem):
     with pytest.raises(StartError) as caught:
         read(files, '', text)
     assert str(caught.value).startswith(f'{files[1]}: ')
-    assert why in str(caught.value)
+    assert problem in str(caught.value)
 
 
-def test_all_mistakes_are_told_at_once(files):
+def test_all_mistakes_are_reported_at_once(files):
     with pytest.raises(StartError) as caught:
         read(files, f'ada:x\nbob:{HASH}\nbob:{HASH}\n',
              'ada: {roles: 1, user_id: 2}\n')
     assert len(str(caught.value).splitlines()) == 4
 
 
-def test_a_file_that_cannot_be_read_is_named(files):
+def test_an_unreadable_file_is_named(files):
     with pytest.raises(StartError) as caught:
         account_files.read(*files)
     assert files[0] in str(caught.value)
@@ -102,27 +103,27 @@ def test_a_file_that_cannot_be_read_is_named(files):
     assert str(caught.value) == f'{files[0]}: is not UTF-8'
 
 
-def test_a_user_is_put_and_dropped_again(files):
+def test_a_user_is_added_changed_and_removed(files):
     account_edits.put(*files, 'ada', 'one', {'roles': ['member']})
     account_edits.put(*files, 'jürgen', 'two', {'user_id': 'ü'})
     account_edits.put(*files, 'ada', 'three', {'roles': ['reader']})
-    found = account_files.read(*files)
-    assert found['ada'].roles == {'reader'}
-    assert found['jürgen'].user_id == 'ü'
-    assert bcrypt.checkpw(b'three', found['ada'].hash)
-    assert account_files.cost(found['ada'].hash) == 12
+    accounts = account_files.read(*files)
+    assert accounts['ada'].roles == {'reader'}
+    assert accounts['jürgen'].user_id == 'ü'
+    assert bcrypt.checkpw(b'three', accounts['ada'].hash)
+    assert account_files.cost(accounts['ada'].hash) == 12
     account_edits.remove(*files, 'ada')
     assert list(account_files.read(*files)) == ['jürgen']
 
 
-def test_lines_about_others_stay_as_they_were(files):
+def test_lines_of_other_users_are_unchanged(files):
     read(files, f'# first\nada:{HASH}\n\nbob:{HASH}\n', '')
     account_edits.remove(*files, 'bob')
     with open(files[0]) as file:
         assert file.read() == f'# first\nada:{HASH}\n\n'
 
 
-def test_only_the_owner_may_read_what_is_written(files):
+def test_only_the_owner_can_read_the_files(files):
     before = os.umask(0)
     try:
         account_edits.put(*files, 'ada', 'one', {})
@@ -132,8 +133,8 @@ def test_only_the_owner_may_read_what_is_written(files):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
-def test_a_file_stays_whose_it_was(files):
-    """Root changes it, and the service still has to read it."""
+def test_a_file_keeps_its_owner(files):
+    """Root edits the file, and the service must still read it."""
     read(files)
     for path in files:
         os.chown(path, 65534, 65534)
@@ -141,7 +142,7 @@ def test_a_file_stays_whose_it_was(files):
     assert {os.stat(path).st_uid for path in files} == {65534}
 
 
-def test_nothing_half_done_stays_behind(files, tmp_path):
+def test_a_failed_write_leaves_no_temporary_file(files, tmp_path):
     os.mkdir(files[1])
     with pytest.raises(StartError) as caught:
         account_edits.put(*files, 'ada', 'one', {})
@@ -163,14 +164,14 @@ def test_a_full_disk_changes_nothing(files, tmp_path):
     assert list(account_files.read(*files)) == ['ada']
 
 
-def test_two_at_once_lose_nobody(files):
+def test_concurrent_writers_lose_no_user(files):
     names = [f'user{number}' for number in range(6)]
-    put = [threading.Thread(target=account_edits.put, args=(
+    writers = [threading.Thread(target=account_edits.put, args=(
         *files, name, 'x', {'roles': ['reader']})) for name in names]
-    for one in put:
-        one.start()
-    for one in put:
-        one.join()
-    found = account_files.read(*files)
-    assert list(found) == names
-    assert all(one.hash and one.roles for one in found.values())
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    accounts = account_files.read(*files)
+    assert list(accounts) == names
+    assert all(account.hash and account.roles for account in accounts.values())

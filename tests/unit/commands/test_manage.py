@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage as an operator or a script meets it."""
+"""pileus-manage: output, exit status and help."""
 
 import json
 import os
@@ -29,13 +29,13 @@ def changed(tmp_path):
     return str(tmp_path / 'new')
 
 
-def test_types_check_ends_with_0_where_nobody_is_hurt(capsys):
+def test_types_check_returns_0_without_breaking_changes(capsys):
     assert manage.main(['types', 'check', SHIPPED, SHIPPED]) == 0
     assert capsys.readouterr().out == (
         'No change breaks a client of an existing version.\n')
 
 
-def test_types_check_ends_with_1_and_names_file_property_version(
+def test_types_check_returns_1_and_lists_file_property_and_version(
         capsys, changed):
     assert manage.main(['types', 'check', SHIPPED, changed]) == 1
     assert capsys.readouterr().out.splitlines() == [
@@ -44,7 +44,7 @@ def test_types_check_ends_with_1_and_names_file_property_version(
         'to 2']
 
 
-def test_types_check_speaks_json(capsys, changed):
+def test_types_check_prints_json(capsys, changed):
     assert manage.main(['types', 'check', SHIPPED, changed,
                         '--format', 'json']) == 1
     assert json.loads(capsys.readouterr().out) == [{
@@ -58,13 +58,13 @@ def test_types_check_speaks_json(capsys, changed):
 def test_types_check_names_the_directory_of_a_mistake(capsys, changed):
     (Path(changed) / 'rack.yaml').write_text('name: rack\n')
     assert manage.main(['types', 'check', SHIPPED, changed]) == 2
-    said = capsys.readouterr()
-    assert said.out == ''
-    assert said.err == (f'pileus-manage: {changed}/rack.yaml: has no '
-                        f'"plural"\n')
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err == (f'pileus-manage: {changed}/rack.yaml: has no '
+                            f'"plural"\n')
 
 
-def test_types_check_names_a_directory_that_is_not_there(capsys):
+def test_types_check_names_a_missing_directory(capsys):
     assert manage.main(['types', 'check', SHIPPED, '/nowhere']) == 2
     assert capsys.readouterr().err == (
         'pileus-manage: /nowhere: cannot be read: No such file or '
@@ -78,7 +78,7 @@ def test_types_check_names_a_directory_that_is_not_there(capsys):
 ])
 def test_types_list_takes_the_config_dir_on_either_side(capsys, words,
                                                         tmp_path):
-    assert manage.main([one.format(tmp_path) for one in words]) == 0
+    assert manage.main([word.format(tmp_path) for word in words]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ['NAME', 'COLLECTION', 'SCOPE', 'SINCE',
                                 'UNTIL', 'FILE']
@@ -88,27 +88,27 @@ def test_types_list_takes_the_config_dir_on_either_side(capsys, words,
         ['rack', '/v1/racks', 'cloud']]
 
 
-def test_types_list_speaks_json(capsys):
+def test_types_list_prints_json(capsys):
     assert manage.main(['--config-dir', str(CONFIG), 'types', 'list',
                         '--format', 'json']) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found[0] == {'name': 'host', 'collection': '/v1/hosts',
-                        'scope': 'project', 'since': '1.0', 'until': '',
-                        'file': 'host.yaml'}
+    listed = json.loads(capsys.readouterr().out)
+    assert listed[0] == {'name': 'host', 'collection': '/v1/hosts',
+                         'scope': 'project', 'since': '1.0', 'until': '',
+                         'file': 'host.yaml'}
 
 
-def test_types_list_of_nothing_says_so(capsys, tmp_path):
+def test_types_list_says_that_no_type_is_declared(capsys, tmp_path):
     (tmp_path / 'resources.d').mkdir()
     assert manage.main(['--config-dir', str(tmp_path), 'types', 'list']) == 0
     assert capsys.readouterr().out == 'No type is declared.\n'
 
 
-def test_what_is_wrong_with_the_configuration_is_one_line(capsys):
+def test_a_configuration_error_is_one_line(capsys):
     assert manage.main(['--config-dir', '/nowhere', 'types', 'list']) == 2
-    said = capsys.readouterr()
-    assert said.out == ''
-    assert said.err.startswith('pileus-manage: ')
-    assert '/nowhere' in said.err and said.err.count('\n') == 1
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert captured.err.startswith('pileus-manage: ')
+    assert '/nowhere' in captured.err and captured.err.count('\n') == 1
 
 
 @pytest.mark.parametrize('words', [
@@ -116,7 +116,7 @@ def test_what_is_wrong_with_the_configuration_is_one_line(capsys):
     ['types', 'check', 'a', 'b', '--format', 'xml'],
     ['types', 'check', 'a', 'b', '--config-dir', 'c'],
 ])
-def test_what_is_no_command_is_told_with_the_usage(capsys, words):
+def test_an_unknown_command_prints_the_usage(capsys, words):
     with pytest.raises(SystemExit) as caught:
         manage.main(words)
     assert caught.value.code == 2
@@ -124,34 +124,37 @@ def test_what_is_no_command_is_told_with_the_usage(capsys, words):
 
 
 def test_every_command_is_in_the_help_of_its_noun(capsys):
-    for noun in {one.words[0] for one in manage.COMMANDS}:
+    for noun in {command.words[0] for command in manage.COMMANDS}:
         with pytest.raises(SystemExit) as caught:
             manage.main([noun, '--help'])
         assert caught.value.code == 0
         shown = capsys.readouterr().out
-        for one in manage.COMMANDS:
-            if one.words[0] == noun:
+        for command in manage.COMMANDS:
+            if command.words[0] == noun:
                 alone = f'usage: pileus-manage {noun} '
-                assert (alone if one.words == (noun,)
-                        else f'\n    {one.words[1]}') in shown
+                assert (alone if command.words == (noun,)
+                        else f'\n    {command.words[1]}') in shown
 
 
-def test_every_noun_and_every_command_says_what_it_is_for(capsys):
-    """In a sentence, which needs none of those around it."""
+def test_every_noun_and_command_has_a_sentence_of_help(capsys):
+    """Each sentence can be understood without the others."""
     commands = (*manage.COMMANDS, *parser.installed())
-    nouns = {one.words[0] for one in commands if len(one.words) > 1}
+    nouns = {command.words[0] for command in commands
+             if len(command.words) > 1}
     assert nouns == {*parser.NOUNS}
-    for told in (*parser.NOUNS.values(), *(one.help for one in commands)):
-        assert told[0].isupper() and told.endswith('.')
-        assert not re.search(r'\b(such|these|those) (a )?(file|step)', told)
+    for sentence in (*parser.NOUNS.values(),
+                     *(command.help for command in commands)):
+        assert sentence[0].isupper() and sentence.endswith('.')
+        assert not re.search(r'\b(such|these|those) (a )?(file|step)',
+                             sentence)
     with pytest.raises(SystemExit):
         manage.main(['--help'])
     shown = ' '.join(capsys.readouterr().out.split())
-    assert all(told in shown for told in parser.NOUNS.values())
+    assert all(sentence in shown for sentence in parser.NOUNS.values())
 
 
-def test_a_command_of_another_package_stands_beside_ours(capsys):
-    """As rows of ``pileus.commands`` do, with configuration and without."""
+def test_a_command_of_another_package_can_load_the_configuration(capsys):
+    """As commands of the group ``pileus.commands`` do."""
     def run(arguments):
         print(parser.configuration(arguments).api.app)
         return 5
@@ -164,10 +167,10 @@ def test_a_command_of_another_package_stands_beside_ours(capsys):
 
 def test_commands_of_installed_packages_are_found_by_entry_point(
         capsys, monkeypatch, tmp_path):
-    """A package on the path with one row in the group is enough."""
+    """A package on the path with one entry in the group is enough."""
     (tmp_path / 'site_commands.py').write_text(
         'from service.commands.cli.parser import Command\n'
-        'row = Command(("site", "greet"), "Greet.", lambda given: '
+        'row = Command(("site", "greet"), "Greet.", lambda arguments: '
         'print("hello") or 7, configured=False)\n')
     info = tmp_path / 'site_commands-1.dist-info'
     info.mkdir()
@@ -180,7 +183,7 @@ def test_commands_of_installed_packages_are_found_by_entry_point(
 
 
 @pytest.mark.parametrize('unbuffered', ['', '1'])
-def test_a_reader_that_leaves_early_gets_no_traceback(unbuffered):
+def test_a_closed_pipe_causes_no_traceback(unbuffered):
     """As in ``pileus-manage types list | head -0``."""
     with subprocess.Popen(
             [sys.executable, '-m', 'service.commands.manage',
@@ -190,6 +193,6 @@ def test_a_reader_that_leaves_early_gets_no_traceback(unbuffered):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE) as started:
         started.stdout.close()
-        said = started.stderr.read().decode()
-    assert said == ''
+        errors = started.stderr.read().decode()
+    assert errors == ''
     assert started.returncode == 2

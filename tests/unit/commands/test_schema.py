@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage schema as an operator or a script meets it."""
+"""pileus-manage schema: steps, output and exit status."""
 
 import json
 import sqlite3
@@ -30,8 +30,8 @@ def declare(directory, more=''):
 
 def run(directory, capsys, *words):
     status = manage.main(['--config-dir', str(directory), 'schema', *words])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
 
 
 def steps(directory, capsys):
@@ -48,22 +48,21 @@ def fill(directory, *titles):
 
 
 def test_a_plan_names_the_core_tables_and_the_types(directory, capsys):
-    status, found = steps(directory, capsys)
+    status, planned = steps(directory, capsys)
     assert status == 1
-    assert [one['name'] for one in found] == ['database', 'book']
-    assert found[1]['what'] == 'create the table'
-    assert found[1]['class'] == 'online'
-    assert found[1]['ddl'][0].startswith('CREATE TABLE r_books (')
-    assert (found[1]['broken_rows'], found[1]['sample_ids'],
-            found[1]['refused']) == (0, [], None)
+    assert [step['name'] for step in planned] == ['database', 'book']
+    assert planned[1]['what'] == 'create the table'
+    assert planned[1]['class'] == 'online'
+    assert planned[1]['ddl'][0].startswith('CREATE TABLE r_books (')
+    assert (planned[1]['broken_rows'], planned[1]['sample_ids'],
+            planned[1]['refused']) == (0, [], None)
 
 
 def test_a_plan_changes_nothing(directory, capsys):
     assert steps(directory, capsys) == steps(directory, capsys)
 
 
-def test_an_apply_tells_what_it_does_and_a_second_plan_is_empty(
-        directory, capsys):
+def test_apply_prints_its_steps_and_leaves_an_empty_plan(directory, capsys):
     status, out, err = run(directory, capsys, 'apply')
     assert (status, out.splitlines()) == (0, [
         'STEP  CHANGE            CLASS   VIOLATIONS',
@@ -78,7 +77,7 @@ def test_an_apply_tells_what_it_does_and_a_second_plan_is_empty(
            'Catalogue 1 is in force.\n', '')
 
 
-def test_a_table_for_people_has_the_statements_below(directory, capsys):
+def test_the_table_is_followed_by_the_statements(directory, capsys):
     run(directory, capsys, 'apply')
     declare(directory, ', pages: {type: integer}')
     assert run(directory, capsys, 'plan') == (1, (
@@ -87,8 +86,7 @@ def test_a_table_for_people_has_the_statements_below(directory, capsys):
         'ALTER TABLE r_books ADD COLUMN pages BIGINT;\n'), '')
 
 
-def test_what_is_refused_is_told_a_line_each_and_nothing_is_done(
-        directory, capsys):
+def test_refused_steps_are_printed_and_nothing_changes(directory, capsys):
     declare(directory, ', pages: {type: integer}')
     run(directory, capsys, 'apply')
     declare(directory, ', sheets: {type: integer}')
@@ -108,8 +106,8 @@ def test_records_that_break_a_rule_are_counted_and_named(directory, capsys):
     declare(directory)
     file = directory / 'resources.d' / 'book.yaml'
     file.write_text(file.read_text() + 'unique: [[title]]\n')
-    status, found = steps(directory, capsys)
-    unique = next(one for one in found if one['name'] == 'book.unique')
+    status, planned = steps(directory, capsys)
+    unique = next(step for step in planned if step['name'] == 'book.unique')
     assert (status, unique['broken_rows'], unique['sample_ids']) == (
         1, 8, [f'id-{number}' for number in range(5)])
     assert unique['refused'] == (
@@ -117,7 +115,7 @@ def test_records_that_break_a_rule_are_counted_and_named(directory, capsys):
         'them first')
 
 
-def test_records_may_be_left_to_break_a_rule_of_values(directory, capsys):
+def test_keep_broken_keeps_records_that_break_a_rule(directory, capsys):
     run(directory, capsys, 'apply')
     fill(directory, 'long')
     file = directory / 'resources.d' / 'book.yaml'
@@ -131,14 +129,14 @@ def test_records_may_be_left_to_break_a_rule_of_values(directory, capsys):
     assert (status, out.splitlines()[-1]) == (0, 'Catalogue 2 is in force.')
 
 
-def test_a_mistake_in_a_file_is_no_plan(directory, capsys):
+def test_a_mistake_in_a_type_file_ends_with_2(directory, capsys):
     declare(directory, ', pages: {type: integre}')
     status, out, err = run(directory, capsys, 'plan')
     assert (status, out) == (2, '')
     assert err.startswith('pileus-manage: book.yaml: properties.pages')
 
 
-def test_a_database_that_does_not_answer_is_named(directory, capsys):
+def test_an_unusable_database_ends_with_2(directory, capsys):
     (directory / 'state').mkdir()
     (directory / 'state' / 'pileus.sqlite').write_bytes(b'no database' * 99)
     for verb in ('plan', 'apply'):
@@ -147,7 +145,7 @@ def test_a_database_that_does_not_answer_is_named(directory, capsys):
         assert 'file is not a database' in err
 
 
-def test_a_type_that_was_dropped_takes_its_tags_and_counts(directory, capsys):
+def test_dropping_a_type_removes_its_tags_and_counts(directory, capsys):
     run(directory, capsys, 'apply')
     with sqlite3.connect(directory / 'state' / 'pileus.sqlite') as core:
         core.execute("INSERT INTO pileus_tags VALUES ('book', 'id', 'red')")

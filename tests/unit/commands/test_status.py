@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-status tells before a start what the start would say."""
+"""pileus-status reports whether the service can start."""
 
 import json
 import sqlite3
@@ -38,17 +38,17 @@ def checked(directory, capsys):
     code = status.main(['--config-dir', str(directory), 'upgrade', 'check',
                         '--json'])
     checks = json.loads(capsys.readouterr().out)['checks']
-    return code, {one['check']: one['details'] for one in checks}
+    return code, {result['check']: result['details'] for result in checks}
 
 
-def test_no_database_yet_is_no_trouble_and_none_is_made(directory, capsys):
+def test_a_missing_database_passes_and_is_not_created(directory, capsys):
     assert checked(directory, capsys) == (0, {
         'Resource types': '1 types',
         'Database': 'The next start creates the database.'})
     assert not (directory / 'state' / 'pileus.sqlite').exists()
 
 
-def test_tables_that_fit_need_nothing(directory, capsys):
+def test_matching_tables_pass(directory, capsys):
     serve_once(directory)
     assert checked(directory, capsys)[1]['Database'] == (
         'The tables match the types.')
@@ -63,7 +63,8 @@ def test_a_new_property_is_named_before_it_is_added(directory, capsys):
                     'column (online)'})
 
 
-def test_a_lost_property_fails_the_check(directory, capsys):
+def test_a_property_that_is_no_longer_declared_fails_the_check(
+        directory, capsys):
     declare(directory, ', pages: {type: integer}')
     serve_once(directory)
     declare(directory)
@@ -73,8 +74,8 @@ def test_a_lost_property_fails_the_check(directory, capsys):
         'or declare "pages: {dropped: true}" to delete its values'))
 
 
-def test_what_takes_a_table_apart_waits_for_an_apply(directory, capsys):
-    """A warning: the service that runs is well."""
+def test_a_destructive_step_is_a_warning(directory, capsys):
+    """The running service still works."""
     declare(directory, ', pages: {type: integer}')
     serve_once(directory)
     declare(directory, ', pages: {dropped: true}')
@@ -87,7 +88,7 @@ def test_what_takes_a_table_apart_waits_for_an_apply(directory, capsys):
         details['Database'])
 
 
-def test_a_broken_type_file_fails_both(directory, capsys):
+def test_an_invalid_type_file_fails_the_check(directory, capsys):
     declare(directory, ', pages: {type: integre}')
     code, details = checked(directory, capsys)
     assert code == 2
@@ -108,13 +109,13 @@ def test_without_a_config_directory_the_check_cannot_run(tmp_path, capsys):
     assert str(tmp_path / 'no') in capsys.readouterr().err
 
 
-def test_people_get_a_table(directory, capsys):
+def test_the_default_format_is_a_table(directory, capsys):
     assert status.main(['--config-dir', str(directory),
                         'upgrade', 'check']) == 0
     assert '| Result: Success' in capsys.readouterr().out
 
 
-def test_the_check_leaves_the_data_alone(directory, capsys):
+def test_the_check_changes_no_data(directory, capsys):
     serve_once(directory)
     file = directory / 'state' / 'pileus.sqlite'
     with sqlite3.connect(file) as before:

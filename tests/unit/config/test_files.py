@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration: where it is found, and how a mistake in it is told."""
+"""The configuration: where it is found, and how mistakes are reported."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from service.config import files as config_files
 from service.errors import StartError
 
-Load = Callable[..., object]
+Complain = Callable[..., str]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[..., str]:
-    """The complaint about a pileus.conf of this text."""
+def complaint_about(tmp_path: Path) -> Complain:
+    """Return the error for a pileus.conf with this text."""
     def complain(text: str, *words: str) -> str:
         (tmp_path / 'pileus.conf').write_text(text, encoding='latin-1')
         with pytest.raises(StartError) as caught:
@@ -46,58 +46,59 @@ def told(tmp_path: Path) -> Callable[..., str]:
     ('[api]\nunix_socket_mode = 0888\n',
      'pileus.conf: [api] unix_socket_mode = 0888: '),
 ])
-def test_a_bad_value_is_told_with_its_place(
-        told: Callable[..., str], text: str, complaint: str) -> None:
-    assert told(text).startswith(complaint)
+def test_an_invalid_value_is_reported_with_file_and_option(
+        complaint_about: Complain, text: str, complaint: str) -> None:
+    assert complaint_about(text).startswith(complaint)
 
 
-def test_the_value_that_counts_is_told(told: Callable[..., str],
-                                       tmp_path: Path) -> None:
+def test_the_file_that_is_read_last_is_reported(
+        complaint_about: Complain, tmp_path: Path) -> None:
     (tmp_path / 'zz.conf').write_text('[api]\nbind_port = 77777\n')
-    assert told('[api]\nbind_port = 1\n').startswith(
+    assert complaint_about('[api]\nbind_port = 1\n').startswith(
         'zz.conf: [api] bind_port = 77777: ')
 
 
-def test_a_bad_environment_variable_is_named(
-        told: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_environment_variable_is_named(
+        complaint_about: Complain, monkeypatch: pytest.MonkeyPatch
+        ) -> None:
     monkeypatch.setenv('OS_API__BIND_PORT', '-1')
-    assert told('').startswith('OS_API__BIND_PORT: [api] bind_port = -1: ')
+    assert complaint_about('').startswith(
+        'OS_API__BIND_PORT: [api] bind_port = -1: ')
 
 
 @pytest.mark.parametrize('text', ['[api\n', 'x = 1\n', '[api]\nbind_port\n'])
-def test_a_file_that_cannot_be_parsed_is_told_with_its_line(
-        told: Callable[..., str], text: str) -> None:
-    complaint = told(text)
+def test_a_file_that_cannot_be_parsed_is_reported_with_its_line(
+        complaint_about: Complain, text: str) -> None:
+    complaint = complaint_about(text)
     assert complaint.startswith('Failed to parse pileus.conf')
     assert f'pileus.conf:{text.count(chr(10))}' in complaint
     assert '\n' not in complaint
 
 
-def test_a_file_that_is_no_text_is_named(told: Callable[..., str]) -> None:
-    assert told('[api]\napp = \xff\n') == \
+def test_a_file_that_is_not_utf_8_is_named(complaint_about: Complain) -> None:
+    assert complaint_about('[api]\napp = \xff\n') == \
         'pileus.conf: cannot be read: not UTF-8 text (byte 12)'
 
 
-def test_a_directory_that_is_given_as_a_file_is_named(tmp_path: Path
-                                                      ) -> None:
+def test_a_directory_given_as_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(StartError, match='cannot be read: Is a directory'):
         config_files.load(['--config-file', str(tmp_path)])
 
 
 @pytest.mark.parametrize('words', [['--config-dir', '/nosuch'],
                                    ['--config-file', '/nosuch']])
-def test_what_is_not_there_is_named(words: list[str]) -> None:
+def test_a_missing_path_is_named(words: list[str]) -> None:
     with pytest.raises(StartError, match='/nosuch'):
         config_files.load(words)
 
 
-def test_no_directory_at_all(monkeypatch: pytest.MonkeyPatch,
-                             tmp_path: Path) -> None:
+def test_a_start_without_a_config_directory_is_refused(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(config_files.ENVIRONMENT, raising=False)
     monkeypatch.setattr(config_files, 'SEARCH_DIRECTORIES',
                         (str(tmp_path / 'nosuch'),))
     with pytest.raises(StartError, match='no config directory: give '
-                                         '--config-dir, set OS_PILEUS'):
+                       '--config-dir, set OS_PILEUS'):
         config_files.load([])
 
 
@@ -108,11 +109,11 @@ def test_the_environment_names_the_directory(
     assert config_files.load([]).api.app == 'other'
 
 
-def test_paste_carries_the_configuration(tmp_path: Path) -> None:
+def test_paste_values_lead_to_the_same_configuration(tmp_path: Path) -> None:
     (tmp_path / 'one.d').mkdir()
     (tmp_path / 'one.d' / 'a.conf').write_text('[api]\napp = other\n')
     (tmp_path / 'two.conf').write_text('[api]\nmax_limit = 7\n')
     first = config_files.load(['--config-dir', str(tmp_path / 'one.d'),
-                         '--config-file', str(tmp_path / 'two.conf')])
+                               '--config-file', str(tmp_path / 'two.conf')])
     again = config_files.from_paste(config_files.to_paste(first))
     assert (again.api.app, again.api.max_limit) == ('other', 7)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker leaves to the one that takes its place."""
+"""The state that a worker hands to its replacement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from service.hosting.handover import Handover, SharedMemory
 
 
-def test_what_one_leaves_the_others_find():
+def test_a_stored_value_is_found_by_other_workers():
     memory = SharedMemory()
     first, second = (Handover(memory.path) for _ in range(2))
     assert first.get('rules') is None
@@ -22,8 +22,9 @@ def test_what_one_leaves_the_others_find():
         {'a': [1, None, 'é']}, 'b')
 
 
-def elsewhere(memory: SharedMemory, script: str) -> int:
-    """Run a script in a process that inherited the memory; its status."""
+def run_in_child(memory: SharedMemory, script: str) -> int:
+    """Run a script in a process that inherited the memory; return its status.
+    """
     descriptor = int(memory.path.rpartition('/')[2])
     os.set_inheritable(descriptor, True)
     return subprocess.run(
@@ -33,17 +34,17 @@ def elsewhere(memory: SharedMemory, script: str) -> int:
         pass_fds=[descriptor]).returncode
 
 
-def test_a_process_that_inherited_it_shares_it():
+def test_a_child_process_shares_the_memory():
     memory = SharedMemory()
-    assert elsewhere(memory, "handover.put('here', 1)") == 0
+    assert run_in_child(memory, "handover.put('here', 1)") == 0
     assert Handover(memory.path).get('here') == 1
 
 
-def test_who_is_killed_while_writing_leaves_nothing_and_holds_nobody_up():
+def test_a_writer_killed_midway_leaves_no_values_and_no_lock():
     memory = SharedMemory()
     handover = Handover(memory.path)
     handover.put('rules', 'x' * 100)
-    assert elsewhere(memory, """
+    assert run_in_child(memory, """
 with handover._locked('r+b', 2) as file:
     file.write(b'{"use')
     file.flush()
@@ -54,7 +55,7 @@ with handover._locked('r+b', 2) as file:
     assert handover.get('rules') == 'y'
 
 
-def test_without_a_launcher_nothing_is_kept():
+def test_without_shared_memory_nothing_is_stored():
     handover = Handover()
     handover.put('rules', 1)
     assert handover.get('rules') is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading an application, and the one line where it cannot be."""
+"""Loading the application, and the errors if it cannot be loaded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def types(global_conf):
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
          ) -> Iterator[Callable[[str], object]]:
-    """Load the app ``pileus`` of a paste file of this text."""
+    """Load the application ``pileus`` of a paste file with this text."""
     (tmp_path / 'factories_of_a_test.py').write_text(FACTORIES)
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -102,39 +102,39 @@ def test_a_pipeline_is_composed_with_its_options(
     (WHOLE.replace('paste.app_factory = FACTORYapp\n', ''),
      ['in its entry "inner"', 'No loader given']),
 ])
-def test_what_goes_wrong_is_one_line_with_file_and_entry(
-        load: Callable[[str], object], tmp_path: Path, text: str,
-        parts: list[str]) -> None:
+def test_an_error_is_one_line_with_file_and_entry(
+        load: Callable[[str], object], tmp_path: Path, text: str, parts:
+        list[str]) -> None:
     with pytest.raises(StartError) as caught:
         load(text)
-    told = str(caught.value)
-    assert told.startswith(f'{tmp_path}/api-paste.ini: cannot load the app '
-                           '"pileus"')
-    assert [part for part in parts if part not in told] == []
-    assert '\n' not in told
+    message = str(caught.value)
+    assert message.startswith(f'{tmp_path}/api-paste.ini: cannot load the app '
+                              '"pileus"')
+    assert [part for part in parts if part not in message] == []
+    assert '\n' not in message
     assert caught.value.__cause__ is not None
 
 
-def test_no_paste_file(tmp_path: Path) -> None:
+def test_a_missing_paste_file_is_reported(tmp_path: Path) -> None:
     conf = config_files.load(['--config-dir', str(tmp_path)])
     with pytest.raises(StartError, match='paste_config = api-paste.ini: no '
-                                         f'such file.*{tmp_path}'):
+                       f'such file.*{tmp_path}'):
         paste.load(conf)
 
 
-@pytest.mark.parametrize('factory, told', [
+@pytest.mark.parametrize('factory, message', [
     ('start', 'plain words'), ('types', 'a.yaml: one\nb.yaml: two')])
-def test_what_a_factory_says_plainly_is_passed_on(
-        load: Callable[[str], object], factory: str, told: str) -> None:
+def test_start_errors_of_a_factory_are_passed_on(
+        load: Callable[[str], object], factory: str, message: str) -> None:
     with pytest.raises(StartError) as caught:
         load(f'[app:pileus]\npaste.app_factory = FACTORY{factory}\n')
-    assert str(caught.value) == told
+    assert str(caught.value) == message
     assert factory == 'start' or isinstance(caught.value.__cause__,
                                             DeclarationError)
 
 
-def test_debug_lines_trace_what_is_built(load: Callable[[str], object]
-                                         ) -> None:
+def test_debug_lines_name_the_entries_in_order(
+        load: Callable[[str], object] ) -> None:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     logger = log.getLogger('service.hosting.paste').logger

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the log goes, and what happens when it cannot go there any more."""
+"""Where log records go, also after the log file was moved away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.logs import log_setup
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """The logging of the tests themselves, afterwards."""
+    """Restore the logging of the tests themselves."""
     root = logging.getLogger()
     handlers, level, hook = list(root.handlers), root.level, sys.excepthook
     yield
@@ -40,10 +40,10 @@ def log(tmp_path: Path) -> Path:
 def conf(log: Path) -> cfg.ConfigOpts:
     log.parent.mkdir()
     return config_files.load(['--config-dir', str(log.parent.parent),
-                        '--log-file', str(log)])
+                              '--log-file', str(log)])
 
 
-def test_records_go_to_the_file_that_is_named(conf: cfg.ConfigOpts, log: Path
+def test_records_go_to_the_configured_file(conf: cfg.ConfigOpts, log: Path
                                               ) -> None:
     log_setup.setup(conf)
     logging.getLogger('a').warning('hello')
@@ -51,7 +51,7 @@ def test_records_go_to_the_file_that_is_named(conf: cfg.ConfigOpts, log: Path
     assert log_setup.elsewhere(conf)
 
 
-def test_setting_up_again_leaves_no_file_open(conf: cfg.ConfigOpts) -> None:
+def test_repeated_setup_leaks_no_descriptors(conf: cfg.ConfigOpts) -> None:
     log_setup.setup(conf)
     before = len(os.listdir('/proc/self/fd'))
     for _ in range(10):
@@ -59,9 +59,9 @@ def test_setting_up_again_leaves_no_file_open(conf: cfg.ConfigOpts) -> None:
     assert len(os.listdir('/proc/self/fd')) == before
 
 
-def test_a_log_that_can_no_longer_be_opened_costs_records_alone(
+def test_a_log_file_that_cannot_be_reopened_loses_only_records(
         conf: cfg.ConfigOpts, log: Path) -> None:
-    """S12: and it goes on when it can be opened again."""
+    """S12: logging continues once the file can be opened again."""
     log_setup.setup(conf)
     aside = log.parent.rename(log.parent.with_name('aside'))
     for _ in range(2):
@@ -76,5 +76,5 @@ def test_a_log_file_that_cannot_be_opened_is_named(conf: cfg.ConfigOpts,
                                                    log: Path) -> None:
     log.mkdir()
     with pytest.raises(StartError, match=f'log_file = {log}: {log}: Is a '
-                                         'directory'):
+                       'directory'):
         log_setup.setup(conf)

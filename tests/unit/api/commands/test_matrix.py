@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage policy matrix says what the service would decide.
+"""pileus-manage policy matrix prints what the policy decides.
 
-That it does is ``tests/functional/access/test_matrix.py``, call by call.
+``tests/functional/access/test_matrix.py`` compares each cell with the answer
+of a service.
 """
 
 import json
@@ -20,10 +21,10 @@ policy: {delete: "role:librarian or role:admin"}
 
 
 @pytest.fixture
-def asked(tmp_path, capsys):
-    """The matrix of a type of a scope, by action, after a policy file: who
-    is told what."""
-    def ask(scope, policy='', said='allowed'):
+def matrix(tmp_path, capsys):
+    """The personas with an outcome, by action, for a type and a policy file.
+    """
+    def ask(scope, policy='', outcome='allowed'):
         (tmp_path / 'resources.d').mkdir(exist_ok=True)
         (tmp_path / 'resources.d' / 'book.yaml').write_text(BOOK % scope)
         (tmp_path / 'policy.yaml').write_text(policy)
@@ -31,8 +32,8 @@ def asked(tmp_path, capsys):
                             'matrix', '--format', 'json']) == 0
         rows = json.loads(capsys.readouterr().out)
         return {row['rule'].partition(':')[2]: [
-            persona for persona, cell in row.items() if cell == said]
-            for row in rows}
+            persona for persona, cell in row.items() if cell == outcome]
+                for row in rows}
     return ask
 
 
@@ -40,56 +41,57 @@ OWN = ['admin', 'manager', 'member', 'reader']
 EVERYWHERE = ['system_admin', 'system_reader']
 
 
-def test_in_a_project_readers_read_and_members_write(asked):
-    said = asked('project')
-    assert said['books:show'] == OWN + EVERYWHERE
-    assert said['books:patch'] == ['admin', 'manager', 'member',
-                                   'system_admin']
-    assert said['books:create'] == ['admin', 'manager', 'member',
-                                    'other_member', 'system_admin']
-    assert said['books:create_any'] == ['admin', 'system_admin']
-    assert said['books:list_any'] == ['admin', *EVERYWHERE]
+def test_in_a_project_readers_read_and_members_write(matrix):
+    rules = matrix('project')
+    assert rules['books:show'] == OWN + EVERYWHERE
+    assert rules['books:patch'] == ['admin', 'manager', 'member',
+                                    'system_admin']
+    assert rules['books:create'] == ['admin', 'manager', 'member',
+                                     'other_member', 'system_admin']
+    assert rules['books:create_any'] == ['admin', 'system_admin']
+    assert rules['books:list_any'] == ['admin', *EVERYWHERE]
 
 
-def test_from_another_project_what_one_might_do_at_home_is_hidden(asked):
-    said = asked('project', said='hidden')
-    assert said['books:show'] == ['other_member', 'other_reader']
-    assert said['books:patch'] == ['other_member']
-    assert said['books:list'] == said['books:create'] == []
+def test_records_are_hidden_from_callers_allowed_the_same_in_another_project(
+        matrix):
+    rules = matrix('project', outcome='hidden')
+    assert rules['books:show'] == ['other_member', 'other_reader']
+    assert rules['books:patch'] == ['other_member']
+    assert rules['books:list'] == rules['books:create'] == []
 
 
-def test_what_is_the_clouds_only_administrators_write(asked):
-    said = asked('cloud')
-    assert said['books:show'] == [
+def test_only_administrators_write_records_of_the_cloud(matrix):
+    rules = matrix('cloud')
+    assert rules['books:show'] == [
         *OWN, 'other_member', 'other_reader', *EVERYWHERE, 'no_project']
-    assert said['books:patch'] == ['admin', 'system_admin']
-    assert 'books:create_any' not in said
+    assert rules['books:patch'] == ['admin', 'system_admin']
+    assert 'books:create_any' not in rules
 
 
-def test_a_put_needs_two_rules(asked):
-    said = asked('project', '"pileus:books:create": "role:member"')
-    assert said['books:replace'] == ['member']
-    said = asked('project', '"pileus:books:replace": "role:reader"')
-    assert said['books:replace'] == []
+def test_a_put_needs_two_rules(matrix):
+    rules = matrix('project', '"pileus:books:create": "role:member"')
+    assert rules['books:replace'] == ['member']
+    rules = matrix('project', '"pileus:books:replace": "role:reader"')
+    assert rules['books:replace'] == []
 
 
-def test_quotas_are_denied_to_other_projects(asked):
-    said = asked('project', said='denied')
-    assert 'other_reader' in said['quotas:show']
-    assert asked('project')['quotas:show'] == OWN + EVERYWHERE
+def test_quotas_are_denied_to_other_projects(matrix):
+    rules = matrix('project', outcome='denied')
+    assert 'other_reader' in rules['quotas:show']
+    assert matrix('project')['quotas:show'] == OWN + EVERYWHERE
 
 
-def test_a_type_file_overrides_the_default(asked):
-    assert asked('project')['books:delete'] == ['admin', 'system_admin']
+def test_a_type_file_overrides_the_default(matrix):
+    assert matrix('project')['books:delete'] == ['admin', 'system_admin']
 
 
-def test_a_policy_file_overrides_both(asked):
-    said = asked('project', '"pileus:books:delete": "role:reader"')
-    assert said['books:delete'] == ['reader']
+def test_a_policy_file_overrides_both(matrix):
+    rules = matrix('project', '"pileus:books:delete": "role:reader"')
+    assert rules['books:delete'] == ['reader']
 
 
-def test_a_table_is_for_people(asked, tmp_path, capsys):
-    asked('project')
+def test_the_default_format_is_a_table(matrix, tmp_path, capsys):
+    matrix('project')
     assert manage.main(['--config-dir', str(tmp_path), 'policy',
                         'matrix']) == 0
     head, first, *_ = capsys.readouterr().out.splitlines()
@@ -97,7 +99,7 @@ def test_a_table_is_for_people(asked, tmp_path, capsys):
     assert first.split()[:2] == ['pileus:reader', 'allowed']
 
 
-def test_a_policy_file_that_is_none_is_named(tmp_path, capsys):
+def test_an_invalid_policy_file_is_named(tmp_path, capsys):
     (tmp_path / 'resources.d').mkdir()
     (tmp_path / 'policy.yaml').write_text('- not a mapping')
     assert manage.main(['--config-dir', str(tmp_path), 'policy',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage openapi show prints what a client could ask the service."""
+"""pileus-manage openapi show prints the document that the service serves."""
 
 import json
 
@@ -35,18 +35,18 @@ def test_the_newest_version_is_shown(shown):
     assert 'pages' in document['components']['schemas']['book']['properties']
 
 
-def test_an_older_one_when_it_is_named(shown):
+def test_an_older_version_can_be_printed(shown):
     document = json.loads(shown('--version', '1.0')[1])
     assert set(document['components']['schemas']['book_write'][
         'properties']) == {'title', 'tags', 'metadata'}
 
 
-def test_the_url_is_the_one_clients_will_use(shown):
+def test_the_url_option_sets_the_url_of_the_server(shown):
     document = json.loads(shown('--url', 'https://api.example.org/v1')[1])
     assert document['servers'] == [{'url': 'https://api.example.org/v1'}]
 
 
-def test_a_version_that_is_not_there_is_refused(shown):
+def test_an_unsupported_version_is_refused(shown):
     status, out, err = shown('--version', '1.9')
     assert (status, out) == (2, '')
     assert err == ('pileus-manage: --version 1.9: unsupported; valid are 1.0 '

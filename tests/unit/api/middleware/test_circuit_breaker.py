@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many ask another service at once, and who is refused."""
+"""The circuit breaker: which calls run, wait or are refused."""
 
 from __future__ import annotations
 
@@ -12,105 +12,106 @@ from api.middleware.circuit_breaker import CircuitBreaker, IdentityRefused
 
 
 class Silence(Exception):
-    """Nobody answered."""
+    """An outage: no answer came."""
 
 
-def breaker(most: int, waiting: int = 0) -> CircuitBreaker:
-    return CircuitBreaker(most, waiting, lambda exc: isinstance(exc, Silence))
+def make(max_running: int, max_waiting: int = 0) -> CircuitBreaker:
+    return CircuitBreaker(max_running, max_waiting,
+                          lambda exc: isinstance(exc, Silence))
 
 
-def admitted(asked: CircuitBreaker) -> bool:
+def runs(breaker: CircuitBreaker) -> bool:
     try:
-        with asked:
+        with breaker:
             return True
     except IdentityRefused:
         return False
 
 
-def broken(asked: CircuitBreaker) -> CircuitBreaker:
-    with suppress(Silence), asked:
+def opened(breaker: CircuitBreaker) -> CircuitBreaker:
+    with suppress(Silence), breaker:
         raise Silence
-    return asked
+    return breaker
 
 
-def test_so_many_ask_at_once_and_no_more():
-    asked = breaker(2)
-    with ExitStack() as asking:
+def test_calls_beyond_the_limit_are_refused():
+    breaker = make(2)
+    with ExitStack() as running:
         for _ in range(2):
-            asking.enter_context(asked)
-        assert not admitted(asked)
-    assert admitted(asked)
+            running.enter_context(breaker)
+        assert not runs(breaker)
+    assert runs(breaker)
 
 
-def test_who_waits_asks_when_another_is_done():
-    asked = breaker(1, waiting=1)
-    told: list[bool] = []
-    waiting = threading.Thread(target=lambda: told.append(admitted(asked)))
-    with asked:
-        waiting.start()
-        while not asked._waiting and waiting.is_alive():
+def test_a_waiting_call_starts_when_another_ends():
+    breaker = make(1, max_waiting=1)
+    results: list[bool] = []
+    waiter = threading.Thread(target=lambda: results.append(runs(breaker)))
+    with breaker:
+        waiter.start()
+        while not breaker._waiting and waiter.is_alive():
             pass
-    waiting.join()
-    assert told == [True]
+    waiter.join()
+    assert results == [True]
 
 
-def test_nobody_passes_those_who_wait():
-    asked = breaker(1, waiting=1)
-    first = threading.Thread(target=lambda: admitted(asked))
-    with asked._changed:
-        asked._running = 1
+def test_a_new_call_does_not_overtake_a_waiting_one():
+    breaker = make(1, max_waiting=1)
+    first = threading.Thread(target=lambda: runs(breaker))
+    with breaker._changed:
+        breaker._running = 1
     first.start()
-    while not asked._waiting and first.is_alive():
+    while not breaker._waiting and first.is_alive():
         pass
-    with asked._changed:
-        asked._running = 0
-        assert not asked._acquire()
-        asked._changed.notify_all()
+    with breaker._changed:
+        breaker._running = 0
+        assert not breaker._acquire()
+        breaker._changed.notify_all()
     first.join()
-    assert admitted(asked)
+    assert runs(breaker)
 
 
-def test_who_waits_in_vain_is_refused():
-    asked = breaker(1, waiting=1)
-    with asked:
-        assert not admitted(asked)
+def test_a_call_that_waits_too_long_is_refused():
+    breaker = make(1, max_waiting=1)
+    with breaker:
+        assert not runs(breaker)
 
 
-def test_an_error_is_an_answer():
-    asked = breaker(2)
-    with suppress(ValueError), asked:
+def test_an_error_that_is_no_outage_keeps_the_breaker_closed():
+    breaker = make(2)
+    with suppress(ValueError), breaker:
         raise ValueError
-    with asked:
-        assert admitted(asked)
+    with breaker:
+        assert runs(breaker)
 
 
-def test_after_no_answer_one_asks_at_a_time_and_nobody_waits():
-    asked = broken(breaker(8, waiting=8))
-    with pytest.raises(Silence), asked:
-        assert not admitted(asked)
+def test_after_an_outage_one_call_runs_at_a_time_and_none_waits():
+    breaker = opened(make(8, max_waiting=8))
+    with pytest.raises(Silence), breaker:
+        assert not runs(breaker)
         raise Silence
-    with asked:
-        assert not admitted(asked)
+    with breaker:
+        assert not runs(breaker)
 
 
 @pytest.mark.parametrize('answer', [None, ValueError()])
-def test_one_answer_lets_all_ask_again(answer):
-    asked = broken(breaker(2))
-    with suppress(ValueError), asked:
+def test_one_answer_closes_the_breaker(answer):
+    breaker = opened(make(2))
+    with suppress(ValueError), breaker:
         if answer:
             raise answer
-    with asked:
-        assert admitted(asked)
+    with breaker:
+        assert runs(breaker)
 
 
-def test_no_answer_to_one_sends_those_who_wait_away():
-    asked = breaker(1, waiting=1)
-    told: list[bool] = []
-    waiting = threading.Thread(target=lambda: told.append(admitted(asked)))
-    with suppress(Silence), asked:
-        waiting.start()
-        while not asked._waiting and waiting.is_alive():
+def test_an_outage_refuses_the_waiting_calls():
+    breaker = make(1, max_waiting=1)
+    results: list[bool] = []
+    waiter = threading.Thread(target=lambda: results.append(runs(breaker)))
+    with suppress(Silence), breaker:
+        waiter.start()
+        while not breaker._waiting and waiter.is_alive():
             pass
         raise Silence
-    waiting.join()
-    assert told == [False]
+    waiter.join()
+    assert results == [False]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of Keystone's word on a token; no Keystone is asked.
+"""The keystone filter, with a fake Keystone.
 
-``tests/functional/keystone`` asks a real one.
+``tests/functional/keystone`` uses a real one.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def project(id: str) -> dict[str, Any]:
             'domain': {'id': 'default', 'name': 'Default'}}
 
 
-class Told:
-    """Keystone's side: a table of tokens, and who was asked about."""
+class FakeKeystone:
+    """A table of tokens that records which of them were validated."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.known: dict[str, Any] = {
+        self.validated: list[str] = []
+        self.tokens: dict[str, Any] = {
             'member': token('Member', project=project('p1')),
             'unscoped': token(),
             'domain': token('admin', domain={'id': 'd1', 'name': 'D'}),
@@ -51,18 +51,18 @@ class Told:
         }
 
     def verify_token(self, token: str, allow_expired: bool = False) -> Any:
-        self.asked.append(token)
-        found = self.known.get(token, auth_token.InvalidToken('unknown'))
-        if isinstance(found, Exception):
-            raise found
-        return found
+        self.validated.append(token)
+        data = self.tokens.get(token, auth_token.InvalidToken('unknown'))
+        if isinstance(data, Exception):
+            raise data
+        return data
 
     def invalidate(self) -> None:
-        self.asked.append('invalidated')
+        self.validated.append('invalidated')
 
 
-class Door:
-    """The filter, between Keystone's word and an application."""
+class Client:
+    """A client of the filter, between a fake Keystone and an application."""
 
     def __init__(self, directory) -> None:
         (directory / 'pileus.conf').write_text('')
@@ -72,109 +72,109 @@ class Door:
         self.filter = KeystoneAuth(self.app, {
             'oslo_config_config': conf, 'delay_auth_decision': True,
             'cache': CACHE_KEY, 'www_authenticate_uri': 'http://keystone/v3'},
-            self.cache, 64)
-        self.keystone = Told()
+                                   self.cache, 64)
+        self.keystone = FakeKeystone()
         self.filter._identity_server = self.keystone
 
-    def knock(self, token: str | None = None, **headers: str
-              ) -> identity.Identity | None:
-        """Who the application is told calls."""
-        sent = {f'HTTP_{name.upper()}': text
-                for name, text in headers.items()}
+    def authenticate(self, token: str | None = None, **headers: str
+                     ) -> identity.Identity | None:
+        """Send a token; return the identity that the application receives."""
+        sent = {f'HTTP_{name.upper()}': value
+                for name, value in headers.items()}
         if token is not None:
             sent['HTTP_X_AUTH_TOKEN'] = token
         answer(self.filter, environ(**sent))
         return identity.identity(self.app.environ)
 
     @property
-    def why(self) -> str:
+    def error_code(self) -> str:
         return identity.refusal(self.app.environ).code
 
 
 @pytest.fixture
-def door(tmp_path):
-    return Door(tmp_path)
+def client(tmp_path):
+    return Client(tmp_path)
 
 
-@pytest.mark.parametrize(('sent', 'project_id', 'roles', 'system'), [
+@pytest.mark.parametrize(('token', 'project_id', 'roles', 'system'), [
     ('member', 'p1', {'member'}, None),
     ('unscoped', None, set(), None),
     ('domain', None, set(), None),
     ('system', None, {'admin'}, 'all')])
-def test_a_token_is_a_project_and_roles(door, sent, project_id, roles,
-                                        system):
-    found = door.knock(sent)
-    assert (found.project_id, found.user_id, found.roles,
-            found.system_scope) == (project_id, 'u1', roles, system)
+def test_a_token_gives_project_roles_and_system_scope(
+        client, token, project_id, roles, system):
+    caller = client.authenticate(token)
+    assert (caller.project_id, caller.user_id, caller.roles,
+            caller.system_scope) == (project_id, 'u1', roles, system)
 
 
-@pytest.mark.parametrize('sent', [
+@pytest.mark.parametrize('token', [
     None, '', ' ', 'unknown', 'over', 'two words', 'tab\tbed', 'n\xf6n',
     'x' * 4097])
-def test_without_a_good_one_nobody_calls(door, sent):
-    assert door.knock(sent) is None
-    refused = identity.refusal(door.app.environ)
-    assert refused.code == 'unauthenticated'
-    assert refused.facts['challenge'] == 'Keystone uri="http://keystone/v3"'
+def test_a_missing_or_invalid_token_is_refused(client, token):
+    assert client.authenticate(token) is None
+    refusal = identity.refusal(client.app.environ)
+    assert refusal.code == 'unauthenticated'
+    assert refusal.facts['challenge'] == 'Keystone uri="http://keystone/v3"'
 
 
-@pytest.mark.parametrize('sent', ['two words', 'n\xf6n', 'x' * 4097, ''])
-def test_what_cannot_be_a_token_is_not_asked_about(door, sent):
-    """Keystone's server would refuse the request itself, as if it broke."""
-    door.knock(sent)
-    assert door.keystone.asked == []
+@pytest.mark.parametrize('token', ['two words', 'n\xf6n', 'x' * 4097, ''])
+def test_a_malformed_token_is_refused_without_asking_keystone(client, token):
+    """Keystone's web server would refuse the request as if it had failed."""
+    client.authenticate(token)
+    assert client.keystone.validated == []
 
 
-def test_what_a_client_says_of_itself_is_not_heard(door):
+def test_identity_headers_of_the_client_are_ignored(client):
     """A06."""
     spoofed = {'x_project_id': 'p9', 'x_roles': 'admin', 'x_user_id': 'root',
                'x_identity_status': 'Confirmed', 'x_domain_id': 'd9',
                'openstack_system_scope': 'all', 'x_service_roles': 'service',
                'x_service_identity_status': 'Confirmed',
                'x_is_admin_project': 'True'}
-    found = door.knock('unscoped', **spoofed)
-    assert (found.project_id, found.user_id, found.roles,
-            found.system_scope) == (None, 'u1', frozenset(), None)
-    assert door.knock(None, **spoofed) is None
+    caller = client.authenticate('unscoped', **spoofed)
+    assert (caller.project_id, caller.user_id, caller.roles,
+            caller.system_scope) == (None, 'u1', frozenset(), None)
+    assert client.authenticate(None, **spoofed) is None
 
 
-def test_a_service_s_system_scope_is_not_the_user_s(door):
-    """keystonemiddleware writes both into the same header."""
-    found = door.knock('member', x_service_token='system-service')
-    assert (found.project_id, found.system_scope) == ('p1', None)
+def test_the_system_scope_of_a_service_token_is_not_the_users(client):
+    """keystonemiddleware writes both to the same header."""
+    caller = client.authenticate('member', x_service_token='system-service')
+    assert (caller.project_id, caller.system_scope) == ('p1', None)
 
 
 @pytest.mark.parametrize('service', ['member', 'unknown', 'over'])
-def test_a_service_token_that_is_none_spoils_the_request(door, service):
-    assert door.knock('member', x_service_token=service) is None
-    assert door.why == 'unauthenticated'
+def test_an_invalid_service_token_is_refused(client, service):
+    assert client.authenticate('member', x_service_token=service) is None
+    assert client.error_code == 'unauthenticated'
 
 
-def test_a_service_lets_a_token_be_that_ran_out(door):
-    assert door.knock('over') is None
-    assert door.knock('over', x_service_token='service') is not None
-    assert door.knock('over') is None
+def test_a_service_token_makes_an_expired_user_token_valid(client):
+    assert client.authenticate('over') is None
+    assert client.authenticate('over', x_service_token='service') is not None
+    assert client.authenticate('over') is None
 
 
-def test_what_keystone_said_is_remembered(door):
+def test_a_valid_token_is_cached(client):
     for _ in range(3):
-        assert door.knock('member') is not None
-    assert door.keystone.asked == ['member']
+        assert client.authenticate('member') is not None
+    assert client.keystone.validated == ['member']
 
 
-def test_a_token_that_is_none_is_asked_about_each_time(door):
-    """It may become one: Keystones take a moment to agree."""
-    assert door.knock('fresh') is None
-    door.keystone.known['fresh'] = door.keystone.known['member']
-    assert door.knock('fresh') is not None
+def test_an_invalid_token_is_validated_each_time(client):
+    """It may become valid: several Keystones need a moment to agree."""
+    assert client.authenticate('fresh') is None
+    client.keystone.tokens['fresh'] = client.keystone.tokens['member']
+    assert client.authenticate('fresh') is not None
 
 
-def test_a_cache_that_holds_rubbish_is_as_good_as_none(door):
-    assert door.knock('member') is not None
-    for key in door.cache._tokens:
-        door.cache.set(key, b'{rubbish', time=60)
-    assert door.knock('member') is not None
-    assert door.keystone.asked == ['member', 'member']
+def test_an_undecodable_cache_entry_is_ignored(client):
+    assert client.authenticate('member') is not None
+    for key in client.cache._tokens:
+        client.cache.set(key, b'{rubbish', time=60)
+    assert client.authenticate('member') is not None
+    assert client.keystone.validated == ['member', 'member']
 
 
 @pytest.mark.parametrize('outage', [
@@ -183,31 +183,31 @@ def test_a_cache_that_holds_rubbish_is_as_good_as_none(door):
     failures.InternalServerError('x'), failures.Unauthorized('x'),
     auth_token.ServiceError('x'), ValueError('no JSON'), KeyError('token'),
     {}, {'token': {}}, {'token': []}, {'token': None}, None])
-def test_keystone_that_cannot_say_is_no_bad_token(door, outage, caplog):
-    """A13: and what it said instead is not remembered."""
-    door.keystone.known['member'] = outage
-    assert door.knock('member') is None
-    assert door.why == 'identity-unavailable'
+def test_an_outage_of_keystone_is_503_and_not_cached(client, outage, caplog):
+    """A13."""
+    client.keystone.tokens['member'] = outage
+    assert client.authenticate('member') is None
+    assert client.error_code == 'identity-unavailable'
     assert 'Keystone cannot validate a token' in caplog.text
-    door.keystone.known = Told().known
-    assert door.knock('member') is not None
+    client.keystone.tokens = FakeKeystone().tokens
+    assert client.authenticate('member') is not None
 
 
-def test_an_endpoint_that_moved_is_looked_for_again(door):
-    door.keystone.known['member'] = failures.EndpointNotFound('x')
-    door.knock('member')
-    assert door.keystone.asked == ['member', 'invalidated']
+def test_a_missing_endpoint_is_discovered_again(client):
+    client.keystone.tokens['member'] = failures.EndpointNotFound('x')
+    client.authenticate('member')
+    assert client.keystone.validated == ['member', 'invalidated']
 
 
-def test_keystone_out_of_reach_for_the_service_s_token_is_told_too(door):
-    door.keystone.known['service'] = failures.ConnectFailure('x')
-    assert door.knock('member', x_service_token='service') is None
-    assert door.why == 'identity-unavailable'
+def test_an_outage_while_validating_a_service_token_is_503(client):
+    client.keystone.tokens['service'] = failures.ConnectFailure('x')
+    assert client.authenticate('member', x_service_token='service') is None
+    assert client.error_code == 'identity-unavailable'
 
 
-def test_no_token_stands_in_a_log(door, caplog):
+def test_no_token_is_logged(client, caplog):
     """L03."""
     caplog.set_level('DEBUG')
-    for sent in ('member', 'unknown-secret', 'two secret words'):
-        door.knock(sent, x_service_token='service-secret')
+    for token in ('member', 'unknown-secret', 'two secret words'):
+        client.authenticate(token, x_service_token='service-secret')
     assert 'secret' not in caplog.text

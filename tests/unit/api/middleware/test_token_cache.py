@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where what Keystone said of a token is kept, and for how long."""
+"""Token caches in memory and on Redis."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ class Clock:
         return self.now
 
 
-def test_memory_forgets_when_the_time_is_over():
+def test_the_memory_cache_drops_expired_tokens():
     clock = Clock()
-    kept = MemoryCache(10, clock)
-    kept.set('a', b'1', time=60)
+    cache = MemoryCache(10, clock)
+    cache.set('a', b'1', time=60)
     clock.now += 59
-    assert kept.get('a') == b'1'
+    assert cache.get('a') == b'1'
     clock.now += 1
-    assert kept.get('a') is None
-    assert kept.get('never') is None
+    assert cache.get('a') is None
+    assert cache.get('never') is None
 
 
 @pytest.mark.parametrize('time', [0, -1])
-def test_memory_keeps_nothing_that_has_no_time(time):
-    kept = MemoryCache(10, Clock())
-    kept.set('a', b'1', time=time)
-    assert kept.get('a') is None
+def test_the_memory_cache_stores_nothing_without_a_lifetime(time):
+    cache = MemoryCache(10, Clock())
+    cache.set('a', b'1', time=time)
+    assert cache.get('a') is None
 
 
-def test_memory_holds_the_tokens_seen_last():
-    kept = MemoryCache(2, Clock())
+def test_the_memory_cache_keeps_the_most_recently_used_tokens():
+    cache = MemoryCache(2, Clock())
     for key in 'ab':
-        kept.set(key, key.encode(), time=60)
-    assert kept.get('a') == b'a'
-    kept.set('c', b'c', time=60)
-    assert (kept.get('a'), kept.get('b'), kept.get('c')) == (
+        cache.set(key, key.encode(), time=60)
+    assert cache.get('a') == b'a'
+    cache.set('c', b'c', time=60)
+    assert (cache.get('a'), cache.get('b'), cache.get('c')) == (
         b'a', None, b'c')
 
 
-def test_memory_of_no_size_keeps_nothing():
-    kept = MemoryCache(0, Clock())
-    kept.set('a', b'1', time=60)
-    assert kept.get('a') is None
+def test_a_memory_cache_of_size_zero_stores_nothing():
+    cache = MemoryCache(0, Clock())
+    cache.set('a', b'1', time=60)
+    assert cache.get('a') is None
 
 
 @pytest.fixture
 def server(tmp_path):
-    """A Redis of the test's own: how to start and stop it, and its URL."""
+    """A Redis server: a context manager that runs it and gives its URL."""
     program = shutil.which('redis-server')
     if program is None:
         pytest.skip('redis-server is not installed')
@@ -85,50 +85,50 @@ def server(tmp_path):
     return started
 
 
-def test_redis_keeps_bytes_for_a_time_and_shares_them(server):
+def test_clients_of_a_redis_share_bytes_until_they_expire(server):
     with server() as url:
-        one = RedisCache(url, WAIT_SECONDS)
-        other = RedisCache(url, WAIT_SECONDS)
-        one.set('tokens/a', b'\x80\x04bytes', time=60)
-        assert other.get('tokens/a') == b'\x80\x04bytes'
-        assert other.get('tokens/b') is None
-        told = redis.Redis.from_url(url)
-        assert 0 < told.ttl('tokens/a') <= 60
-        one.set('tokens/c', b'1', time=-1)
-        assert other.get('tokens/c') is None
-        for client in (one._client, other._client, told):
-            client.close()
+        first = RedisCache(url, WAIT_SECONDS)
+        second = RedisCache(url, WAIT_SECONDS)
+        first.set('tokens/a', b'\x80\x04bytes', time=60)
+        assert second.get('tokens/a') == b'\x80\x04bytes'
+        assert second.get('tokens/b') is None
+        client = redis.Redis.from_url(url)
+        assert 0 < client.ttl('tokens/a') <= 60
+        first.set('tokens/c', b'1', time=-1)
+        assert second.get('tokens/c') is None
+        for opened in (first._client, second._client, client):
+            opened.close()
 
 
-def test_redis_out_of_reach_is_left_alone_for_a_while(server, caplog):
-    """Keystone is asked instead; nobody is turned away."""
+def test_an_unreachable_redis_is_not_used_for_a_while(server, caplog):
+    """Nothing is raised: Keystone validates the tokens meanwhile."""
     clock = Clock()
     with server() as url:
-        kept = RedisCache(url, WAIT_SECONDS, clock)
-        kept.set('a', b'1', time=60)
+        cache = RedisCache(url, WAIT_SECONDS, clock)
+        cache.set('a', b'1', time=60)
     for _ in range(5):
-        assert kept.get('a') is None
-        kept.set('a', b'2', time=60)
+        assert cache.get('a') is None
+        cache.set('a', b'2', time=60)
     assert len(caplog.records) == 1
     assert 'hunter2' not in caplog.text
     with server():
-        assert kept.get('a') is None
+        assert cache.get('a') is None
         clock.now += RETRY_SECONDS
-        kept.set('a', b'3', time=60)
-        assert kept.get('a') == b'3'
-    kept._client.close()
+        cache.set('a', b'3', time=60)
+        assert cache.get('a') == b'3'
+    cache._client.close()
 
 
 @contextlib.contextmanager
 def deaf():
-    """A server that takes connections and says nothing."""
+    """A server that accepts connections and never answers."""
     with socket.create_server(('127.0.0.1', 0)) as listening:
-        held = []
-        threading.Thread(target=lambda: held.append(listening.accept()),
+        connections = []
+        threading.Thread(target=lambda: connections.append(listening.accept()),
                          daemon=True).start()
         yield f'redis://:hunter2@127.0.0.1:{listening.getsockname()[1]}/0'
-        for taken, _ in held:
-            taken.close()
+        for connection, _ in connections:
+            connection.close()
 
 
 def test_a_redis_that_does_not_answer_stops_the_start():
@@ -142,7 +142,7 @@ def test_a_redis_that_does_not_answer_stops_the_start():
     'redis://:hunter2@127.0.0.1:1/0', 'memcached://127.0.0.1', 'nonsense',
     '', 'redis://127.0.0.1:port/', 'redis://:hun/hunter2@127.0.0.1',
     'redis://:hunter2/ss@127.0.0.1', 'redis://[hunter2', 'hunter2://a'])
-def test_a_url_that_leads_nowhere_stops_the_start(url):
+def test_a_wrong_url_stops_the_start(url):
     with pytest.raises(StartError) as caught:
         RedisCache(url, 1.0)
     assert str(caught.value).startswith('[token_cache] redis_url: ')

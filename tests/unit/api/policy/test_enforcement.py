@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: the defaults, a type's own rules, the operator's file."""
+"""The policy: defaults, rules of type files, and the operator's files."""
 
 import itertools
 
 import pytest
 
-from api.policy import enforcement as asked
+from api.policy import enforcement
 from api.policy.enforcement import QUOTA_RULES, Policy, defaults, name
 from api.policy.files import PolicyFiles
 from service.domain import errors
@@ -43,9 +43,9 @@ def rules(tmp_path_factory):
     return policy(tmp_path_factory.mktemp('policy'))
 
 
-def allowed(rules, who, kind):
+def allowed(rules, user, kind):
     return {action for action in ACTIONS
-            if rules.allows(who, name(TYPES.types[kind], action))}
+            if rules.allows(user, name(TYPES.types[kind], action))}
 
 
 @pytest.mark.parametrize(('roles', 'kind', 'may'), [
@@ -57,14 +57,14 @@ def allowed(rules, who, kind):
     (['admin'], 'host', set(ACTIONS)),
     ([], 'rack', set()), (['reader'], 'rack', READS),
     (['member'], 'rack', READS), (['admin'], 'rack', set(ACTIONS))])
-def test_what_a_role_may_do_by_default(rules, roles, kind, may):
+def test_each_role_has_its_default_permissions(rules, roles, kind, may):
     assert allowed(rules, caller(*roles), kind) == may
 
 
 @pytest.mark.parametrize(('role', 'may'), [
     ('reader', set()), ('member', set()), ('admin', set(ACTIONS))])
-def test_without_a_project_nothing_is_ones_own(rules, role, may):
-    """A08: two that are both None are not the same project."""
+def test_a_caller_without_a_project_owns_nothing(rules, role, may):
+    """A08: two missing projects are not the same project."""
     assert allowed(rules, caller(role, project=None), 'host') == may
 
 
@@ -72,8 +72,8 @@ def test_without_a_project_nothing_is_ones_own(rules, role, may):
     'project_id:%(project_id)s', 'user_id:%(user_id)s',
     'rule:pileus:member and project_id:%(project_id)s',
     'not role:x and project_id:%(project_id)s'])
-def test_nor_by_a_rule_of_the_operators(tmp_path, rule):
-    """A08: whichever way they compare what nobody has."""
+def test_no_rule_matches_two_missing_projects(tmp_path, rule):
+    """A08: however an operator's rule compares them."""
     rules = policy(tmp_path, f'"pileus:hosts:create": "{rule}"\n')
     nobody = Caller(None, None, frozenset({'member'}), False)
     assert 'create' not in allowed(rules, nobody, 'host')
@@ -88,28 +88,28 @@ def test_nor_by_a_rule_of_the_operators(tmp_path, rule):
     ('reader', 'rack', READS | {'list_any'})])
 def test_a_reader_of_the_system_reads_everything_and_writes_nothing(
         rules, role, kind, may):
-    who = caller(role, project=None, system='all')
-    assert allowed(rules, who, kind) == may
+    user = caller(role, project=None, system='all')
+    assert allowed(rules, user, kind) == may
 
 
-@pytest.mark.parametrize(('who', 'may'), [
+@pytest.mark.parametrize(('user', 'may'), [
     (caller('reader'), {'show'}), (caller('other'), set()),
     (caller('member'), {'show'}), (caller('admin'), set(QUOTA_RULES)),
     (caller('reader', project=None), set()),
     (caller('reader', project=None, system='all'), {'show'})])
-def test_quotas_are_seen_by_their_project_and_set_by_administrators(
-        rules, who, may):
+def test_quotas_are_shown_to_their_project_and_set_by_administrators(
+        rules, user, may):
     assert {verb for verb, rule in QUOTA_RULES.items()
-            if rules.allows(who, rule)} == may
+            if rules.allows(user, rule)} == may
 
 
-def test_a_type_may_have_rules_of_its_own(rules):
+def test_a_type_file_can_set_rules(rules):
     assert 'create' in allowed(rules, caller('odd'), 'odd')
     assert 'delete' not in allowed(rules, caller('admin'), 'odd')
 
 
-def test_a_part_goes_by_the_rule_of_its_record(rules):
-    """Unless it is given one."""
+def test_tags_and_metadata_follow_the_rules_of_the_record(rules):
+    """Unless they have rules of their own."""
     assert allowed(rules, caller('odd'), 'odd') == {
         'create', 'patch', 'update_tags', 'update_metadata'}
 
@@ -117,26 +117,27 @@ def test_a_part_goes_by_the_rule_of_its_record(rules):
 @pytest.mark.parametrize('action', [
     'show_tags', 'update_tags', 'show_metadata', 'update_metadata',
     'list_revisions', 'show_revision', 'revert'])
-def test_a_part_may_have_a_rule_of_its_own(tmp_path, action):
+def test_tags_metadata_and_revisions_can_have_rules_of_their_own(
+        tmp_path, action):
     rules = policy(tmp_path, f'"pileus:hosts:{action}": "role:tagger"\n')
     assert allowed(rules, caller('tagger'), 'host') == {action}
     assert action not in allowed(rules, caller('admin'), 'host')
 
 
-def test_what_is_not_allowed_is_told_by_its_rule(rules):
+def test_a_refusal_names_the_rule(rules):
     with pytest.raises(errors.Forbidden) as caught:
         rules.check(caller('reader'), 'pileus:hosts:create')
     assert str(caught.value) == (
         'The policy rule pileus:hosts:create does not allow this request.')
 
 
-def test_the_operators_file_wins(tmp_path):
+def test_the_policy_file_overrides_the_defaults(tmp_path):
     rules = policy(tmp_path, '"pileus:hosts:create": "role:builder"\n')
     assert 'create' in allowed(rules, caller('builder'), 'host')
     assert 'create' not in allowed(rules, caller('admin'), 'host')
 
 
-def test_files_of_the_folder_win_over_it_the_last_first(tmp_path):
+def test_the_last_file_of_policy_d_overrides_all_others(tmp_path):
     (tmp_path / 'policy.yaml').write_text(
         '"pileus:hosts:create": "role:a"\n"pileus:hosts:patch": "role:a"\n')
     (tmp_path / 'policy.d').mkdir()
@@ -148,7 +149,7 @@ def test_files_of_the_folder_win_over_it_the_last_first(tmp_path):
     assert rules.text('pileus:hosts:patch') == 'role:a'
 
 
-@pytest.mark.parametrize(('file', 'told'), [
+@pytest.mark.parametrize(('file', 'message'), [
     ('# first\n[', 'line 2: '),
     ('"pileus:hosts:create": [', 'line 1: '),
     ('x: {', 'line 1: '),
@@ -168,15 +169,15 @@ def test_files_of_the_folder_win_over_it_the_last_first(tmp_path):
     ('"pileus:hosts:create": "not rule:pileus:menber"', 'there is no rule'),
     ('"pileus:admin": "rule:pileus:own_member"',
      'line 1: pileus:admin: the rule refers to itself')])
-def test_a_broken_file_stops_the_start_by_its_name(tmp_path, file, told):
+def test_an_invalid_file_stops_the_start_and_is_named(tmp_path, file, message):
     with pytest.raises(StartError) as caught:
         policy(tmp_path, file)
     assert 'policy.yaml: ' in str(caught.value)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert '\n' not in str(caught.value)
 
 
-def test_a_file_that_is_named_must_be_there(tmp_path):
+def test_a_configured_policy_file_must_exist(tmp_path):
     with pytest.raises(StartError) as caught:
         Policy(stored.conf(tmp_path, oslo_policy={
             'policy_file': 'rules.yaml'}), TYPES)
@@ -184,19 +185,19 @@ def test_a_file_that_is_named_must_be_there(tmp_path):
                                  'there is no such file')
 
 
-def test_a_types_own_rule_must_be_one(tmp_path):
+def test_an_invalid_rule_in_a_type_file_stops_the_start(tmp_path):
     types = stored.catalogue(odd='name: odd\nplural: odds\nproperties: {}\n'
-                                 'policy: {create: "role:"}\n')
+                             'policy: {create: "role:"}\n')
     Policy(stored.conf(tmp_path), types)
     types = stored.catalogue(odd='name: odd\nplural: odds\nproperties: {}\n'
-                                 'policy: {create: "role"}\n')
+                             'policy: {create: "role"}\n')
     with pytest.raises(StartError) as caught:
         Policy(stored.conf(tmp_path), types)
     assert str(caught.value) == ('the policy rule pileus:odds:create: "role" '
                                  'is not valid policy language')
 
 
-@pytest.mark.parametrize(('file', 'told'), [
+@pytest.mark.parametrize(('file', 'message'), [
     ('"pileus:hosts:crate": "role:x"',
      'line 1: pileus:hosts:crate: no action uses this rule name'),
     ('"pileus:hosts:create": ""',
@@ -208,33 +209,35 @@ def test_a_types_own_rule_must_be_one(tmp_path):
      'line 2: pileus:hosts:create: the rule is already in line 1'),
     ('"pileus:hosts:create": "rol:x"', 'create: checks rol, which no caller'),
     ('"pileus:hosts:create": "user_id:%(owner)s"', 'checks %(owner)s')])
-def test_a_rule_that_nobody_means_is_warned_of(tmp_path, caplog, file, told):
-    """A09: a service that is started starts all the same."""
+def test_a_suspicious_rule_is_logged_as_a_warning(
+        tmp_path, caplog, file, message):
+    """A09: the service starts nevertheless."""
     policy(tmp_path, file)
-    assert told in caplog.text
+    assert message in caplog.text
 
 
 @pytest.mark.parametrize('file', [
     '', '# all as it is\n', '{}', '"mine": "role:x"\n'
     '"pileus:hosts:create": "rule:mine or user_id:%(user_id)s"\n',
     '"pileus:hosts:create": "\'demo\':%(project_id)s and role:x"'])
-def test_what_is_meant_is_not_warned_of(tmp_path, caplog, file):
+def test_a_reasonable_rule_causes_no_warning(tmp_path, caplog, file):
     policy(tmp_path, file)
     assert caplog.text == ''
 
 
 def test_every_action_of_every_type_has_a_rule_with_a_description():
-    found = {one.name: one for one in defaults(TYPES)}
+    rules_by_name = {rule.name: rule for rule in defaults(TYPES)}
     for declared in TYPES.live:
         for action in ACTIONS:
-            assert found[name(declared, action)].description
+            assert rules_by_name[name(declared, action)].description
 
 
-def test_callers_of_thousands_of_roles_are_not_remembered(tmp_path):
-    """A header holds that many, and each set of them half a megabyte."""
+def test_decisions_for_callers_with_many_roles_are_not_cached(tmp_path):
+    """A header holds thousands of roles; a set of them takes half a megabyte.
+    """
     rules = policy(tmp_path)
     for number in range(20):
-        many = [f'r{number}-{one}' for one in range(100)]
+        many = [f'r{number}-{index}' for index in range(100)]
         assert 'create' not in allowed(rules, caller(*many), 'host')
         assert 'create' in allowed(rules, caller('member', *many), 'host')
     assert rules._rules._decide.cache_info().currsize == 0
@@ -243,7 +246,7 @@ def test_callers_of_thousands_of_roles_are_not_remembered(tmp_path):
 # Files that change while the service runs
 
 class World:
-    """A policy whose files are edited; a look is due at each question."""
+    """A policy whose files are edited; ``later`` makes a check of them due."""
 
     def __init__(self, tmp_path, file):
         self.path = tmp_path / 'policy.yaml'
@@ -254,12 +257,12 @@ class World:
                             clock=lambda: self.now, wall=lambda: self.wall)
 
     def later(self):
-        self.now += asked.CHECK_SECONDS
+        self.now += enforcement.CHECK_SECONDS
         return self.rules.allows(caller('builder'), 'pileus:hosts:create')
 
     @property
     def open(self):
-        """After two looks, between which nothing changed."""
+        """Whether the rule allows the caller after two unchanged checks."""
         return [self.later(), self.later()][1]
 
 
@@ -272,7 +275,7 @@ def world(tmp_path):
     return World(tmp_path, GOOD)
 
 
-def test_a_changed_file_is_in_force_within_two_looks(world):
+def test_a_changed_file_is_in_force_within_two_checks(world):
     assert world.open
     world.path.write_text(OTHER)
     assert not world.open
@@ -288,27 +291,27 @@ def test_a_file_that_is_being_written_is_not_read_yet(world):
     assert not world.later()
 
 
-def test_a_change_of_long_ago_is_in_force_at_the_first_look(world):
-    """An idle service is asked again: no request meets the old rules."""
+def test_an_old_change_is_in_force_at_the_first_check(world):
+    """After an idle time, no request meets the old rules."""
     world.path.write_text(OTHER)
     world.wall = world.path.stat().st_ctime + 60
     assert not world.later()
 
 
-def test_a_file_is_not_looked_at_for_each_question(world):
+def test_files_are_not_checked_for_each_decision(world):
     world.path.write_text(OTHER)
     for _ in range(3):
         assert world.rules.allows(caller('builder'), 'pileus:hosts:create')
 
 
-def test_a_file_that_was_not_there_is_found(tmp_path):
+def test_a_new_policy_file_is_found(tmp_path):
     world = World(tmp_path, None)
     assert not world.open
     world.path.write_text(GOOD)
     assert world.open
 
 
-def test_a_file_of_the_folder_comes_and_goes(world):
+def test_files_of_policy_d_can_be_added_and_removed(world):
     folder = world.path.with_name('policy.d')
     folder.mkdir()
     (folder / 'one.yaml').write_text(OTHER)
@@ -317,17 +320,17 @@ def test_a_file_of_the_folder_comes_and_goes(world):
     assert world.open
 
 
-def spoil(path, how):
-    if how is None:
+def spoil(path, content):
+    if content is None:
         path.unlink()
-    elif how is OSError:
+    elif content is OSError:
         path.unlink()
         path.mkdir()
     else:
-        path.write_bytes(how)
+        path.write_bytes(content)
 
 
-@pytest.mark.parametrize(('how', 'told'), [
+@pytest.mark.parametrize(('content', 'message'), [
     (b'"pileus:hosts:create": "role:x', 'policy.yaml: line 1: '),
     (b'- "role:x"', 'line 1: the file is not a mapping'),
     (b'', 'the file is empty; write {}'),
@@ -342,24 +345,26 @@ def spoil(path, how):
     (b'[' * 5000, 'policy.yaml: '),
     (b'x: 2001-99-99', 'line 1: x: a rule needs a name'),
     (None, 'policy.yaml: the file is missing'), (OSError, 'Is a directory')])
-def test_a_file_that_does_not_do_leaves_the_last_good_rules(
-        world, caplog, how, told):
-    """A09: told once for each change, by file and line; when it is mended
-    the new rules are in force."""
-    spoil(world.path, how)
+def test_an_invalid_file_leaves_the_previous_rules_in_force(
+        world, caplog, content, message):
+    """A09: the log names file and line once for each change.
+
+    Once the file is valid, its rules are in force.
+    """
+    spoil(world.path, content)
     assert all(world.later() for _ in range(5))
-    (line,) = [one for one in caplog.records
-               if one.name == 'api.policy.enforcement'
-               and one.levelname == 'ERROR']
-    assert told in line.getMessage()
+    (record,) = [record for record in caplog.records
+                 if record.name == 'api.policy.enforcement'
+                 and record.levelname == 'ERROR']
+    assert message in record.getMessage()
     if world.path.is_dir():
         world.path.rmdir()
     world.path.write_text(OTHER)
     assert not world.open
 
 
-def test_what_was_doubtful_at_the_start_may_stay_so(tmp_path, caplog):
-    """A rule of a type that is gone is no reason to keep an old file."""
+def test_a_warning_of_the_start_does_not_block_later_changes(tmp_path, caplog):
+    """A rule of a removed type must not keep an old file in force."""
     world = World(tmp_path, GOOD + '"pileus:gone:list": "role:x"\n')
     world.path.write_text(OTHER + '"pileus:gone:list": "role:x"\n')
     assert not world.open
@@ -368,15 +373,16 @@ def test_what_was_doubtful_at_the_start_may_stay_so(tmp_path, caplog):
 @pytest.mark.parametrize('text', [
     '[', '', '"pileus:hosts:create": "role"', '"pileus:hosts:crate": "@"',
     None])
-def test_new_types_do_not_wait_for_a_file_to_be_mended(tmp_path, text):
-    """Nor do they bring the defaults back: the last good rules go over."""
+def test_new_types_use_the_last_valid_rules_while_a_file_is_invalid(
+        tmp_path, text):
+    """The default rules do not come back."""
     (tmp_path / 'policy.yaml').write_text(GOOD)
     conf = stored.conf(tmp_path)
     files = PolicyFiles(conf)
     Policy(conf, TYPES, files=files)
     spoil(tmp_path / 'policy.yaml', None if text is None
           else text.encode())
-    ticks = itertools.count(0, asked.CHECK_SECONDS)
+    ticks = itertools.count(0, enforcement.CHECK_SECONDS)
     rules = Policy(conf, TYPES, files=files, clock=lambda: next(ticks))
     for _ in range(3):
         assert rules.allows(caller('builder'), 'pileus:hosts:create')
@@ -385,14 +391,15 @@ def test_new_types_do_not_wait_for_a_file_to_be_mended(tmp_path, text):
             for _ in range(3)][2] is False
 
 
-def test_an_open_rule_is_warned_of_when_it_comes_into_force(world, caplog):
+def test_a_rule_that_allows_everybody_is_logged_when_it_takes_effect(
+        world, caplog):
     world.path.write_text('"pileus:hosts:create": "@"\n')
     assert world.open
     assert 'create: allows everybody' in caplog.text
 
 
 @pytest.mark.parametrize('text', ['{}', '# nothing\n'])
-def test_the_defaults_hold_again_for_who_says_so(world, text):
+def test_a_file_without_rules_restores_the_defaults(world, text):
     world.path.write_text(text)
     assert not world.open
     assert world.rules.text('pileus:hosts:create') == 'rule:pileus:own_member'

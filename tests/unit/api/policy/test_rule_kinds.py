@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a policy rule may ask: of the caller, and nothing else."""
+"""Policy rules can check attributes of the caller, and nothing else."""
 
 import pytest
 from oslo_policy import _checks
@@ -15,8 +15,8 @@ ADA = Caller('demo', 'ada', frozenset({'member'}), False)
 RULE = 'pileus:hosts:create'
 GOOD = f'"{RULE}": "role:member"\n'
 
-#: Rules that would fail the request that asks them.
-UNASKABLE = [
+#: Rules that would fail each request that evaluates them.
+UNUSABLE = [
     ('http://judge/may', '"http://judge/may" is not a check of the caller; '
      'valid checks are role, rule, project_id, user_id, roles, '
      'system_scope'),
@@ -37,41 +37,43 @@ def policy(tmp_path, file, types=TYPES, **clocks):
     return Policy(stored.conf(tmp_path), types, **clocks)
 
 
-@pytest.mark.parametrize(('rule', 'told'), UNASKABLE)
-def test_a_rule_that_cannot_be_asked_stops_the_start(tmp_path, rule, told):
-    """A09: by file and line, in one line."""
+@pytest.mark.parametrize(('rule', 'message'), UNUSABLE)
+def test_a_check_that_cannot_be_evaluated_stops_the_start(
+        tmp_path, rule, message):
+    """A09: the error names file and line, in one line."""
     with pytest.raises(StartError) as caught:
         policy(tmp_path, f'\n"{RULE}": "{rule}"\n')
-    assert f'policy.yaml: line 2: {RULE}: {told}' in str(caught.value)
+    assert f'policy.yaml: line 2: {RULE}: {message}' in str(caught.value)
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize(('rule', 'told'), UNASKABLE)
-def test_and_leaves_the_rules_as_they_were(tmp_path, caplog, rule, told):
-    """A09: while the service runs; no request fails, and the log tells."""
+@pytest.mark.parametrize(('rule', 'message'), UNUSABLE)
+def test_a_check_that_cannot_be_evaluated_leaves_the_previous_rules_in_force(
+        tmp_path, caplog, rule, message):
+    """A09: no request fails, and the log has the mistake."""
     now = [0.0]
     rules = policy(tmp_path, GOOD, clock=lambda: now[0], wall=lambda: 0.0)
     (tmp_path / 'policy.yaml').write_text(f'"{RULE}": "{rule}"\n')
     for _ in range(3):
         now[0] += CHECK_SECONDS
         assert rules.allows(ADA, RULE)
-    (line,) = [one.getMessage() for one in caplog.records
-               if one.name == 'api.policy.enforcement'
-               and one.levelname == 'ERROR']
-    assert f'policy.yaml: line 1: {RULE}: {told}' in line
+    (line,) = [record.getMessage() for record in caplog.records
+               if record.name == 'api.policy.enforcement'
+               and record.levelname == 'ERROR']
+    assert f'policy.yaml: line 1: {RULE}: {message}' in line
 
 
-@pytest.mark.parametrize(('rule', 'told'), UNASKABLE)
-def test_a_types_own_rule_may_ask_no_more(tmp_path, rule, told):
+@pytest.mark.parametrize(('rule', 'message'), UNUSABLE)
+def test_a_type_file_may_use_the_same_checks_only(tmp_path, rule, message):
     types = stored.catalogue(host=f'{HOST}policy: {{create: "{rule}"}}\n')
     with pytest.raises(StartError) as caught:
         policy(tmp_path, '', types)
-    assert str(caught.value).startswith(f'the policy rule {RULE}: {told}')
+    assert str(caught.value).startswith(f'the policy rule {RULE}: {message}')
 
 
-def test_nor_a_check_that_an_installed_package_brings(tmp_path, monkeypatch):
+def test_a_check_of_an_installed_package_is_refused(tmp_path, monkeypatch):
     class Field(_checks.Check):
-        def __call__(self, *asked):
+        def __call__(self, *args):
             raise AssertionError
     monkeypatch.setitem(_checks.registered_checks, 'field', Field)
     with pytest.raises(StartError) as caught:
@@ -83,22 +85,23 @@ def test_nor_a_check_that_an_installed_package_brings(tmp_path, monkeypatch):
 @pytest.mark.parametrize('rule', [
     'role:%(user_id)s', 'user_id:%(user_id)s', "'ada':%(user_id)s",
     'role:50%%', 'None:x', 'system_scope:all'])
-def test_what_can_be_asked_is_asked(tmp_path, rule):
+def test_valid_checks_are_evaluated(tmp_path, rule):
     rules = policy(tmp_path, f'"{RULE}": "{rule} or role:member"\n')
     assert rules.allows(ADA, RULE)
 
 
 def warned(caplog):
-    return [one.getMessage() for one in caplog.records
-            if one.name == 'api.policy.enforcement'
-            and one.levelname == 'WARNING']
+    return [record.getMessage() for record in caplog.records
+            if record.name == 'api.policy.enforcement'
+            and record.levelname == 'WARNING']
 
 
 NEVER = stored.catalogue(host=f'{HOST}policy: {{create: "rol:x"}}\n')
 
 
-def test_what_a_type_asks_in_vain_is_warned_of(tmp_path, caplog):
-    """A09: as it is where a file does."""
+def test_an_impossible_check_in_a_type_file_is_logged_as_a_warning(
+        tmp_path, caplog):
+    """A09: as in a policy file."""
     policy(tmp_path, '', NEVER)
     assert warned(caplog) == [
         f'Policy: the policy rule {RULE}: checks rol, which no caller has; '
@@ -106,13 +109,15 @@ def test_what_a_type_asks_in_vain_is_warned_of(tmp_path, caplog):
         f'system_scope.']
 
 
-def test_but_not_where_a_file_says_otherwise(tmp_path, caplog):
+def test_there_is_no_warning_if_a_policy_file_replaces_the_check(
+        tmp_path, caplog):
     policy(tmp_path, GOOD, NEVER)
     assert warned(caplog) == []
 
 
-def test_nor_does_it_keep_a_file_from_coming_into_force(tmp_path, caplog):
-    """The file has no part in it."""
+def test_a_warning_about_a_type_file_does_not_block_a_policy_file(
+        tmp_path, caplog):
+    """The policy file does not contain the rule."""
     now = [0.0]
     rules = policy(tmp_path, GOOD, NEVER, clock=lambda: now[0],
                    wall=lambda: 0.0)
@@ -125,7 +130,7 @@ def test_nor_does_it_keep_a_file_from_coming_into_force(tmp_path, caplog):
     assert 'checks rol' in line
 
 
-@pytest.mark.parametrize(('rule', 'told'), [
+@pytest.mark.parametrize(('rule', 'message'), [
     ('@', 'allows everybody'),
     ('@ and not !', 'allows callers without a role'),
     ('role:x or @', 'allows everybody'), ('@ and @', 'allows everybody'),
@@ -133,9 +138,9 @@ def test_nor_does_it_keep_a_file_from_coming_into_force(tmp_path, caplog):
     ('not role:member or role:admin', 'allows callers without a role'),
     ('not role:x or not role:member', 'allows callers without a role'),
     ('@ and not role:member', 'allows callers without a role')])
-def test_only_what_lets_in_everybody_is_said_to(
-        tmp_path, caplog, rule, told):
-    """A09: what keeps members out does not, though it lets in nobodies."""
+def test_warnings_distinguish_everybody_from_callers_without_a_role(
+        tmp_path, caplog, rule, message):
+    """A09: a rule that refuses members does not allow everybody."""
     policy(tmp_path, f'"{RULE}": "{rule}"\n')
     (line,) = warned(caplog)
-    assert line.endswith(f'line 1: {RULE}: {told}.')
+    assert line.endswith(f'line 1: {RULE}: {message}.')
