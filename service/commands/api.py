@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-api: serve the API until told to stop."""
+"""pileus-api: serve the API until a signal stops it."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ PROG = 'pileus-api'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Start, serve, stop; the exit status.
+    """Run the service; return the exit status.
 
-    Whatever keeps the service from starting is told on stderr, and in the
-    log where that is somewhere else, before the status is 1.
+    An error that prevents the start is printed to stderr, and logged if the
+    log goes anywhere else. The status is then 1.
     """
-    words = daemon.absolute(sys.argv[1:] if argv is None else argv)
+    arguments = daemon.absolute(sys.argv[1:] if argv is None else argv)
     conf = None
     try:
-        conf = _parsed(words)
-        config_files.check(conf, words)
-        return _asked(conf, words)
+        conf = _configure(arguments)
+        config_files.check(conf, arguments)
+        return _run(conf, arguments)
     except StartError as exc:
-        _tell(exc, conf)
+        _report(exc, conf)
         return 1
 
 
-def _parsed(argv: Sequence[str]) -> cfg.ConfigOpts:
+def _configure(argv: Sequence[str]) -> cfg.ConfigOpts:
     named = os.environ.get(config_files.ENVIRONMENT)
     if named:
         os.environ[config_files.ENVIRONMENT] = os.path.abspath(named)
@@ -51,8 +51,8 @@ def _parsed(argv: Sequence[str]) -> cfg.ConfigOpts:
     return conf
 
 
-def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
-    """Do what the command line asks for: check, detach or serve."""
+def _run(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
+    """Check, detach or serve, as the options say."""
     def serve(announce: Callable[[], None] = lambda: None) -> int:
         with _pid_file(conf):
             return Launcher(
@@ -65,10 +65,10 @@ def _asked(conf: cfg.ConfigOpts, argv: Sequence[str]) -> int:
 
 
 def _check(conf: cfg.ConfigOpts) -> int:
-    """Raise StartError where a start would fail; print the result if not.
+    """Raise StartError if a start would fail; otherwise print the result.
 
-    Nothing is changed. An address or a pid file that a process holds is a
-    note and no failure: the service that runs may hold both.
+    Nothing is changed. An address or pid file that another process holds is
+    reported as a note, because it may belong to the running service.
     """
     from service.hosting import paste
     tls_context.context(conf)
@@ -90,10 +90,10 @@ def _pid_file(conf: cfg.ConfigOpts) -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
-def _tell(exc: StartError, conf: cfg.ConfigOpts | None) -> None:
+def _report(exc: StartError, conf: cfg.ConfigOpts | None) -> None:
     for text in str(exc).splitlines():
         print(f'{PROG}: {text}', file=sys.stderr)
-        if conf is not None and log_setup.elsewhere(conf):
+        if conf is not None and log_setup.logs_outside_terminal(conf):
             LOG.error(text)
     if conf is not None and conf.debug:
         traceback.print_exception(exc)

@@ -21,7 +21,7 @@ def setup(conf: cfg.ConfigOpts) -> None:
     """
     # Without this, each record that a full disk loses prints a traceback.
     logging.raiseExceptions = conf.debug
-    if not elsewhere(conf):
+    if not logs_outside_terminal(conf):
         conf.set_override('use_stderr', True)
     before = list(logging.getLogger().handlers)
     try:
@@ -60,7 +60,7 @@ def _replace(handler: WatchedFileHandler) -> None:
     handler.close()
 
 
-def elsewhere(conf: cfg.ConfigOpts) -> bool:
+def logs_outside_terminal(conf: cfg.ConfigOpts) -> bool:
     """Whether the log goes anywhere but to the terminal."""
     return bool(conf.log_file or conf.log_dir or conf.use_syslog
                 or conf.use_journal or conf.log_config_append)

@@ -48,7 +48,7 @@ def test_records_go_to_the_configured_file(conf: cfg.ConfigOpts, log: Path
     log_setup.setup(conf)
     logging.getLogger('a').warning('hello')
     assert log.read_text().count('hello') == 1
-    assert log_setup.elsewhere(conf)
+    assert log_setup.logs_outside_terminal(conf)
 
 
 def test_repeated_setup_leaks_no_descriptors(conf: cfg.ConfigOpts) -> None:
