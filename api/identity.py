@@ -38,7 +38,7 @@ class Identity(NamedTuple):
     system_scope: str | None = None
 
     def caller(self, rules: Policy | None, *, reads: bool = False) -> Caller:
-        """Return the caller, with ``any_project`` as the policy says.
+        """Return the caller; set ``any_project`` if the policy allows it.
 
         The policy rule is ADMIN, or ANY_READER for a request that only
         ``reads``.

@@ -31,9 +31,9 @@ def open(conf: ConfigOpts, *, use_applied: bool = False,
          read_only: bool = False) -> Service:
     """Open the database and load the types to serve.
 
-    With ``use_applied`` the type files are not read: a replaced worker loads
-    the types that the other workers serve, from the database. With
-    ``read_only`` nothing in the database changes.
+    With ``use_applied`` the type files are not read. A replacement worker
+    instead loads the types that the other workers serve, from the database.
+    With ``read_only`` nothing in the database changes.
 
     Raises StartError or DeclarationError if the configuration, the type files
     or the database prevent a start.

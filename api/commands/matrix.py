@@ -61,7 +61,7 @@ class PolicyAction(NamedTuple):
     """An action that policy rules protect.
 
     ``needs`` are all rules that must allow the action. ``in_other_project`` is
-    the outcome for a caller of another project whom the rules allow it. An
+    the outcome if they do, and the record belongs to another project. An
     action that ``reads`` changes nothing.
     """
 
@@ -100,7 +100,7 @@ def policy_actions(catalogue: Catalogue, extended: tuple[Extension, ...]
             yield from _extension_actions(by_type[declared.name])
 
 
-#: The second rule that must allow an action.
+#: Actions that also need the rule of a second action.
 _ALSO_NEEDED: Mapping[str, str] = {
     'replace': 'create', 'create_any': 'create', 'list_any': 'list',
     'show_revision': 'show', 'revert': 'show'}

@@ -44,7 +44,8 @@ CHECK_SECONDS = 1.0
 #: Seconds that a request waits until its password can be verified.
 QUEUE_SECONDS = 5.0
 
-#: Salt and digest of the hash that stands in for an unknown user's.
+#: Salt and digest of the hash that the password of an unknown user is checked
+#: against.
 _DUMMY_DIGEST = b'.' * 53
 
 #: Name of the accounts in the handover to a replacement worker.

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-#: Default time that a call waits for others to end.
+#: Default time that a call waits for another call to end.
 WAIT_SECONDS = 0.5
 
 
 class IdentityRefused(Exception):
-    """The call was not made: too many are running, or nothing answers."""
+    """The call was not made: too many are running, or the service is down."""
 
 
 class CircuitBreaker:
@@ -26,10 +26,9 @@ class CircuitBreaker:
     ``max_running`` calls run at once. ``max_waiting`` more wait for up to
     ``wait_seconds``. All further calls raise IdentityRefused.
 
-    A call that ends in an exception for which ``is_outage`` holds opens the
-    breaker: from then on one call runs at a time and none waits, until a call
-    ends in any other way. There is no timer, so a service that recovers is
-    used again at once.
+    If a call ends in an exception that ``is_outage``, the breaker opens: one
+    call runs at a time and none waits, until a call ends in any other way.
+    There is no timer, so a service that recovers is used again at once.
     """
 
     def __init__(self, max_running: int, max_waiting: int,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outermost filter: give every error one format and version headers.
+"""The outermost filter: format all errors alike, and add version headers.
 
 The application formats its own errors. This filter replaces the errors of
 urlmap, CORS and the auth filters, and answers for exceptions that they raise.

@@ -2,9 +2,10 @@
 """``auth_strategy = keystone``: identify callers by their Keystone token.
 
 keystonemiddleware's auth_token validates tokens and caches the results. The
-identity is read from auth_token's token object. The headers that auth_token
-writes are not safe to read: without a system scope it leaves a client's system
-scope header as it is, and a service token overwrites the user's.
+identity is read from auth_token's token object, because the headers that
+auth_token writes are not reliable. For a token without system scope it leaves
+the client's own system scope header in place, and a service token overwrites
+the headers of the user.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ CACHE_KEY = 'pileus.token_cache'
 #: which would look like a fault of Keystone.
 _TOKEN = re.compile(r'[!-~]{1,4096}')
 
-#: Exceptions if Keystone is unreachable or fails, or its reply is malformed.
+#: Exceptions that mean that Keystone is unreachable or broken, or that its
+#: reply is malformed.
 _OUTAGES = (failures.ClientException, auth_token.ServiceError, ValueError,
             LookupError, TypeError, AttributeError, NotImplementedError)
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Access rules: the defaults, the files, and their enforcement."""
+"""The authorization policy: default rules, policy files and enforcement."""

@@ -64,7 +64,7 @@ QUOTA_RULES: Mapping[str, str] = {
     verb: f'{NAMESPACE}:quotas:{verb}'
     for verb in ('show', 'update', 'delete')}
 
-#: Default checks by action, for types of projects and types of the cloud.
+#: Default base rules of actions: for types with scope project, then cloud.
 _DEFAULTS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(('list', 'show'), ('own_reader', 'reader')),
     'create_any': ('admin', 'admin'),

@@ -64,9 +64,9 @@ class Policy:
                  wall: Callable[[], float] = time.time) -> None:
         """Load the files; raise StartError if they are invalid.
 
-        Rules in ``files.in_force`` are used instead of the files. These rules
-        were valid for an earlier catalogue, or in the worker that this one
-        replaces.
+        If ``files.in_force`` has rules, these are used and the files are not
+        read. They were valid for an earlier catalogue, or in the worker that
+        this one replaces.
         """
         self._conf = conf
         self._clock = clock

@@ -33,7 +33,8 @@ _HANDOVER_NAME = 'policy'
 
 
 class InvalidPolicy(Exception):
-    """The mistakes in the policy files, in one line."""
+    """The policy files are invalid; the text names all mistakes in one line.
+    """
 
 
 class FileRule(NamedTuple):
@@ -187,7 +188,7 @@ def _parse(path: str, text: str) -> Iterator[tuple[str, FileRule]]:
 
 
 def _pairs(path: str, text: str) -> list[tuple[yaml.Node, yaml.Node]]:
-    """Return the nodes of the file's mapping; none for only comments."""
+    """Return the nodes of the file's mapping; none if it has only comments."""
     try:
         root = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as exc:

@@ -26,7 +26,7 @@ _HEADER = ('# Users of [api] auth_strategy = http_basic. pileus-manage user '
 
 def put(passwords: str, users: str, name: str, password: str,
         entry: dict[str, Any]) -> None:
-    """Add a user, or replace the password and roles of one.
+    """Add a user, or replace an existing one.
 
     The users file is written first: a user with a password but no roles yet
     would be let in without any rights.

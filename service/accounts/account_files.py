@@ -32,7 +32,7 @@ MAX_NAME_CHARS = 255
 #: Cost of the hashes that this service makes.
 BCRYPT_COST = 12
 
-# The last letter of the salt holds two bits; a cost above 17 takes minutes.
+# The last character of the salt holds two bits. A cost above 17 takes minutes.
 _HASH = re.compile(r'\$2[aby]\$(0[4-9]|1[0-7])'
                    r'\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}')
 _INVALID_NAME = re.compile(r'[:\x00-\x1f\x7f-\x9f\ud800-\udfff]')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage history purge, and purge: remove rows no longer needed."""
+"""pileus-manage history purge, and purge: remove rows that are not needed."""
 
 from __future__ import annotations
 

@@ -159,7 +159,10 @@ def state_path(conf: cfg.ConfigOpts) -> str:
 
 
 def checked_state_path(conf: cfg.ConfigOpts) -> str:
-    """The state directory, made by nobody; StartError as ``state_path``."""
+    """Return the state directory, or where it would be, without creating it.
+
+    Raises StartError where ``state_path`` would.
+    """
     path = planned_state_path(conf)
     there = path
     while not os.path.lexists(there):

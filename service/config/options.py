@@ -190,11 +190,11 @@ GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
 def set_defaults() -> None:
     """Change defaults of other libraries, also in the sample file."""
     levels = [*log.get_default_log_levels(), 'alembic=WARN',
-              # What it cannot parse is told by file and line instead.
+              # Pileus reports rules that do not parse, with file and line.
               'oslo_policy._parser=CRITICAL']
     log.set_defaults(default_log_levels=list(dict.fromkeys(levels)))
-    # A start without its database fails at once unless told to wait, and a
-    # request does not wait for a connection for half a minute.
+    # Without these, a start would wait for its database for minutes, and a
+    # request for a free connection for half a minute.
     cfg.set_defaults(db_options.database_opts, max_retries=0, pool_timeout=5)
 
 

@@ -24,7 +24,7 @@ from service.config import files as config_files
 class SharedMemory:
     """Anonymous shared memory that forked workers inherit.
 
-    ``path`` is its path for the workers, as text that PasteDeploy can pass on.
+    ``path`` opens it in each worker; PasteDeploy can pass it on as text.
     """
 
     def __init__(self) -> None:

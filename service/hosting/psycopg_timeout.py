@@ -23,11 +23,12 @@ from service.config import files as config_files
 
 LOG = logging.getLogger(__name__)
 
-#: Time that the database server may take for each step of connecting.
+#: Seconds that the database server may take for each step of connecting.
 CONNECT_SECONDS = 5
 
-#: Waits until a descriptor is readable, or else writable. The arguments are
-#: the descriptor, whether to write, and seconds; False means a timeout.
+#: A function that waits until a descriptor is readable, or else writable. Its
+#: arguments are the descriptor, whether to wait for writing, and seconds. It
+#: returns False after a timeout.
 Wait = Callable[[int, bool, float], bool]
 
 
@@ -75,7 +76,7 @@ def _shut_down(file: int) -> None:
     function waits for it.
     """
     with (socket.socket(fileno=os.dup(file)) as connection,
-          contextlib.suppress(OSError)):  # the other side was first
+          contextlib.suppress(OSError)):  # the server was first
         connection.shutdown(socket.SHUT_RDWR)
 
 
