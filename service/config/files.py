@@ -57,7 +57,7 @@ def parse(argv: Sequence[str], prog: str = 'pileus-api',
     if not conf.config_dir and not conf.config_file:
         raise StartError(
             f'no config directory: give --config-dir, set {ENVIRONMENT} or '
-            f'make one of {", ".join(SEARCH_DIRECTORIES)}')
+            f'create one of {", ".join(SEARCH_DIRECTORIES)}')
     return conf
 
 

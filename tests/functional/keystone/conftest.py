@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.keystone)
-            # The first waits for a Keystone to be made.
+            # The first test waits until Keystone is set up.
             item.add_marker(pytest.mark.timeout(300))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import openstack
 import pytest
 from keystoneauth1 import adapter, exceptions
-from openstack import warnings as told
+from openstack import warnings as sdk_warnings
 
 from tests.functional.harness.daemon import Daemon
 from tests.functional.keystone.conftest import Cloud
@@ -16,7 +16,8 @@ from tests.functional.keystone.identity import PASSWORD
 
 # The SDK warns of its own metrics library.
 pytestmark = pytest.mark.filterwarnings(
-    f'ignore::{told.__name__}.{told.RemovedInSDK60Warning.__name__}')
+    f'ignore::{sdk_warnings.__name__}.'
+    f'{sdk_warnings.RemovedInSDK60Warning.__name__}')
 
 
 @pytest.fixture
@@ -36,12 +37,12 @@ def test_keystoneauth_finds_the_service_by_the_catalogue(service, daemon):
 
 
 def test_keystoneauth_reads_and_writes(service):
-    made = service.post('/hosts', json={
+    created = service.post('/hosts', json={
         'host': {'name': 'by-ksa', 'serial': 'BY-KSA'}}).json()['host']
-    assert service.get(f'/hosts/{made["id"]}').json()['host'] == made
-    assert service.delete(f'/hosts/{made["id"]}').status_code == 204
+    assert service.get(f'/hosts/{created["id"]}').json()['host'] == created
+    assert service.delete(f'/hosts/{created["id"]}').status_code == 204
     with pytest.raises(exceptions.NotFound):
-        service.get(f'/hosts/{made["id"]}')
+        service.get(f'/hosts/{created["id"]}')
 
 
 def test_keystoneauth_gets_a_new_token_after_a_401(service, cloud, daemon):

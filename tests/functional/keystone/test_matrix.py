@@ -22,9 +22,9 @@ def test_every_cell_is_what_the_service_answers(daemon, cloud, tokens):
     """A03: roles that Keystone implies change nothing."""
     headers = {persona: {'X-Auth-Token': tokens[token]}
                for persona, token in TOKENS.items()}
-    asked = Matrix(daemon.directory, daemon.request, headers,
+    matrix = Matrix(daemon.directory, daemon.request, headers,
                    headers['admin'], cloud.projects['alpha'],
                    cloud.projects['beta'])
-    wrong = '\n'.join(asked.mismatches())
+    wrong = '\n'.join(matrix.mismatches())
     assert wrong == ''
-    assert asked.options_mismatches() == []
+    assert matrix.options_mismatches() == []

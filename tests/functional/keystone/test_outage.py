@@ -140,11 +140,11 @@ def test_an_invalid_reply_of_keystone_is_an_outage(cloud, tmp_path, reply):
 def test_a_slow_keystone_delays_only_requests_that_need_it(cloud, tmp_path):
     """A13: other requests are answered; the waiting ones get 503 in the end.
     """
-    asked, go = threading.Event(), threading.Event()
+    received, go = threading.Event(), threading.Event()
 
     def answer(handler):
         handler.request.recv(65536)
-        asked.set()
+        received.set()
         go.wait()
     with (stand_in(answer) as url,
           pointed_at(cloud, url, tmp_path) as daemon):
@@ -153,7 +153,7 @@ def test_a_slow_keystone_delays_only_requests_that_need_it(cloud, tmp_path):
             ask(daemon, 'gAAAAAB-a-token'))) for _ in range(8)]
         for thread in waiting:
             thread.start()
-        assert asked.wait(30)
+        assert received.wait(30)
         assert daemon.request('GET', '/v1').status == 200
         for thread in waiting:
             thread.join()
