@@ -50,7 +50,7 @@ def named(directory: Path, tool: str) -> subprocess.CompletedProcess[str]:
 def test_the_sample_tells_every_rule_and_sets_none(directory):
     done = named(directory, 'sample-generator')
     assert done.returncode == 0, done.stderr
-    assert '# Make books.\n#"pileus:books:create": "rule:pileus:own_member' \
+    assert '# Create books.\n#"pileus:books:create": "rule:pileus:own_member' \
         in done.stdout
     assert '#"pileus:books:delete": "role:librarian"' in done.stdout
     assert '#"pileus:quotas:update": "rule:pileus:admin"' in done.stdout
