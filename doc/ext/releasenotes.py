@@ -54,10 +54,18 @@ class ReleaseNotes(SphinxDirective):
                  ) -> nodes.section:
         section = nodes.section(ids=[f'notes-{name}'])
         section += nodes.title(text=HEADINGS[name])
-        for path, text in items:
-            lines = StringList(text.splitlines(), source=str(path))
-            self.state.nested_parse(lines, 0, section)
+        parsed = [self._parse(path, text) for path, text in items]
+        if name == 'prelude':
+            section += [node for item in parsed for node in item.children]
+        else:
+            section += nodes.bullet_list('', *parsed)
         return section
+
+    def _parse(self, path: Path, text: str) -> nodes.list_item:
+        item = nodes.list_item()
+        lines = StringList(text.splitlines(), source=str(path))
+        self.state.nested_parse(lines, 0, item)
+        return item
 
 
 def _items(notes: list[tuple[Path, dict[str, Any]]], name: str
