@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties that only some roles read or set, at every door there is.
+"""Properties that only some roles may read or write, at every endpoint.
 
-``test_hidden_values`` has what a writer might guess.
+``test_hidden_values`` checks that a writer cannot guess hidden values.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ HIDDEN = ('passcode', 'opens_at')
 
 
 @pytest.fixture(scope='module')
-def served(tmp_path_factory: pytest.TempPathFactory) -> Application:
-    served = Application(config_dir(tmp_path_factory.mktemp('safes'), SAFE))
-    made = served.request('PUT', PATH, {'safe': {
+def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
+    application = Application(config_dir(tmp_path_factory.mktemp('safes'),
+                                         SAFE))
+    created = application.request('PUT', PATH, {'safe': {
         'name': 'a', 'passcode': 'kumquat', 'limit_eur': 5,
         'opens_at': '2031-05-01T00:00:00Z',
         'closes_at': '2031-06-01T00:00:00Z'}}, OWNER)
-    assert made.status == 201
-    changed = served.request('PATCH', PATH, {
+    assert created.status == 201
+    changed = application.request('PATCH', PATH, {
         'safe': {'passcode': 'durian'}}, OWNER)
     assert changed.status == 200
-    return served
+    return application
 
 
 READS = [PATH, '/v1/safes', '/v1/safes?with_count=true&sort=closes_at',
@@ -59,19 +60,21 @@ READS = [PATH, '/v1/safes', '/v1/safes?with_count=true&sort=closes_at',
 
 @pytest.mark.parametrize('path', READS)
 @pytest.mark.parametrize('headers', [MEMBER, ADMIN], ids=['member', 'admin'])
-def test_what_a_caller_may_not_read_is_in_no_reply(served, path, headers):
-    """D26: neither the value nor the name; now, or as it was."""
-    reply = served.request('GET', path, None, headers)
+def test_no_reply_contains_a_property_that_the_caller_may_not_read(application,
+                                                                   path,
+                                                                   headers):
+    """D26: the reply has neither the name nor the present or old values."""
+    reply = application.request('GET', path, None, headers)
     assert reply.status == 200
-    for text in ('kumquat', 'durian', '2031-05-01', *(f'"{one}"'
-                                                for one in HIDDEN)):
+    for text in ('kumquat', 'durian', '2031-05-01',
+                 *(f'"{name}"' for name in HIDDEN)):
         assert text.encode() not in reply.body, text
 
 
 @pytest.mark.parametrize('path', [PATH, '/v1/safes', '/v1/types/safe',
                                   f'{PATH}/revisions', '/v1/docs/openapi'])
-def test_who_may_read_it_does(served, path):
-    reply = served.request('GET', path, None, OWNER)
+def test_an_owner_reads_the_hidden_properties(application, path):
+    reply = application.request('GET', path, None, OWNER)
     for name in HIDDEN:
         assert f'"{name}"'.encode() in reply.body
 
@@ -83,22 +86,24 @@ QUERIES = ['{}=kumquat', '{}=neq:kumquat', '{}=gt:2031-01-01T00:00:00Z',
 
 @pytest.mark.parametrize('query', QUERIES)
 @pytest.mark.parametrize('name', HIDDEN)
-def test_a_list_takes_it_for_a_name_that_is_none(served, query, name):
-    """L06: 400 as for a misspelt name, whatever the value."""
-    def told(word: str) -> tuple[int, str]:
-        reply = served.request('GET', f'/v1/safes?{query.format(word)}',
-                               None, MEMBER)
+def test_a_list_query_treats_a_hidden_property_as_unknown(application, query,
+                                                          name):
+    """L06: the reply is the 400 of a misspelt name, whatever the value."""
+    def error(word: str) -> tuple[int, str]:
+        reply = application.request('GET', f'/v1/safes?{query.format(word)}',
+                                    None, MEMBER)
         return reply.status, reply.json['error']['message'].replace(
             word, 'NAME')
-    assert told(name) == told('nothing')
-    assert told(name)[0] == 400
+    assert error(name) == error('nothing')
+    assert error(name)[0] == 400
 
 
-def sent(served: Application, verb: str, name: str, value: Any
+def send(application: Application, verb: str, name: str, value: Any
          ) -> tuple[Reply, str]:
-    """A write of one property, and the pointer its refusal should have."""
+    """Write one property; return the reply, and the pointer that its error
+    must have."""
     patch = {**MEMBER, 'Content-Type': 'application/json-patch+json'}
-    ways: Mapping[str, tuple[str, str, Any, Any, str]] = {
+    requests: Mapping[str, tuple[str, str, Any, Any, str]] = {
         'POST': ('POST', '/v1/safes', {'safe': {'name': 'b', name: value}},
                  MEMBER, f'/safe/{name}'),
         'bulk': ('POST', '/v1/safes', {'safes': [
@@ -113,8 +118,8 @@ def sent(served: Application, verb: str, name: str, value: Any
         'json-patch': ('PATCH', PATH, [{'op': 'add', 'path': f'/{name}',
                                         'value': value}], patch, f'/{name}'),
     }
-    *asked, pointer = ways[verb]
-    return served.request(*asked), pointer
+    *request, pointer = requests[verb]
+    return application.request(*request), pointer
 
 
 @pytest.mark.parametrize('verb', ['POST', 'bulk', 'create', 'PUT', 'PATCH',
@@ -122,83 +127,90 @@ def sent(served: Application, verb: str, name: str, value: Any
 @pytest.mark.parametrize(('name', 'value'), [
     ('passcode', '9'), ('passcode', 'durian'), ('passcode', None),
     ('passcode', 7), ('limit_eur', 9), ('limit_eur', 'x')])
-def test_who_may_not_set_it_is_refused_by_its_name(served, verb, name,
-                                                   value):
-    """J07: 403 and no 400, right value or wrong, and nothing is made."""
-    reply, pointer = sent(served, verb, name, value)
+def test_a_write_without_the_role_is_rejected_with_the_property(application,
+                                                                verb, name,
+                                                                value):
+    """J07: the status is 403 for valid and invalid values, and nothing is
+    stored."""
+    reply, pointer = send(application, verb, name, value)
     assert reply.status == 403, reply.body
-    (told,) = reply.json['errors']
-    assert told['code'] == 'pileus.field-forbidden'
-    assert told['detail'] == f'{name} cannot be written by your roles.'
-    assert told['source'] == {'pointer': pointer}
-    now = served.request('GET', '/v1/safes', None, OWNER).json['safes']
-    assert [(one['passcode'], one['limit_eur']) for one in now] == [
-        ('durian', 5)]
+    (error,) = reply.json['errors']
+    assert error['code'] == 'pileus.field-forbidden'
+    assert error['detail'] == f'{name} cannot be written by your roles.'
+    assert error['source'] == {'pointer': pointer}
+    records = application.request('GET', '/v1/safes', None,
+                                  OWNER).json['safes']
+    assert [(record['passcode'], record['limit_eur'])
+            for record in records] == [('durian', 5)]
 
 
-def test_all_of_them_are_named(served):
-    reply = served.request('PATCH', PATH, {'safe': {
+def test_all_forbidden_properties_are_reported_at_once(application):
+    reply = application.request('PATCH', PATH, {'safe': {
         'limit_eur': 1, 'passcode': 'x', 'bogus': 1}}, MEMBER)
     assert reply.status == 403
-    assert sorted(one['source']['pointer'] for one in reply.json['errors']
+    assert sorted(error['source']['pointer'] for error in reply.json['errors']
                   ) == ['/safe/limit_eur', '/safe/passcode']
 
 
-def test_to_take_it_away_is_to_set_it(served):
+def test_removing_a_property_needs_its_write_role(application):
     body = json.dumps([{'op': 'remove', 'path': '/limit_eur'}]).encode()
-    reply = served.request('PATCH', PATH, body, {
+    reply = application.request('PATCH', PATH, body, {
         **MEMBER, 'Content-Type': 'application/json-patch+json'})
     assert reply.status == 403
     assert reply.json['error']['message'] == (
         'limit_eur cannot be removed by your roles.')
 
 
-def test_what_was_read_may_be_sent_back(served):
-    """D15"""
+def test_a_caller_may_put_back_the_record_that_it_read(application):
+    """D15: a PUT may contain what a GET returned."""
     for roles in (MEMBER, OWNER):
-        read = served.request('GET', PATH, None, roles).json
-        reply = served.request('PUT', PATH, read, roles)
+        record = application.request('GET', PATH, None, roles).json
+        reply = application.request('PUT', PATH, record, roles)
         assert reply.status == 200
-        assert reply.json == read
+        assert reply.json == record
 
 
-def test_who_sets_what_it_cannot_read_may_also_clear_it(tmp_path):
-    """A null means the same as for what is seen: the default."""
+def test_a_caller_may_clear_a_property_that_it_writes_but_cannot_read(
+        tmp_path):
+    """null sets the default, as for a property that the caller can read."""
     types = {'safe': SAFE['safe'].replace(', write_roles: [owner]', '')
              .replace('default: 10', 'default: 10, read_roles: [owner]')}
-    served = Application(config_dir(tmp_path, types))
-    served.request('PUT', PATH, {'safe': {
+    application = Application(config_dir(tmp_path, types))
+    application.request('PUT', PATH, {'safe': {
         'name': 'a', 'passcode': 'x', 'limit_eur': 5}}, OWNER)
-    reply = served.request('PATCH', PATH, {'safe': {
+    reply = application.request('PATCH', PATH, {'safe': {
         'passcode': None, 'limit_eur': None}}, MEMBER)
     assert reply.status == 200
-    now = served.request('GET', PATH, None, OWNER).json['safe']
-    assert (now['passcode'], now['limit_eur']) == (None, 10)
+    record = application.request('GET', PATH, None, OWNER).json['safe']
+    assert (record['passcode'], record['limit_eur']) == (None, 10)
 
 
-def test_the_etags_of_two_views_differ(served):
-    """D16: a cache keeps them apart, a write takes either."""
-    tags = [served.request('GET', PATH, None, roles).headers['ETag']
+def test_views_with_and_without_hidden_properties_have_different_etags(
+        application):
+    """D16: a cache keeps the views apart, and a write accepts either ETag."""
+    tags = [application.request('GET', PATH, None, roles).headers['ETag']
             for roles in (MEMBER, OWNER)]
     assert tags[0] != tags[1]
     for tag in tags:
-        assert served.request('PATCH', PATH, {'safe': {}}, {
+        assert application.request('PATCH', PATH, {'safe': {}}, {
             **MEMBER, 'If-Match': tag}).status == 200
-        assert served.request('GET', PATH, None, {
+        assert application.request('GET', PATH, None, {
             **MEMBER, 'If-None-Match': tags[1]}).status == 200
 
 
-@pytest.mark.parametrize(('values', 'told'), [
+@pytest.mark.parametrize(('values', 'message'), [
     ({'passcode': 'durian'}, 'Another safe has the same values.'),
     ({'passcode': 'durian', 'opens_at': '2031-05-02T00:00:00Z',
       'closes_at': None}, 'Another safe has the same values.')])
-def test_a_conflict_does_not_say_who_has_it(tmp_path, values, told):
-    """Somebody may set what he cannot read; that it is taken is all that he
-    is told."""
+def test_a_conflict_of_hidden_values_does_not_name_the_other_record(tmp_path,
+                                                                    values,
+                                                                    message):
+    """A caller that sets a hidden unique value learns only that it is taken.
+    """
     types = {'safe': SAFE['safe'].replace(', write_roles: [owner]}', '}', 1)}
-    served = Application(config_dir(tmp_path, types))
+    application = Application(config_dir(tmp_path, types))
     for roles, status in ((OWNER, 201), (MEMBER, 409)):
-        reply = served.request('POST', '/v1/safes', {'safe': {
+        reply = application.request('POST', '/v1/safes', {'safe': {
             'name': roles['X-Roles'], **values}}, roles)
         assert reply.status == status, reply.body
-    assert reply.json['error']['message'] == told
+    assert reply.json['error']['message'] == message

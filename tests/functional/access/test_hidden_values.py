@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a caller may not read, it may not find out by guessing either."""
+"""A caller cannot find out hidden values by guessing them in writes."""
 
 from __future__ import annotations
 
@@ -30,35 +30,37 @@ PATCH = {**MEMBER, 'Content-Type': 'application/json-patch+json'}
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Application:
-    served = Application(config_dir(tmp_path, SAFE))
-    made = served.request('PUT', PATH, {'safe': {
+def application(tmp_path: Path) -> Application:
+    application = Application(config_dir(tmp_path, SAFE))
+    created = application.request('PUT', PATH, {'safe': {
         'name': 'a', 'code': '1234', 'serial': 'S1'}}, OWNER)
-    assert made.status == 201
-    return served
+    assert created.status == 201
+    return application
 
 
-def told(served: Application, method: str, body: Any, path: str = PATH,
-         headers: Any = None) -> tuple[Any, ...]:
-    """All of a reply that could tell a guess from a hit."""
-    reply = served.request(method, path, body, headers or MEMBER)
+def all_but_request_id(application: Application, method: str, body: Any,
+                       path: str = PATH, headers: Any = None
+                       ) -> tuple[Any, ...]:
+    """Return all parts of a reply that could confirm a guessed value."""
+    reply = application.request(method, path, body, headers or MEMBER)
     text = json.loads(reply.body)
-    shown = text.get('safe', {})
-    shown.pop('updated_at', None)
-    for one in text.get('errors', ()):
-        del one['request_id']
+    record = text.get('safe', {})
+    record.pop('updated_at', None)
+    for error in text.get('errors', ()):
+        del error['request_id']
     return reply.status, text, reply.headers['ETag']
 
 
 @pytest.mark.parametrize('method', ['PATCH', 'PUT'])
 @pytest.mark.parametrize(('name', 'right', 'wrong'), [
     ('code', '1234', '4321'), ('serial', 'S1', 'S2')])
-def test_a_write_does_not_say_whether_it_guessed(served, method, name, right,
-                                                 wrong):
-    """A05, L06: not by its status, its generation or its ETag."""
+def test_the_reply_to_a_write_is_the_same_for_right_and_wrong_values(
+        application, method, name, right, wrong):
+    """A05, L06: the status, the generation and the ETag are equal."""
     def guess(value: str) -> tuple[Any, ...]:
-        return told(served, method, {'safe': {'name': 'a', name: value}},
-                    f'{PATH}?dry_run=true')
+        return all_but_request_id(application, method,
+                                  {'safe': {'name': 'a', name: value}},
+                                  f'{PATH}?dry_run=true')
     assert guess(right) == guess(wrong)
 
 
@@ -68,27 +70,29 @@ def test_a_write_does_not_say_whether_it_guessed(served, method, name, right,
     {'op': 'move', 'from': '/code', 'path': '/name'},
     {'op': 'remove', 'path': '/code'},
     {'op': 'replace', 'path': '/code', 'value': '1234'}])
-def test_to_a_patch_it_is_not_there(served, operation):
-    """A05: whatever the operation, as for a name that is none."""
-    def sent(name: str) -> str:
+def test_a_json_patch_treats_a_hidden_property_as_unknown(application,
+                                                          operation):
+    """A05: each operation gets the same error as for an unknown name."""
+    def message(name: str) -> str:
         text = json.dumps([operation]).replace('/code', f'/{name}')
-        reply = served.request('PATCH', PATH, text.encode(), PATCH)
+        reply = application.request('PATCH', PATH, text.encode(), PATCH)
         assert reply.status in (400, 409)
         return reply.json['error']['message'].replace(name, 'NAME')
-    assert sent('code') == sent('nope')
-    assert served.request('GET', PATH, None, OWNER).json['safe'][
+    assert message('code') == message('nope')
+    assert application.request('GET', PATH, None, OWNER).json['safe'][
         'code'] == '1234'
 
 
-def test_a_member_that_reads_what_it_wrote_keeps_the_generation(served):
-    """CODE-5: what it may read is compared as ever."""
+def test_an_unchanged_readable_property_keeps_the_generation(application):
+    """CODE-5: properties that the caller may read are compared."""
     for _ in range(2):
-        reply = served.request('PATCH', PATH, {'safe': {'name': 'a'}}, MEMBER)
+        reply = application.request('PATCH', PATH, {'safe': {'name': 'a'}},
+                                    MEMBER)
         assert reply.json['safe']['generation'] == 1
 
 
-def test_the_type_does_not_name_it(served):
+def test_the_type_lists_hidden_properties_only_to_their_readers(application):
     for headers, names in ((OWNER, True), (MEMBER, False)):
-        reply = served.request('GET', '/v1/types/safe', None, headers)
+        reply = application.request('GET', '/v1/types/safe', None, headers)
         for name in ('code', 'serial', 'room_id'):
             assert (f'"{name}"'.encode() in reply.body) is names, name

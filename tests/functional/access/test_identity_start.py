@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What keeps a strategy of identity from starting is one line, and names it.
+"""An invalid authentication configuration stops the start.
+
+The error is one line that names the option or the file.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ LAMP = {'lamp': 'name: lamp\nplural: lamps\ndescription: Gives light.\n'
 
 HASH = '$2b$04$UQ06idjBREZ4nHp6AKUJn.9GpB2wiFB6IK3zMvpQR8gsIsT70o69y'
 
-#: Nothing listens there, and nothing has to for a start.
+#: Options of a Keystone at a port without a listener. The start does not
+#: connect to Keystone.
 KEYSTONE = {'auth_type': 'password', 'auth_url': 'http://127.0.0.1:1/v3',
             'username': 'pileus', 'password': 'hunter2'}
 
@@ -27,37 +30,37 @@ KEYSTONE = {'auth_type': 'password', 'auth_url': 'http://127.0.0.1:1/v3',
 def directory(tmp_path: Path, strategy: str,
               files: Mapping[str, str] | None = None,
               **groups: Mapping[str, object]) -> Path:
-    made = config_dir(tmp_path, LAMP, {
+    folder = config_dir(tmp_path, LAMP, {
         'api': {'auth_strategy': strategy}, **groups})
     for name, text in (files or {}).items():
-        (made / name).write_text(text)
-    return made
+        (folder / name).write_text(text)
+    return folder
 
 
-def refusal(made: Path) -> str:
-    """Why the configuration does not start; one line."""
+def start_error(folder: Path) -> str:
+    """Return the error of a start with this configuration: one line."""
     with pytest.raises(StartError) as caught:
-        paste.load(config_files.load(['--config-dir', str(made)]))
+        paste.load(config_files.load(['--config-dir', str(folder)]))
     text = str(caught.value)
     assert len(text.splitlines()) == 1
     assert 'hunter2' not in text
     return text
 
 
-def test_a_strategy_that_is_none_is_named_with_those_there_are(tmp_path):
-    said = refusal(directory(tmp_path, 'kerberos'))
-    assert '[api] auth_strategy = kerberos' in said
-    assert 'noauth' in said and 'http_basic' in said and 'keystone' in said
+def test_an_unknown_strategy_is_rejected_with_the_known_ones(tmp_path):
+    text = start_error(directory(tmp_path, 'kerberos'))
+    assert '[api] auth_strategy = kerberos' in text
+    assert 'noauth' in text and 'http_basic' in text and 'keystone' in text
 
 
-def test_a_strategy_without_a_pipeline_is_named(tmp_path):
-    made = directory(tmp_path, 'keystone')
-    ini = made / 'api-paste.ini'
+def test_a_strategy_without_a_pipeline_is_rejected(tmp_path):
+    folder = directory(tmp_path, 'keystone')
+    ini = folder / 'api-paste.ini'
     ini.write_text(ini.read_text().replace('keystone = keystone_v1\n', ''))
-    assert '[api] auth_strategy = keystone' in refusal(made)
+    assert '[api] auth_strategy = keystone' in start_error(folder)
 
 
-@pytest.mark.parametrize(('files', 'said'), [
+@pytest.mark.parametrize(('files', 'text'), [
     ({}, '[http_basic] htpasswd_file = htpasswd: no such file'),
     ({'htpasswd': ''}, '[http_basic] users_file = users.yaml: no such file'),
     ({'htpasswd': 'ada:hunter2\n', 'users.yaml': ''}, '/htpasswd: line 1: '),
@@ -65,17 +68,17 @@ def test_a_strategy_without_a_pipeline_is_named(tmp_path):
      '/users.yaml: is not a mapping of user names'),
     ({'htpasswd': f'ada:{HASH}\n', 'users.yaml': 'ada: {role: [x]}\n'},
      '/users.yaml: ada: role: is unknown')])
-def test_files_of_http_basic_are_named(tmp_path, files, said):
-    assert said in refusal(directory(tmp_path, 'http_basic', files))
+def test_an_invalid_http_basic_file_is_rejected_by_name(tmp_path, files, text):
+    assert text in start_error(directory(tmp_path, 'http_basic', files))
 
 
-def test_a_file_of_http_basic_that_is_none_is_named(tmp_path):
-    made = directory(tmp_path, 'http_basic', {'users.yaml': ''})
-    (made / 'htpasswd').mkdir()
-    assert f'{made}/htpasswd: cannot be read: ' in refusal(made)
+def test_an_http_basic_file_that_is_a_directory_is_rejected(tmp_path):
+    folder = directory(tmp_path, 'http_basic', {'users.yaml': ''})
+    (folder / 'htpasswd').mkdir()
+    assert f'{folder}/htpasswd: cannot be read: ' in start_error(folder)
 
 
-@pytest.mark.parametrize(('changed', 'said'), [
+@pytest.mark.parametrize(('changed', 'text'), [
     ({'auth_type': ''}, '[keystone_authtoken] auth_type: is not set'),
     ({'auth_type': 'magic'}, '[keystone_authtoken] auth_type: '),
     ({'auth_url': None}, 'auth_url'),
@@ -91,65 +94,68 @@ def test_a_file_of_http_basic_that_is_none_is_named(tmp_path):
     ({'memcache_security_strategy': 'ENCRYPT'},
      '[keystone_authtoken] memcache_secret_key: is not set'),
 ])
-def test_what_keystone_lacks_is_named(tmp_path, changed, said):
-    told = {name: value for name, value in (KEYSTONE | changed).items()
-            if value is not None}
-    assert said in refusal(directory(tmp_path, 'keystone',
-                                     keystone_authtoken=told))
+def test_an_invalid_keystone_option_is_rejected_by_name(tmp_path, changed,
+                                                        text):
+    options = {name: value for name, value in (KEYSTONE | changed).items()
+               if value is not None}
+    assert text in start_error(directory(tmp_path, 'keystone',
+                                         keystone_authtoken=options))
 
 
-@pytest.mark.parametrize(('cache', 'said'), [
+@pytest.mark.parametrize(('cache', 'text'), [
     ({'redis_url': 'redis://:hunter2@127.0.0.1:1/0'},
      '[token_cache] redis_url: Redis does not answer: '),
     ({'redis_url': 'http://127.0.0.1'}, '[token_cache] redis_url: '),
     ({'max_tokens': -1}, '[token_cache] max_tokens = -1'),
 ])
-def test_a_token_cache_that_would_not_do_is_named(tmp_path, cache, said):
-    assert said in refusal(directory(
+def test_an_invalid_token_cache_option_is_rejected_by_name(tmp_path, cache,
+                                                           text):
+    assert text in start_error(directory(
         tmp_path, 'keystone', keystone_authtoken=KEYSTONE,
         token_cache=cache))
 
 
-# python-memcached leaves the socket of a server it did not reach.
+# python-memcached does not close the socket after a failed connection.
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
-def test_a_memcached_that_is_not_there_is_named(tmp_path):
-    said = refusal(directory(tmp_path, 'keystone', keystone_authtoken={
+def test_an_unreachable_memcached_server_is_rejected_by_name(tmp_path):
+    text = start_error(directory(tmp_path, 'keystone', keystone_authtoken={
         **KEYSTONE, 'memcached_servers': '127.0.0.1:1'}))
-    assert said.startswith(
+    assert text.startswith(
         '[keystone_authtoken] memcached_servers = 127.0.0.1:1: ')
 
 
-def test_there_are_not_two_token_caches(tmp_path):
-    assert 'name one' in refusal(directory(
+def test_two_token_caches_are_rejected(tmp_path):
+    assert 'name one' in start_error(directory(
         tmp_path, 'keystone', token_cache={'redis_url': 'redis://a'},
         keystone_authtoken={**KEYSTONE, 'memcached_servers': 'b:11211'}))
 
 
-def test_keystone_itself_may_be_away(tmp_path):
-    """A13: it is asked when there is something to ask."""
-    made = directory(tmp_path, 'keystone', keystone_authtoken=KEYSTONE)
-    assert callable(paste.load(config_files.load(['--config-dir', str(made)])))
+def test_the_service_starts_while_keystone_is_unreachable(tmp_path):
+    """A13: the first request with a token connects to Keystone."""
+    conf = config_files.load(['--config-dir', str(directory(
+        tmp_path, 'keystone', keystone_authtoken=KEYSTONE))])
+    assert callable(paste.load(conf))
 
 
-def test_the_daemon_ends_with_1_before_it_listens(tmp_path):
-    made = directory(tmp_path, 'http_basic')
-    configure(made, {'DEFAULT': {'debug': False}})
-    daemon = Daemon(made)
+def test_the_daemon_exits_with_1_and_the_error_on_its_last_line(tmp_path):
+    folder = directory(tmp_path, 'http_basic')
+    configure(folder, {'DEFAULT': {'debug': False}})
+    daemon = Daemon(folder)
     daemon.launch()
     assert daemon.wait_for_exit() == 1
     assert daemon.output.splitlines()[-1].startswith(
         'pileus-api: [http_basic] htpasswd_file = htpasswd: ')
 
 
-def test_a_reload_that_would_not_start_keeps_who_is_who(tmp_path):
+def test_accounts_stay_in_force_after_a_reload_with_invalid_options(tmp_path):
     files = {'htpasswd': f'ada:{HASH}\n',
              'users.yaml': 'ada: {project_id: ours, roles: [reader]}\n'}
-    made = directory(tmp_path, 'http_basic', files)
-    sent = {'Authorization': 'Basic YWRhOnMzY3JldA=='}
-    with Daemon(made) as daemon:
-        assert daemon.request('GET', '/v1/lamps', headers=sent).status == 200
-        configure(made, {'http_basic': {'users_file': 'nobody.yaml'}})
+    folder = directory(tmp_path, 'http_basic', files)
+    basic = {'Authorization': 'Basic YWRhOnMzY3JldA=='}
+    with Daemon(folder) as daemon:
+        assert daemon.request('GET', '/v1/lamps', headers=basic).status == 200
+        configure(folder, {'http_basic': {'users_file': 'nobody.yaml'}})
         daemon.reload()
         assert '[http_basic] users_file = nobody.yaml' in daemon.output
-        assert daemon.request('GET', '/v1/lamps', headers=sent).status == 200
+        assert daemon.request('GET', '/v1/lamps', headers=basic).status == 200
         assert daemon.request('GET', '/v1/lamps').status == 401

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another project's record answers as one that never was: at each route and
-method of the router's table, by the same bytes and the same statements.
+"""A record of another project gets the same answer as a missing record.
+
+This holds at each route and method, for the bytes of the reply and for the
+SQL statements that it takes.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ OURS = {'X-Project-Id': 'ours', 'X-Roles': 'member'}
 THEIRS = {'X-Project-Id': 'theirs', 'X-Roles': 'member'}
 LATEST = {'OpenStack-API-Version': 'pileus latest'}
 
-#: Each route of the shipped types that is about one record of a project.
-ROUTES = [one for one in policy_matrix.routes(SHIPPED_CONFIG)
-          if '{id}' in one.path and one.declared and one.declared.owned]
+#: Each route of the shipped types to one record of a project.
+ROUTES = [route for route in policy_matrix.routes(SHIPPED_CONFIG)
+          if '{id}' in route.path and route.declared and route.declared.owned]
 
-#: Bodies by controller and action; of an action, each one there is. Whoever
-#: adds a route that reads a body adds one here.
+#: (controller, action) -> valid and invalid bodies. A new route with a body
+#: needs an entry here.
 BODIES: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ('records', 'patch'): ({'NAME': {}}, {'NAME': {'tags': ['x']}},
                            {'NAME': {'bogus': 1}}, {'NAME': 1}),
@@ -44,14 +46,14 @@ BODIES: Mapping[tuple[str, str], tuple[Any, ...]] = {
                          {'bogus': {}}),
 }
 
-#: What a caller may say it saw; each makes an oracle of its own.
+#: Preconditions of a request. Each could reveal whether a record exists.
 CONDITIONS: tuple[Mapping[str, str], ...] = (
     {}, {'If-Match': '*'}, {'If-Match': 'ETAG'}, {'If-Match': '"x-y"'},
     {'If-None-Match': '*'}, {'If-None-Match': 'ETAG'})
 
 
-class World:
-    """A service where the other project has one record of each type."""
+class SharedService:
+    """A service in which the other project has one record of each type."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.served = Application(config_dir(tmp_path))
@@ -71,39 +73,43 @@ class World:
 
     def ask(self, method: str, path: str, body: Any = None,
             headers: Mapping[str, str] = OURS) -> tuple[Reply, list[str]]:
-        """The reply, and the statements that it took."""
-        with statements() as run:
+        """Return the reply, and the SQL statements that it took."""
+        with statements() as executed:
             reply = self.served.request(method, path, body, {
                 **LATEST, **headers})
-        return reply, run
+        return reply, executed
 
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """The text of every statement, without the values it is run with; but
-    for the look at the types' generation, which comes with time and not with
-    what is asked."""
-    found: list[str] = []
+    """Collect the text of the statements that run in this context.
 
-    def note(connection: Any, cursor: Any, statement: str,
-             *rest: Any) -> None:
+    The check of the catalogue number is left out: it runs at intervals and
+    does not depend on the request.
+    """
+    executed: list[str] = []
+
+    def add(connection: Any, cursor: Any, statement: str,
+            *rest: Any) -> None:
         if not re.match(r'SELECT pileus_counter\.generation\b', statement):
-            found.append(statement)
-    sa.event.listen(sa.Engine, 'before_cursor_execute', note)
+            executed.append(statement)
+    sa.event.listen(sa.Engine, 'before_cursor_execute', add)
     try:
-        yield found
+        yield executed
     finally:
-        sa.event.remove(sa.Engine, 'before_cursor_execute', note)
+        sa.event.remove(sa.Engine, 'before_cursor_execute', add)
 
 
 @pytest.fixture(scope='module')
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp('idor'))
+def shared(tmp_path_factory: pytest.TempPathFactory) -> SharedService:
+    return SharedService(tmp_path_factory.mktemp('idor'))
 
 
-def told(reply: Reply, id: str) -> tuple[Any, ...]:
-    """All of a reply that could tell an id that is there from one that is
-    not: but for the id itself and what differs between any two replies."""
+def comparable(reply: Reply, id: str) -> tuple[Any, ...]:
+    """Return all parts of a reply that could reveal whether ``id`` exists.
+
+    The id and the parts that differ between any two replies are replaced.
+    """
     headers = sorted((name, value.replace(id, 'ID'))
                      for name, value in reply.headers.items()
                      if name.lower() not in ('date',
@@ -118,7 +124,7 @@ def bodies(route: Route) -> tuple[Any, ...]:
         return (None,)
     assert route.declared is not None
     key = route.controller.rpartition('.')[2], route.action
-    assert key in BODIES, f'a body for {key} is needed here'
+    assert key in BODIES, f'BODIES needs an entry for {key}'
     text = json.dumps(BODIES[key]).replace('NAME', route.declared.name)
     return tuple(json.loads(text))
 
@@ -127,167 +133,173 @@ def path(route: Route, id: str) -> str:
     return '/v1' + route.path.format(id=id, tag='t', key='k')
 
 
-def same(world: World, method: str, route: Route, body: Any,
-         headers: Mapping[str, str], query: str = '') -> Reply:
-    """Ask for theirs and for what never was; both must be told alike."""
+def assert_alike(shared: SharedService, method: str, route: Route, body: Any,
+                 headers: Mapping[str, str], query: str = '') -> Reply:
+    """Request a record of the other project and a missing one; assert that
+    the replies and the statements are equal."""
     assert route.declared is not None
-    theirs = world.theirs[route.declared.plural]['id']
-    never = str(uuid.uuid4())
-    (met, work), (missed, less) = (
-        world.ask(method, path(route, one) + query, body,
-                  {**OURS, **headers}) for one in (theirs, never))
-    assert told(met, theirs) == told(missed, never), (method, route.path)
-    assert work == less, 'the work tells them apart'
-    return met
+    theirs = shared.theirs[route.declared.plural]['id']
+    missing = str(uuid.uuid4())
+    (existing, sql), (absent, absent_sql) = (
+        shared.ask(method, path(route, id) + query, body,
+                   {**OURS, **headers}) for id in (theirs, missing))
+    assert comparable(existing, theirs) == comparable(absent, missing), (
+        method, route.path)
+    assert sql == absent_sql, 'the statements differ'
+    return existing
 
 
-SWEPT = [one for one in ROUTES
-         if (one.method, one.controller) != ('PUT', 'records')]
+CHECKED = [route for route in ROUTES
+           if (route.method, route.controller) != ('PUT', 'records')]
 
 
-@pytest.mark.parametrize('route', SWEPT,
-                         ids=lambda one: f'{one.method} {one.path}')
-def test_theirs_is_as_what_never_was(world, route):
-    """A04, L06: status, body, headers and work; whatever the caller says it
-    saw, and whether or not the body would do."""
+@pytest.mark.parametrize('route', CHECKED,
+                         ids=lambda route: f'{route.method} {route.path}')
+def test_a_record_of_another_project_answers_as_a_missing_record(shared,
+                                                                 route):
+    """A04, L06: status, body, headers and statements are equal, with each
+    precondition, for valid and invalid bodies."""
     for method in route.methods:
         for body in bodies(route):
             for condition in CONDITIONS:
-                headers = {name: value.replace('ETAG', world.etag)
+                headers = {name: value.replace('ETAG', shared.etag)
                            for name, value in condition.items()}
-                reply = same(world, method, route, body, headers)
+                reply = assert_alike(shared, method, route, body, headers)
                 if body is None:
                     assert reply.status in (404, 400, 412), reply.body
 
 
-def test_the_sweep_meets_every_route_of_a_record():
-    """Each has been answered 404 for what is all right otherwise."""
-    assert len(SWEPT) >= 34
-    assert {one.declared.plural for one in SWEPT if one.declared} == {
+def test_all_routes_of_a_record_are_checked():
+    """The list of routes includes both types of the other project."""
+    assert len(CHECKED) >= 34
+    assert {route.declared.plural for route in CHECKED if route.declared} == {
         'hosts', 'maintenances'}
 
 
 @pytest.mark.parametrize('query', [
     '?fields=id', '?fields=bogus', '?revision=1', '?revision=99',
     '?revision=x', '?bogus=1'])
-def test_also_with_parameters(world, query):
+def test_query_parameters_do_not_reveal_a_record(shared, query):
     """A04"""
     for route in ROUTES:
         if (route.method, route.action) == ('GET', 'show'):
-            same(world, 'GET', route, None, {}, query)
+            assert_alike(shared, 'GET', route, None, {}, query)
 
 
 @pytest.mark.parametrize('query', ['?dry_run=true', '?dry_run=x'])
-def test_also_where_nothing_would_be_kept(world, query):
+def test_a_dry_run_does_not_reveal_a_record(shared, query):
     """A04"""
-    for route in SWEPT:
+    for route in CHECKED:
         if 'dry_run' in (route.query or ()):
-            same(world, route.method, route, bodies(route)[0], {}, query)
+            assert_alike(shared, route.method, route, bodies(route)[0], {},
+                         query)
 
 
 @pytest.mark.parametrize('plural', ['hosts', 'maintenances'])
-def test_a_put_is_told_that_the_id_is_taken_and_nothing_else(world, plural):
+def test_a_put_learns_only_that_the_id_is_taken(shared, plural):
     """A04: ids are unique over all projects (D17)."""
-    record = world.theirs[plural]
+    record = shared.theirs[plural]
     body = {plural[:-1]: {'name': 'mine', 'serial': 'XX-0001'}
             if plural == 'hosts' else {'title': 'mine', 'host_id': str(
                 uuid.uuid4()), 'starts_at': '2031-05-01T00:00:00Z'}}
-    reply, _ = world.ask('PUT', f'/v1/{plural}/{record["id"]}', body)
+    reply, _ = shared.ask('PUT', f'/v1/{plural}/{record["id"]}', body)
     assert reply.status == 409
     (error,) = reply.json['errors']
     assert error['code'] == 'pileus.id-taken'
     assert error['detail'] == (
         f'The id {record["id"]} is already taken; choose another id.')
-    for condition in ({'If-Match': '*'}, {'If-Match': world.etag}):
-        reply, _ = world.ask('PUT', f'/v1/{plural}/{record["id"]}', body, {
+    for condition in ({'If-Match': '*'}, {'If-Match': shared.etag}):
+        reply, _ = shared.ask('PUT', f'/v1/{plural}/{record["id"]}', body, {
             **OURS, **condition})
         assert reply.status == 412, 'as for an id that is not there'
-    again, _ = world.ask('GET', f'/v1/{plural}/{record["id"]}', None, THEIRS)
+    again, _ = shared.ask('GET', f'/v1/{plural}/{record["id"]}', None, THEIRS)
     assert again.json[plural[:-1]] == record
 
 
-LISTS = ['id=ID', 'id=in:ID,NEVER', 'project_id=theirs', 'id=neq:NEVER',
-         'tags=t', 'tags-any=t', 'not-tags=x', 'with_count=true',
-         'with_count=true&project_id=theirs', 'sort=name:desc',
-         'sort=created_at', 'name=h', 'serial=CZ-1001', 'limit=1',
-         'all_projects=false']
+LIST_QUERIES = ['id=ID', 'id=in:ID,NEVER', 'project_id=theirs', 'id=neq:NEVER',
+                'tags=t', 'tags-any=t', 'not-tags=x', 'with_count=true',
+                'with_count=true&project_id=theirs', 'sort=name:desc',
+                'sort=created_at', 'name=h', 'serial=CZ-1001', 'limit=1',
+                'all_projects=false']
 
 
-@pytest.mark.parametrize('query', LISTS)
-def test_no_list_of_ours_counts_finds_or_orders_theirs(world, query):
-    """A04: nothing comes back, and it is said that nothing is there."""
-    asked = query.replace('ID', world.theirs['hosts']['id']).replace(
+@pytest.mark.parametrize('query', LIST_QUERIES)
+def test_lists_neither_show_nor_count_records_of_another_project(shared, query
+                                                                 ):
+    """A04: the list is empty, and so is the count."""
+    filled = query.replace('ID', shared.theirs['hosts']['id']).replace(
         'NEVER', str(uuid.uuid4()))
-    reply, _ = world.ask('GET', f'/v1/hosts?{asked}')
+    reply, _ = shared.ask('GET', f'/v1/hosts?{filled}')
     assert reply.json['hosts'] == []
     assert reply.json.get('count', 0) == 0
-    assert {one['rel'] for one in reply.json['links']} == {'self', 'first'}
+    assert {link['rel'] for link in reply.json['links']} == {'self', 'first'}
 
 
-def test_their_marker_is_no_marker(world):
-    """A04: by the same error and the same work as one that never was."""
-    theirs, never = world.theirs['hosts']['id'], str(uuid.uuid4())
-    (met, work), (missed, less) = (
-        world.ask('GET', f'/v1/hosts?marker={one}')
-        for one in (theirs, never))
-    assert met.status == 400
-    assert told(met, theirs) == told(missed, never)
-    assert work == less
+def test_a_marker_of_another_project_is_a_missing_marker(shared):
+    """A04: the error and the statements are equal."""
+    theirs, missing = shared.theirs['hosts']['id'], str(uuid.uuid4())
+    (existing, sql), (absent, absent_sql) = (
+        shared.ask('GET', f'/v1/hosts?marker={id}')
+        for id in (theirs, missing))
+    assert existing.status == 400
+    assert comparable(existing, theirs) == comparable(absent, missing)
+    assert sql == absent_sql
 
 
-def test_their_record_is_nothing_to_refer_to(world):
-    """A04, D14: not even for an administrator's record of ours."""
-    theirs, never = world.theirs['hosts']['id'], str(uuid.uuid4())
+def test_a_record_of_another_project_cannot_be_referenced(shared):
+    """A04, D14: an administrator cannot refer to it from our project either.
+    """
+    theirs, missing = shared.theirs['hosts']['id'], str(uuid.uuid4())
     for roles in ('member', 'admin'):
-        (met, work), (missed, less) = (
-            world.ask('POST', '/v1/maintenances', {'maintenance': {
-                'title': 'x', 'host_id': one,
+        (existing, sql), (absent, absent_sql) = (
+            shared.ask('POST', '/v1/maintenances', {'maintenance': {
+                'title': 'x', 'host_id': id,
                 'starts_at': '2031-05-01T00:00:00Z'}},
-                {**OURS, 'X-Roles': roles}) for one in (theirs, never))
-        assert met.status == 400
-        assert met.json['errors'][0]['code'] == 'pileus.missing-reference'
-        assert told(met, theirs) == told(missed, never)
-        assert work == less
+                {**OURS, 'X-Roles': roles}) for id in (theirs, missing))
+        assert existing.status == 400
+        assert existing.json['errors'][0]['code'] == 'pileus.missing-reference'
+        assert comparable(existing, theirs) == comparable(absent, missing)
+        assert sql == absent_sql
 
 
-def test_what_they_hold_is_free_for_us(world):
-    """A04: unique values are a project's own; no 409 tells of theirs."""
-    reply, _ = world.ask('POST', '/v1/hosts?dry_run=true', {'host': {
+def test_unique_values_of_another_project_are_available(shared):
+    """A04: values are unique in a project, so no 409 reveals theirs."""
+    reply, _ = shared.ask('POST', '/v1/hosts?dry_run=true', {'host': {
         'name': 'h', 'serial': 'CZ-1001'}})
     assert reply.status == 200
 
 
-def test_their_idempotency_key_is_a_new_one(world):
-    """A04, D18: neither their reply nor a conflict with their body."""
-    reply, _ = world.ask('POST', '/v1/hosts', {'host': {
+def test_an_idempotency_key_of_another_project_is_unused(shared):
+    """A04, D18: we get neither their reply nor a conflict with their body."""
+    reply, _ = shared.ask('POST', '/v1/hosts', {'host': {
         'name': 'ours', 'serial': 'OU-0001'}}, {
             **OURS, 'Idempotency-Key': 'hosts-1'})
     assert reply.status == 201
     host = reply.json['host']
     assert (host['name'], host['project_id']) == ('ours', 'ours')
-    world.served.request('DELETE', f'/v1/hosts/{host["id"]}', None, OURS)
+    shared.served.request('DELETE', f'/v1/hosts/{host["id"]}', None, OURS)
 
 
 @pytest.mark.parametrize('headers', [OURS, {**OURS, 'X-Roles': 'reader'},
                                      {**OURS, 'X-Roles': 'nobody'}])
-def test_quotas_are_refused_alike_whether_there_is_a_project_or_not(
-        world, headers):
-    """A04: their usage is not ours to see."""
+def test_the_quotas_of_existing_and_missing_projects_answer_alike(
+        shared, headers):
+    """A04: a caller sees no usage of another project."""
     for method, body in (('GET', None), ('PUT', {'quota': {}}),
                          ('PATCH', {'quota': {}}), ('DELETE', None)):
-        (met, work), (missed, less) = (
-            world.ask(method, f'/v1/quotas/{one}', body, headers)
-            for one in ('theirs', 'nobodys'))
-        assert met.status == 403
-        assert told(met, 'theirs') == told(missed, 'nobodys')
-        assert work == less == []
+        (existing, sql), (absent, absent_sql) = (
+            shared.ask(method, f'/v1/quotas/{project}', body, headers)
+            for project in ('theirs', 'nobodys'))
+        assert existing.status == 403
+        assert comparable(existing, 'theirs') == comparable(absent, 'nobodys')
+        assert sql == absent_sql == []
 
 
 @pytest.mark.parametrize('verb', ['POST', 'PUT', 'create', 'PATCH',
                                   'json-patch'])
 @pytest.mark.parametrize('role', ['member', 'admin'])
-def test_nothing_changes_hands(world, verb, role):
-    """A05: an owner is given once, by an administrator's POST."""
+def test_no_write_changes_the_project_of_a_record(shared, verb, role):
+    """A05: only an administrator's POST sets the project."""
     id = str(uuid.uuid4())
     host = {'name': id[:8], 'serial': id[:8].upper()}
     patch = {**OURS, 'X-Roles': role,
@@ -295,10 +307,11 @@ def test_nothing_changes_hands(world, verb, role):
     plain = {**OURS, 'X-Roles': role}
     stolen = {**host, 'project_id': 'theirs'}
     if verb not in ('POST', 'create'):
-        made = world.served.request('PUT', f'/v1/hosts/{id}', {'host': host},
-                                    OURS)
-        assert made.status == 201
-    asked: Mapping[str, tuple[Any, ...]] = {
+        created = shared.served.request('PUT', f'/v1/hosts/{id}',
+                                        {'host': host},
+                                        OURS)
+        assert created.status == 201
+    filled: Mapping[str, tuple[Any, ...]] = {
         'POST': ('POST', '/v1/hosts?dry_run=true', {'host': stolen}, plain),
         'create': ('PUT', f'/v1/hosts/{id}', {'host': stolen}, plain),
         'PUT': ('PUT', f'/v1/hosts/{id}', {'host': stolen}, plain),
@@ -307,7 +320,7 @@ def test_nothing_changes_hands(world, verb, role):
         'json-patch': ('PATCH', f'/v1/hosts/{id}', [{
             'op': 'replace', 'path': '/project_id', 'value': 'theirs'}],
             patch)}
-    reply, _ = world.ask(*asked[verb])
+    reply, _ = shared.ask(*filled[verb])
     if verb == 'POST':
         assert reply.status == (403 if role == 'member' else 200)
         return
@@ -315,22 +328,22 @@ def test_nothing_changes_hands(world, verb, role):
     assert reply.json['errors'][0]['source']['pointer'].endswith(
         '/project_id')
     if verb != 'create':
-        now = world.served.request('GET', f'/v1/hosts/{id}', None, OURS)
-        assert now.json['host']['project_id'] == 'ours'
-    world.served.request('DELETE', f'/v1/hosts/{id}', None, OURS)
+        after = shared.served.request('GET', f'/v1/hosts/{id}', None, OURS)
+        assert after.json['host']['project_id'] == 'ours'
+    shared.served.request('DELETE', f'/v1/hosts/{id}', None, OURS)
 
 
-def test_an_administrator_acts_for_them(world):
-    """A05, D19: by id, by all_projects with a filter, and by create."""
+def test_an_administrator_reads_and_creates_for_another_project(shared):
+    """A05, D19: it reads by id or with all_projects and a filter."""
     root = {**OURS, 'X-Roles': 'admin'}
-    theirs = world.theirs['hosts']['id']
-    reply, _ = world.ask('GET', f'/v1/hosts/{theirs}', None, root)
+    theirs = shared.theirs['hosts']['id']
+    reply, _ = shared.ask('GET', f'/v1/hosts/{theirs}', None, root)
     assert reply.status == 200
-    for query, found in (('', []), ('?all_projects=true', [theirs]),
-                         ('?all_projects=true&project_id=theirs', [theirs]),
-                         ('?all_projects=true&project_id=ours', [])):
-        reply, _ = world.ask('GET', f'/v1/hosts{query}', None, root)
-        assert [one['id'] for one in reply.json['hosts']] == found
-    reply, _ = world.ask('POST', '/v1/hosts?dry_run=true', {'host': {
+    for query, ids in (('', []), ('?all_projects=true', [theirs]),
+                       ('?all_projects=true&project_id=theirs', [theirs]),
+                       ('?all_projects=true&project_id=ours', [])):
+        reply, _ = shared.ask('GET', f'/v1/hosts{query}', None, root)
+        assert [host['id'] for host in reply.json['hosts']] == ids
+    reply, _ = shared.ask('POST', '/v1/hosts?dry_run=true', {'host': {
         'name': 'n', 'serial': 'NN-0001', 'project_id': 'theirs'}}, root)
     assert reply.json['host']['project_id'] == 'theirs'

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whoever may do what by the printed matrix may do it at the service, and
-nobody else.
-"""
+"""The service allows, denies and hides what the printed matrix says."""
 
 from __future__ import annotations
 
@@ -26,17 +24,17 @@ from tests.functional.harness.in_process import Application
 from tests.functional.harness.policy_matrix import Matrix, SendRequest
 
 
-def headers(persona: Persona) -> dict[str, str]:
-    """How a persona is told to the service without authentication."""
-    told = {'X-Roles': persona.role, 'X-Project-Id': persona.project or ''}
+def persona_headers(persona: Persona) -> dict[str, str]:
+    """Return the headers of a persona for a service with noauth."""
+    headers = {'X-Roles': persona.role, 'X-Project-Id': persona.project or ''}
     if persona.system:
-        told['OpenStack-System-Scope'] = persona.system
-    return told
+        headers['OpenStack-System-Scope'] = persona.system
+    return headers
 
 
-HEADERS = {one.name: headers(one) for one in PERSONAS}
+HEADERS = {persona.name: persona_headers(persona) for persona in PERSONAS}
 
-#: Rules that are nobody's default, for a matrix that is not the usual one.
+#: Rules that differ from the defaults.
 RULES = '''
 "pileus:hosts:show": "role:reader"
 "pileus:hosts:patch": "role:reader or role:service"
@@ -52,61 +50,65 @@ RULES = '''
 '''
 
 
-MAKER = {'X-Roles': 'admin,manager,member,reader',
-         'X-Project-Id': matrix.OWN_PROJECT}
+ADMIN_HEADERS = {'X-Roles': 'admin,manager,member,reader',
+                 'X-Project-Id': matrix.OWN_PROJECT}
 
 
-def asked(directory: Path, request: SendRequest) -> Matrix:
-    return Matrix(directory, request, HEADERS, MAKER, matrix.OWN_PROJECT,
-                  matrix.OTHER_PROJECT)
+def build_matrix(directory: Path, request: SendRequest) -> Matrix:
+    return Matrix(directory, request, HEADERS, ADMIN_HEADERS,
+                  matrix.OWN_PROJECT, matrix.OTHER_PROJECT)
 
 
-def test_every_cell_is_what_the_service_answers(daemon: Daemon):
-    """A03: each rule, each persona, each route; by the default rules."""
-    found = asked(daemon.directory, daemon.request)
-    assert len(found.rows) > 40
-    wrong = '\n'.join(found.mismatches())
-    assert wrong == ''
+def test_the_service_answers_as_the_matrix_says(daemon: Daemon):
+    """A03: the default rules, for each rule, persona and route."""
+    built = build_matrix(daemon.directory, daemon.request)
+    assert len(built.rows) > 40
+    mismatches = '\n'.join(built.mismatches())
+    assert mismatches == ''
 
 
 @pytest.fixture
-def ruled(tmp_path: Path) -> Path:
-    """A config directory with rules of an operator's own."""
+def custom_directory(tmp_path: Path) -> Path:
+    """A config directory with rules of the operator."""
     directory = config_dir(tmp_path / 'ruled')
     (directory / 'policy.yaml').write_text(RULES)
     return directory
 
 
-def test_also_by_rules_of_the_operators_own(ruled: Path):
+def test_the_service_answers_as_the_matrix_of_custom_rules_says(
+        custom_directory: Path):
     """A03"""
-    wrong = '\n'.join(asked(ruled, Application(ruled).request).mismatches())
-    assert wrong == ''
+    built = build_matrix(custom_directory,
+                         Application(custom_directory).request)
+    mismatches = '\n'.join(built.mismatches())
+    assert mismatches == ''
 
 
-def test_a_service_by_other_rules_is_found_out(application: Application,
-                                               ruled: Path):
-    """The comparison itself can fail, at each rule that differs."""
-    wrong = '\n'.join(asked(ruled, application.request).mismatches())
+def test_the_comparison_finds_each_rule_that_differs(application: Application,
+                                                     custom_directory: Path):
+    """This shows that the comparison can fail."""
+    mismatches = '\n'.join(build_matrix(custom_directory,
+                                        application.request).mismatches())
     for rule in yaml.safe_load(RULES):
-        assert f'{rule}: ' in wrong, rule
+        assert f'{rule}: ' in mismatches, rule
 
 
-def test_every_route_is_asked_for_by_some_row(tmp_path: Path):
-    """A03: no rule is left out of the print, and no route has another."""
+def test_the_rule_of_every_route_has_a_row(tmp_path: Path):
+    """A03: the matrix leaves out no rule of a route."""
     directory = config_dir(tmp_path)
     rules = {row['rule'] for row in policy_matrix.printed_matrix(directory)}
     for route in policy_matrix.routes(directory):
         assert not route.rule or route.rule in rules, route
 
 
-def test_options_say_the_same_to_everybody(tmp_path: Path):
+def test_options_answers_all_personas_alike(tmp_path: Path):
     """A03: on every path."""
     directory = config_dir(tmp_path)
-    found = asked(directory, Application(directory).request)
-    assert found.options_mismatches() == []
+    built = build_matrix(directory, Application(directory).request)
+    assert built.options_mismatches() == []
 
 
-def test_a_route_by_a_rule_that_nobody_knows_keeps_from_starting(tmp_path):
+def test_a_route_with_an_undefined_rule_stops_the_start(tmp_path):
     """A03"""
     conf = config_files.load(['--config-dir', str(config_dir(tmp_path))])
     rules = Policy(conf, Catalogue({}))

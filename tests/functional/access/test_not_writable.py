@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client may not write stays, by every way there is to write (J07).
+"""No request writes a member that the caller may not write (J07).
 
-The cases are made from the declaration: each member that is not the
-caller's, by each verb, and by headers that only look as if they meant it.
+The cases come from the declaration: each protected member with each kind of
+write, and with headers that have the member's name.
 """
 
 from __future__ import annotations
@@ -38,38 +38,40 @@ required: [name]
 DECLARED = type_files.parse({'locked.yaml': LOCKED}).types['locked']
 USERS = 'ada: {project_id: ours, roles: [member]}\n' \
         'tess: {project_id: ours, roles: [member, treasurer]}\n'
-ID, DOOR = (f'7bd6bd13-2c4b-4d6a-9b27-00000000000{one}' for one in 'ab')
+ID, DOOR = (f'7bd6bd13-2c4b-4d6a-9b27-00000000000{digit}' for digit in 'ab')
 RECORD = f'/v1/locks/{ID}'
 HASH = '$2b$04$UQ06idjBREZ4nHp6AKUJn.9GpB2wiFB6IK3zMvpQR8gsIsT70o69y'
 ADA, TESS = ({'Authorization': f'Basic {word}'}
              for word in ('YWRhOnMzY3JldA==', 'dGVzczpzM2NyZXQ='))
 
-#: What a record has and clients set as they like.
-PARTS = {'tags', 'metadata'}
+#: Common members that clients may write.
+TAGS_METADATA = {'tags', 'metadata'}
 
-#: Another value than the stored one, which would do if it could be written.
+#: Member -> a valid value other than the stored one.
 OTHER: Mapping[str, Any] = {
     'id': DOOR.replace('b', 'c'), 'project_id': 'other',
     'generation': 9, 'created_at': '2001-01-01T00:00:00Z',
     'updated_at': '2001-01-01T00:00:00Z', 'links': [],
-    # What other services call theirs, and nobody.
+    # Members that other services have and Pileus does not.
     'revision': 1, 'status': 'ok', 'owner': 'other', '_links': {}}
-#: A stored value of each kind or format, and another.
-KINDS: Mapping[str, tuple[Any, Any]] = {
+#: Kind or format -> the stored value, and another.
+VALUES: Mapping[str, tuple[Any, Any]] = {
     'string': ('there', 'other'), 'integer': (8, 100), 'number': (0.5, 1.5),
     'boolean': (False, True), 'object': ({}, {'a': 1}), 'array': ([], ['x']),
     'uuid': (DOOR, ID),
     'date-time': ('2002-02-02T00:00:00Z', '2001-01-01T00:00:00Z')}
-STORED = {one.name: KINDS[one.format or one.kind][0]
-          for one in DECLARED.properties.values()} | {'name': 'a'}
-#: What a PUT that changes none of it says.
-KEPT = {one.name: STORED[one.name] for one in DECLARED.properties.values()
-        if not one.write_roles}
+STORED = {prop.name: VALUES[prop.format or prop.kind][0]
+          for prop in DECLARED.properties.values()} | {'name': 'a'}
+#: Members of a PUT that changes no protected property.
+UNCHANGED = {prop.name: STORED[prop.name]
+             for prop in DECLARED.properties.values() if not prop.write_roles}
 
 
 class Case(NamedTuple):
-    """A member, and a value; ``reserved`` for roles that a member of a
-    project has not."""
+    """A protected member and a value.
+
+    ``reserved`` members need a role that a member of a project lacks.
+    """
 
     name: str
     value: Any
@@ -82,22 +84,23 @@ class Case(NamedTuple):
 
 
 CASES = {name: Case(name, value) for name, value in OTHER.items()} | {
-    one.name: Case(one.name, KINDS[one.format or one.kind][1], one.immutable,
-                   bool(one.write_roles))
-    for one in DECLARED.properties.values()
-    if one.immutable or one.write_roles}
+    prop.name: Case(prop.name, VALUES[prop.format or prop.kind][1],
+                    prop.immutable,
+                    bool(prop.write_roles))
+    for prop in DECLARED.properties.values()
+    if prop.immutable or prop.write_roles}
 
-#: Bodies that give a member a value: of a new record, of one that is there,
-#: and the operations of a JSON Patch.
+#: Bodies that give a member a value: of a new record, of a PATCH, and the
+#: operations of a JSON Patch.
 Body = Callable[[str, Any], Any]
-CREATE: Mapping[str, Body] = {
+CREATIONS: Mapping[str, Body] = {
     'POST': lambda name, value: {'locked': {'name': 'a', name: value}},
     'bulk': lambda name, value: {'locks': [{'name': 'a'}, {
         'name': 'a', name: value}]}}
-PATCH: Mapping[str, Body] = {
+PATCHES: Mapping[str, Body] = {
     'PATCH': lambda name, value: {'locked': {name: value}},
     'merge': lambda name, value: {'locked': {name: value}}}
-OPERATE: Mapping[str, Body] = {
+OPERATIONS: Mapping[str, Body] = {
     'add': lambda name, value: [
         {'op': 'add', 'path': f'/{name}', 'value': value}],
     'replace': lambda name, value: [
@@ -110,91 +113,93 @@ OPERATE: Mapping[str, Body] = {
         {'op': 'move', 'from': '/name', 'path': f'/{name}'}],
     'move away': lambda name, value: [
         {'op': 'move', 'from': f'/{name}', 'path': '/metadata/x'}]}
-CHANGE: Mapping[str, Body] = {
-    'PUT': CREATE['POST'], **PATCH, **OPERATE}
-MEDIA = {'merge': 'application/merge-patch+json',
-         **dict.fromkeys(OPERATE, 'application/json-patch+json')}
+CHANGES: Mapping[str, Body] = {
+    'PUT': CREATIONS['POST'], **PATCHES, **OPERATIONS}
+MEDIA_TYPES = {'merge': 'application/merge-patch+json',
+               **dict.fromkeys(OPERATIONS, 'application/json-patch+json')}
 
 
 @pytest.fixture(scope='module')
-def served(tmp_path_factory: pytest.TempPathFactory
-           ) -> Iterator[Application]:
-    """One that knows who calls, so that headers of identity mean nothing."""
-    made = config_dir(tmp_path_factory.mktemp('locked'), {'locked': LOCKED}, {
-        'api': {'auth_strategy': 'http_basic'}})
-    (made / 'htpasswd').write_text(f'ada:{HASH}\ntess:{HASH}\n')
-    (made / 'users.yaml').write_text(USERS)
-    return Application(made)
+def application(tmp_path_factory: pytest.TempPathFactory
+                ) -> Iterator[Application]:
+    """A service with passwords, so that identity headers have no effect."""
+    directory = config_dir(
+        tmp_path_factory.mktemp('locked'), {'locked': LOCKED},
+        {'api': {'auth_strategy': 'http_basic'}})
+    (directory / 'htpasswd').write_text(f'ada:{HASH}\ntess:{HASH}\n')
+    (directory / 'users.yaml').write_text(USERS)
+    return Application(directory)
 
 
 @pytest.fixture
-def ask(served: Application) -> Callable[..., Any]:
-    def asked(way: str, path: str, body: Any = None,
-              headers: Mapping[str, str] | None = None) -> Any:
+def send(application: Application) -> Callable[..., Any]:
+    def send_json(verb: str, path: str, body: Any = None,
+                  headers: Mapping[str, str] | None = None) -> Any:
         method = {'bulk': 'POST', 'merge': 'PATCH', **dict.fromkeys(
-            OPERATE, 'PATCH')}.get(way, way)
-        return served.request(
+            OPERATIONS, 'PATCH')}.get(verb, verb)
+        return application.request(
             method, path, body if body is None else json.dumps(body).encode(),
-            {'Content-Type': MEDIA.get(way, 'application/json'), **ADA,
+            {'Content-Type': MEDIA_TYPES.get(verb, 'application/json'), **ADA,
              **(headers or {})})
-    return asked
+    return send_json
 
 
 @pytest.fixture
-def stored(ask: Callable[..., Any]) -> Mapping[str, Any]:
-    """A record with a value for each property; its door is another."""
-    for one in ask('GET', '/v1/locks').json['locks']:
-        ask('DELETE', f'/v1/locks/{one["id"]}')
-    ask('PUT', f'/v1/locks/{DOOR}', {'locked': {'name': 'door'}})
-    made = ask('PUT', RECORD, {'locked': STORED}, TESS)
-    assert made.status == 201, made.body
-    return made.json['locked']
+def stored(send: Callable[..., Any]) -> Mapping[str, Any]:
+    """A record with a value for each property; it refers to another record.
+    """
+    for record in send('GET', '/v1/locks').json['locks']:
+        send('DELETE', f'/v1/locks/{record["id"]}')
+    send('PUT', f'/v1/locks/{DOOR}', {'locked': {'name': 'door'}})
+    created = send('PUT', RECORD, {'locked': STORED}, TESS)
+    assert created.status == 201, created.body
+    return created.json['locked']
 
 
-def test_every_member_of_every_record_is_looked_at():
-    """J07: a member that comes new is writable or stands in ``OTHER``."""
-    assert set(COMMON_FIELDS) - PARTS <= set(OTHER)
+def test_every_member_of_a_record_has_a_case():
+    """J07: a new member is writable or has an entry in ``OTHER``."""
+    assert set(COMMON_FIELDS) - TAGS_METADATA <= set(OTHER)
     assert OTHER.keys().isdisjoint(DECLARED.properties)
     assert CASES.keys() >= DECLARED.properties.keys() - {'name'}
 
 
-@pytest.mark.parametrize('way', CHANGE)
+@pytest.mark.parametrize('verb', CHANGES)
 @pytest.mark.parametrize('name', CASES)
-def test_a_change_does_not_write_it(ask, stored, way, name):
-    """J07, A05: and changes nothing else."""
+def test_no_change_writes_a_protected_member(send, stored, verb, name):
+    """J07, A05: and nothing else of the record changes."""
     case = CASES[name]
-    reply = ask(way, RECORD, CHANGE[way](name, case.value))
+    reply = send(verb, RECORD, CHANGES[verb](name, case.value))
     assert reply.status == case.status, reply.body
-    assert ask('GET', RECORD).json['locked'] == stored
+    assert send('GET', RECORD).json['locked'] == stored
 
 
-@pytest.mark.parametrize('way', CREATE)
+@pytest.mark.parametrize('verb', CREATIONS)
 @pytest.mark.parametrize('name', CASES)
-def test_a_new_record_does_not_take_it(ask, stored, way, name):
-    """J07: but for what is set once, and then is."""
-    case, before = CASES[name], ask('GET', '/v1/locks').json
-    reply = ask(way, '/v1/locks', CREATE[way](name, case.value))
+def test_no_new_record_gets_a_protected_member(send, stored, verb, name):
+    """J07: an immutable property may be set in a new record."""
+    case, before = CASES[name], send('GET', '/v1/locks').json
+    reply = send(verb, '/v1/locks', CREATIONS[verb](name, case.value))
     if case.immutable and not case.reserved:
         assert reply.status == 201
         return
     assert reply.status == (403 if name == 'project_id' else case.status), (
         reply.body)
-    assert ask('GET', '/v1/locks').json == before
+    assert send('GET', '/v1/locks').json == before
 
 
-@pytest.mark.parametrize('way', ['POST', 'PUT', 'PATCH', 'merge', 'add'])
+@pytest.mark.parametrize('verb', ['POST', 'PUT', 'PATCH', 'merge', 'add'])
 @pytest.mark.parametrize('name', CASES)
-def test_a_header_does_not_write_it(ask, stored, way, name):
-    """J07: whatever it is called, the write means what its body says."""
+def test_no_header_writes_a_protected_member(send, stored, verb, name):
+    """J07: the write stores its body, whatever the headers say."""
     value = json.dumps(CASES[name].value).strip('"')
     word = name.strip('_').replace('_', '-')
-    body = {'locked': {**KEPT, 'name': 'b'}} if way == 'PUT' else (
-        {**CREATE, **CHANGE}[way]('name', 'b'))
-    reply = ask(way, '/v1/locks' if way == 'POST' else RECORD, body, {
+    body = {'locked': {**UNCHANGED, 'name': 'b'}} if verb == 'PUT' else (
+        {**CREATIONS, **CHANGES}[verb]('name', 'b'))
+    reply = send(verb, '/v1/locks' if verb == 'POST' else RECORD, body, {
         word: value, f'X-{word}': value, f'X-Locked-{word}': value,
         'X-Roles': 'admin,treasurer', 'X-User-Id': 'root'})
-    assert reply.status == (201 if way == 'POST' else 200), reply.body
-    found = reply.json['locked']
-    assert found['name'] == 'b'
-    assert found.get(name) != CASES[name].value
-    assert found['project_id'] == stored['project_id'] == 'ours'
+    assert reply.status == (201 if verb == 'POST' else 200), reply.body
+    record = reply.json['locked']
+    assert record['name'] == 'b'
+    assert record.get(name) != CASES[name].value
+    assert record['project_id'] == stored['project_id'] == 'ours'

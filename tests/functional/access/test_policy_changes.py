@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator writes into the policy files is in force within a second,
-in every worker.
+"""Every worker applies a change of the policy files within a second.
 
-Each worker is asked without a pause, so that a slow machine shows: only what
-was late although all answers came at once was late by our doing.
+The tests send requests to each worker without a pause and time the answers.
+A change that takes longer fails the test only if all answers were fast:
+otherwise the machine is slow, and not the service.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tests.functional.access.test_policy_reload import (
     OPEN,
     READER,
     complaints,
-    made,
-    speaker,
+    creation_status,
+    process_id,
     write,
 )
 from tests.functional.harness.connections import (
@@ -33,17 +33,17 @@ from tests.functional.harness.daemon import WAIT_SECONDS, Daemon, config_dir
 
 WORKERS = 2
 
-#: What a change may take, in seconds, and how long an answer may be waited
-#: for where that is to be held against the service.
-SOON, AT_ONCE = 1.0, 0.05
+#: Longest time until a change is in force, and longest answer time on a
+#: machine that is fast enough to judge the service.
+DEADLINE_SECONDS, FAST_SECONDS = 1.0, 0.05
 
-#: What a worker says of files that do.
-TAKEN = 'The policy files changed; their rules are in force.'
+#: Log line of a worker that applies changed files.
+IN_FORCE = 'The policy files changed; their rules are in force.'
 
-#: How many changes are to be seen in time.
-SEEN = 3
+#: Number of changes that must be in force in time.
+CHANGES_IN_TIME = 3
 
-Told = Callable[[], bool]
+Condition = Callable[[], bool]
 
 
 @pytest.fixture
@@ -51,84 +51,89 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     directory = config_dir(tmp_path, conf={'api': {'workers': WORKERS}})
     (directory / 'policy.yaml').write_text(OPEN)
     (directory / 'policy.d').mkdir()
-    with Daemon(directory) as running:
-        yield running
+    with Daemon(directory) as daemon:
+        yield daemon
 
 
 @pytest.fixture
-def wires(daemon: Daemon) -> Iterator[list[HTTPConnection]]:
+def connections(daemon: Daemon) -> Iterator[list[HTTPConnection]]:
     """A connection to each worker."""
-    with connect_to_each_worker(daemon, WORKERS) as found:
-        yield [wire for (wire,) in found.values()]
+    with connect_to_each_worker(daemon, WORKERS) as by_worker:
+        yield [connection for (connection,) in by_worker.values()]
 
 
-def status(wire: HTTPConnection) -> int:
-    """What a reader gets who would make a rack; nothing is kept."""
-    return send_request(wire, 'POST', '/v1/racks?dry_run=true',
-                 {'rack': {'name': 'r'}}, READER)[0]
+def status(connection: HTTPConnection) -> int:
+    """Return the status of a dry run of a reader's POST of a rack."""
+    return send_request(connection, 'POST', '/v1/racks?dry_run=true',
+                        {'rack': {'name': 'r'}}, READER)[0]
 
 
-def everywhere(wires: list[HTTPConnection], wanted: int) -> Told:
-    return lambda: {status(one) for one in wires} == {wanted}
+def all_answer(connections: list[HTTPConnection],
+               expected: int) -> Condition:
+    return lambda: {status(each) for each in connections} == {expected}
 
 
-def in_time(change: Callable[[], object], true: Told) -> bool:
-    """Make a change: is it true within a second? Late for no reason of the
-    machine's, it fails."""
+def in_time(change: Callable[[], object], condition: Condition) -> bool:
+    """Make a change; return whether the condition is true within a second.
+
+    Raise AssertionError if it is late although the machine is fast.
+    """
     change()
-    begun = last = time.monotonic()
+    started = last = time.monotonic()
     slowest, done = 0.0, False
     while not done:
-        done = true()
+        done = condition()
         now = time.monotonic()
         slowest, last = max(slowest, now - last), now
-        assert now < begun + WAIT_SECONDS
-    late = last - begun > SOON
-    assert not (late and slowest < AT_ONCE), last - begun
+        assert now < started + WAIT_SECONDS
+    late = last - started > DEADLINE_SECONDS
+    assert not (late and slowest < FAST_SECONDS), last - started
     return not late
 
 
-def seen_in_time(changes: Iterator[tuple[Callable[[], object], Told]]
-                 ) -> None:
-    """So many of these are."""
-    end, seen = time.monotonic() + WAIT_SECONDS, 0
-    while seen < SEEN:
+def make_changes_in_time(
+        changes: Iterator[tuple[Callable[[], object], Condition]]) -> None:
+    """Make changes until enough of them were in force in time."""
+    end, in_force = time.monotonic() + WAIT_SECONDS, 0
+    while in_force < CHANGES_IN_TIME:
         assert time.monotonic() < end
-        seen += in_time(*next(changes))
+        in_force += in_time(*next(changes))
 
 
-def test_an_edit_is_in_force_everywhere_within_a_second(daemon, wires):
+def test_every_worker_applies_an_edit_within_a_second(daemon, connections):
     """A09."""
-    seen_in_time(itertools.cycle([
-        (lambda: write(daemon, CLOSED), everywhere(wires, 403)),
-        (lambda: write(daemon, OPEN), everywhere(wires, 200))]))
+    make_changes_in_time(itertools.cycle([
+        (lambda: write(daemon, CLOSED), all_answer(connections, 403)),
+        (lambda: write(daemon, OPEN), all_answer(connections, 200))]))
 
 
-def test_so_is_a_file_that_comes_and_one_that_goes(daemon, wires):
-    """A09: of those that only add to the policy file."""
+def test_every_worker_applies_a_new_or_removed_file_within_a_second(
+        daemon, connections):
+    """A09: this holds for the files of policy.d."""
     added = daemon.directory / 'policy.d' / 'more.yaml'
-    seen_in_time(itertools.cycle([
-        (lambda: added.write_text(CLOSED), everywhere(wires, 403)),
-        (added.unlink, everywhere(wires, 200))]))
+    make_changes_in_time(itertools.cycle([
+        (lambda: added.write_text(CLOSED), all_answer(connections, 403)),
+        (added.unlink, all_answer(connections, 200))]))
 
 
-def test_so_soon_it_is_told_that_the_policy_file_is_gone(daemon, wires):
-    """A09: by every worker; its rules stay, for an editor may be about to
-    put another in its place. A reload takes it for meant."""
-    def again() -> Iterator[tuple[Callable[[], object], Told]]:
+def test_every_worker_reports_a_removed_policy_file_within_a_second(
+        daemon, connections):
+    """A09: the rules stay in force, because an editor may be about to write
+    the file again. A reload applies the default rules."""
+    def changes() -> Iterator[tuple[Callable[[], object], Condition]]:
         while True:
-            told = len(complaints(daemon)) + WORKERS
+            count = len(complaints(daemon)) + WORKERS
             yield lambda: write(daemon, None), lambda: (
-                everywhere(wires, 200)()
-                and len(complaints(daemon)) == told)  # noqa: B023
+                all_answer(connections, 200)()
+                and len(complaints(daemon)) == count)  # noqa: B023
             write(daemon, OPEN)
-            taken = daemon.output.count(TAKEN) + WORKERS
+            applied = daemon.output.count(IN_FORCE) + WORKERS
             in_time(lambda: None, lambda: (
-                everywhere(wires, 200)()
-                and daemon.output.count(TAKEN) == taken))  # noqa: B023
-    seen_in_time(again())
-    last = complaints(daemon)[-WORKERS:]
-    assert all('policy.yaml: the file is missing' in one for one in last)
-    assert len({speaker(one) for one in last}) == WORKERS
+                all_answer(connections, 200)()
+                and daemon.output.count(IN_FORCE) == applied))  # noqa: B023
+    make_changes_in_time(changes())
+    lines = complaints(daemon)[-WORKERS:]
+    assert all('policy.yaml: the file is missing' in line for line in lines)
+    assert len({process_id(line) for line in lines}) == WORKERS
     daemon.reload()
-    assert made(daemon) == 403, 'by the default'
+    assert creation_status(daemon) == 403, 'by the default'

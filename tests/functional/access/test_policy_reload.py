@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy file is edited while the service is asked: no request fails, a
-file that does not do changes nothing, and one that does is soon in force.
+"""Edits of the policy file while the service answers requests.
+
+No request fails, an invalid file changes nothing, and a valid file is in
+force soon.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ READER = {'X-Roles': 'reader'}
 OPEN = '"pileus:racks:create": "role:reader"\n'
 CLOSED = '"pileus:racks:create": "role:admin"\n'
 
-#: Edits that must change nothing (A09): what the file then holds, and what
-#: the log says of it. None: it is gone.
-BROKEN: dict[str | None, str] = {
+#: Invalid content of the file, which must change nothing (A09) -> text of the
+#: log. None removes the file.
+INVALID: dict[str | None, str] = {
     '"pileus:racks:create": "role:rea': 'policy.yaml: line 1: found unexp',
     '- "role:reader"\n':
         'line 1: the file is not a mapping of rule names to checks',
@@ -39,26 +41,26 @@ BROKEN: dict[str | None, str] = {
 
 
 class Load:
-    """Readers that ask without a pause; ``statuses`` is what they got."""
+    """Readers that send requests without a pause and record the statuses."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._end = threading.Event()
-        self._threads = [threading.Thread(target=self._ask)
+        self._threads = [threading.Thread(target=self._send)
                          for _ in range(2)]
         self.statuses: list[int] = []
 
     def __enter__(self) -> Load:
-        for one in self._threads:
-            one.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._end.set()
-        for one in self._threads:
-            one.join()
+        for thread in self._threads:
+            thread.join()
 
-    def _ask(self) -> None:
+    def _send(self) -> None:
         while not self._end.is_set():
             self.statuses.append(self._daemon.request(
                 'GET', '/v1/racks', None, READER).status)
@@ -66,12 +68,13 @@ class Load:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    """With both workers there: it is ready with the first."""
+    """Two workers, both of which serve; the daemon is ready with the first.
+    """
     directory = config_dir(tmp_path, conf={'api': {'workers': 2}})
     (directory / 'policy.yaml').write_text(OPEN)
-    with Daemon(directory) as running:
-        until(lambda: running.output.count('Serving the resource types') == 2)
-        yield running
+    with Daemon(directory) as daemon:
+        until(lambda: daemon.output.count('Serving the resource types') == 2)
+        yield daemon
 
 
 def write(daemon: Daemon, text: str | None) -> None:
@@ -82,21 +85,21 @@ def write(daemon: Daemon, text: str | None) -> None:
         path.write_text(text)
 
 
-def until(claim: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + WAIT_SECONDS
-    while not claim():
+    while not condition():
         assert time.monotonic() < end
 
 
-def made(daemon: Daemon) -> int:
-    """What a reader gets who would make a rack; nothing is kept."""
+def creation_status(daemon: Daemon) -> int:
+    """Return the status of a dry run of a reader's POST of a rack."""
     return daemon.request('POST', '/v1/racks?dry_run=true', {
         'rack': {'name': 'r'}}, READER).status
 
 
-def everywhere(daemon: Daemon, status: int) -> None:
-    """Every worker answers so, as far as many requests can tell."""
-    until(lambda: {made(daemon) for _ in range(10)} == {status})
+def wait_until_all_answer(daemon: Daemon, status: int) -> None:
+    """Wait until ten requests in a row get this status."""
+    until(lambda: {creation_status(daemon) for _ in range(10)} == {status})
 
 
 def complaints(daemon: Daemon) -> list[str]:
@@ -104,40 +107,40 @@ def complaints(daemon: Daemon) -> list[str]:
             if 'The policy files changed but are invalid' in line]
 
 
-def speaker(line: str) -> str:
-    """The process that wrote a line of the log."""
+def process_id(line: str) -> str:
+    """Return the id of the process that wrote a log line."""
     return line.split()[2]
 
 
-def test_edits_under_load(daemon):
-    """A09: each broken edit is told once by a worker, with its file and line,
-    and the rules stay; the file that is mended is in force soon after."""
-    everywhere(daemon, 200)
+def test_no_request_fails_while_the_policy_file_is_edited(daemon):
+    """A09: each worker logs an invalid edit once, with its file and line, and
+    the rules stay in force. A valid file is in force soon."""
+    wait_until_all_answer(daemon, 200)
     with Load(daemon) as load:
-        for text, told in BROKEN.items():
+        for text, message in INVALID.items():
             before = len(complaints(daemon))
             write(daemon, text)
             until(lambda before=before: len(complaints(daemon)) > before)
-            assert {made(daemon) for _ in range(5)} == {200}, text
+            assert {creation_status(daemon) for _ in range(5)} == {200}, text
             lines = complaints(daemon)[before:]
-            assert [one for one in lines
-                    if told not in one or ' ERROR ' not in one] == []
-            assert len({speaker(one) for one in lines}) == len(lines)
+            assert [line for line in lines
+                    if message not in line or ' ERROR ' not in line] == []
+            assert len({process_id(line) for line in lines}) == len(lines)
         write(daemon, CLOSED)
-        everywhere(daemon, 403)
+        wait_until_all_answer(daemon, 403)
         write(daemon, OPEN)
-        everywhere(daemon, 200)
+        wait_until_all_answer(daemon, 200)
     assert set(load.statuses) == {200}
     assert 'Traceback' not in daemon.output
 
 
-def test_a_reload_reads_it_whatever_its_time(daemon):
-    """A09: and one that does not do keeps the service as it was."""
+def test_a_reload_reads_the_policy_file_whatever_its_mtime(daemon):
+    """A09: an invalid file leaves the rules in force."""
     write(daemon, '[')
     daemon.reload()
-    everywhere(daemon, 200)
+    wait_until_all_answer(daemon, 200)
     write(daemon, None)
     daemon.reload()
-    assert made(daemon) == 403, 'by the default'
+    assert creation_status(daemon) == 403, 'by the default'
     write(daemon, OPEN)
-    everywhere(daemon, 200)
+    wait_until_all_answer(daemon, 200)

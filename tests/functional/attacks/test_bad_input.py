@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is sent to whichever endpoint: refused with a reason, and nothing
-is written.
+"""Invalid input at every endpoint: each gets an error, nothing is written.
 
-Stories cannot send what is no JSON, so the bodies here are bytes.
+Stories cannot send bodies that are not JSON, so the bodies here are bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ OTHER = '0d1f0b9c-58a8-4c2b-9a44-000000000002'
 
 
 class Kind(NamedTuple):
-    """A shipped type: a record of it, and one of its texts."""
+    """A shipped type, a valid record, and a property that is a text."""
 
     plural: str
     name: str
@@ -34,7 +33,7 @@ MAINTENANCE = Kind('maintenances', 'maintenance', {
     'title': 'new disks', 'starts_at': '2031-05-01T22:00:00Z'}, 'title')
 KINDS = (RACK, HOST, MAINTENANCE)
 
-#: What one text of a record is sent as.
+#: Invalid JSON values of the text property.
 VALUES = {
     'a number': b'1', 'true': b'true', 'null': b'null', 'a list': b'[]',
     'an object': b'{}', 'an empty text': b'""',
@@ -51,7 +50,7 @@ VALUES = {
     'nested for ever': b'[' * 100_000,
 }
 
-#: Bodies that are wrong as a whole.
+#: Bodies that contain no record.
 BODIES = {
     'nothing': b'', 'blanks': b' \n\t', 'no JSON': b'{"host": ',
     'a word': b'host', 'a byte order mark': b'\xef\xbb\xbf{}',
@@ -63,8 +62,8 @@ BODIES = {
 }
 
 
-def one(kind: Kind, raw: bytes) -> bytes:
-    """A record of the kind, its text as given and the rest right."""
+def record_body(kind: Kind, raw: bytes) -> bytes:
+    """Return a valid record, except that its text is ``raw``."""
     rest = json.dumps({name: value for name, value in kind.record.items()
                        if name != kind.text})[1:-1].encode()
     return b'{"%s": {%s%s "%s": %s}}' % (
@@ -72,13 +71,14 @@ def one(kind: Kind, raw: bytes) -> bytes:
         raw)
 
 
-def operation(kind: Kind, raw: bytes) -> bytes:
+def patch_body(kind: Kind, raw: bytes) -> bytes:
     return b'[{"op": "replace", "path": "/%s", "value": %s}]' % (
         kind.text.encode(), raw)
 
 
-class Ask(NamedTuple):
-    """A way to write: method, where, media type and what the body is."""
+class Write(NamedTuple):
+    """A kind of write; ``body`` makes its body from a kind and a raw value.
+    """
 
     method: str
     path: str
@@ -86,63 +86,65 @@ class Ask(NamedTuple):
     body: Callable[[Kind, bytes], bytes]
 
 
-ASKS = {
-    'POST': Ask('POST', '', 'application/json', one),
-    'PUT': Ask('PUT', '/{id}', 'application/json', one),
-    'PUT of a new one': Ask('PUT', f'/{OTHER}', 'application/json', one),
-    'PATCH': Ask('PATCH', '/{id}', 'application/merge-patch+json', one),
-    'JSON Patch': Ask('PATCH', '/{id}', 'application/json-patch+json',
-                      operation),
+WRITES = {
+    'POST': Write('POST', '', 'application/json', record_body),
+    'PUT': Write('PUT', '/{id}', 'application/json', record_body),
+    'PUT of a new one': Write('PUT', f'/{OTHER}', 'application/json',
+                              record_body),
+    'PATCH': Write('PATCH', '/{id}', 'application/merge-patch+json',
+                   record_body),
+    'JSON Patch': Write('PATCH', '/{id}', 'application/json-patch+json',
+                        patch_body),
 }
 
 
-class World:
-    """A service with one record of each kind, and how it stood at first."""
+class Service:
+    """A service with one record of each kind, and its initial records."""
 
-    def __init__(self, served: Any) -> None:
-        self.served = served
+    def __init__(self, api: Any) -> None:
+        self.api = api
         self.ids: dict[str, str] = {}
         for kind in KINDS:
             record = dict(kind.record)
             if kind is MAINTENANCE:
                 record['host_id'] = self.ids['hosts']
-            made = served.request('POST', f'/v1/{kind.plural}',
+            created = api.request('POST', f'/v1/{kind.plural}',
                                   {kind.name: record})
-            self.ids[kind.plural] = made.json[kind.name]['id']
-        self.first = self.records()
+            self.ids[kind.plural] = created.json[kind.name]['id']
+        self.initial = self.records()
 
     def records(self) -> list[Any]:
-        return [self.served.request('GET', f'/v1/{kind.plural}').json[
+        return [self.api.request('GET', f'/v1/{kind.plural}').json[
             kind.plural] for kind in KINDS]
 
-    def ask(self, ask: Ask, kind: Kind, body: bytes,
-            media_type: str | None = None) -> Reply:
-        path = f'/v1/{kind.plural}' + ask.path.format(
+    def send(self, write: Write, kind: Kind, body: bytes,
+              media_type: str | None = None) -> Reply:
+        path = f'/v1/{kind.plural}' + write.path.format(
             id=self.ids[kind.plural])
-        return self.served.request(
-            ask.method, path, body,
-            {'Content-Type': media_type or ask.media_type})
+        return self.api.request(
+            write.method, path, body,
+            {'Content-Type': media_type or write.media_type})
 
 
 @pytest.fixture(scope='module', params=['in process', 'daemon'])
-def world(request: pytest.FixtureRequest,
-          tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def service(request: pytest.FixtureRequest,
+            tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     directory = config_dir(tmp_path_factory.mktemp('bad'))
     if request.param == 'in process':
-        yield World(Application(directory))
+        yield Service(Application(directory))
         return
     with Daemon(directory) as daemon:
-        yield World(daemon)
+        yield Service(daemon)
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_written(world: World) -> Iterator[None]:
+def assert_nothing_is_written(service: Service) -> Iterator[None]:
     yield
-    assert world.records() == world.first
+    assert service.records() == service.initial
 
 
-def refused(reply: Reply, *statuses: int) -> Any:
-    """The error document of a refusal, after a look at its shape."""
+def assert_error(reply: Reply, *statuses: int) -> Any:
+    """Check the shape of an error, and return its document."""
     assert reply.status in statuses, reply.body
     assert reply.headers['Content-Type'] == 'application/json'
     assert reply.json['error']['code'] == reply.status
@@ -153,71 +155,75 @@ def refused(reply: Reply, *statuses: int) -> Any:
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('ask', ASKS)
+@pytest.mark.parametrize('write', WRITES)
 @pytest.mark.parametrize('value', VALUES)
-def test_no_text_can_be(world: World, kind: Kind, ask: str,
-                        value: str) -> None:
-    how = ASKS[ask]
-    refused(world.ask(how, kind, how.body(kind, VALUES[value])), 400)
+def test_an_invalid_value_of_a_text_is_rejected(service: Service, kind: Kind,
+                                                write: str, value: str
+                                                ) -> None:
+    chosen = WRITES[write]
+    assert_error(service.send(chosen, kind, chosen.body(kind, VALUES[value])),
+                 400)
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('ask', ASKS)
-def test_no_body_can_be_any_of_these(world: World, kind: Kind,
-                                     ask: str) -> None:
+@pytest.mark.parametrize('write', WRITES)
+def test_a_body_that_is_no_record_is_rejected(service: Service, kind: Kind,
+                                              write: str) -> None:
     for name, body in BODIES.items():
-        if (ask, name) != ('JSON Patch', 'an empty list'):
-            refused(world.ask(ASKS[ask], kind, body), 400)
+        if (write, name) != ('JSON Patch', 'an empty list'):
+            assert_error(service.send(WRITES[write], kind, body), 400)
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('ask', ASKS)
-def test_a_name_that_stands_twice_is_told_with_its_place(
-        world: World, kind: Kind, ask: str) -> None:
+@pytest.mark.parametrize('write', WRITES)
+def test_a_duplicate_member_is_rejected_with_its_pointer(
+        service: Service, kind: Kind, write: str) -> None:
     body = b'{"%s": {"%s": "a", "%s": "b"}}' % (
         kind.name.encode(), kind.text.encode(), kind.text.encode())
-    told = refused(world.ask(ASKS[ask], kind, body), 400)
-    assert told['errors'][0]['source'] == {
+    document = assert_error(service.send(WRITES[write], kind, body), 400)
+    assert document['errors'][0]['source'] == {
         'pointer': f'/{kind.name}/{kind.text}'}
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('ask', ['POST', 'PUT', 'PUT of a new one', 'PATCH'])
-def test_a_member_that_is_not_declared_is_told_with_its_place(
-        world: World, kind: Kind, ask: str) -> None:
+@pytest.mark.parametrize('write', ['POST', 'PUT', 'PUT of a new one', 'PATCH'])
+def test_an_undeclared_member_is_rejected_with_its_pointer(
+        service: Service, kind: Kind, write: str) -> None:
     body = json.dumps({kind.name: {**kind.record, 'a/b': 1}}).encode()
-    told = refused(world.ask(ASKS[ask], kind, body), 400)
+    document = assert_error(service.send(WRITES[write], kind, body), 400)
     assert f'/{kind.name}/a~1b' in [
-        item['source']['pointer'] for item in told['errors']]
+        item['source']['pointer'] for item in document['errors']]
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-def test_a_patch_adds_no_member_that_is_not_declared(world: World,
-                                                     kind: Kind) -> None:
-    told = refused(world.ask(
-        ASKS['JSON Patch'], kind,
+def test_a_json_patch_cannot_add_an_undeclared_member(service: Service,
+                                                      kind: Kind) -> None:
+    document = assert_error(service.send(
+        WRITES['JSON Patch'], kind,
         b'[{"op": "add", "path": "/colour", "value": 1}]'), 400)
-    assert told['errors'][0]['source'] == {'pointer': '/colour'}
+    assert document['errors'][0]['source'] == {'pointer': '/colour'}
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('ask', ASKS)
+@pytest.mark.parametrize('write', WRITES)
 @pytest.mark.parametrize('media_type', [
     'text/plain', 'application/xml', 'application/json; charset=latin-1',
     'application/x-www-form-urlencoded', 'nonsense', 'application/json;;;='])
-def test_no_other_media_type_is_read(world: World, kind: Kind, ask: str,
-                                     media_type: str) -> None:
-    how = ASKS[ask]
-    refused(world.ask(how, kind, how.body(kind, b'"right"'), media_type), 415)
+def test_a_body_of_another_media_type_is_rejected(service: Service, kind: Kind,
+                                                  write: str, media_type: str
+                                                  ) -> None:
+    chosen = WRITES[write]
+    assert_error(service.send(chosen, kind, chosen.body(kind, b'"right"'),
+                             media_type), 415)
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('ask', ASKS)
-def test_no_body_is_above_the_limit(world: World, kind: Kind,
-                                    ask: str) -> None:
-    how = ASKS[ask]
-    body = how.body(kind, json.dumps('x' * 2 ** 20).encode())
-    refused(world.ask(how, kind, body), 413)
+@pytest.mark.parametrize('write', WRITES)
+def test_a_body_above_the_size_limit_is_rejected(service: Service, kind: Kind,
+                                                 write: str) -> None:
+    chosen = WRITES[write]
+    body = chosen.body(kind, json.dumps('x' * 2 ** 20).encode())
+    assert_error(service.send(chosen, kind, body), 413)
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
@@ -228,16 +234,19 @@ def test_no_body_is_above_the_limit(world: World, kind: Kind,
     'id=%ff', 'id=%00', '%ff=1', '%00=1', 'nothing=1', 'with_count=maybe',
     'tags=a,,b', f'id={"x" * 10_000}', f'{"x" * 10_000}=1',
     'id=in:' + ','.join(['a'] * 5_000), '&'.join(['tags-any=a'] * 60)])
-def test_no_list_is_asked_for_like_this(world: World, kind: Kind,
-                                        query: str) -> None:
-    refused(world.served.request('GET', f'/v1/{kind.plural}?{query}'),
-            400, 414)
+def test_an_invalid_list_query_is_rejected(service: Service, kind: Kind,
+                                           query: str) -> None:
+    assert_error(service.api.request('GET', f'/v1/{kind.plural}?{query}'),
+                 400, 414)
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
 @pytest.mark.parametrize('id', ['%00', '%ff', '%0a', "'%20OR%201=1",
                                 '%F0%9F%98%80', 'x' * 5_000])
-def test_nothing_has_such_an_id(world: World, kind: Kind, id: str) -> None:
+def test_an_id_with_unusual_characters_is_not_found(service: Service,
+                                                    kind: Kind, id: str
+                                                    ) -> None:
     for method in ('GET', 'DELETE'):
-        refused(world.served.request(method, f'/v1/{kind.plural}/{id}'), 404)
-    refused(world.served.request('GET', f'/v1/{kind.plural}{id}'), 404)
+        assert_error(service.api.request(method, f'/v1/{kind.plural}/{id}'),
+                     404)
+    assert_error(service.api.request('GET', f'/v1/{kind.plural}{id}'), 404)

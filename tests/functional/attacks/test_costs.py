@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request of at most a megabyte may cost a worker, and what the reply
-to it may weigh. The bounds are several times what an idle machine needs.
+"""Bounds on the CPU time and the reply size of requests up to a megabyte.
+
+The time limits are several times what an idle machine needs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ PATCH = {'Content-Type': 'application/json-patch+json'}
 
 
 @pytest.fixture(scope='module')
-def served(tmp_path_factory: pytest.TempPathFactory) -> Application:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
     return Application(config_dir(tmp_path_factory.mktemp('costs'), THING))
 
 
@@ -44,12 +45,12 @@ def thing(**members: Any) -> bytes:
     return compact({'thing': {'name': 'a', **members}})
 
 
-def spent(ask: Callable[[], Reply]) -> tuple[Reply, float]:
-    begun = time.process_time()
-    return ask(), time.process_time() - begun
+def cpu_seconds(send: Callable[[], Reply]) -> tuple[Reply, float]:
+    started = time.process_time()
+    return send(), time.process_time() - started
 
 
-MANY = {
+MISTAKES = {
     'items of no object': {'parts': [1] * 400_000},
     'items without a member': {'parts': [{}] * 300_000},
     'items with a wrong member': {'parts': [{'b': 1}] * 100_000},
@@ -60,55 +61,57 @@ MANY = {
 }
 
 
-@pytest.mark.parametrize('what', MANY)
-def test_a_hundred_thousand_mistakes_cost_no_more_than_a_few(served, what):
-    """R10: an error made for each of them took up to five seconds."""
-    body = thing(**MANY[what])
+@pytest.mark.parametrize('mistake', MISTAKES)
+def test_a_body_with_a_hundred_thousand_mistakes_is_rejected_quickly(
+        application, mistake):
+    """R10: creating an error for each mistake took up to five seconds."""
+    body = thing(**MISTAKES[mistake])
     assert len(body) < 2 ** 20
-    reply, seconds = spent(lambda: served.request('PUT', PATH, body, {
-        'Content-Type': 'application/json'}))
+    reply, seconds = cpu_seconds(lambda: application.request(
+        'PUT', PATH, body, {'Content-Type': 'application/json'}))
     assert reply.status == 400
     assert reply.json['errors']
     assert len(reply.body) < 50_000
     assert seconds < 1.2
 
 
-LONG = 'x' * 1_000_000
+MEGABYTE = 'x' * 1_000_000
 
 
 @pytest.mark.parametrize(('method', 'body', 'headers'), [
-    ('PUT', thing(sizes={LONG: ''}), {}),
-    ('PUT', thing(**{LONG: 1}), {}),
-    ('PUT', compact({'thing': {'name': 'a'}, LONG: 1}), {}),
-    ('PUT', thing(metadata={LONG: ''}), {}),
-    ('PUT', thing(name=LONG), {}),
-    ('PATCH', compact([{'op': 'add', 'path': f'/{LONG}', 'value': 1}]),
+    ('PUT', thing(sizes={MEGABYTE: ''}), {}),
+    ('PUT', thing(**{MEGABYTE: 1}), {}),
+    ('PUT', compact({'thing': {'name': 'a'}, MEGABYTE: 1}), {}),
+    ('PUT', thing(metadata={MEGABYTE: ''}), {}),
+    ('PUT', thing(name=MEGABYTE), {}),
+    ('PATCH', compact([{'op': 'add', 'path': f'/{MEGABYTE}', 'value': 1}]),
      PATCH),
-    ('PATCH', compact([{'op': 'test', 'path': LONG, 'value': 1}]), PATCH),
+    ('PATCH', compact([{'op': 'test', 'path': MEGABYTE, 'value': 1}]), PATCH),
     ('PATCH', compact([{'op': 'test', 'path': 'x' * 900}] * 1000), PATCH),
     ('PATCH', compact([1] * 1000), PATCH)])
-def test_an_error_does_not_say_a_megabyte_back(served, method, body,
-                                               headers):
-    """L02: nor a thousand times the same."""
-    served.request('PUT', PATH, thing(), {'Content-Type': 'application/json'})
-    reply = served.request(method, PATH, body, {
+def test_an_error_does_not_repeat_a_megabyte_of_input(application, method,
+                                                      body, headers):
+    """L02: the reply is also short after a thousand equal mistakes."""
+    application.request('PUT', PATH, thing(),
+                        {'Content-Type': 'application/json'})
+    reply = application.request(method, PATH, body, {
         'Content-Type': 'application/json', **headers})
     assert reply.status == 400
     assert len(reply.body) < 50_000
 
 
-def test_a_version_is_not_said_back_at_length(served):
-    reply = served.request('GET', '/v1/things', None, {
+def test_an_error_does_not_repeat_a_long_version(application):
+    reply = application.request('GET', '/v1/things', None, {
         'OpenStack-API-Version': 'pileus ' + '1' * 8000})
     assert reply.status == 400
     assert len(reply.body) < 2000
 
 
-def test_a_bulk_stops_looking_once_enough_is_wrong(served):
-    """R10: and tells the first mistakes with their items."""
+def test_the_checks_of_a_bulk_body_stop_after_fifty_mistakes(application):
+    """R10: the error reports the first mistakes with their items."""
     items = [{'name': 'a', 'sizes': {str(n): '' for n in range(90)}}] * 1000
-    reply, seconds = spent(lambda: served.request('POST', '/v1/things', {
-        'things': items}))
+    reply, seconds = cpu_seconds(lambda: application.request(
+        'POST', '/v1/things', {'things': items}))
     assert reply.status == 400
     assert len(reply.json['errors']) == 50
     assert reply.json['errors'][0]['source']['pointer'].startswith(
@@ -116,37 +119,38 @@ def test_a_bulk_stops_looking_once_enough_is_wrong(served):
     assert seconds < 1
 
 
-def test_a_record_does_not_grow_beyond_one_body(served):
-    """J08: patch by patch; what makes it smaller is taken."""
-    served.request('PUT', PATH, thing(), {'Content-Type': 'application/json'})
+def test_patches_cannot_grow_a_record_beyond_the_body_limit(application):
+    """J08: a patch that makes the record smaller succeeds."""
+    application.request('PUT', PATH, thing(),
+                        {'Content-Type': 'application/json'})
 
     def add(name: str) -> int:
-        return served.request('PATCH', PATH, compact({'thing': {
+        return application.request('PATCH', PATH, compact({'thing': {
             'notes': {name: 'x' * 400_000}}}), {
                 'Content-Type': 'application/json'}).status
     assert [add(name) for name in 'abc'] == [200, 200, 400]
-    notes = served.request('GET', PATH).json['thing']['notes']
+    notes = application.request('GET', PATH).json['thing']['notes']
     assert sorted(notes) == ['a', 'b']
-    assert served.request('PATCH', PATH, {'thing': {
+    assert application.request('PATCH', PATH, {'thing': {
         'notes': {'a': None}}}).status == 200
 
 
-def test_a_page_of_large_records_is_a_short_page(served):
-    """R10: a thousand of a megabyte each were ten gigabytes at once. Who
-    follows the links still meets each record once."""
+def test_a_page_of_large_records_has_fewer_records(application):
+    """R10: a page of a thousand records of a megabyte each took ten
+    gigabytes. A client that follows the links gets each record once."""
     large = {'Content-Type': 'application/json', 'X-Project-Id': 'large'}
-    made = []
+    created = []
     for number in range(12):
-        reply = served.request('POST', '/v1/things', thing(
+        reply = application.request('POST', '/v1/things', thing(
             notes={'x': 'y' * 1_000_000, 'n': number}), large)
-        made.append(reply.json['thing']['id'])
-    query, met, lengths = 'sort=created_at', [], []
+        created.append(reply.json['thing']['id'])
+    query, listed, lengths = 'sort=created_at', [], []
     while query:
-        page = served.request('GET', f'/v1/things?{query}', None, large)
+        page = application.request('GET', f'/v1/things?{query}', None, large)
         assert len(page.body) < bounded_fetch.MAX_PAGE_BYTES + 2 ** 21
         lengths.append(len(page.json['things']))
-        met += [one['id'] for one in page.json['things']]
-        query = ''.join(one['href'].partition('?')[2] for one in
+        listed += [thing['id'] for thing in page.json['things']]
+        query = ''.join(link['href'].partition('?')[2] for link in
                         page.json.get('things_links', []))
-    assert met == made
+    assert listed == created
     assert len(lengths) == 2 and max(lengths) < 10

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bodies do that no client of good will sends (J01 to J06, J08, J11).
+"""Hostile request bodies (J01 to J06, J08, J11).
 
-What a client may not write (J07) is ``test_not_writable.py``.
+``test_not_writable.py`` has the members that a client may not write (J07).
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ PATCHES = {'Content-Type': 'application/json-patch+json'}
 
 
 @pytest.fixture(scope='module')
-def served(tmp_path_factory: pytest.TempPathFactory) -> Application:
+def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
     return Application(config_dir(tmp_path_factory.mktemp('hostile'), TYPES))
 
 
 @pytest.fixture
-def ask(served: Application, request: pytest.FixtureRequest) -> Any:
-    """Requests of a project of its own for each test."""
+def send(application: Application, request: pytest.FixtureRequest) -> Any:
+    """A function that sends requests of a new project for each test."""
     project = f'p{abs(hash(request.node.nodeid))}'
 
-    def asked(method: str, path: str, body: object = None,
-              headers: Any = None) -> Reply:
-        reply = served.request(method, path, body, {
+    def send_json(method: str, path: str, body: object = None,
+                  headers: Any = None) -> Reply:
+        reply = application.request(method, path, body, {
             'Content-Type': 'application/json', 'X-Project-Id': project,
             'X-Roles': 'member', **(headers or {})})
         assert reply.status < 500, reply.body
         return reply
-    return asked
+    return send_json
 
 
 def number(name: str, literal: str) -> bytes:
@@ -51,12 +51,12 @@ def number(name: str, literal: str) -> bytes:
     ('size', '9007199254740993', '9007199254740993'),
     ('ratio', '-0.0', '0.0'), ('ratio', '0.1', '0.1'), ('ratio', '3', '3.0'),
     ('ratio', '5e-324', '5e-324')])
-def test_a_number_is_stored_as_it_was_meant(ask, name, literal, stored):
-    """J01: exactly, and read back so."""
-    made = ask('POST', PATH, number(name, literal))
-    assert made.status == 201, made.body
-    found = ask('GET', f'{PATH}/{made.json["specimen"]["id"]}')
-    assert json.dumps(found.json['specimen'][name]) == stored
+def test_a_number_is_stored_exactly(send, name, literal, stored):
+    """J01: and it is read back exactly."""
+    created = send('POST', PATH, number(name, literal))
+    assert created.status == 201, created.body
+    read = send('GET', f'{PATH}/{created.json["specimen"]["id"]}')
+    assert json.dumps(read.json['specimen'][name]) == stored
 
 
 @pytest.mark.parametrize('name', ['size', 'ratio'])
@@ -65,40 +65,40 @@ def test_a_number_is_stored_as_it_was_meant(ask, name, literal, stored):
     '9223372036854775808', '18446744073709551616', '9' * 5000,
     '-' + '9' * 5000,
     '01', '+1', '.5', '1.', '0x10', 'true', '"1"', '[1]'])
-def test_what_is_no_number_of_ours_is_refused(ask, name, literal):
-    """J01: never a float that was another integer before."""
-    assert ask('POST', PATH, number(name, literal)).status == 400
-    assert ask('GET', PATH).json['specimens'] == []
+def test_an_invalid_number_is_rejected(send, name, literal):
+    """J01: no integer becomes a float of another value."""
+    assert send('POST', PATH, number(name, literal)).status == 400
+    assert send('GET', PATH).json['specimens'] == []
 
 
 @pytest.mark.parametrize('literal', ['1.5', '9007199254740993.0', '1e300'])
-def test_what_is_no_exact_integer_is_refused(ask, literal):
-    """J01: 9007199254740993.0 was rounded before anybody looked."""
-    assert ask('POST', PATH, number('size', literal)).status == 400
+def test_an_inexact_integer_is_rejected(send, literal):
+    """J01: a parser of floats rounds 9007199254740993.0."""
+    assert send('POST', PATH, number('size', literal)).status == 400
 
 
 @pytest.mark.parametrize('depth', [33, 1000, 100_000])
 @pytest.mark.parametrize('around', ['[]', '{}'])
-def test_a_deep_body_is_refused_at_once(ask, depth, around):
-    """J02: by its depth, and not by the end of the stack."""
+def test_a_deeply_nested_body_is_rejected_quickly(send, depth, around):
+    """J02: because of its depth, before the stack overflows."""
     opening = '[' if around == '[]' else '{"a":'
     closing = around[1]
     deep = opening * depth + 'null' + closing * depth
-    begun = time.process_time()
-    reply = ask('POST', PATH, (
+    started = time.process_time()
+    reply = send('POST', PATH, (
         f'{{"specimen": {{"name": "a", "notes": {{"a": {deep}}}}}}}').encode())
-    assert time.process_time() - begun < 1
+    assert time.process_time() - started < 1
     assert reply.status == 400
 
 
-def test_a_body_of_the_greatest_depth_is_taken(ask):
-    """J02: thirty-two, the wrapper, the record and its notes included."""
+def test_a_body_of_the_maximal_depth_is_accepted(send):
+    """J02: the limit is 32, including the wrapper, record and notes."""
     deep = '[' * 29 + ']' * 29
-    def sent(value: str) -> bytes:
+    def body(value: str) -> bytes:
         return (f'{{"specimen": {{"name": "a", "notes": {{"a": {value}}}}}}}'
                 ).encode()
-    assert ask('POST', PATH, sent(f'[{deep}]')).status == 400
-    assert ask('POST', PATH, sent(deep)).status == 201
+    assert send('POST', PATH, body(f'[{deep}]')).status == 400
+    assert send('POST', PATH, body(deep)).status == 201
 
 
 @pytest.mark.parametrize(('text', 'pointer'), [
@@ -107,9 +107,9 @@ def test_a_body_of_the_greatest_depth_is_taken(ask):
      '/specimen/project_id'),
     ('{"specimen": {"name": "a", "notes": {"b": {"c": 1, "c": 1}}}}',
      '/specimen/notes/b/c')])
-def test_a_name_given_twice_is_refused_with_its_place(ask, text, pointer):
-    """J03: whichever of the two would have counted."""
-    reply = ask('POST', PATH, text.encode())
+def test_a_duplicate_member_is_rejected_with_its_pointer(send, text, pointer):
+    """J03: neither of the two values is taken."""
+    reply = send('POST', PATH, text.encode())
     assert reply.status == 400
     assert reply.json['errors'][0]['source']['pointer'] == pointer
 
@@ -125,29 +125,29 @@ GOOD = '{"specimen": {"name": "a"}}'
     GOOD.replace('"a"', '"\\u0000"').encode(),
     GOOD.replace('"a"', '"a", "notes": {"\\u0000": 1}').encode(),
     b'{"specimen": {"name": "a\x00"}}'])
-def test_text_that_no_database_keeps_is_refused(ask, raw):
-    """J04: bad UTF-8, a byte order mark, UTF-16, half a pair, NUL."""
-    assert ask('POST', PATH, raw).status == 400
+def test_text_that_databases_cannot_store_is_rejected(send, raw):
+    """J04: invalid UTF-8, a byte order mark, UTF-16, a lone surrogate, NUL."""
+    assert send('POST', PATH, raw).status == 400
 
 
-@pytest.mark.parametrize('said', [
+@pytest.mark.parametrize('content_type', [
     '', 'text/plain', 'application/json; charset=latin-1',
     'application/xml', 'application/json-patch+json', 'application',
     'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x',
     'application/json; charset="utf-16"', 'application/json,text/plain'])
-def test_a_body_of_another_kind_is_not_read(ask, said):
-    """J04: 415, whatever is in it."""
-    reply = ask('POST', PATH, GOOD.encode(), {'Content-Type': said})
+def test_another_media_type_is_rejected(send, content_type):
+    """J04: the status is 415, whatever the body contains."""
+    reply = send('POST', PATH, GOOD.encode(), {'Content-Type': content_type})
     assert reply.status == 415
 
 
-@pytest.mark.parametrize('said', [
+@pytest.mark.parametrize('content_type', [
     'application/json', 'Application/JSON', 'application/json;charset=UTF-8',
     'application/json ; charset="utf-8"', 'application/json; version=1'])
-def test_json_by_any_of_its_spellings_is_read(ask, said):
-    """J04: the media type is a word without case, and may have more."""
-    assert ask('POST', PATH, GOOD.encode(),
-               {'Content-Type': said}).status == 201
+def test_each_spelling_of_the_json_media_type_is_accepted(send, content_type):
+    """J04: the media type ignores case and may have parameters."""
+    assert send('POST', PATH, GOOD.encode(),
+                {'Content-Type': content_type}).status == 201
 
 
 @pytest.mark.parametrize('raw', [
@@ -157,10 +157,10 @@ def test_json_by_any_of_its_spellings_is_read(ask, said):
     b'{"specimen": null}', b'{"specimen": []}', b'{"specimens": {}}',
     b'{"specimens": []}', b'{"specimens": [null]}',
     b'{"specimen": {"name": "a"}, "more": 1}'])
-def test_what_is_not_one_record_in_its_wrapper_is_refused(ask, raw):
-    """J05: nothing is guessed at."""
-    assert ask('POST', PATH, raw).status == 400
-    assert ask('GET', PATH).json['specimens'] == []
+def test_a_body_without_exactly_one_wrapped_record_is_rejected(send, raw):
+    """J05: and nothing is stored."""
+    assert send('POST', PATH, raw).status == 400
+    assert send('GET', PATH).json['specimens'] == []
 
 
 @pytest.mark.parametrize(('name', 'value', 'status'), [
@@ -168,26 +168,26 @@ def test_what_is_not_one_record_in_its_wrapper_is_refused(ask, raw):
     ('name', '\U0001f344' * 40, 201), ('name', '\U0001f344' * 41, 400),
     ('name', 'e\u0301' * 20, 201), ('name', 'e\u0301' * 21, 400),
     ('name', '\u202eabc', 201), ('name', 'a\u200bb', 201)])
-def test_lengths_are_counted_in_characters_and_ends_are_ends(
-        ask, name, value, status):
-    """J06: a line end does not pass for the end of the pattern."""
-    reply = ask('POST', PATH, {'specimen': {'name': 'n', name: value}})
+def test_lengths_count_characters_and_patterns_match_the_whole_text(
+        send, name, value, status):
+    """J06: $ in a pattern does not match before a line end."""
+    reply = send('POST', PATH, {'specimen': {'name': 'n', name: value}})
     assert reply.status == status
     if status == 201:
         id = reply.json['specimen']['id']
-        assert ask('GET', f'{PATH}/{id}').json['specimen'][name] == value
+        assert send('GET', f'{PATH}/{id}').json['specimen'][name] == value
 
 
-def test_names_that_only_look_alike_are_different(ask):
-    """J11: case, blanks at the end, Unicode's forms; each is its own."""
+def test_names_that_look_alike_are_different_values(send):
+    """J11: they differ in case, trailing blanks or Unicode form."""
     alike = ['alpha', 'Alpha', 'alpha ', 'alph\u0430', 'e\u0301', '\u00e9',
              'ss', '\u00df', 'i', '\u0131', '\u0130']
     for name in alike:
-        sent = {'specimen': {'name': name}}
-        assert ask('POST', PATH, sent).status == 201, name
-        assert ask('POST', PATH, sent).status == 409, name
-    found = ask('GET', f'{PATH}?name=alpha').json['specimens']
-    assert [one['name'] for one in found] == ['alpha']
+        body = {'specimen': {'name': name}}
+        assert send('POST', PATH, body).status == 201, name
+        assert send('POST', PATH, body).status == 409, name
+    records = send('GET', f'{PATH}?name=alpha').json['specimens']
+    assert [record['name'] for record in records] == ['alpha']
 
 
 # JSON Patch
@@ -218,25 +218,25 @@ def add(path: str, value: Any = 1) -> dict[str, Any]:
     ([add('/notes/a', 'x' * 999)] + [
         {'op': 'copy', 'from': '/notes', 'path': f'/notes/{number}'}
         for number in range(25)], 400)])
-def test_a_patch_that_fails_somewhere_changes_nothing(
-        ask, operations, status):
-    """J08: and doubling what is there is bounded."""
-    before = ask('PUT', RECORD, {'specimen': {
+def test_a_patch_with_a_failing_operation_changes_nothing(
+        send, operations, status):
+    """J08: copies that double the record are bounded."""
+    before = send('PUT', RECORD, {'specimen': {
         'name': 'a', 'notes': {}, 'parts': [1]}},
         {'X-Project-Id': 'patched'}).json
-    begun = time.process_time()
-    reply = ask('PATCH', RECORD, json.dumps(operations).encode(),
-                {**PATCHES, 'X-Project-Id': 'patched'})
-    assert time.process_time() - begun < 1
+    started = time.process_time()
+    reply = send('PATCH', RECORD, json.dumps(operations).encode(),
+                 {**PATCHES, 'X-Project-Id': 'patched'})
+    assert time.process_time() - started < 1
     assert reply.status == status, reply.body[:300]
-    assert ask('GET', RECORD, None,
-               {'X-Project-Id': 'patched'}).json == before
+    assert send('GET', RECORD, None,
+                {'X-Project-Id': 'patched'}).json == before
 
 
 @pytest.mark.parametrize('document', [{}, {'op': 'add'}, 'x', None, 7])
-def test_a_patch_is_a_list(ask, document):
-    """J08: and nothing else."""
-    ask('PUT', RECORD, {'specimen': {'name': 'a'}},
-        {'X-Project-Id': 'patched'})
-    assert ask('PATCH', RECORD, json.dumps(document).encode(), {
+def test_a_json_patch_that_is_not_a_list_is_rejected(send, document):
+    """J08"""
+    send('PUT', RECORD, {'specimen': {'name': 'a'}},
+         {'X-Project-Id': 'patched'})
+    assert send('PATCH', RECORD, json.dumps(document).encode(), {
         **PATCHES, 'X-Project-Id': 'patched'}).status == 400

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever goes wrong: what a client is told, and what no log says.
+"""The replies to all kinds of failures, and secrets in the logs.
 
-Every way a request can fail is gone here, on a service that logs all it can
-(``debug``), with secrets wherever a request has room for one. What requests
-carry in all other tests is looked for there: ``planted``.
+Each request here fails in another way. The service logs at level debug, and
+the requests carry secrets in all their parts. All other tests check the logs
+for ``planted_secrets``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.functional.harness.daemon import (
     config_dir,
 )
 
-#: In the body, the query, the database's URL.
+#: Secrets in the body, the query and the database URL.
 BODY, QUERY, URL = (f'planted{name}93ad5e11'
                     for name in ('body', 'query', 'url'))
 
@@ -47,11 +47,11 @@ SECRETS = {'X-Auth-Token': planted_secrets.TOKEN,
            'X-Service-Token': f'{planted_secrets.TOKEN}2',
            'Authorization': f'Bearer {planted_secrets.TOKEN}3',
            'Cookie': f'session={planted_secrets.COOKIE}'}
-FILLED = {'safe': {'name': 'full', 'password': BODY}}
+RECORD = {'safe': {'name': 'full', 'password': BODY}}
 
 
 class Failure(NamedTuple):
-    """A request that fails: bytes as they are, or in parts."""
+    """A request that fails with ``status``."""
 
     status: int
     method: str = 'GET'
@@ -63,33 +63,32 @@ class Failure(NamedTuple):
 ID = '/v1/safes/7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
 JSON = {'Content-Type': 'application/json'}
 PATCH = {'Content-Type': 'application/json-patch+json'}
-ONCE = {'Idempotency-Key': '1b5f'}
+KEY = {'Idempotency-Key': '1b5f'}
 
 #: Requests that get each error status, from each layer that gives the status.
 #: ``stories/access/http-basic-passwords.yaml`` has 401, a test below 408.
 FAILURES = {
-    'a query that is none': Failure(
+    'an invalid query': Failure(
         400, path=f'/v1/safes?limit=x&token={QUERY}'),
-    'a filter that is none': Failure(
+    'an invalid filter': Failure(
         400, path=f'/v1/safes?password={BODY}'),
     'no JSON': Failure(400, 'POST', body=f'{{"a": {BODY}'.encode(),
                        headers=JSON),
-    'named twice': Failure(400, 'POST', body=(
+    'a duplicate name': Failure(400, 'POST', body=(
         f'{{"a": "{BODY}", "a": "{BODY}"}}'.encode()), headers=JSON),
     'an unknown member': Failure(400, 'POST', body={
         'safe': {'name': 'a', 'nosuch': BODY}}),
     'a value too long': Failure(400, 'POST', body={
         'safe': {'name': 'a', 'password': BODY * 9}}),
-    'a value of another kind': Failure(400, 'POST', body={
+    'a value of the wrong type': Failure(400, 'POST', body={
         'safe': {'name': [BODY], 'password': {'a': BODY}}}),
-    'a time that is none': Failure(400, 'POST', body={
+    'an invalid time': Failure(400, 'POST', body={
         'safe': {'name': 'a', 'opens_at': BODY}}),
-    'a version that is none': Failure(400, headers={
+    'an invalid version': Failure(400, headers={
         'OpenStack-API-Version': 'pileus first'}),
-    'an etag that is none': Failure(400, 'DELETE', '/v1/safes/x', headers={
+    'an invalid etag': Failure(400, 'DELETE', '/v1/safes/x', headers={
         'If-Match': BODY}),
-    'a body where none goes': Failure(400, 'DELETE', '/v1/safes/x',
-                                      body=FILLED),
+    'an unexpected body': Failure(400, 'DELETE', '/v1/safes/x', body=RECORD),
     'not allowed': Failure(403, headers={'X-Roles': 'none'}),
     'a full quota': Failure(403, 'POST', body={
         'safe': {'name': 'b', 'password': BODY}}),
@@ -99,27 +98,27 @@ FAILURES = {
     'no such type': Failure(404, path='/v1/types/none'),
     'no such method': Failure(405, 'DELETE'),
     'no such method at the root': Failure(405, 'POST', '/'),
-    'a method that is none': Failure(501, 'BREW'),
+    'an unknown method': Failure(501, 'BREW'),
     'not acceptable': Failure(406, headers={'Accept': 'text/html'}),
     'a version too new': Failure(406, headers={
         'OpenStack-API-Version': 'pileus 99.0'}),
-    'not what is there': Failure(409, 'PATCH', ID, body=(
+    'a failed test of a JSON Patch': Failure(409, 'PATCH', ID, body=(
         f'[{{"op": "test", "path": "/password", "value": "{QUERY}"}}]'
         ).encode(), headers={**PATCH, 'If-Match': '*'}),
-    'not what was seen': Failure(412, 'PUT', ID, body=FILLED, headers={
+    'an outdated etag': Failure(412, 'PUT', ID, body=RECORD, headers={
         'If-Match': '"x"'}),
-    'nothing said of what was seen': Failure(428, 'DELETE', ID),
+    'a missing precondition': Failure(428, 'DELETE', ID),
     'a database that hangs up': Failure(503, headers={
         'X-Break': 'connection'}),
     'a body too large': Failure(413, 'POST', body=BODY.encode() * 65536,
                                 headers=JSON),
     'a path too long': Failure(414, path='/' + 'x' * 9000),
-    'a type that is not read': Failure(415, 'POST', body=BODY.encode(),
+    'an unsupported media type': Failure(415, 'POST', body=BODY.encode(),
                                        headers={'Content-Type': 'text/csv'}),
-    'an expectation': Failure(417, headers={'Expect': 'more'}),
+    'an unsupported expectation': Failure(417, headers={'Expect': 'more'}),
     'a key used for another body': Failure(422, 'POST', body={
         'safe': {'name': 'c', 'password': BODY}},
-        headers={'X-Project-Id': 'keys', **ONCE}),
+        headers={'X-Project-Id': 'keys', **KEY}),
     'headers too large': Failure(431, headers={'X-Large': 'x' * 9000}),
     **{f'a bug in the {place}': Failure(500, headers={'X-Break': place})
        for place in (*PLACES, 'middleware', 'statement')},
@@ -128,7 +127,7 @@ FAILURES = {
 FIELDS = ''.join(f'{name}: {value}\r\n' for name, value in SECRETS.items()
                  ).encode()
 
-#: Heads that are no HTTP, or not ours.
+#: Heads of malformed or unsupported requests.
 MALFORMED = (
     (400, b'GET /v1/safes HTTP/1.1\r\n'),
     (400, b'GET /v1/safes HTTP/1.1\r\nHost: a\r\nHost: b\r\n'),
@@ -140,140 +139,144 @@ MALFORMED = (
 
 
 @pytest.fixture(scope='module')
-def breaking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A service with one safe, over a database with a password."""
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A service with one safe and a database with a password."""
     url = databases.create('postgresql').set(password=URL)
     paste = (SHIPPED_CONFIG / 'api-paste.ini').read_text().replace(
         '= api.app:', '= tests.functional.controllers.failure_injection:'
         ).replace(
-        'pipeline = noauth api', 'pipeline = noauth breaking api')
+        'pipeline = noauth api', 'pipeline = noauth failures api')
     directory = config_dir(
-        tmp_path_factory.mktemp('breaking'), {'safe': SAFE},
+        tmp_path_factory.mktemp('failures'), {'safe': SAFE},
         {'api': {'require_if_match': True, 'header_timeout': 3},
          'database': {'connection': databases.config_url(url)}},
-        paste + '\n[filter:breaking]\npaste.filter_factory = '
+        paste + '\n[filter:failures]\npaste.filter_factory = '
                 'tests.functional.controllers.failure_injection:middleware\n')
-    with Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as running:
-        running.secrets.update((BODY, QUERY, URL))
-        running.secrets.update(planted_secrets.in_headers(SECRETS))
-        for method, path, more in (
+    with Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as daemon:
+        daemon.secrets.update((BODY, QUERY, URL))
+        daemon.secrets.update(planted_secrets.in_headers(SECRETS))
+        for method, path, headers in (
                 ('PUT', ID, {'If-None-Match': '*'}),
-                ('POST', '/v1/safes', {'X-Project-Id': 'keys', **ONCE})):
-            made = running.request(method, path, FILLED,
-                                   {**SECRETS, **more})
-            assert made.status == 201
-        yield running
+                ('POST', '/v1/safes', {'X-Project-Id': 'keys', **KEY})):
+            created = daemon.request(method, path, RECORD,
+                                     {**SECRETS, **headers})
+            assert created.status == 201
+        yield daemon
 
 
-def failed(daemon: Daemon, failure: Failure) -> Any:
+def send_failure(daemon: Daemon, failure: Failure) -> Any:
     return daemon.request(failure.method, failure.path, failure.body,
                           {**SECRETS, **failure.headers})
 
 
-@pytest.mark.parametrize('why', FAILURES)
-def test_every_failure_has_the_one_shape(breaking, why):
-    """L02: JSON with the request id, from whichever layer it comes."""
-    failure = FAILURES[why]
-    reply = failed(breaking, failure)
+@pytest.mark.parametrize('cause', FAILURES)
+def test_every_error_has_the_same_shape(failing, cause):
+    """L02: each layer answers with JSON and the request id."""
+    failure = FAILURES[cause]
+    reply = send_failure(failing, failure)
     assert reply.status == failure.status, reply.body
 
 
 @pytest.mark.parametrize(('status', 'head'), MALFORMED)
-def test_what_is_no_request_has_it_too(breaking, status, head):
-    """L02: answered by the server itself, before there is an application."""
-    told(breaking, status, head + FIELDS + b'\r\n')
+def test_the_error_of_a_malformed_request_has_the_same_shape(failing, status,
+                                                             head):
+    """L02: the server answers such a request without the application."""
+    assert_error(failing, status, head + FIELDS + b'\r\n')
 
 
-def test_what_is_never_a_whole_request_has_it_too(breaking):
-    """L02: the head does not end."""
-    told(breaking, 408, b'GET /v1/safes HTTP/1.1\r\nHost: a\r\n' + FIELDS)
+def test_the_error_of_an_incomplete_request_has_the_same_shape(failing):
+    """L02: the end of the head is missing."""
+    assert_error(failing, 408,
+                 b'GET /v1/safes HTTP/1.1\r\nHost: a\r\n' + FIELDS)
 
 
-def told(daemon: Daemon, status: int, head: bytes) -> None:
-    """Send what ``http.client`` does not, and have it refused."""
-    with daemon.connect() as wire:
-        wire.settimeout(WAIT_SECONDS)
-        wire.sendall(head)
-        read = b''.join(iter(lambda: wire.recv(65536), b''))
-    start, _, rest = read.partition(b'\r\n')
+def assert_error(daemon: Daemon, status: int, head: bytes) -> None:
+    """Send a raw head, and assert the status and shape of the error."""
+    with daemon.connect() as connection:
+        connection.settimeout(WAIT_SECONDS)
+        connection.sendall(head)
+        reply = b''.join(iter(lambda: connection.recv(65536), b''))
+    start, _, rest = reply.partition(b'\r\n')
     assert start.split()[1] == str(status).encode()
     fields, _, body = rest.partition(b'\r\n\r\n')
     error_shape.check('GET', status, http.client.parse_headers(
         BytesIO(fields + b'\r\n\r\n')).items(), body)
 
 
-@pytest.mark.parametrize('spoilt', [
+@pytest.mark.parametrize('changed', [
     (405, {}, None), (404, {}, b'{"error": {}}'), (404, {}, b'Not Found'),
     (404, {'vary': 'Accept'}, None),
     (404, {'content-type': 'text/plain'}, None),
     (404, {'openstack-api-version': 'nova 1.0'}, None),
     (404, {'x-openstack-request-id': f'req-{"0" * 36}'}, None)])
-def test_another_shape_would_be_noticed(breaking, spoilt):
-    """L02: by any test that asks for anything."""
-    reply = breaking.request('GET', '/v1/safes/none')
-    sound = {name.lower(): value for name, value in reply.headers.items()}
-    status, headers, body = spoilt
+def test_the_check_detects_another_shape(failing, changed):
+    """L02: all tests run this check on their replies."""
+    reply = failing.request('GET', '/v1/safes/none')
+    valid = {name.lower(): value for name, value in reply.headers.items()}
+    status, headers, body = changed
     with pytest.raises((AssertionError, ValueError)):
-        error_shape.check('GET', status, {**sound, **headers}.items(),
-                         body or reply.body)
+        error_shape.check('GET', status, {**valid, **headers}.items(),
+                          body or reply.body)
 
 
 @pytest.mark.parametrize('place', [*PLACES, 'middleware', 'statement'])
-def test_of_a_bug_a_client_learns_nothing(breaking, place):
-    """L01: no text, class, path or SQL; the log has it under the id."""
-    reply = failed(breaking, FAILURES[f'a bug in the {place}'])
+def test_the_reply_to_a_bug_reveals_nothing(failing, place):
+    """L01: the reply has no exception text, class, path or SQL; the log has
+    the exception with the request id."""
+    reply = send_failure(failing, FAILURES[f'a bug in the {place}'])
     assert reply.status == 500
     text = reply.body.decode() + str(reply.headers)
     for leak in (SECRET, 'RuntimeError', 'Traceback', '.py', 'SELECT',
                  'r_safes', 'sqlalchemy', 'psycopg', str(ROOT)):
         assert leak not in text
-    lines = breaking.output.splitlines()
+    lines = failing.output.splitlines()
     request_id = reply.headers['X-Openstack-Request-Id']
     assert any(' ERROR ' in line and request_id in line for line in lines)
 
 
-def test_after_a_bug_the_service_goes_on(breaking):
+def test_the_service_answers_after_a_bug(failing):
     """L01."""
-    failed(breaking, FAILURES['a bug in the storage'])
-    assert breaking.request('GET', '/v1/safes').status == 200
+    send_failure(failing, FAILURES['a bug in the storage'])
+    assert failing.request('GET', '/v1/safes').status == 200
 
 
-def test_no_log_has_a_secret(breaking):
-    """L03: at debug, after every failure there is, and after none."""
+def test_no_log_contains_a_secret(failing):
+    """L03: at level debug, after each failure and after a success."""
     for failure in FAILURES.values():
-        failed(breaking, failure)
-    breaking.request('GET', '/v1/safes?name=full', None, SECRETS)
-    assert planted_secrets.leaked(breaking.output, breaking.secrets) == []
-    assert 'DEBUG' in breaking.output
-    assert ':***@' in breaking.output
+        send_failure(failing, failure)
+    failing.request('GET', '/v1/safes?name=full', None, SECRETS)
+    assert planted_secrets.leaked(failing.output, failing.secrets) == []
+    assert 'DEBUG' in failing.output
+    assert ':***@' in failing.output
 
 
 @pytest.mark.parametrize('line', [
-    json.dumps(FILLED), f'read {FILLED}', f"Bearer {planted_secrets.TOKEN}",
+    json.dumps(RECORD), f'read {RECORD}', f"Bearer {planted_secrets.TOKEN}",
     f'[SQL: INSERT INTO r_safes] [parameters: ({BODY!r},)]',
     "failed for ada with 'correct-horse'"])
-def test_a_log_that_told_would_be_noticed(line):
-    """L03: in whatever test a service said it."""
+def test_the_check_detects_a_secret_in_a_log(line):
+    """L03: all tests run this check on the output of the service."""
     password = base64.b64encode(b'ada:correct-horse').decode()
-    told = {'defaults': {'request_headers': SECRETS}, 'tests': [
-        {'data': FILLED},
+    story = {'defaults': {'request_headers': SECRETS}, 'tests': [
+        {'data': RECORD},
         {'request_headers': {'authorization': f'Basic {password}'}}]}
-    assert planted_secrets.leaked(line, set(planted_secrets.in_story(told)))
+    assert planted_secrets.leaked(line,
+                                  set(planted_secrets.in_story(story)))
 
 
 @pytest.mark.parametrize('sent', [
     'req-00000000-0000-4000-8000-000000000000', 'x' * 5000, "' OR 1=1 --",
     'req-zzzz', 'req-00000000-0000-4000-8000-000000000000, req-b'])
-def test_a_request_id_is_always_ours(breaking, sent):
-    """L05: what is sent is at most the global one, and then only if it is
-    one by its looks."""
-    first, second = (breaking.request(
+def test_the_service_never_adopts_a_request_id(failing, sent):
+    """L05: a valid id in the request becomes the global request id."""
+    first, second = (failing.request(
         'GET', '/v1/safes', None, {'X-Openstack-Request-Id': sent})
         for _ in range(2))
-    ids = {one.headers['X-Openstack-Request-Id'] for one in (first, second)}
+    ids = {reply.headers['X-Openstack-Request-Id']
+           for reply in (first, second)}
     assert len(ids) == 2 and sent not in ids
-    seen = [line for line in breaking.output.splitlines()
-            if any(one in line for one in ids)]
-    whole = re.fullmatch('req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}',
+    lines = [line for line in failing.output.splitlines()
+             if any(id in line for id in ids)]
+    valid = re.fullmatch('req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}',
                          sent)
-    assert any(sent in line for line in seen) == bool(whole)
+    assert any(sent in line for line in lines) == bool(valid)

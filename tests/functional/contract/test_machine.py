@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is asked in whatever order: no 5xx, no reply outside the declared
-schema, and no record other than the client made it.
+"""Generated requests in any order, compared with a model.
 
-What is sent is generated from the declared JSON Schema, and from what no
-schema would have. The model is a dict of the members that clients wrote.
+No request gets a 5xx, each reply has the declared schema, and each record has
+the values that its client wrote. Requests are generated from the declared
+JSON Schema and from hostile values. The model is a dict of the members that
+clients wrote.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ID = '7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
 PATCHES = {'Content-Type': 'application/json-patch+json'}
 
 
-# What is sent
+# Requests
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-2 ** 63, 2 ** 63 - 1)
@@ -71,7 +72,7 @@ def texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
                    max_size=schema['maxLength'])
 
 
-#: JSON Schema type -> values of it.
+#: JSON Schema type -> a strategy for its values.
 VALUES = {
     'string': texts,
     'integer': lambda schema: st.integers(schema.get('minimum'),
@@ -82,13 +83,13 @@ VALUES = {
     'object': lambda schema: st.dictionaries(
         st.text(string.ascii_letters, max_size=5), JSON, max_size=4),
     'array': lambda schema: st.lists(
-        of_schema(schema['items']), max_size=schema['maxItems'],
+        values_of(schema['items']), max_size=schema['maxItems'],
         unique=schema['uniqueItems']),
     'null': lambda schema: st.none(),
 }
 
 
-def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+def values_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if 'enum' in schema:
         return st.sampled_from(schema['enum'])
     kinds = schema['type']
@@ -98,31 +99,32 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 SHAPE = type_files.read(str(TYPE.parent)).types['specimen'].at(FIRST_VERSION)
 assert SHAPE is not None
-WRITTEN = schemas.of_shape(SHAPE)
-DECLARED = {name: WRITTEN['properties'][name] for name in SHAPE.properties}
+WRITE_SCHEMA = schemas.of_shape(SHAPE)
+PROPERTY_SCHEMAS = {name: WRITE_SCHEMA['properties'][name]
+                    for name in SHAPE.properties}
 DEFAULTS = {'live': True, 'kind': 'plain', **dict.fromkeys(
     ('code', 'size', 'ratio', 'seen_at', 'notes', 'parts'))}
 
-#: Few enough to meet again, among all there could be.
-names = st.sampled_from('abc') | of_schema(DECLARED['name'])
+#: A few names that often occur again, among all valid names.
+names = st.sampled_from('abc') | values_of(PROPERTY_SCHEMAS['name'])
 members = st.fixed_dictionaries(
     {'name': names},
-    optional={name: of_schema(schema)
-              for name, schema in DECLARED.items() if name != 'name'})
+    optional={name: values_of(schema)
+              for name, schema in PROPERTY_SCHEMAS.items() if name != 'name'})
 changes = st.dictionaries(
-    st.sampled_from([name for name in DECLARED if name != 'code']),
+    st.sampled_from([name for name in PROPERTY_SCHEMAS if name != 'code']),
     st.none(), max_size=4).flatmap(lambda names: st.fixed_dictionaries(
-        {name: of_schema(DECLARED[name]) for name in names}))
+        {name: values_of(PROPERTY_SCHEMAS[name]) for name in names}))
 
 HOSTILE = st.one_of(JSON, st.sampled_from([
     float('nan'), float('inf'), -math.inf, 2 ** 63, 2 ** 64, 10 ** 400, '\0',
     '\ud800', 'x' * 10_000, [[[[]]]] * 40, {'$ref': '#'}, {'': ''}, '',
     "'; DROP TABLE r_specimens; --", '2031-02-30T00:00:00Z', True, []]))
 hostile_bodies = st.one_of(
-    st.dictionaries(st.sampled_from([*DECLARED, 'id', 'links', 'bogus',
+    st.dictionaries(st.sampled_from([*PROPERTY_SCHEMAS, 'id', 'links', 'bogus',
                                      'tags', 'metadata', 'generation']),
                     HOSTILE, min_size=1, max_size=4).map(
-        lambda one: {'specimen': one}),
+        lambda members: {'specimen': members}),
     HOSTILE, st.lists(st.fixed_dictionaries({
         'op': st.sampled_from(['add', 'remove', 'replace', 'move', 'copy',
                                'test', 'x', 3]),
@@ -132,39 +134,40 @@ hostile_bodies = st.one_of(
     st.binary(max_size=40))
 
 
-# What is expected
+# Replies
 
-COMMON = {'id': {'type': 'string', 'format': 'uuid'},
-          'project_id': {'type': 'string'},
-          'generation': {'type': 'integer', 'minimum': 1},
-          'created_at': {'type': 'string', 'format': 'date-time'},
-          'updated_at': {'type': 'string', 'format': 'date-time'},
-          'links': {'type': 'array', 'minItems': 1}}
-REPLY = schemas.compile_schema({
-    **WRITTEN, 'properties': {**WRITTEN['properties'], **COMMON},
-    'required': [*WRITTEN['properties'], *COMMON]})
+COMMON_SCHEMAS = {'id': {'type': 'string', 'format': 'uuid'},
+                  'project_id': {'type': 'string'},
+                  'generation': {'type': 'integer', 'minimum': 1},
+                  'created_at': {'type': 'string', 'format': 'date-time'},
+                  'updated_at': {'type': 'string', 'format': 'date-time'},
+                  'links': {'type': 'array', 'minItems': 1}}
+REPLY_SCHEMA = schemas.compile_schema({
+    **WRITE_SCHEMA,
+    'properties': {**WRITE_SCHEMA['properties'], **COMMON_SCHEMAS},
+    'required': [*WRITE_SCHEMA['properties'], *COMMON_SCHEMAS]})
 
 
-def same(name: str, sent: Any, told: Any) -> bool:
-    if name == 'seen_at' and sent and told:
-        return moment(sent) == moment(told)
+def equal_values(name: str, sent: Any, shown: Any) -> bool:
+    if name == 'seen_at' and sent and shown:
+        return moment(sent) == moment(shown)
     if name == 'ratio' and sent is not None:
-        return told is not None and float(sent) == told
+        return shown is not None and float(sent) == shown
     return json.dumps(sent, sort_keys=True) == json.dumps(
-        told, sort_keys=True) or sent == told
+        shown, sort_keys=True) or sent == shown
 
 
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def whole(name: str, value: Any) -> Any:
-    """A null where there is a default stands for it (D11)."""
+def with_default(name: str, value: Any) -> Any:
+    """Return the value, or the default in place of null (D11)."""
     return DEFAULTS[name] if value is None else value
 
 
 class Clients(RuleBasedStateMachine):
-    """Clients of one project, which no other run of the machine sees."""
+    """Clients of a project that no other run of the machine uses."""
 
     application: Application
     projects = itertools.count()
@@ -175,7 +178,7 @@ class Clients(RuleBasedStateMachine):
         self.project = f'p{next(self.projects)}'
         self.model: dict[str, dict[str, Any]] = {}
 
-    def ask(self, method: str, path: str, body: object = None,
+    def send(self, method: str, path: str, body: object = None,
             headers: Any = None) -> Reply:
         reply = self.application.request(method, path, body, {
             'X-Project-Id': self.project, 'X-Roles': 'member',
@@ -185,51 +188,53 @@ class Clients(RuleBasedStateMachine):
         return reply
 
     def taken(self, name: Any, id: str | None = None) -> bool:
-        return any(one['name'] == name for key, one in self.model.items()
-                   if key != id)
+        return any(record['name'] == name
+                   for key, record in self.model.items() if key != id)
 
     def accept(self, reply: Reply, status: int, expected: dict[str, Any]
                ) -> str:
         assert reply.status == status, (reply.body, expected)
-        told = reply.json['specimen']
-        REPLY.validate(told)
+        record = reply.json['specimen']
+        REPLY_SCHEMA.validate(record)
         for name, value in expected.items():
-            assert same(name, value, told[name]), (name, value, told[name])
-        self.model[told['id']] = expected
-        return told['id']
+            assert equal_values(name, value, record[name]), (name, value,
+                                                             record[name])
+        self.model[record['id']] = expected
+        return record['id']
 
     @rule(target=ids, sent=members)
     def create(self, sent: dict[str, Any]) -> Any:
         clash = self.taken(sent['name'])
-        refused = any(sent.get(name, 0) is None for name in ('live', 'kind'))
-        reply = self.ask('POST', PATH, {'specimen': sent})
-        if clash or refused:
-            assert reply.status == (400 if refused else 409), reply.body
+        invalid = any(sent.get(name, 0) is None for name in ('live', 'kind'))
+        reply = self.send('POST', PATH, {'specimen': sent})
+        if clash or invalid:
+            assert reply.status == (400 if invalid else 409), reply.body
             return multiple()
         return self.accept(reply, 201, {**DEFAULTS, **sent})
 
     @rule(id=ids, sent=members)
     def replace(self, id: str, sent: dict[str, Any]) -> None:
-        """PUT on what was deleted makes it again."""
-        there = id in self.model
-        sent = {name: whole(name, value) for name, value in sent.items()}
-        if there:
+        """PUT of a deleted id creates a record with it."""
+        exists = id in self.model
+        sent = {name: with_default(name, value) for name,
+                value in sent.items()}
+        if exists:
             sent['code'] = self.model[id]['code']
-        reply = self.ask('PUT', f'{PATH}/{id}', {'specimen': sent})
+        reply = self.send('PUT', f'{PATH}/{id}', {'specimen': sent})
         if self.taken(sent['name'], id):
             assert reply.status == 409
         else:
-            self.accept(reply, 200 if there else 201, {**DEFAULTS, **sent})
+            self.accept(reply, 200 if exists else 201, {**DEFAULTS, **sent})
 
     @rule(id=ids, sent=changes)
     def merge(self, id: str, sent: dict[str, Any]) -> None:
         sent.pop('notes', None)
-        reply = self.ask('PATCH', f'{PATH}/{id}', {'specimen': sent})
+        reply = self.send('PATCH', f'{PATH}/{id}', {'specimen': sent})
         self._changed(reply, id, sent)
 
     @rule(id=ids, sent=changes)
     def patch(self, id: str, sent: dict[str, Any]) -> None:
-        reply = self.ask('PATCH', f'{PATH}/{id}', json.dumps(
+        reply = self.send('PATCH', f'{PATH}/{id}', json.dumps(
             [{'op': 'replace', 'path': f'/{name}', 'value': value}
              for name, value in sent.items()]).encode(), PATCHES)
         self._changed(reply, id, sent)
@@ -241,74 +246,78 @@ class Clients(RuleBasedStateMachine):
             assert reply.status == 409
         else:
             self.accept(reply, 200, {**self.model[id], **{
-                name: whole(name, value) if name != 'name' else value
+                name: with_default(name, value) if name != 'name' else value
                 for name, value in sent.items()}})
 
     @rule(id=ids)
     def delete(self, id: str) -> None:
-        there = self.model.pop(id, None) is not None
-        reply = self.ask('DELETE', f'{PATH}/{id}')
-        assert reply.status == (204 if there else 404)
+        exists = self.model.pop(id, None) is not None
+        reply = self.send('DELETE', f'{PATH}/{id}')
+        assert reply.status == (204 if exists else 404)
 
     @rule(id=ids, body=hostile_bodies,
           method=st.sampled_from(['POST', 'PUT', 'PATCH']),
           patching=st.booleans())
     def attack(self, id: str, body: Any, method: str, patching: bool) -> None:
-        """What is refused changes nothing; what is not stays as told."""
+        """A rejected body changes nothing; an accepted one is stored."""
         path = PATH if method == 'POST' else f'{PATH}/{id}'
-        reply = self.ask(method, path, body, PATCHES if patching else {
+        reply = self.send(method, path, body, PATCHES if patching else {
             'Content-Type': 'application/json'})
         if reply.status < 400:
-            told = reply.json['specimen']
-            REPLY.validate(told)
-            self.model[told['id']] = {name: told[name] for name in DECLARED}
+            record = reply.json['specimen']
+            REPLY_SCHEMA.validate(record)
+            self.model[record['id']] = {
+                name: record[name] for name in PROPERTY_SCHEMAS}
 
     @rule(id=ids)
     def show(self, id: str) -> None:
-        reply = self.ask('GET', f'{PATH}/{id}')
+        reply = self.send('GET', f'{PATH}/{id}')
         if id not in self.model:
             assert reply.status == 404
         else:
             self.accept(reply, 200, self.model[id])
 
     @invariant()
-    def the_list_is_the_model(self) -> None:
-        told = self.ask('GET', f'{PATH}?with_count=true').json
-        assert told['count'] == len(self.model)
-        assert {one['id'] for one in told['specimens']} == set(self.model)
-        for one in told['specimens']:
-            REPLY.validate(one)
-            for name, value in self.model[one['id']].items():
-                assert same(name, value, one[name]), (name, value)
+    def the_list_equals_the_model(self) -> None:
+        page = self.send('GET', f'{PATH}?with_count=true').json
+        assert page['count'] == len(self.model)
+        ids = {record['id'] for record in page['specimens']}
+        assert ids == set(self.model)
+        for record in page['specimens']:
+            REPLY_SCHEMA.validate(record)
+            for name, value in self.model[record['id']].items():
+                assert equal_values(name, value, record[name]), (name, value)
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Application:
+def application(tmp_path: Path) -> Application:
     return Application(config_dir(tmp_path, {'specimen': TYPE.read_text()}))
 
 
-often = settings(deadline=None, suppress_health_check=list(HealthCheck))
+many_runs = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def test_the_service_is_the_model_whatever_is_asked(served):
-    """INT-4, INT-3, J07: good and bad requests in any order."""
+def test_records_equal_the_model_after_any_requests(application):
+    """INT-4, INT-3, J07: valid and hostile requests, in any order."""
     run_state_machine_as_test(
-        type('Served', (Clients,), {'application': served}),
-        settings=settings(often, max_examples=25, stateful_step_count=20))
+        type('Served', (Clients,), {'application': application}),
+        settings=settings(many_runs, max_examples=25, stateful_step_count=20))
 
 
-@settings(often, max_examples=250)
+@settings(many_runs, max_examples=250)
 @given(body=hostile_bodies, method=st.sampled_from(['POST', 'PUT', 'PATCH']),
        patching=st.booleans())
-def test_no_body_is_answered_with_5xx_or_code(served, body, method, patching):
+def test_a_hostile_body_gets_neither_5xx_nor_source_code(application, body,
+                                                         method, patching):
     """INT-4, CODE-6, J01, J04, J05, J08: hostile bodies on every write."""
-    made = served.request('PUT', f'{PATH}/{ID}', {'specimen': {'name': 'a'}})
-    assert made.status in (200, 201)
+    created = application.request('PUT', f'{PATH}/{ID}',
+                                  {'specimen': {'name': 'a'}})
+    assert created.status in (200, 201)
     path = PATH if method == 'POST' else f'{PATH}/{ID}'
-    reply = served.request(method, path, body, PATCHES if patching else {
+    reply = application.request(method, path, body, PATCHES if patching else {
         'Content-Type': 'application/json'})
     assert reply.status in (200, 201, 400, 409, 415)
     for leak in (b'Traceback', b'File "', b'.py', b'sqlite'):
         assert leak not in reply.body
     if reply.status == 200:
-        REPLY.validate(reply.json['specimen'])
+        REPLY_SCHEMA.validate(reply.json['specimen'])

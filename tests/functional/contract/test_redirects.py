@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nobody is sent anywhere that the request, and not we, chose."""
+"""No redirect leads to a host that the request chose."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-HERE = 'http://127.0.0.1:8088'
+BASE_URL = 'http://127.0.0.1:8088'
 
-#: Paths that a browser, or a careless join, takes for another host.
-ELSEWHERE = [
+#: Paths that a browser or a URL join could read as another host.
+PATHS = [
     '//evil.example.org', '//evil.example.org/', '//evil.example.org/v1/',
     '///evil.example.org', '/\\evil.example.org', '/\\/evil.example.org',
     '/%5cevil.example.org', '/%09/evil.example.org', '/%20/evil.example.org',
@@ -23,12 +23,12 @@ ELSEWHERE = [
 ]
 
 
-@pytest.mark.parametrize('path', ELSEWHERE)
+@pytest.mark.parametrize('path', PATHS)
 @pytest.mark.parametrize('method', ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'])
-def test_no_path_leads_to_another_host(application, method, path):
-    """A11: with and without the slash a router might add or take away."""
+def test_no_path_redirects_to_another_host(application, method, path):
+    """A11: with and without the slash that a router could add or remove."""
     reply = application.request(method, path)
     location = reply.headers.get('Location')
     assert not 301 <= reply.status <= 308
     assert location is None or urlsplit(
-        urljoin(HERE + path, location)).netloc == '127.0.0.1:8088'
+        urljoin(BASE_URL + path, location)).netloc == '127.0.0.1:8088'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything goes into a file and comes out of it, in any database.
+"""Export all data to a file and import it into any database.
 
-What was killed on the way goes on where it was, and nothing is lost or there
-twice.
+An import that was killed can be continued; it neither loses nor duplicates
+rows.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from tests.functional.harness import databases
 from tests.functional.harness.daemon import SHIPPED_CONFIG, config_dir
 from tests.functional.harness.in_process import Application
 
-#: Records that refer to each other in every direction, and values of all
-#: kinds.
+#: Types whose records refer to each other in both directions, and with
+#: properties of all kinds.
 NODE = '''
 name: node
 plural: nodes
@@ -62,7 +62,7 @@ VALUES: list[dict[str, Any]] = [
     {'ratio': 1e-320},
     {},
 ]
-KINDS = ('sqlite', *databases.SERVERS)
+BACKENDS = ('sqlite', *databases.SERVERS)
 
 
 def types() -> dict[str, str]:
@@ -71,35 +71,35 @@ def types() -> dict[str, str]:
         for path in (SHIPPED_CONFIG / 'resources.d').glob('*.yaml')}}
 
 
-def made(tmp_path: Path, kind: str, name: str) -> Path:
-    """A config directory with an empty database of these types."""
+def create_target(tmp_path: Path, backend: str, name: str) -> Path:
+    """Create a config directory with an empty database of these types."""
     (tmp_path / name).mkdir()
-    url = (f'sqlite:///{tmp_path}/{name}.sqlite' if kind == 'sqlite'
-           else databases.config_url(databases.create(kind)))
+    url = (f'sqlite:///{tmp_path}/{name}.sqlite' if backend == 'sqlite'
+           else databases.config_url(databases.create(backend)))
     directory = config_dir(tmp_path / name, types(),
                            {'database': {'connection': url}})
-    schema.apply_configured(conf(directory))
+    schema.apply_configured(load_config(directory))
     return directory
 
 
-def conf(directory: Path) -> Any:
+def load_config(directory: Path) -> Any:
     return config_files.load(['--config-dir', str(directory)])
 
 
 def fill(directory: Path) -> None:
-    """As clients do, over all that leaves something in the database."""
-    served = Application(directory)
+    """Write to all tables through the API."""
+    application = Application(directory)
 
-    def ask(method: str, path: str, body: object = None,
-            **headers: str) -> Any:
-        reply = served.request(method, path, body, {
+    def send(method: str, path: str, body: object = None,
+             **headers: str) -> Any:
+        reply = application.request(method, path, body, {
             name.replace('_', '-'): text for name, text in headers.items()})
         assert reply.status < 300, reply.body
         return reply.json if reply.body else None
-    rack = ask('POST', '/v1/racks', {'rack': {
+    rack = send('POST', '/v1/racks', {'rack': {
         'name': 'r1', 'site': 'x', 'room': 'y'}})['rack']['id']
     for project in ('demo', 'elsewhere'):
-        hosts = ask('POST', '/v1/hosts', {'hosts': [
+        hosts = send('POST', '/v1/hosts', {'hosts': [
             {'name': f'h{number}', 'serial': f'CZ-{number:05}',
              'rack_id': rack, 'tags': ['a', f'é{number}'],
              'metadata': {'k': f'{number}'}} for number in range(700)]},
@@ -107,18 +107,18 @@ def fill(directory: Path) -> None:
     host = hosts[0]['id']
     parent = None
     for values in VALUES:
-        parent = ask('POST', '/v1/nodes', {'node': {
+        parent = send('POST', '/v1/nodes', {'node': {
             **values, 'parent_id': parent}})['node']['id']
-    leaf = ask('POST', '/v1/leaves', {'leaf': {'node_id': parent}})
-    ask('PATCH', f'/v1/nodes/{parent}', {'node': {
+    leaf = send('POST', '/v1/leaves', {'leaf': {'node_id': parent}})
+    send('PATCH', f'/v1/nodes/{parent}', {'node': {
         'leaf_id': leaf['leaf']['id'], 'parent_id': parent}})
-    ask('POST', '/v1/maintenances', {'maintenance': {
+    send('POST', '/v1/maintenances', {'maintenance': {
         'title': 'disks', 'host_id': host, 'state': 'done',
         'starts_at': '2031-05-01T22:00:00.000001Z'}},
         X_Project_Id='elsewhere')
-    ask('DELETE', f'/v1/hosts/{hosts[1]["id"]}', None,
-        X_Project_Id='elsewhere')
-    ask('PATCH', '/v1/quotas/demo', {'quota': {'hosts': 900}})
+    send('DELETE', f'/v1/hosts/{hosts[1]["id"]}', None,
+         X_Project_Id='elsewhere')
+    send('PATCH', '/v1/quotas/demo', {'quota': {'hosts': 900}})
 
 
 def run(directory: Path, *words: str) -> int:
@@ -126,48 +126,49 @@ def run(directory: Path, *words: str) -> int:
 
 
 def rows(directory: Path) -> dict[str, list[Any]]:
-    """Every row of every table that moves, by its key."""
-    connected = engine.connect(conf(directory))
+    """Return the rows of every exported table, sorted by key."""
+    connected = engine.connect(load_config(directory))
     try:
         with connected.connect() as connection:
-            _, moved = export.exported_tables(
+            _, tables = export.exported_tables(
                 export.require_types(connection).catalogue)
             return {str(table.name): sorted(
                 (tuple(row) for row in connection.execute(
                     sa.select(table))), key=lambda row: repr(row[:3]))
-                for table in moved}
+                for table in tables}
     finally:
         connected.dispose()
 
 
 @pytest.fixture(scope='module')
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = made(tmp_path_factory.mktemp('source'), 'sqlite', 'source')
+    directory = create_target(tmp_path_factory.mktemp('source'), 'sqlite',
+                              'source')
     fill(directory)
     return directory
 
 
 @pytest.fixture(scope='module')
-def written(source: Path) -> Path:
+def export_file(source: Path) -> Path:
     file = source.parent / 'all.dump'
     assert run(source, 'export', str(file)) == 0
     return file
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=BACKENDS)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    yield made(tmp_path, request.param, 'target')
+    yield create_target(tmp_path, request.param, 'target')
 
 
-def test_nothing_is_lost_on_the_way_through_every_database(
-        source, written, tmp_path):
-    """A start on SQLite moves on, and the last one is as the first was."""
-    lines = written.read_bytes().splitlines()
+def test_an_export_file_is_the_same_after_each_database(
+        source, export_file, tmp_path):
+    """The rows go from SQLite through all backends back to SQLite."""
+    lines = export_file.read_bytes().splitlines()
     before = rows(source)
     assert all(before.values())
-    file = written
-    for number, kind in enumerate(('postgresql', 'mysql', 'sqlite')):
-        target = made(tmp_path, kind, f'{number}')
+    file = export_file
+    for number, backend in enumerate(('postgresql', 'mysql', 'sqlite')):
+        target = create_target(tmp_path, backend, f'{number}')
         assert run(target, 'import', str(file)) == 0
         assert rows(target) == before
         file = tmp_path / f'{number}.dump'
@@ -175,26 +176,27 @@ def test_nothing_is_lost_on_the_way_through_every_database(
         assert file.read_bytes().splitlines()[1:-1] == lines[1:-1]
 
 
-def test_what_was_imported_is_served_as_it_was(source, written, empty):
-    """Also its entity tags, its counts and its next revision."""
-    assert run(empty, 'import', str(written)) == 0
-    (node,) = {one[0] for one in rows(source)['r_nodes']
-               if one[-2] is not None}
-    (old, new) = (Application(one) for one in (source, empty))
+def test_an_imported_database_gives_the_same_answers(source, export_file,
+                                                     empty):
+    """This includes the ETags, the counts and the next revision."""
+    assert run(empty, 'import', str(export_file)) == 0
+    (node,) = {row[0] for row in rows(source)['r_nodes']
+               if row[-2] is not None}
+    old, new = Application(source), Application(empty)
     for path in (f'/v1/nodes/{node}', f'/v1/nodes/{node}/revisions',
                  '/v1/hosts?tags=a&limit=3', '/v1/quotas/demo'):
-        one, other = (served.request('GET', path) for served in (old, new))
-        assert (one.status, one.json) == (200, other.json)
-        assert one.headers['ETag'] == other.headers['ETag']
+        before, after = old.request('GET', path), new.request('GET', path)
+        assert (before.status, before.json) == (200, after.json)
+        assert before.headers['ETag'] == after.headers['ETag']
     patched = new.request('PATCH', f'/v1/nodes/{node}',
                           {'node': {'label': 'moved'}})
     assert patched.status == 200, patched.body
     assert new.request('DELETE', f'/v1/nodes/{node}').status == 204
 
 
-def test_references_bind_again_after_an_import(written, empty):
-    assert run(empty, 'import', str(written)) == 0
-    connected = engine.connect(conf(empty))
+def test_references_are_enforced_after_an_import(export_file, empty):
+    assert run(empty, 'import', str(export_file)) == 0
+    connected = engine.connect(load_config(empty))
     with connected.connect() as connection:
         built, _ = export.exported_tables(
                 export.require_types(connection).catalogue)
@@ -206,12 +208,12 @@ def test_references_bind_again_after_an_import(written, empty):
     assert run(empty, 'schema', 'plan') == 0
 
 
-def killed(directory: Path, file: Path) -> int:
-    """An import that is killed after the first chunk that it stores."""
-    return manage_killed(directory, 'import_chunk', 'import', str(file))
+def import_until_killed(directory: Path, file: Path) -> int:
+    """Run an import that is killed after the first chunk."""
+    return manage_until_killed(directory, 'import_chunk', 'import', str(file))
 
 
-def manage_killed(directory: Path, where: str, *words: str) -> int:
+def manage_until_killed(directory: Path, where: str, *words: str) -> int:
     return subprocess.run(
         [Path(sys.executable).with_name('pileus-manage'), '--config-dir',
          directory, *words], check=False, capture_output=True,
@@ -219,63 +221,62 @@ def manage_killed(directory: Path, where: str, *words: str) -> int:
         ).returncode
 
 
-def test_who_is_killed_on_the_way_goes_on_where_he_was(source, written,
-                                                       empty, capsys):
+def test_an_import_continues_after_it_was_killed(source, export_file,
+                                                 empty, capsys):
     for _ in range(2):
-        assert killed(empty, written) == -9
-    assert run(empty, 'import', str(written)) == 0
+        assert import_until_killed(empty, export_file) == -9
+    assert run(empty, 'import', str(export_file)) == 0
     assert rows(empty) == rows(source)
 
 
-def test_another_dump_does_not_complete_it(source, written, empty, tmp_path,
-                                           capsys):
+def test_another_file_cannot_complete_an_import(source, export_file, empty,
+                                                tmp_path, capsys):
     other = tmp_path / 'other.dump'
     assert run(source, 'export', str(other)) == 0
-    assert killed(empty, written) == -9
+    assert import_until_killed(empty, export_file) == -9
     assert run(empty, 'import', str(other)) == 2
     assert 'has a part of another export file' in capsys.readouterr().err
     assert run(empty, 'export', str(other)) == 2
     assert 'an apply or an import is running or was' in capsys.readouterr().err
-    assert run(empty, 'import', str(written)) == 0
+    assert run(empty, 'import', str(export_file)) == 0
 
 
-def test_half_of_a_dump_is_never_taken_for_all(source, written, empty,
-                                               capsys):
-    """Neither an apply nor a start lets anybody in before the rest is there.
-    """
-    assert killed(empty, written) == -9
+def test_a_partly_imported_database_is_not_used(source, export_file, empty,
+                                                capsys):
+    """An apply, a purge and a start fail until the import is complete."""
+    assert import_until_killed(empty, export_file) == -9
     assert run(empty, 'schema', 'plan') == 1
     assert run(empty, 'schema', 'apply') == 1
-    told = 'an import was started and has not finished'
-    assert f'refused: database: {told}' in capsys.readouterr().err
+    message = 'an import was started and has not finished'
+    assert f'refused: database: {message}' in capsys.readouterr().err
     assert run(empty, 'purge') == 2
-    assert f'{told}: nothing is removed' in capsys.readouterr().err
-    with pytest.raises(StartError, match=told):
-        service.open(conf(empty))
-    assert run(empty, 'import', str(written)) == 0
+    assert f'{message}: nothing is removed' in capsys.readouterr().err
+    with pytest.raises(StartError, match=message):
+        service.open(load_config(empty))
+    assert run(empty, 'import', str(export_file)) == 0
     assert rows(empty) == rows(source)
-    service.open(conf(empty)).close()
+    service.open(load_config(empty)).close()
 
 
-def test_a_dump_waits_for_the_end_of_an_apply(written, tmp_path, capsys):
-    """Where one was interrupted the tables are of no types yet."""
-    target = made(tmp_path, 'postgresql', 'target')
+def test_an_import_needs_a_completed_apply(export_file, tmp_path, capsys):
+    """After an interrupted apply, the tables match no type files."""
+    target = create_target(tmp_path, 'postgresql', 'target')
     file = target / 'resources.d' / 'leaf.yaml'
     before = file.read_text()
     file.write_text(before.replace('{node_id', '{size: {type: integer}, '
                                    'node_id'))
-    assert manage_killed(target, 'schema_step', 'schema', 'apply') == -9
+    assert manage_until_killed(target, 'schema_step', 'schema', 'apply') == -9
     file.write_text(before)
-    assert run(target, 'import', str(written)) == 2
+    assert run(target, 'import', str(export_file)) == 2
     assert 'run pileus-manage schema apply first' in capsys.readouterr().err
     file.write_text(before.replace('{node_id', '{size: {dropped: true}, '
                                    'node_id'))
     assert run(target, 'schema', 'apply') == 0
 
 
-# Files that are not sound
+# Damaged files
 
-def replaced(number: int, old: bytes, new: bytes) -> Any:
+def replace_text(number: int, old: bytes, new: bytes) -> Any:
     def change(lines: list[bytes]) -> list[bytes]:
         assert old in lines[number]
         return [*lines[:number], lines[number].replace(old, new, 1),
@@ -283,9 +284,9 @@ def replaced(number: int, old: bytes, new: bytes) -> Any:
     return change
 
 
-SPOILT = {
+DAMAGE = {
     'another letter': (
-        replaced(1, b'"CZ-', b'"CX-'),
+        replace_text(1, b'"CZ-', b'"CX-'),
         'line 1002: the checksum of chunk 1 is wrong: some of the lines 2 to '
         '1002 were changed or are missing'),
     'a line is missing': (
@@ -300,66 +301,70 @@ SPOILT = {
         lambda lines: [lines[0], *lines[3:]],
         'the checksum of chunk 1 is wrong'),
     'the header is another': (
-        replaced(0, b'"number":', b'"number":1'),
+        replace_text(0, b'"number":', b'"number":1'),
         'the checksum of the file is wrong'),
-    'two dumps in one': (
+    'two export files in one': (
         lambda lines: [*lines, *lines], 'the file continues after its end'),
     'no JSON': (lambda lines: [lines[0], b'{\n'],
                 'line 2: the line is not JSON'),
-    'no dump': (lambda lines: [b'{}\n'],
+    'no export file': (lambda lines: [b'{}\n'],
                 'line 1: this is not an export file of Pileus'),
     'an empty file': (lambda lines: [], 'line 1: the file is incomplete'),
-    'a later format': (replaced(0, b'{"pileus_dump":1', b'{"pileus_dump":2'),
+    'a later format': (replace_text(0, b'{"pileus_dump":1',
+                                    b'{"pileus_dump":2'),
                        'line 1: the file has format 2'),
 }
 
 
-@pytest.mark.parametrize('how', SPOILT)
-def test_a_file_that_is_not_sound_is_refused_before_anything_is_done(
-        written, tmp_path, capsys, how):
-    change, told = SPOILT[how]
-    spoilt = tmp_path / 'spoilt.dump'
-    spoilt.write_bytes(b''.join(change(
-        written.read_bytes().splitlines(keepends=True))))
-    target = made(tmp_path, 'sqlite', 'target')
-    assert run(target, 'import', str(spoilt)) == 2
-    (line,) = [one for one in capsys.readouterr().err.splitlines()
-               if 'spoilt.dump' in one]
-    assert told in line
+@pytest.mark.parametrize('damage', DAMAGE)
+def test_a_damaged_file_is_rejected_before_the_import_begins(
+        export_file, tmp_path, capsys, damage):
+    change, message = DAMAGE[damage]
+    damaged = tmp_path / 'damaged.dump'
+    damaged.write_bytes(b''.join(change(
+        export_file.read_bytes().splitlines(keepends=True))))
+    target = create_target(tmp_path, 'sqlite', 'target')
+    assert run(target, 'import', str(damaged)) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines()
+               if 'damaged.dump' in line]
+    assert message in line
     assert not any(rows(target).values())
-    assert run(target, 'import', str(written)) == 0
+    assert run(target, 'import', str(export_file)) == 0
 
 
-def test_a_database_that_is_not_empty_is_refused(source, written, capsys):
-    assert run(source, 'import', str(written)) == 2
+def test_an_import_into_a_database_with_records_is_rejected(source,
+                                                            export_file,
+                                                            capsys):
+    assert run(source, 'import', str(export_file)) == 2
     assert 'the database is not empty' in capsys.readouterr().err
     assert Application(source).request(
         'DELETE', '/v1/hosts/7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
         ).status == 404
 
 
-def test_a_database_of_other_types_is_refused_by_their_files(
-        written, tmp_path, capsys):
-    target = made(tmp_path, 'sqlite', 'target')
+def test_an_import_into_a_database_of_other_types_names_their_files(
+        export_file, tmp_path, capsys):
+    target = create_target(tmp_path, 'sqlite', 'target')
     file = target / 'resources.d' / 'rack.yaml'
     file.write_text(file.read_text().replace('maxLength: ', 'maxLength: 1'))
     assert run(target, 'schema', 'apply') == 0
-    assert run(target, 'import', str(written)) == 2
+    assert run(target, 'import', str(export_file)) == 2
     assert '(rack.yaml)' in capsys.readouterr().err
 
 
-def test_a_database_without_types_is_told_what_to_do(written, tmp_path,
-                                                     capsys):
+def test_a_database_without_types_is_rejected_with_the_remedy(export_file,
+                                                              tmp_path,
+                                                              capsys):
     target = config_dir(tmp_path, types(), {'database': {
         'connection': f'sqlite:///{tmp_path}/none.sqlite'}})
     assert run(target, 'export', '-') == 2
     assert 'nothing to export' in capsys.readouterr().err
-    assert run(target, 'import', str(written)) == 2
+    assert run(target, 'import', str(export_file)) == 2
     assert 'run pileus-manage schema apply' in capsys.readouterr().err
 
 
-def test_a_dump_goes_through_a_pipe(source, tmp_path):
-    target = made(tmp_path, 'sqlite', 'target')
+def test_an_export_can_be_imported_through_a_pipe(source, tmp_path):
+    target = create_target(tmp_path, 'sqlite', 'target')
     script = Path(sys.executable).with_name('pileus-manage')
     with subprocess.Popen([script, '--config-dir', source, 'export', '-'],
                           stdout=subprocess.PIPE) as out:
@@ -369,27 +374,27 @@ def test_a_dump_goes_through_a_pipe(source, tmp_path):
     assert rows(target) == rows(source)
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_a_dump_is_of_one_moment(kind, tmp_path):
-    """What is written while it is made is not in it, nor half of it."""
-    directory = made(tmp_path, kind, 'busy')
+@pytest.mark.parametrize('backend', BACKENDS)
+def test_an_export_is_a_consistent_snapshot(backend, tmp_path):
+    """Records that are written during the export are not in it."""
+    directory = create_target(tmp_path, backend, 'busy')
     fill(directory)
-    served = Application(directory)
-    connected = engine.connect(conf(directory))
-    told = export.lines(connected, lambda *given: None)
-    header = orjson.loads(next(told))
+    application = Application(directory)
+    connected = engine.connect(load_config(directory))
+    exported = export.lines(connected, lambda *progress: None)
+    header = orjson.loads(next(exported))
     for number in range(3):
-        assert served.request('POST', '/v1/hosts', {'host': {
+        assert application.request('POST', '/v1/hosts', {'host': {
             'name': f'later{number}', 'serial': f'ZZ-{number}000',
             'tags': ['later']}}).status == 201
-    lines = list(told)
+    lines = list(exported)
     assert not any(b'later' in line for line in lines)
     assert sum(line.startswith(b'{"in":') for line in lines) == sum(
         header['rows'].values())
     connected.dispose()
 
 
-def test_the_file_is_its_owners_alone(written):
-    """SECURITY: it holds what anybody ever stored."""
-    assert written.stat().st_mode & 0o777 == 0o600
-    assert not list(written.parent.glob('*.part'))
+def test_only_the_owner_may_read_the_export_file(export_file):
+    """SECURITY: the file contains the data of all projects."""
+    assert export_file.stat().st_mode & 0o777 == 0o600
+    assert not list(export_file.parent.glob('*.part'))

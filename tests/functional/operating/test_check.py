@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``pileus-api --check``: what a start would do, and nothing done (S05)."""
+"""``pileus-api --check`` reports what a start would do, and changes nothing.
+
+This is reliability row S05.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +31,16 @@ properties:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """Of a service that has never started."""
+    """The config directory of a service that has never started."""
     return config_dir(tmp_path, {'lamp': LAMP})
 
 
 @pytest.fixture
-def served(directory: Path) -> Path:
-    """Of one that has, and holds a record."""
-    with Daemon(directory) as running:
-        made = running.request('POST', '/v1/lamps', {'lamp': {'name': 'a'}})
-        assert made.status == 201
+def used_directory(directory: Path) -> Path:
+    """The config directory of a stopped service with a record."""
+    with Daemon(directory) as daemon:
+        created = daemon.request('POST', '/v1/lamps', {'lamp': {'name': 'a'}})
+        assert created.status == 201
     return directory
 
 
@@ -45,139 +48,143 @@ def declare(directory: Path, name: str, text: str) -> None:
     (directory / 'resources.d' / f'{name}.yaml').write_text(text)
 
 
-def checked(directory: Path) -> Daemon:
-    """The ended command, whose lines are those of an operator's setting."""
+def run_check(directory: Path) -> Daemon:
+    """Start the command, with debug off as an operator has it."""
     configure(directory, {'DEFAULT': {'debug': False}})
     daemon = Daemon(directory, '--check')
     daemon.launch()
     return daemon
 
 
-def said(daemon: Daemon) -> list[str]:
+def errors(daemon: Daemon) -> list[str]:
     return [line for line in daemon.output.splitlines()
             if line.startswith('pileus-api: ')]
 
 
 def state(directory: Path) -> dict[str, tuple[bytes, int]]:
-    """The database and its journal, and when each was written.
+    """Return the content and mtime of the database and its journal.
 
-    Not what its readers share, which is no part of it.
+    The file -shm is left out: it is an index that readers share.
     """
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns)
             for path in (directory.parent / 'state').iterdir()
             if path.suffix != '.sqlite-shm'}
 
 
-def generation(directory: Path) -> int:
+def catalogue_number(directory: Path) -> int:
     with closing(sqlite3.connect(
             directory.parent / 'state' / 'pileus.sqlite')) as connection:
-        (found,) = connection.execute(
+        (number,) = connection.execute(
             'SELECT generation FROM pileus_counter').fetchone()
-    return int(found)
+    return int(number)
 
 
-def test_where_nothing_is_nothing_is_made(directory: Path) -> None:
-    """S05: neither the database nor the state directory."""
-    daemon = checked(directory)
+def test_the_check_creates_no_database(directory: Path) -> None:
+    """S05: nor the state directory."""
+    daemon = run_check(directory)
     assert daemon.wait_for_exit() == 0, daemon.output
-    assert said(daemon) == [
+    assert errors(daemon) == [
         f'pileus-api: configuration is valid: {directory}']
     assert 'There is no database yet: a start creates it' in daemon.output
     assert not (directory.parent / 'state').exists()
 
 
-@pytest.mark.parametrize('there', [None, b''])
-def test_an_empty_state_directory_stays_as_it_is(
-        directory: Path, there: bytes | None) -> None:
-    """S05: and so does an empty file."""
-    kept = directory.parent / 'state'
-    kept.mkdir()
-    if there is not None:
-        (kept / 'pileus.sqlite').write_bytes(there)
+@pytest.mark.parametrize('content', [None, b''])
+def test_the_check_leaves_an_empty_state_directory_unchanged(
+        directory: Path, content: bytes | None) -> None:
+    """S05: also if the database is an empty file."""
+    folder = directory.parent / 'state'
+    folder.mkdir()
+    if content is not None:
+        (folder / 'pileus.sqlite').write_bytes(content)
     before = state(directory)
-    daemon = checked(directory)
+    daemon = run_check(directory)
     assert daemon.wait_for_exit() == 0, daemon.output
     assert state(directory) == before
 
 
-def test_what_a_start_would_add_is_told_and_not_added(served: Path) -> None:
-    """S05: not a byte of the database is another; the start then does it."""
-    declare(served, 'shade', SHADE)
-    number = generation(served)
-    before = state(served)
-    daemon = checked(served)
+def test_the_check_reports_changes_of_a_start_without_making_them(
+        used_directory: Path) -> None:
+    """S05: the database does not change; the start makes the changes."""
+    declare(used_directory, 'shade', SHADE)
+    number = catalogue_number(used_directory)
+    before = state(used_directory)
+    daemon = run_check(used_directory)
     assert daemon.wait_for_exit() == 0, daemon.output
-    assert state(served) == before
+    assert state(used_directory) == before
     assert 'A start changes the database: shade: ' in daemon.output
-    assert generation(served) == number
-    with Daemon(served) as running:
-        assert running.request('GET', '/v1/shades').status == 200
-    assert generation(served) == number + 1
+    assert catalogue_number(used_directory) == number
+    with Daemon(used_directory) as started:
+        assert started.request('GET', '/v1/shades').status == 200
+    assert catalogue_number(used_directory) == number + 1
 
 
-def test_where_all_is_as_declared_nothing_is_told(served: Path) -> None:
+def test_the_check_reports_nothing_if_a_start_changes_nothing(
+        used_directory: Path) -> None:
     """S05"""
-    before = state(served)
-    daemon = checked(served)
+    before = state(used_directory)
+    daemon = run_check(used_directory)
     assert daemon.wait_for_exit() == 0, daemon.output
-    assert state(served) == before
+    assert state(used_directory) == before
     assert 'A start' not in daemon.output
 
 
-def test_what_a_start_refuses_is_refused_in_its_words(served: Path) -> None:
-    """S05: a property that records have is gone from the file."""
-    declare(served, 'lamp', LAMP.replace('colour', 'color'))
-    before = state(served)
-    daemon = checked(served)
+def test_the_check_fails_with_the_error_of_a_start(used_directory: Path
+                                                   ) -> None:
+    """S05: a property that records have is missing in the type file."""
+    declare(used_directory, 'lamp', LAMP.replace('colour', 'color'))
+    before = state(used_directory)
+    daemon = run_check(used_directory)
     assert daemon.wait_for_exit() == 1
-    assert state(served) == before
-    start = Daemon(served)
+    assert state(used_directory) == before
+    start = Daemon(used_directory)
     start.launch()
     assert start.wait_for_exit() == 1
-    assert 'run pileus-manage schema apply' in said(daemon)[0]
-    assert said(daemon) == said(start)
+    assert 'run pileus-manage schema apply' in errors(daemon)[0]
+    assert errors(daemon) == errors(start)
 
 
-def test_a_service_that_runs_is_looked_at_as_it_is(directory: Path) -> None:
-    """S05: also what stands in its journal only."""
-    with Daemon(directory) as running:
-        assert running.request('POST', '/v1/lamps', {
+def test_the_check_reads_the_journal_of_a_running_service(directory: Path
+                                                          ) -> None:
+    """S05: it compares with types that only the journal contains."""
+    with Daemon(directory) as started:
+        assert started.request('POST', '/v1/lamps', {
             'lamp': {'name': 'a'}}).status == 201
         declare(directory, 'lamp', LAMP.replace('colour', 'color'))
         before = state(directory)
-        daemon = checked(directory)
+        daemon = run_check(directory)
         assert daemon.wait_for_exit() == 1
-        assert any('lamp' in line for line in said(daemon))
+        assert any('lamp' in line for line in errors(daemon))
         after = state(directory)
     assert after == before and 'pileus.sqlite-wal' in before
 
 
-@pytest.mark.parametrize(('path', 'told'), [
+@pytest.mark.parametrize(('path', 'message'), [
     ('nosuch/x.sqlite', 'unable to open database file'),
     ('etc/pileus.conf', 'file is not a database')])
-def test_a_database_that_cannot_be_is_named(
-        directory: Path, path: str, told: str) -> None:
+def test_an_unusable_database_fails_the_check(
+        directory: Path, path: str, message: str) -> None:
     """S05"""
     configure(directory, {'database': {
         'connection': f'sqlite:///{directory.parent / path}',
         'max_retries': 0}})
-    daemon = checked(directory)
+    daemon = run_check(directory)
     assert daemon.wait_for_exit() == 1, daemon.output
-    assert told in said(daemon)[0]
+    assert message in errors(daemon)[0]
 
 
 @pytest.mark.parametrize('below', ['', 'below'])
-def test_a_file_in_the_place_of_the_state_directory_is_refused(
+def test_a_file_in_place_of_the_state_directory_fails_the_check(
         directory: Path, below: str) -> None:
-    """S05: in the words of a start, and nothing is made."""
+    """S05: with the error of a start, and nothing is created."""
     file = directory.parent / 'state'
     file.write_text('')
     configure(directory, {'DEFAULT': {'state_path': file / below}})
-    daemon = checked(directory)
+    daemon = run_check(directory)
     assert daemon.wait_for_exit() == 1, daemon.output
-    assert 'cannot make' in said(daemon)[0]
+    assert 'cannot make' in errors(daemon)[0]
     start = Daemon(directory)
     start.launch()
     assert start.wait_for_exit() == 1
-    assert said(daemon) == said(start)
+    assert errors(daemon) == errors(start)
     assert file.read_text() == ''

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQLite file goes, is full, or is another one (DB07): nothing is said to
-be stored that is not, and all is well when it is back.
+"""The SQLite file is removed, cannot grow, or is replaced (DB07).
+
+A write succeeds only if it is stored, and the service recovers when the file
+is back.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ from tests.functional.harness.daemon import Daemon, config_dir, database
 @pytest.fixture
 def daemon(tmp_path: Path) -> Any:
     with Daemon(config_dir(tmp_path)) as daemon:
-        assert made(daemon, 'r1') == 201
+        assert creation_status(daemon, 'r1') == 201
         yield daemon
 
 
-def made(daemon: Daemon, name: str) -> int:
+def creation_status(daemon: Daemon, name: str) -> int:
     return daemon.request('POST', '/v1/racks', {'rack': {
         'name': name}}).status
 
@@ -29,10 +31,10 @@ def made(daemon: Daemon, name: str) -> int:
 def names(daemon: Daemon) -> list[str]:
     reply = daemon.request('GET', '/v1/racks?sort=name&fields=name')
     assert reply.status == 200, reply.body
-    return [one['name'] for one in reply.json['racks']]
+    return [rack['name'] for rack in reply.json['racks']]
 
 
-def unavailable(daemon: Daemon) -> None:
+def assert_unavailable(daemon: Daemon) -> None:
     for method, body in (('GET', None), ('POST', {'rack': {'name': 'r2'}})):
         reply = daemon.request(method, '/v1/racks', body)
         assert reply.status == 503, method
@@ -40,33 +42,34 @@ def unavailable(daemon: Daemon) -> None:
         assert reply.json['errors'][0]['code'] == 'pileus.unavailable'
 
 
-def test_what_is_written_to_a_file_that_is_gone_is_not_stored(daemon,
-                                                              tmp_path):
-    """DB07: SQLite itself would write on, and all of it be lost."""
-    away = (tmp_path / 'state').rename(tmp_path / 'away')
-    unavailable(daemon)
+def test_requests_fail_while_the_database_file_is_gone(daemon,
+                                                       tmp_path):
+    """DB07: SQLite would write to the removed file, and lose the writes."""
+    moved = (tmp_path / 'state').rename(tmp_path / 'away')
+    assert_unavailable(daemon)
     assert not (tmp_path / 'state').exists()
-    away.rename(tmp_path / 'state')
+    moved.rename(tmp_path / 'state')
     assert names(daemon) == ['r1']
-    assert made(daemon, 'r3') == 201
+    assert creation_status(daemon, 'r3') == 201
     assert names(daemon) == ['r1', 'r3']
 
 
 @pytest.mark.parametrize('content', [b'', b'no database at all' * 1000])
-def test_nor_to_another_file_of_its_name(daemon, tmp_path, content):
+def test_requests_fail_with_another_file_in_its_place(daemon, tmp_path,
+                                                      content):
     for file in (tmp_path / 'state').glob('pileus.sqlite*'):
         file.unlink()
-    unavailable(daemon)
+    assert_unavailable(daemon)
     assert not (tmp_path / 'state' / 'pileus.sqlite').exists()
     (tmp_path / 'state' / 'pileus.sqlite').write_bytes(content)
-    unavailable(daemon)
+    assert_unavailable(daemon)
 
 
-def test_a_full_disk_stops_writes_and_no_reads(daemon, tmp_path):
+def test_a_full_disk_fails_writes_but_not_reads(daemon, tmp_path):
     """DB07."""
     (pid,) = daemon.workers()
-    largest = max(one.stat().st_size
-                  for one in (tmp_path / 'state').iterdir())
+    largest = max(file.stat().st_size
+                  for file in (tmp_path / 'state').iterdir())
     limits = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest, limits[1]))
     bulk = daemon.request('POST', '/v1/racks', {'racks': [
@@ -74,7 +77,7 @@ def test_a_full_disk_stops_writes_and_no_reads(daemon, tmp_path):
     assert bulk.status == 503
     assert names(daemon) == ['r1']
     resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
-    assert made(daemon, 'r3') == 201
+    assert creation_status(daemon, 'r3') == 201
     assert names(daemon) == ['r1', 'r3']
     assert daemon.workers() == [pid]
     with database(tmp_path / 'etc').connect() as connection:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What load balancers and Prometheus are told, and what nobody is."""
+"""Probes: /healthcheck for load balancers, /metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from tests.functional.harness.in_process import Application
 
 
 def samples(text: str) -> dict[str, float]:
-    """The samples of an exposition, by name and labels but for the worker.
-    """
+    """Return the samples of an exposition, without the label worker."""
     assert set(re.findall('worker="([0-9]+)"', text)) == {str(os.getpid())}
     return {re.sub(',?worker="[0-9]+"', '', name): float(value)
             for name, value in (line.rsplit(' ', 1)
@@ -25,31 +24,31 @@ def samples(text: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize('method', ['GET', 'HEAD'])
-def test_a_worker_that_answers_is_well(application, method):
-    """L06: and says nothing else, to anybody."""
+def test_the_healthcheck_succeeds_for_every_client(application, method):
+    """L06: the reply contains nothing but the status."""
     reply = application.request(method, '/healthcheck', None, {
         'X-Forwarded-For': '192.0.2.1'})
     assert reply.status == 200
     assert reply.body == (b'{"status":"ok"}' if method == 'GET' else b'')
 
 
-def test_a_worker_is_well_without_its_database(tmp_path):
-    served = Application(config_dir(tmp_path))
+def test_the_healthcheck_succeeds_without_the_database(tmp_path):
+    application = Application(config_dir(tmp_path))
     directory = tmp_path / 'etc'
     assert database(directory)
     for file in (tmp_path / 'state').glob('pileus.sqlite*'):
         file.unlink()
-    assert served.request('GET', '/v1/racks').status == 503
-    assert served.request('GET', '/healthcheck').status == 200
+    assert application.request('GET', '/v1/racks').status == 503
+    assert application.request('GET', '/healthcheck').status == 200
 
 
 @pytest.mark.parametrize('path', ['/healthcheck', '/metrics'])
-def test_a_probe_is_only_read(application, path):
+def test_a_probe_accepts_only_get_and_head(application, path):
     reply = application.request('POST', path, b'')
-    asked = application.request('OPTIONS', path)
-    assert (reply.status, asked.status) == (405, 204)
+    preflight = application.request('OPTIONS', path)
+    assert (reply.status, preflight.status) == (405, 204)
     assert reply.headers['Allow'] == 'GET, HEAD, OPTIONS'
-    assert asked.headers['Allow'] == 'GET, HEAD, OPTIONS'
+    assert preflight.headers['Allow'] == 'GET, HEAD, OPTIONS'
     assert application.request('GET', f'{path}/more').status == 404
 
 
@@ -73,42 +72,44 @@ def test_replies_are_counted_by_method_and_status(application):
     {'Forwarded': 'for=192.0.2.1'}, {'X-Real-IP': '192.0.2.1'},
     {'Via': '1.1 cache'}, {'Via': ''}, {'X-Forwarded-Host': 'localhost'},
     {'X-Forwarded-Proto': 'https'}, {'X-Client-IP': '127.0.0.1'}])
-def test_metrics_are_not_for_who_comes_through_a_proxy(application, headers):
-    """L06: a proxy on this machine would else lend everybody its address."""
-    told = application.request('GET', '/metrics', None, headers)
+def test_metrics_are_not_found_through_a_proxy(application, headers):
+    """L06: all clients of a proxy on this machine have its address."""
+    metrics = application.request('GET', '/metrics', None, headers)
     other = application.request('GET', '/nothing', None, headers)
-    assert told.status == other.status == 404
-    assert told.body.replace(b'/metrics', b'/nothing')[:150] == (
+    assert metrics.status == other.status == 404
+    assert metrics.body.replace(b'/metrics', b'/nothing')[:150] == (
         other.body[:150])
 
 
 @pytest.mark.parametrize(('forwarded', 'status'), [
     ('192.0.2.7', 200), ('198.51.100.1', 404)])
-def test_a_trusted_proxy_says_who_reads_metrics(tmp_path, forwarded, status):
-    served = Application(config_dir(tmp_path, conf={'api': {
+def test_a_trusted_proxy_sets_the_client_address_for_metrics(tmp_path,
+                                                             forwarded,
+                                                             status):
+    application = Application(config_dir(tmp_path, conf={'api': {
         'trusted_proxies': '127.0.0.1', 'metrics_networks': '192.0.2.0/24',
         'insecure_noauth_bind': True}}))
-    assert served.request('GET', '/metrics', None, {
+    assert application.request('GET', '/metrics', None, {
         'X-Forwarded-For': forwarded}).status == status
-    assert served.request('GET', '/metrics').status == 404
+    assert application.request('GET', '/metrics').status == 404
 
 
 def test_metrics_can_be_turned_off(tmp_path):
-    served = Application(config_dir(tmp_path, conf={
+    application = Application(config_dir(tmp_path, conf={
         'api': {'metrics_networks': ''}}))
-    assert served.request('GET', '/metrics').status == 404
+    assert application.request('GET', '/metrics').status == 404
 
 
-def test_a_network_that_is_none_stops_the_start(tmp_path):
+def test_an_invalid_network_stops_the_start(tmp_path):
     with pytest.raises(StartError, match='metrics_networks: .*everybody'):
         Application(config_dir(tmp_path, conf={
             'api': {'metrics_networks': 'everybody'}}))
 
 
-def test_probes_are_answered_by_the_daemon(tmp_path: Path) -> None:
+def test_a_worker_of_the_daemon_answers_probes(tmp_path: Path) -> None:
     with Daemon(config_dir(tmp_path)) as daemon:
         assert daemon.request('GET', '/healthcheck').json == {
             'status': 'ok'}
-        told = daemon.request('GET', '/metrics').body.decode()
-    assert f'worker="{daemon.pid}"' not in told
-    assert 'pileus_catalogue_generation{worker="' in told
+        metrics = daemon.request('GET', '/metrics').body.decode()
+    assert f'worker="{daemon.pid}"' not in metrics
+    assert 'pileus_catalogue_generation{worker="' in metrics

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of the README and of the tutorial, typed at a fresh daemon.
+"""Run the commands of the README and the tutorial against a new daemon.
 
-Ids, times, generation stamps and the port differ from one run to the next;
-each is compared by the order in which it first appears.
+Ids, times, ETags and the port differ between runs. They are compared by the
+order in which they first appear.
 """
 
 import re
@@ -19,13 +19,13 @@ from tests.functional.harness.daemon import ROOT, Daemon, config_dir
 README = (ROOT / 'README.rst').read_text()
 TUTORIAL = (ROOT / 'doc/source/tutorial.rst').read_text()
 
-#: What differs between runs.
-FLEETING = re.compile(
+#: Values that differ between runs: ids, times and ETags.
+VARIABLE = re.compile(
     r'[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}'
     r'|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z'
     r'|(?<=")\d+-[0-9a-f]{10}-[0-9a-f]{8}(?=")')
 
-#: What the shell prints behind the output of a command.
+#: Line that the shell prints after the output of a command.
 END = '-- end of the output --'
 
 pytestmark = pytest.mark.skipif(
@@ -33,27 +33,27 @@ pytestmark = pytest.mark.skipif(
 
 
 def steps(text):
-    """Each typed command with the output shown below it."""
+    """Yield each command with the output shown below it."""
     blocks = re.findall(r'(?m)^    \$ (?:.*\n)(?:    .*\n)*', text)
     for block in blocks:
         for step in re.split(r'(?m)^\$ ', textwrap.dedent(block))[1:]:
             lines = step.splitlines()
             last = next(number for number, line in enumerate(lines)
-                        if not _goes_on(lines[:number + 1]))
+                        if not _is_incomplete(lines[:number + 1]))
             yield ('\n'.join(lines[:last + 1]),
                    '\n'.join(lines[last + 1:]).strip())
 
 
-def _goes_on(lines):
-    """A command goes on after a backslash or within open quotes."""
+def _is_incomplete(lines):
+    """Whether the command ends with a backslash or in an open quote."""
     return (lines[-1].endswith('\\')
             or '\n'.join(lines).count("'") % 2 == 1)
 
 
 class Terminal:
-    """A shell in a directory laid out like a checkout, for one daemon.
+    """A shell in a directory with the layout of a checkout, for one daemon.
 
-    It keeps variables and functions from one command to the next.
+    It keeps variables and functions between commands.
     """
 
     def __init__(self, directory, daemon):
@@ -62,7 +62,7 @@ class Terminal:
         (directory / '.venv').mkdir()
         (directory / '.venv/bin').symlink_to(Path(sys.executable).parent)
         self._port = daemon.port
-        self._here = {}
+        self._values = {}
         self._shell = subprocess.Popen(
             ['bash'], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, cwd=directory)
@@ -73,7 +73,7 @@ class Terminal:
         self._shell.stdout.close()
 
     def type(self, text):
-        """Type the commands of ``text``, and return how many there are."""
+        """Run the commands of ``text`` and return their number."""
         typed = list(steps(text))
         for command, shown in typed:
             printed = self._output(command.replace(':8088',
@@ -89,16 +89,16 @@ class Terminal:
         return ''.join(lines).strip()
 
     def _learn(self, shown, printed):
-        """Note what this run printed in place of what the text shows."""
-        pairs = zip(FLEETING.findall(shown), FLEETING.findall(printed),
+        """Pair the values of the shown output with those of this run."""
+        pairs = zip(VARIABLE.findall(shown), VARIABLE.findall(printed),
                     strict=False)
-        for there, here in pairs:
-            self._here.setdefault(there, here)
+        for shown_value, printed_value in pairs:
+            self._values.setdefault(shown_value, printed_value)
 
     def _expected(self, shown):
         shown = shown.replace(':8088', f':{self._port}')
-        return FLEETING.sub(
-            lambda match: self._here.get(match[0], match[0]), shown)
+        return VARIABLE.sub(
+            lambda match: self._values.get(match[0], match[0]), shown)
 
 
 @pytest.fixture
@@ -115,14 +115,14 @@ def terminal(tmp_path, daemon):
 
 
 def section(text, title):
-    """The text from one title to the next."""
+    """Return the text of a section, up to the next title."""
     _, _, rest = text.partition(f'\n{title}\n{"=" * len(title)}\n')
     assert rest
     return re.split(r'\n[^\n]+\n={3,}\n', rest)[0]
 
 
 def code(text):
-    """The YAML block of a section, with its lines as they are shown."""
+    """Return the YAML block of a section."""
     return re.search(r'code-block:: yaml\n\n((?:    .*\n)+)', text)[1]
 
 
