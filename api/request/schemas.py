@@ -168,7 +168,7 @@ def check(validator: jsonschema_rs.Validator, value: Any,
 
 
 def violations(validator: jsonschema_rs.Validator, value: Any, pointer: str
-             ) -> Iterator[Violation]:
+               ) -> Iterator[Violation]:
     """Yield every violation; for a large value, those of the first error only.
 
     SECURITY: the validator collects all errors before it returns the first. A
@@ -185,7 +185,7 @@ def violations(validator: jsonschema_rs.Validator, value: Any, pointer: str
 
 
 def violations_of(error: jsonschema_rs.ValidationError, pointer: str
-               ) -> Iterator[Violation]:
+                  ) -> Iterator[Violation]:
     """Yield one violation for each member that a schema error is about."""
     place = pointer
     for step in error.instance_path:
@@ -238,10 +238,10 @@ def _value(prop: Property, value: Any) -> Any:
 
 
 def _inverted_periods(shape: Shape, columns: Mapping[str, Any], pointer: str
-               ) -> Iterator[Violation]:
-    """Yield a violation for each period that does not end after its start.
+                      ) -> Iterator[Violation]:
+    """Yield a violation for each period that ends before its start (D27).
 
-    See D27.
+    A period that ends at its start is a violation too.
     """
     for rule in shape.declared.exclusive:
         start, end = (columns.get(name) for name in rule.period)

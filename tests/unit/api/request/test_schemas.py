@@ -159,8 +159,8 @@ def test_a_period_must_end_after_it_starts():
 
 def test_a_later_version_has_more_properties_and_choices():
     later = Schema(DECLARED.at(Version(1, 2)))
-    columns = later.new_columns({'title': 'a', 'kind': 'comic', 'size': 'A5'},
-                            '/book')
+    columns = later.new_columns(
+        {'title': 'a', 'kind': 'comic', 'size': 'A5'}, '/book')
     assert (columns['kind'], columns['size']) == ('comic', 'A5')
     with pytest.raises(Invalid):
         later.new_columns({'title': 'a', 'format': 'A5'}, '/book')
