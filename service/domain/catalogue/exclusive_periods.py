@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Periods of which no two may overlap, as a type declares them."""
+"""The rules of a type under which periods of records may not overlap."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ExclusivePeriod:
-    """No two records that agree on ``over`` may overlap in time.
+    """A rule: records with equal ``over`` values may not overlap in time.
 
-    ``period`` names the two date-time properties [start, end): half-open, a
-    null start or end is open. A record takes part while each property of
-    ``when`` has one of its values, and none of ``over`` is null.
+    ``period`` names two date-time properties. The start belongs to the
+    period, the end does not; a null start or end leaves that side unbounded.
+    The rule applies to a record while each property of ``when`` has a listed
+    value and no property of ``over`` is null.
     """
 
     period: tuple[str, str]
@@ -23,19 +24,19 @@ class ExclusivePeriod:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every property it looks at."""
+        """All properties that the rule reads."""
         return (*self.period, *self.over, *(name for name, _ in self.when))
 
     def applies_to(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record takes part as it stands."""
+        """Whether the rule applies to a record with its current values."""
         return (all(record[name] is not None for name in self.over)
                 and all(record[name] in values for name, values in self.when))
 
-    def overlap(self, one: Mapping[str, Any], other: Mapping[str, Any]
+    def overlap(self, first: Mapping[str, Any], second: Mapping[str, Any]
                 ) -> bool:
-        """Whether the periods of two records have a moment in common."""
+        """Whether the periods of two records share an instant."""
         start, end = self.period
         return all(
-            before[start] is None or after[end] is None
-            or before[start] < after[end]
-            for before, after in ((one, other), (other, one)))
+            left[start] is None or right[end] is None
+            or left[start] < right[end]
+            for left, right in ((first, second), (second, first)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The indexes a type needs, so that what lists may be asked for is served.
+"""The database indexes of a type, so that every list is read from an index.
 
-A filter is looked up where its column leads an index, an order is read off
-one that has all its columns in turn. Within a project an index begins with
-the project; ``across`` are those that do not.
+A filter needs an index that begins with its column; an order needs an index
+with all its columns in that sequence. Indexes for lists of one project begin
+with the project's id; those of ``all_projects_indexes`` do not.
 """
 
 from __future__ import annotations
@@ -14,66 +14,69 @@ from service.domain.catalogue.types import ResourceType
 
 ColumnTuples = tuple[tuple[str, ...], ...]
 
-#: The common columns that lists are sorted by, beside ``id``.
+#: The common columns, besides ``id``, that lists can be sorted by.
 SORTABLE_TIMES = ('created_at', 'updated_at')
 
 
 def filterable_columns(declared: ResourceType) -> tuple[str, ...]:
-    """The declared columns that lists may be filtered by."""
+    """The declared columns that lists can be filtered by."""
     return tuple(dict.fromkeys(
         name for names in (*declared.unique, *declared.indexes)
         for name in names))
 
 
 def list_indexes(declared: ResourceType) -> ColumnTuples:
-    """The tuples that need an index (owner, tuple, id).
+    """The column tuples that need an index (project_id, tuple, id).
 
-    Those to sort by, or to find periods that overlap, and each column to
-    filter by that leads none of them: behind another column it would be
-    looked for in every row of the project.
+    Sorting and the search for overlapping periods need one index for each
+    tuple. A column to filter by needs an index of its own unless another one
+    begins with it; otherwise the filter reads every row of the project.
     """
-    found = _ordered(declared)
-    led = {names[0] for names in (*found, *declared.unique)}
+    sorted_by = _sort_tuples(declared)
+    leading = {names[0] for names in (*sorted_by, *declared.unique)}
     if not declared.owned:
-        led |= reference_columns(declared)
-    return (*found, *((one,) for one in filterable_columns(declared)
-                      if one not in led))
+        leading |= reference_columns(declared)
+    return (*sorted_by, *((name,) for name in filterable_columns(declared)
+                          if name not in leading))
 
 
 def all_projects_indexes(declared: ResourceType) -> ColumnTuples:
-    """The tuples that have an index (tuple, id), whoever's the records are.
+    """The column tuples that need an index (tuple, id) over all projects.
 
-    Only the common ones: each more would be written with every record, and a
-    list of all projects is asked for by few. References have one anyway, to
-    find who refers.
+    Only the common columns get one. Every further index makes each write
+    slower, and few callers may list all projects. References have their own
+    index anyway, which finds the referring records.
     """
-    return tuple((one,) for one in SORTABLE_TIMES) if declared.owned else ()
+    return tuple((name,) for name in SORTABLE_TIMES) if declared.owned else ()
 
 
 def reference_columns(declared: ResourceType) -> set[str]:
-    """The columns that refer, each of which has an index of its own."""
-    return {one.name for one in declared.live if one.references is not None}
+    """The columns that hold references; each has an index of its own."""
+    return {prop.name for prop in declared.live if prop.references is not None}
 
 
 def key_count(declared: ResourceType) -> int:
-    """How many keys a table has besides those that every table has."""
+    """The number of indexes of a table beyond those of every table."""
     return (len(declared.unique) + len(list_indexes(declared))
             - len(SORTABLE_TIMES) + len(reference_columns(declared)))
 
 
 def needs_list_index(declared: ResourceType, names: Iterable[str]) -> bool:
-    """A unique tuple that may hold nulls has an index as well: its
-    constraint orders neither ties nor, on PostgreSQL, nulls as a list does.
+    """Whether a unique tuple needs an index besides its constraint.
+
+    The constraint's index cannot sort a list by columns that may be null: it
+    does not order ties by id and, on PostgreSQL, sorts nulls differently.
     """
     return not nullable_columns(declared).isdisjoint(names)
 
 
 def nullable_columns(declared: ResourceType) -> set[str]:
-    return {one.name for one in declared.live if one.nullable}
+    return {prop.name for prop in declared.live if prop.nullable}
 
 
-def _ordered(declared: ResourceType) -> ColumnTuples:
-    loose = (one for one in declared.unique if needs_list_index(declared, one))
-    periods = ((*one.over, one.period[0]) for one in declared.exclusive)
-    return tuple(dict.fromkeys((*((one,) for one in SORTABLE_TIMES),
-                                *declared.indexes, *loose, *periods)))
+def _sort_tuples(declared: ResourceType) -> ColumnTuples:
+    unique = (names for names in declared.unique
+              if needs_list_index(declared, names))
+    periods = ((*rule.over, rule.period[0]) for rule in declared.exclusive)
+    return tuple(dict.fromkeys((*((name,) for name in SORTABLE_TIMES),
+                                *declared.indexes, *unique, *periods)))

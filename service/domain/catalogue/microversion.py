@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microversions: what a client says it was written for."""
+"""Microversions: the version of the API that a client asks for."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Version(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """The version a text spells; ValueError for any other spelling.
+        """Parse ``1.4``; raise ValueError for any other spelling.
 
-        Libraries take ``01.1`` and ``0.9``; the contract does not (MV-6).
+        Version libraries accept ``01.1`` and ``0.9``; the microversion
+        contract does not (MV-6).
         """
         match = _VERSION.fullmatch(text)
         if match is None:
@@ -30,5 +31,5 @@ class Version(NamedTuple):
 
 _VERSION = re.compile(r'([1-9][0-9]{0,8})\.([1-9][0-9]{0,8}|0)', re.ASCII)
 
-#: The version of a client that asks for none.
+#: The version for clients that ask for none.
 FIRST_VERSION = Version(1, 0)

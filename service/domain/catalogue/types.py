@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator declared, as frozen values.
+"""The declared resource types, as frozen values.
 
-``declare`` makes them from YAML, once. Everything else is derived from them:
-tables in ``storage.tables``, routes in ``api.routing.router``, body schemas in
-``api.request.schemas``, documents in ``api.response.views``. Only
-``service.domain.typefiles`` reads YAML.
+``service.domain.typefiles`` builds them from YAML once, and no other package
+reads YAML. Other packages derive everything from these values: tables in
+``storage.tables``, routes in ``api.routing.router``, body schemas in
+``api.request.schemas``, documents in ``api.response.views``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import Any, NamedTuple
 from service.domain.catalogue.exclusive_periods import ExclusivePeriod
 from service.domain.catalogue.microversion import FIRST_VERSION, Version
 
-#: What every record has besides its declared properties, in reply order.
-#: ``project_id`` stands only on records of project scope.
+#: The fields of every record besides its declared properties, in the order
+#: of replies. Only records of project scope have ``project_id``.
 COMMON_FIELDS = ('id', 'project_id', 'generation', 'created_at', 'updated_at',
                  'tags', 'metadata', 'links')
 
-#: What history calls the limits of a project, and therefore no type.
+#: The type name of quota changes in the history; no declared type may have it.
 QUOTA_TYPE = 'quota'
 
-#: No default was declared; ``None`` cannot say so, null is a value.
+#: Stands for a keyword that is absent, because None is the value null.
 MISSING: Any = type('Missing', (), {'__repr__': lambda self: 'MISSING'})()
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of an enum and the versions that know it."""
+    """One value of an enum, and the versions in which it is valid."""
 
     const: Any
     since: Version = FIRST_VERSION
@@ -47,10 +47,10 @@ class Choice:
 class Property:
     """One property of a type: one column of its table.
 
-    ``words`` are the JSON Schema words as declared (type, pattern, items,
-    ...) with the maxLength every string has, without those that are ours or
-    change with the version: enum, and const as an enum of one. ``kind`` is
-    the one JSON type; a reference is a string.
+    ``schema`` holds the declared JSON Schema keywords (type, pattern, items,
+    ...), with maxLength for every string. It leaves out Pileus' own keywords,
+    and ``enum`` and ``const``, which depend on the version: ``enum`` has
+    their values. ``kind`` is the JSON type; a reference is a string.
     """
 
     name: str
@@ -79,21 +79,22 @@ class Property:
 
     @property
     def existing_value(self) -> Any:
-        """What records made before the property was there have for it."""
+        """The value for records older than the property, or MISSING."""
         return self.default if self.backfill is MISSING else self.backfill
 
     def name_at(self, version: Version) -> str | None:
-        """The name clients of ``version`` know it by, or None.
+        """The property's name in ``version``; None if it does not exist there.
 
-        A renamed property keeps its old name below the version of the
-        rename, so that an older client never sees the change.
+        A renamed property keeps its old name in versions below the rename, so
+        that older clients never see the change.
         """
         if self.until is not None and version >= self.until:
             return None
         return self.name if version >= self.since else self.renamed_from
 
     def choices(self, version: Version) -> tuple[Any, ...]:
-        return tuple(one.const for one in self.enum if one.known(version))
+        return tuple(choice.const for choice in self.enum
+                     if choice.known(version))
 
     def readable(self, roles: frozenset[str]) -> bool:
         return not self.read_roles or not roles.isdisjoint(self.read_roles)
@@ -104,10 +105,10 @@ class Property:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """How a type looks to the clients of one stretch of versions.
+    """A type as clients of one range of versions see it.
 
     ``properties`` maps the name in bodies and queries to the property.
-    ``since`` is the first version that looks like this: it names the shape.
+    ``since`` is the first version of the range, and identifies the shape.
     """
 
     declared: ResourceType
@@ -116,12 +117,12 @@ class Shape:
 
     @cached_property
     def read_roles(self) -> frozenset[str]:
-        """The roles that decide who may read what of it."""
+        """The roles that any property requires for reading."""
         return frozenset(role for prop in self.properties.values()
                          for role in prop.read_roles)
 
     def hidden(self, roles: frozenset[str]) -> tuple[str, ...]:
-        """The columns that a caller of these roles may not read."""
+        """The columns that a caller with these roles may not read."""
         return tuple(prop.name for prop in self.properties.values()
                      if not prop.readable(roles))
 
@@ -129,17 +130,17 @@ class Shape:
         return prop.choices(self.since)
 
     def name_of(self, column: str) -> str | None:
-        """The name a declared property has in this shape, if it has one."""
+        """The name of a column in this shape; None if the shape lacks it."""
         return self.declared.properties[column].name_at(self.since)
 
 
 @dataclass(frozen=True, eq=False)
 class ResourceType:
-    """A declared type: one table, one collection under ``/v1``.
+    """A declared type: one table, and one collection under ``/v1``.
 
-    ``unique`` and ``indexes`` name properties as declared (columns), never by
-    an older version's name. ``dropped`` marks the tombstone of a type;
-    ``file`` is where it was declared, for messages.
+    ``unique``, ``indexes`` and ``exclusive`` name columns, never a property's
+    name in an older version. ``dropped`` marks the tombstone of a removed
+    type. ``file`` is the type file, for messages.
     """
 
     name: str
@@ -160,34 +161,37 @@ class ResourceType:
     shapes: tuple[Shape, ...] = field(init=False, default=(), repr=False)
 
     def __post_init__(self) -> None:
-        shapes = tuple(self._shape(point) for point in self.changes()
-                       if self.known(point))
+        shapes = tuple(self._shape(version) for version in self.changes()
+                       if self.known(version))
         object.__setattr__(self, 'shapes', shapes)
 
     @property
     def path(self) -> str:
-        """The collection's word in URLs (NAME-1: hyphens)."""
+        """The collection's name in URLs, with hyphens (NAME-1)."""
         return self.plural.replace('_', '-')
 
     @property
     def owned(self) -> bool:
-        """Each record belongs to one project."""
+        """Whether each record belongs to one project."""
         return self.scope == 'project'
 
     @property
     def common(self) -> tuple[str, ...]:
-        """What its records have besides their properties, in reply order."""
+        """The fields of a record besides its properties, in reply order."""
         return tuple(name for name in COMMON_FIELDS
                      if name != 'project_id' or self.owned)
 
     @property
     def live(self) -> Iterable[Property]:
         """The properties that have a column."""
-        return (one for one in self.properties.values() if not one.dropped)
+        return (prop for prop in self.properties.values() if not prop.dropped)
 
     def key(self, names: Iterable[str],
             record: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What a record must share with another to compete with it."""
+        """The values that two records must share to conflict.
+
+        For a type of project scope the project is one of them.
+        """
         owner = ('project_id',) if self.owned else ()
         return tuple(record[name] for name in (*owner, *names))
 
@@ -196,32 +200,32 @@ class ResourceType:
             self.until is None or version < self.until)
 
     def changes(self) -> list[Version]:
-        """Every version at which a client may see a difference, ascending."""
-        points = {self.since}
-        for one in self.live:
-            spans = [(one.since, one.until)]
-            spans += [(choice.since, choice.until) for choice in one.enum]
-            points.update(point for span in spans for point in span
-                          if point is not None)
+        """The versions in which the type looks different, ascending."""
+        versions = {self.since}
+        for prop in self.live:
+            spans = [(prop.since, prop.until)]
+            spans += [(choice.since, choice.until) for choice in prop.enum]
+            versions.update(version for span in spans for version in span
+                            if version is not None)
         if self.until is not None:
-            points.add(self.until)
-        return sorted(points)
+            versions.add(self.until)
+        return sorted(versions)
 
     def at(self, version: Version) -> Shape | None:
-        """The shape ``version`` sees, or None where the type is not known."""
+        """The shape in ``version``; None if the type does not exist there."""
         if not self.known(version):
             return None
         return next(shape for shape in reversed(self.shapes)
                     if shape.since <= version)
 
     def _shape(self, version: Version) -> Shape:
-        named = ((one.name_at(version), one) for one in self.live)
+        named = ((prop.name_at(version), prop) for prop in self.live)
         return Shape(self, version, MappingProxyType(
-            {name: one for name, one in named if name is not None}))
+            {name: prop for name, prop in named if name is not None}))
 
 
 class Referrer(NamedTuple):
-    """A property of another (or the same) type that points at a type."""
+    """A property, of any type, that references a type."""
 
     declared: ResourceType
     property: Property
@@ -229,11 +233,11 @@ class Referrer(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """All declared types, by name; tombstones are among them.
+    """All declared types by name, tombstones included.
 
-    ``files`` are the texts it was read from, by file name. ``digest`` is
-    equal for files that say the same: comments and spelling do not matter,
-    nor what a file is called.
+    ``files`` maps file names to the texts that the types were read from. Two
+    catalogues have the same ``digest`` if they declare the same; comments,
+    YAML style and file names do not count.
     """
 
     types: Mapping[str, ResourceType]
@@ -242,15 +246,18 @@ class Catalogue:
 
     @property
     def live(self) -> tuple[ResourceType, ...]:
-        return tuple(one for one in self.types.values() if not one.dropped)
+        """The types that have a table."""
+        return tuple(declared for declared in self.types.values()
+                     if not declared.dropped)
 
     @property
     def maximum(self) -> Version:
         """The newest version: the highest ``since`` or ``until`` declared."""
-        return max((point for one in self.live for point in one.changes()),
+        return max((version for declared in self.live
+                    for version in declared.changes()),
                    default=FIRST_VERSION)
 
     def referrers(self, name: str) -> tuple[Referrer, ...]:
-        """Who points at records of the type ``name``."""
-        return tuple(Referrer(one, prop) for one in self.live
-                     for prop in one.live if prop.references == name)
+        """The properties that reference the type ``name``."""
+        return tuple(Referrer(declared, prop) for declared in self.live
+                     for prop in declared.live if prop.references == name)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one catalogue says otherwise than another, word by word.
+"""The differences between two catalogues, keyword by keyword.
 
-Each change has a place in the files. With ``affects_table`` the table changes
-too: ``storage.schema`` sees there whether anything is to be done. Where a
-word takes less than before, ``check`` is what stored values must now meet.
+``storage.schema`` plans the changes of tables from them, and finds the stored
+records that the new types do not allow.
 """
 
 from __future__ import annotations
@@ -29,7 +28,12 @@ from service.domain.typefiles.mistakes import shown
 
 
 class Change(NamedTuple):
-    """One word that turned; ``column`` is whose values ``check`` is for."""
+    """One keyword that changed, and its place in the type files.
+
+    ``affects_table``: the change can alter the table; ``storage.schema``
+    decides. ``check`` is set if the keyword allows fewer values than before:
+    the JSON Schema that stored values of ``column`` must now satisfy.
+    """
 
     type: str
     place: str
@@ -41,197 +45,208 @@ class Change(NamedTuple):
 
 def compare(before: Catalogue | None,
             after: Catalogue) -> tuple[Change, ...]:
-    """Every change, type by type, in the order of the files' words.
+    """Return every change, type by type, in the order of the type files.
 
-    A tombstone says nothing once what it named is gone, so that it may stay
-    or go. ``before`` is None where nothing was ever applied.
+    Tombstones count only while they drop something, so that an operator may
+    keep or remove them later. ``before`` is None if no types were ever
+    applied.
     """
-    old = {} if before is None else {one.name: one for one in before.live}
-    new = {one.name: one for one in after.live}
+    old = {} if before is None else {
+        declared.name: declared for declared in before.live}
+    new = {declared.name: declared for declared in after.live}
     return (*(Change(name, name, 'is dropped', True)
               for name in old if name not in new),
             *(change for name, declared in new.items()
-              for change in _of(old.get(name), declared)))
+              for change in _type(old.get(name), declared)))
 
 
-def _of(old: ResourceType | None, new: ResourceType) -> Iterator[Change]:
+def _type(old: ResourceType | None, new: ResourceType) -> Iterator[Change]:
     if old is None:
         yield Change(new.name, new.name, 'is new', True)
         return
-    yield from _words(old, new)
+    yield from _type_keywords(old, new)
     yield from _properties(old, new)
 
 
-def _words(old: ResourceType, new: ResourceType) -> Iterator[Change]:
-    for word, affects_table in _TYPE_WORDS.items():
-        turned = _turned(word, getattr(old, word), getattr(new, word))
-        if turned:
-            yield Change(new.name, f'{new.name}.{word}', turned, affects_table)
+def _type_keywords(old: ResourceType, new: ResourceType) -> Iterator[Change]:
+    for keyword, affects_table in _TYPE_KEYWORDS.items():
+        message = _difference(keyword, getattr(old, keyword),
+                              getattr(new, keyword))
+        if message:
+            yield Change(new.name, f'{new.name}.{keyword}', message,
+                         affects_table)
 
 
 def _properties(old: ResourceType, new: ResourceType) -> Iterator[Change]:
-    known = {one.name: one for one in old.live}
-    kept = set()
+    existing = {prop.name: prop for prop in old.live}
+    continued = set()
     for prop in new.live:
         place = f'{new.name}.{prop.name}'
-        was = predecessor(known, new, prop)
-        if was is None:
+        previous = predecessor(existing, new, prop)
+        if previous is None:
             yield Change(new.name, place, 'is new', True)
             continue
-        kept.add(was.name)
-        if was.name != prop.name:
-            yield Change(new.name, place, f'was {was.name}', True)
-        yield from _property(new, was, prop)
-    for name in known:
-        if name not in kept:
+        continued.add(previous.name)
+        if previous.name != prop.name:
+            yield Change(new.name, place, f'is renamed from {previous.name}',
+                         True)
+        yield from _property(new, previous, prop)
+    for name in existing:
+        if name not in continued:
             yield Change(new.name, f'{new.name}.{name}', 'is dropped', True)
 
 
-def predecessor(known: Mapping[str, Property], declared: ResourceType,
+def predecessor(existing: Mapping[str, Property], declared: ResourceType,
                 prop: Property) -> Property | None:
-    """The property that has the values which ``prop`` goes on with.
+    """Return the existing property whose values ``prop`` takes over.
 
-    Whoever goes back to files from before a rename gets the old name back,
-    and not a new property beside one that vanished.
+    A return to files from before a rename undoes the rename; it does not add
+    one property and drop another.
     """
-    if prop.name in known:
-        return known[prop.name]
-    if prop.renamed_from is not None and prop.renamed_from in known:
-        return known[prop.renamed_from]
-    live = {one.name for one in declared.live}
-    return next((one for one in known.values()
-                 if one.renamed_from == prop.name and one.name not in live),
+    if prop.name in existing:
+        return existing[prop.name]
+    if prop.renamed_from is not None and prop.renamed_from in existing:
+        return existing[prop.renamed_from]
+    live = {other.name for other in declared.live}
+    return next((old for old in existing.values()
+                 if old.renamed_from == prop.name and old.name not in live),
                 None)
 
 
 def _property(declared: ResourceType, old: Property,
               new: Property) -> Iterator[Change]:
     place = f'{declared.name}.{new.name}'
-    for word, affects_table in _PROPERTY_WORDS.items():
-        turned = _turned(word, getattr(old, word), getattr(new, word))
-        if turned:
-            yield Change(declared.name, place, turned, affects_table)
-    for what, check in _choices(old, new):
-        yield Change(declared.name, place, what, False, new.name, check)
-    for word in (*old.schema, *(one for one in new.schema
-                                if one not in old.schema)):
-        turned = _turned(word, old.schema.get(word, MISSING),
-                         new.schema.get(word, MISSING))
-        if turned:
-            yield Change(declared.name, place, turned,
-                         _in_the_table(word, old, new), new.name,
-                         _check(word, old.schema, new.schema))
+    for keyword, affects_table in _PROPERTY_KEYWORDS.items():
+        message = _difference(keyword, getattr(old, keyword),
+                              getattr(new, keyword))
+        if message:
+            yield Change(declared.name, place, message, affects_table)
+    for message, check in _enum(old, new):
+        yield Change(declared.name, place, message, False, new.name, check)
+    for keyword in dict.fromkeys((*old.schema, *new.schema)):
+        message = _difference(keyword, old.schema.get(keyword, MISSING),
+                              new.schema.get(keyword, MISSING))
+        if message:
+            yield Change(declared.name, place, message,
+                         _affects_column(keyword, old, new), new.name,
+                         _check(keyword, old.schema, new.schema))
 
 
-def _in_the_table(word: str, old: Property, new: Property) -> bool:
-    """Whether a word of JSON Schema decides what column there is."""
-    if word == 'format':
+def _affects_column(keyword: str, old: Property, new: Property) -> bool:
+    """Whether a JSON Schema keyword determines the type of the column."""
+    if keyword == 'format':
         return ('date-time' in (old.format, new.format)
                 or old.references != new.references)
-    return word in ('type', 'maxLength')
+    return keyword in ('type', 'maxLength')
 
 
-def _choices(old: Property, new: Property
-             ) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """A value that has an ``until`` is still one that records may hold."""
-    turned = _turned('enum', old.enum, new.enum)
-    if not turned:
-        return
-    before, after = ([choice.const for choice in one.enum]
-                     for one in (old, new))
-    gone = {values.canonical(one) for one in before} - {
-        values.canonical(one) for one in after}
-    narrower = bool(after) and (not before or bool(gone))
-    yield turned, {'enum': after} if narrower else None
+def _enum(old: Property, new: Property
+          ) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """The change of an enum, and its check.
 
-
-def _check(word: str, old: Mapping[str, Any],
-           new: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The words to hold stored values to, where the word takes less now.
-
-    Words about members say something only together.
+    Records may go on holding a value that has an ``until``.
     """
-    if word in _MEMBERS:
+    message = _difference('enum', old.enum, new.enum)
+    if not message:
+        return
+    before, after = ([choice.const for choice in prop.enum]
+                     for prop in (old, new))
+    removed = {values.canonical(value) for value in before} - {
+        values.canonical(value) for value in after}
+    narrower = bool(after) and (not before or bool(removed))
+    yield message, {'enum': after} if narrower else None
+
+
+def _check(keyword: str, old: Mapping[str, Any],
+           new: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The JSON Schema for stored values, if the keyword allows fewer now.
+
+    Keywords about members depend on each other, so the whole schema is the
+    check for them.
+    """
+    if keyword in _MEMBER_KEYWORDS:
         return new
     kind = {'type': new.get('type')}
-    before, after = ({**kind, **({word: one[word]} if word in one else {})}
-                     for one in (old, new))
-    if word == 'type' or any(narrowing.words(before, after)):
+    before, after = (
+        {**kind, **({keyword: schema[keyword]} if keyword in schema else {})}
+        for schema in (old, new))
+    if keyword == 'type' or any(narrowing.schema_breaks(before, after)):
         return after
     return None
 
 
 def validator(check: Mapping[str, Any]) -> Callable[[Any], bool]:
-    """Whether a stored value meets a check."""
+    """Return a function that says whether a stored value passes a check."""
     if check.get('format') == 'date-time':
-        return _moment
-    found = jsonschema_rs.validator_for(
+        return _is_stored_time
+    schema_validator = jsonschema_rs.validator_for(
         dict(check), validate_formats=True,
         pattern_options=vocabulary.REGEX_OPTIONS, offline=True)
-    return found.is_valid
+    return schema_validator.is_valid
 
 
-def _moment(value: Any) -> bool:
-    """Only the one form of a time can be stored as one."""
+def _is_stored_time(value: Any) -> bool:
+    """Whether a text is a time in the only form that a column stores."""
     try:
         return bool(timestamps.canonical(value) == value)
     except ValueError:
         return False
 
 
-# What is compared, and how it is said
+# The compared keywords, and the text of a difference
 
-#: The words of a type; whether the table is made by them.
-_TYPE_WORDS: Mapping[str, bool] = {
+#: Keywords of a type, and whether they affect its table.
+_TYPE_KEYWORDS: Mapping[str, bool] = {
     'plural': True, 'scope': True, 'description': False, 'since': False,
     'until': False, 'controller': False, 'unique': True, 'indexes': True,
     'exclusive': True, 'quota': False, 'policy': False}
 
-#: The words of a property that are not JSON Schema's.
-_PROPERTY_WORDS: Mapping[str, bool] = {
+#: Keywords of a property that are not JSON Schema's; likewise.
+_PROPERTY_KEYWORDS: Mapping[str, bool] = {
     'description': False, 'default': False, 'required': True,
     'immutable': False, 'references': True, 'on_delete': False,
     'since': False, 'until': False, 'renamed_from': False,
     'backfill': False, 'read_roles': False, 'write_roles': False}
 
-#: The words about what is inside an object or array.
-_MEMBERS = frozenset(('properties', 'required', 'additionalProperties',
-                      'items'))
+#: Keywords about the members of an object or array.
+_MEMBER_KEYWORDS = frozenset(('properties', 'required',
+                              'additionalProperties', 'items'))
 
 
-def _turned(word: str, old: Any, new: Any) -> str:
+def _difference(keyword: str, old: Any, new: Any) -> str:
+    """The text for a change of a keyword's value; '' if it is the same."""
     before, after = _plain(old), _plain(new)
     if values.canonical([before]) == values.canonical([after]):
         return ''
-    return f'{word} turns from {_shown(before)} to {_shown(after)}'
+    return f'{keyword} changes from {_shown(before)} to {_shown(after)}'
 
 
 def _shown(value: Any) -> str:
-    """None is a word that is not there."""
+    """The text for a value; None stands for an absent keyword."""
     return 'absent' if value is None else shown(value)
 
 
 def _plain(value: Any) -> Any:
-    """A declared value as a file could have it."""
+    """Convert a declared value to the form of a type file."""
     for kind, plain in _PLAIN:
         if isinstance(value, kind):
             return plain(value)
     return None if value is MISSING else value
 
 
-def _list(value: Iterable[Any]) -> list[Any]:
-    return [_plain(one) for one in value]
+def _list(items: Iterable[Any]) -> list[Any]:
+    return [_plain(item) for item in items]
 
 
 _PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (Version, str),
-    (Choice, lambda one: {'const': one.const, 'since': str(one.since),
-                          **({'until': str(one.until)} if one.until
-                             else {})}),
-    (ExclusivePeriod, lambda one: {'period': _list(one.period),
-                                   'over': _list(one.over),
-                                   'when': _list(one.when)}),
-    (Mapping, lambda one: {name: _plain(inner)
-                           for name, inner in one.items()}),
+    (Choice, lambda choice: {
+        'const': choice.const, 'since': str(choice.since),
+        **({'until': str(choice.until)} if choice.until else {})}),
+    (ExclusivePeriod, lambda rule: {
+        'period': _list(rule.period), 'over': _list(rule.over),
+        'when': _list(rule.when)}),
+    (Mapping, lambda mapping: {name: _plain(inner)
+                               for name, inner in mapping.items()}),
     ((tuple, list), _list),
 )

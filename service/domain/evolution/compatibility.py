@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a change of type files does to the clients of existing versions.
+"""Find changes of type files that break clients of existing versions.
 
-A client says the version it was written for. Whatever the new files are, at
-that version it must find what it found: nothing gone, nothing refused that
-was taken, nothing in a reply that was not there. Also an optional property
-is refused its place at an old version: a client that replaces a record by
-what it knows of it would empty the property for everybody. A new type
-breaks nobody, and quotas and policies are the deployment's own.
+A client asks for the version that it was written for. In that version the new
+files must not remove anything, refuse anything that was accepted, or add
+anything to a reply. Even a new optional property breaks: a client that
+replaces a record with the properties it knows would set the new one to null
+for all. A new type breaks no client. Quotas and policies are not compared,
+because they belong to the deployment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.domain.catalogue.microversion import Version
 from service.domain.catalogue.types import (
@@ -29,10 +29,10 @@ from service.domain.typefiles.mistakes import shown
 
 
 class Breach(NamedTuple):
-    """One change that breaks clients of ``version``, the first one hurt.
+    """One change that breaks clients, and the lowest version it breaks.
 
-    ``place`` is where it stands in the file: a property by the name those
-    clients know, or a word of the type.
+    ``place`` is a keyword of the type file, or a property under the name that
+    it has in ``version``.
     """
 
     file: str
@@ -44,45 +44,45 @@ class Breach(NamedTuple):
         return f'{self.file}: {self.place}: {self.version}: {self.message}'
 
 
-#: A place in the file, and what happens there.
-Told = tuple[str, str]
+#: A place in the file, and the message.
+Finding = tuple[str, str]
 
 
 def breaches(old: Catalogue, new: Catalogue) -> list[Breach]:
-    """Every change that breaks a client of a version ``old`` offers."""
-    found: dict[tuple[str, str, str], Version] = {}
+    """Return every change that breaks a client of a version in ``old``."""
+    lowest: dict[tuple[str, str, str], Version] = {}
     for declared in old.live:
         for version in _versions(declared, new, old.maximum):
-            for place, what in _at(declared, new, version):
-                found.setdefault((declared.file, place, what), version)
-    breaks = [Breach(file, place, version, what)
-              for (file, place, what), version in found.items()]
+            for place, message in _at(declared, new, version):
+                lowest.setdefault((declared.file, place, message), version)
+    breaks = [Breach(file, place, version, message)
+              for (file, place, message), version in lowest.items()]
     if new.maximum < old.maximum:
         breaks.append(Breach(
             'all files', 'maximum version', old.maximum,
-            f'falls to {new.maximum}: requests for {old.maximum} are '
+            f'falls to {new.maximum}; requests for {old.maximum} would be '
             f'refused'))
     return sorted(breaks)
 
 
 def _versions(declared: ResourceType, new: Catalogue,
               maximum: Version) -> list[Version]:
-    """The versions of existing clients at which something may differ."""
-    points = set(declared.changes())
+    """The existing versions in which the old or new type looks different."""
+    versions = set(declared.changes())
     if declared.name in new.types:
-        points.update(new.types[declared.name].changes())
-    return [one for one in sorted(points) if one <= maximum]
+        versions.update(new.types[declared.name].changes())
+    return [version for version in sorted(versions) if version <= maximum]
 
 
 def _at(declared: ResourceType, new: Catalogue,
-        version: Version) -> Iterator[Told]:
+        version: Version) -> Iterator[Finding]:
     before = declared.at(version)
-    other = new.types.get(declared.name)
-    after = other.at(version) if other else None
+    replacement = new.types.get(declared.name)
+    after = replacement.at(version) if replacement else None
     if before is None:
         return
     if after is None:
-        yield 'name', f'the type {shown(declared.name)} is gone'
+        yield 'name', f'the type {shown(declared.name)} is removed'
         return
     for rule in _RULES:
         yield from rule(before, after)
@@ -90,125 +90,136 @@ def _at(declared: ResourceType, new: Catalogue,
 
 # The collection
 
-def _collection(old: Shape, new: Shape) -> Iterator[Told]:
-    for word in ('plural', 'scope'):
-        before, after = (getattr(one.declared, word) for one in (old, new))
+def _collection(old: Shape, new: Shape) -> Iterator[Finding]:
+    for keyword in ('plural', 'scope'):
+        before, after = (getattr(shape.declared, keyword)
+                         for shape in (old, new))
         if before != after:
-            yield word, f'turns from {before} to {after}'
+            yield keyword, f'changes from {before} to {after}'
     if old.declared.controller and (old.declared.controller
                                     != new.declared.controller):
-        yield 'controller', (f'{old.declared.controller} is gone, with the '
-                             f'actions it brought')
+        yield 'controller', (f'{old.declared.controller} is removed, with '
+                             f'its actions')
 
 
-def _lists(old: Shape, new: Shape) -> Iterator[Told]:
-    """What a list could be filtered and sorted by."""
-    before, after = list_query.list_options(old), list_query.list_options(new)
+def _lists(old: Shape, new: Shape) -> Iterator[Finding]:
+    """Filters and sort orders that lists lose."""
+    before, after = map(list_query.list_options, (old, new))
     for name in before.filters:
         if name in new.properties and name not in after.filters:
-            yield 'indexes', f'lists cannot be filtered by {name} any more'
+            yield 'indexes', f'lists can no longer be filtered by {name}'
     for names in before.sorts:
-        known = all(name in new.properties or name not in old.properties
+        exist = all(name in new.properties or name not in old.properties
                     for name in names)
-        if known and not any(one[:len(names)] == names
-                             for one in after.sorts):
-            yield 'indexes', (f'lists cannot be sorted by '
-                              f'{", ".join(names)} any more')
+        if exist and not any(order[:len(names)] == names
+                             for order in after.sorts):
+            yield 'indexes', (f'lists can no longer be sorted by '
+                              f'{", ".join(names)}')
 
 
-def _uniques(old: Shape, new: Shape) -> Iterator[Told]:
-    """A tuple with a column these clients leave null never collides."""
+def _uniques(old: Shape, new: Shape) -> Iterator[Finding]:
+    """New unique tuples, except those with a column that stays null.
+
+    Clients of this version do not know the column, and null never conflicts.
+    """
     before = [_named(old, names) for names in old.declared.unique]
-    for names in new.declared.unique:
-        if any(_left_null(new, one) for one in names):
+    for columns in new.declared.unique:
+        if any(_stays_null(new, column) for column in columns):
             continue
-        told = _named(new, names)
-        if not any(set(one) <= set(told) for one in before):
-            yield 'unique', (f'[{", ".join(told)}] is new: records that were '
-                             f'taken are refused')
+        names = _named(new, columns)
+        if not any(set(other) <= set(names) for other in before):
+            yield 'unique', (f'[{", ".join(names)}] is new; records that '
+                             f'were accepted can now be refused')
 
 
-def _exclusives(old: Shape, new: Shape) -> Iterator[Told]:
-    """A rule that binds no more records than one before refuses nothing."""
-    for one in new.declared.exclusive:
-        period = _named(new, one.period)
-        if not any(_within(new, one, old, other)
-                   for other in old.declared.exclusive):
-            yield 'exclusive', (f'[{", ".join(period)}] is new: periods that '
-                                f'were taken are refused')
+def _exclusives(old: Shape, new: Shape) -> Iterator[Finding]:
+    """New exclusive rules, except those within an existing rule."""
+    for rule in new.declared.exclusive:
+        period = _named(new, rule.period)
+        if not any(_within(new, rule, old, existing)
+                   for existing in old.declared.exclusive):
+            yield 'exclusive', (f'the rule for [{", ".join(period)}] is new '
+                                f'or stricter; periods that were accepted '
+                                f'can now be refused')
 
 
-def _within(new: Shape, one: ExclusivePeriod, old: Shape,
-            other: ExclusivePeriod) -> bool:
-    """Whom ``one`` binds to each other, ``other`` did too."""
-    held = dict(zip(_named(new, tuple(name for name, _ in one.when)),
-                    (given for _, given in one.when), strict=True))
-    asked = zip(_named(old, tuple(name for name, _ in other.when)),
-                (given for _, given in other.when), strict=True)
-    return (_named(new, one.period) == _named(old, other.period)
-            and {*_named(old, other.over)} <= {*_named(new, one.over)}
-            and all(name in held and {*held[name]} <= {*given}
-                    for name, given in asked))
+def _within(new: Shape, rule: ExclusivePeriod, old: Shape,
+            existing: ExclusivePeriod) -> bool:
+    """Whether every conflict under ``rule`` is one under ``existing``."""
+    conditions = dict(_conditions(new, rule))
+    return (_named(new, rule.period) == _named(old, existing.period)
+            and {*_named(old, existing.over)} <= {*_named(new, rule.over)}
+            and all(name in conditions
+                    and {*conditions[name]} <= {*allowed}
+                    for name, allowed in _conditions(old, existing)))
+
+
+def _conditions(shape: Shape, rule: ExclusivePeriod
+                ) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    names = _named(shape, tuple(column for column, _ in rule.when))
+    return zip(names, (allowed for _, allowed in rule.when), strict=True)
 
 
 def _named(shape: Shape, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of this version, so that a rename is no change."""
-    return tuple(shape.name_of(one) or one for one in columns)
+    """The names of columns in this version, so that a rename changes none."""
+    return tuple(shape.name_of(column) or column for column in columns)
 
 
-def _left_null(shape: Shape, column: str) -> bool:
+def _stays_null(shape: Shape, column: str) -> bool:
     return (shape.name_of(column) is None
             and shape.declared.properties[column].nullable)
 
 
 # Properties
 
-def _properties(old: Shape, new: Shape) -> Iterator[Told]:
+def _properties(old: Shape, new: Shape) -> Iterator[Finding]:
     for name, prop in old.properties.items():
         place = f'properties.{name}'
         if name not in new.properties:
-            yield place, 'is gone'
+            yield place, 'is removed'
             continue
-        for what in _property(prop, new.properties[name], old, new):
-            yield place, what
+        for message in _property(prop, new.properties[name], old, new):
+            yield place, message
     for name in new.properties:
         if name not in old.properties:
             yield f'properties.{name}', (
-                'is new to clients of this version; declare it with a since '
-                'above the present maximum')
+                'is new to clients of this version; give it a since above '
+                'the current maximum version')
 
 
 def _property(old: Property, new: Property, before: Shape,
               after: Shape) -> Iterator[str]:
     if old.references != new.references:
-        yield (f'references turns from {old.references or "absent"} to '
+        yield (f'references changes from {old.references or "absent"} to '
                f'{new.references or "absent"}')
         return
     if old.references and old.on_delete != new.on_delete:
-        yield f'on_delete turns from {old.on_delete} to {new.on_delete}'
-    yield from narrowing.words(old.schema, new.schema)
-    yield from narrowing.choices(before.choices(old), after.choices(new))
-    for holds, what in _TURNS:
-        if holds(old, new):
-            yield what
+        yield f'on_delete changes from {old.on_delete} to {new.on_delete}'
+    yield from narrowing.schema_breaks(old.schema, new.schema)
+    yield from narrowing.enum_breaks(before.choices(old), after.choices(new))
+    for breaks, message in _PROPERTY_BREAKS:
+        if breaks(old, new):
+            yield message
     yield from _default(old, new)
-    for word in ('read_roles', 'write_roles'):
-        yield from _roles(word, getattr(old, word), getattr(new, word))
+    for keyword in ('read_roles', 'write_roles'):
+        yield from _roles(keyword, getattr(old, keyword),
+                          getattr(new, keyword))
 
 
-def _sent(prop: Property) -> bool:
-    """A client has to send it."""
+def _must_be_sent(prop: Property) -> bool:
     return prop.required and prop.default is MISSING
 
 
-_TURNS: tuple[tuple[Callable[[Property, Property], bool], str], ...] = (
-    (lambda old, new: _sent(new) and not _sent(old), 'is required now'),
+_PROPERTY_BREAKS: tuple[
+    tuple[Callable[[Property, Property], bool], str], ...] = (
+    (lambda old, new: _must_be_sent(new) and not _must_be_sent(old),
+     'is now required'),
     (lambda old, new: old.nullable and not new.nullable,
-     'null is refused now'),
+     'null is now refused'),
     (lambda old, new: new.nullable and not old.nullable,
-     'may be null in replies now'),
+     'may now be null in replies'),
     (lambda old, new: new.immutable and not old.immutable,
-     'is immutable now'),
+     'is now immutable'),
 )
 
 
@@ -216,17 +227,17 @@ def _default(old: Property, new: Property) -> Iterator[str]:
     if MISSING in (old.default, new.default):
         return
     if old.default != new.default:
-        yield (f'default turns from {shown(old.default)} to '
+        yield (f'default changes from {shown(old.default)} to '
                f'{shown(new.default)}')
 
 
-def _roles(word: str, old: tuple[str, ...],
+def _roles(keyword: str, old: tuple[str, ...],
            new: tuple[str, ...]) -> Iterator[str]:
-    """None named is all; fewer than before shut somebody out."""
+    """A change that removes a role; no roles means that all are allowed."""
     if new and (not old or set(old) - set(new)):
-        yield (f'{word} turns from {", ".join(old) or "everybody"} to '
+        yield (f'{keyword} changes from {", ".join(old) or "everybody"} to '
                f'{", ".join(new)}')
 
 
-_RULES: tuple[Callable[[Shape, Shape], Iterator[Told]], ...] = (
+_RULES: tuple[Callable[[Shape, Shape], Iterator[Finding]], ...] = (
     _collection, _properties, _lists, _uniques, _exclusives)

@@ -40,7 +40,7 @@ def test_types_check_returns_1_and_lists_file_property_and_version(
     assert manage.main(['types', 'check', SHIPPED, changed]) == 1
     assert capsys.readouterr().out.splitlines() == [
         'FILE       PROPERTY                  VERSION  CHANGE',
-        'host.yaml  properties.position_unit  1.0      minimum turns from 1 '
+        'host.yaml  properties.position_unit  1.0      minimum changes from 1 '
         'to 2']
 
 
@@ -49,7 +49,7 @@ def test_types_check_prints_json(capsys, changed):
                         '--format', 'json']) == 1
     assert json.loads(capsys.readouterr().out) == [{
         'file': 'host.yaml', 'property': 'properties.position_unit',
-        'version': '1.0', 'change': 'minimum turns from 1 to 2'}]
+        'version': '1.0', 'change': 'minimum changes from 1 to 2'}]
     assert manage.main(['types', 'check', changed, changed,
                         '--format', 'json']) == 0
     assert json.loads(capsys.readouterr().out) == []

@@ -48,14 +48,14 @@ def test_a_tombstone_may_stay_or_go():
 
 @pytest.mark.parametrize(('old', 'new', 'told'), [
     ({}, {'description': 'A thing.'},
-     ('box.description', 'description turns from "" to "A thing."')),
-    ({}, {'quota': 3}, ('box.quota', 'quota turns from absent to 3')),
+     ('box.description', 'description changes from "" to "A thing."')),
+    ({}, {'quota': 3}, ('box.quota', 'quota changes from absent to 3')),
     ({'since': '1.1'}, {'since': '1.2'},
-     ('box.since', 'since turns from "1.1" to "1.2"')),
+     ('box.since', 'since changes from "1.1" to "1.2"')),
     ({}, {'policy': {'list': '@'}},
-     ('box.policy', 'policy turns from {} to {"list": "@"}')),
+     ('box.policy', 'policy changes from {} to {"list": "@"}')),
     ({'indexes': [['it']]}, {'indexes': []},
-     ('box.indexes', 'indexes turns from [["it"]] to []')),
+     ('box.indexes', 'indexes changes from [["it"]] to []')),
 ])
 def test_each_word_of_a_type_is_told(old, new, told):
     properties = {'it': {'type': 'string', 'since': '1.2'}}
@@ -64,16 +64,16 @@ def test_each_word_of_a_type_is_told(old, new, told):
 
 
 @pytest.mark.parametrize(('words', 'told'), [
-    ({'default': 'x'}, 'default turns from absent to "x"'),
-    ({'default': ''}, 'default turns from absent to ""'),
-    ({'immutable': True}, 'immutable turns from false to true'),
-    ({'read_roles': ['ops']}, 'read_roles turns from [] to ["ops"]'),
-    ({'backfill': 'x'}, 'backfill turns from absent to "x"'),
-    ({'until': '1.9'}, 'until turns from absent to "1.9"'),
-    ({'minLength': 1}, 'minLength turns from absent to 1'),
-    ({'maxLength': 9}, 'maxLength turns from 255 to 9'),
+    ({'default': 'x'}, 'default changes from absent to "x"'),
+    ({'default': ''}, 'default changes from absent to ""'),
+    ({'immutable': True}, 'immutable changes from false to true'),
+    ({'read_roles': ['ops']}, 'read_roles changes from [] to ["ops"]'),
+    ({'backfill': 'x'}, 'backfill changes from absent to "x"'),
+    ({'until': '1.9'}, 'until changes from absent to "1.9"'),
+    ({'minLength': 1}, 'minLength changes from absent to 1'),
+    ({'maxLength': 9}, 'maxLength changes from 255 to 9'),
     ({'enum': ['a']},
-     'enum turns from [] to [{"const": "a", "since": "1.0"}]'),
+     'enum changes from [] to [{"const": "a", "since": "1.0"}]'),
 ])
 def test_each_word_of_a_property_is_told(words, told):
     found = between({'type': 'string'}, {'type': 'string', **words})
@@ -85,10 +85,10 @@ def test_a_renamed_property_is_the_one_it_was():
     new = {'box': box({'that': {'type': 'integer', 'since': '1.1',
                                 'minimum': 1, 'renamed_from': 'it'}})}
     assert changes(old, new) == [
-        ('box.that', 'was it'),
-        ('box.that', 'since turns from "1.0" to "1.1"'),
-        ('box.that', 'renamed_from turns from absent to "it"'),
-        ('box.that', 'minimum turns from absent to 1')]
+        ('box.that', 'is renamed from it'),
+        ('box.that', 'since changes from "1.0" to "1.1"'),
+        ('box.that', 'renamed_from changes from absent to "it"'),
+        ('box.that', 'minimum changes from absent to 1')]
 
 
 @pytest.mark.parametrize(('old', 'new', 'bad', 'good'), [

@@ -56,14 +56,14 @@ def test_what_ends_at_an_existing_version_breaks_its_clients_only():
     old = box({'a': TEXT, 'b': {**TEXT, 'since': '1.3'}})
     new = box({'a': {**TEXT, 'until': '1.2'}, 'b': {**TEXT,
                                                     'since': '1.3'}})
-    assert breaks(old, new) == ['properties.a: 1.2: is gone']
+    assert breaks(old, new) == ['properties.a: 1.2: is removed']
 
 
 @pytest.mark.parametrize('since, found', [
-    ('1.0', ['properties.c: 1.0: is new to clients of this version; declare '
-             'it with a since above the present maximum']),
-    ('1.3', ['properties.c: 1.3: is new to clients of this version; declare '
-             'it with a since above the present maximum']),
+    ('1.0', ['properties.c: 1.0: is new to clients of this version; give it '
+             'a since above the current maximum version']),
+    ('1.3', ['properties.c: 1.3: is new to clients of this version; give it '
+             'a since above the current maximum version']),
     ('1.4', []),
 ])
 def test_a_property_is_new_only_above_the_maximum(since, found):
@@ -78,47 +78,47 @@ def test_a_type_may_be_new_at_any_version_and_not_go():
     one, both = parsed(box=box()), parsed(box=box(), rack=rack)
     assert compatibility.breaches(one, both) == []
     assert list(map(str, compatibility.breaches(both, one))) == [
-        'rack.yaml: name: 1.0: the type "rack" is gone']
+        'rack.yaml: name: 1.0: the type "rack" is removed']
     dropped = parsed(box=box(), rack=text({'name': 'rack', 'dropped': True}))
     assert list(map(str, compatibility.breaches(both, dropped))) == [
-        'rack.yaml: name: 1.0: the type "rack" is gone']
+        'rack.yaml: name: 1.0: the type "rack" is removed']
 
 
 def test_a_type_that_comes_later_now_is_gone_below():
     old = box({'a': {**TEXT}, 'b': LATER})
     assert breaks(old, box({'a': TEXT, 'b': LATER}, since='1.2')) == [
-        'name: 1.0: the type "box" is gone']
+        'name: 1.0: the type "box" is removed']
 
 
 def test_a_type_that_has_ended_is_no_version_any_more():
     old = box({'a': TEXT}, until='1.2')
     assert breaks(old, old) == []
     assert breaks(old, box({'a': NUMBER}, until='1.2')) == [
-        'properties.a: 1.0: type turns from "string" to "integer"']
+        'properties.a: 1.0: type changes from "string" to "integer"']
 
 
 def test_the_maximum_does_not_fall():
     old, new = parsed(box=box({'a': TEXT, 'b': LATER})), parsed(box=box(
         {'a': TEXT}))
     assert list(map(str, compatibility.breaches(old, new))) == [
-        'all files: maximum version: 1.5: falls to 1.0: requests for 1.5 '
-        'are refused',
-        'box.yaml: properties.b: 1.5: is gone']
+        'all files: maximum version: 1.5: falls to 1.0; requests for 1.5 '
+        'would be refused',
+        'box.yaml: properties.b: 1.5: is removed']
 
 
 def test_the_first_version_that_is_hurt_is_named_once():
     old = {'a': {'type': 'integer', 'since': '1.2'}, 'b': LATER}
     new = {'a': {'type': 'string', 'since': '1.2'}, 'b': LATER}
     assert breaks(box(old), box(new)) == [
-        'properties.a: 1.2: type turns from "integer" to "string"']
+        'properties.a: 1.2: type changes from "integer" to "string"']
 
 
 def test_a_property_goes_by_the_name_its_clients_know():
     old = {'a': {**TEXT, 'since': '1.2', 'renamed_from': 'b'}}
     new = {'a': {**NUMBER, 'since': '1.2', 'renamed_from': 'b'}}
     assert breaks(box(old), box(new)) == [
-        'properties.a: 1.2: type turns from "string" to "integer"',
-        'properties.b: 1.0: type turns from "string" to "integer"']
+        'properties.a: 1.2: type changes from "string" to "integer"',
+        'properties.b: 1.0: type changes from "string" to "integer"']
 
 
 # Words of values
@@ -135,7 +135,7 @@ def test_a_narrower_bound_breaks_and_a_wider_does_not(word, kind, narrow,
                                                       wide):
     old, new = {'type': kind, word: wide}, {'type': kind, word: narrow}
     assert len(turns(old, new)) == 1
-    assert turns(old, new)[0].startswith(f'{word} turns from ')
+    assert turns(old, new)[0].startswith(f'{word} changes from ')
     assert turns(new, old) == []
     assert turns(new, new) == []
 
@@ -147,7 +147,7 @@ def test_a_narrower_bound_breaks_and_a_wider_does_not(word, kind, narrow,
 def test_another_rule_breaks_and_none_does_not(word, kind, value, other):
     with_it = {'type': kind, word: value}
     assert turns({'type': kind}, with_it)[0].startswith(
-        f'{word} turns from absent to ')
+        f'{word} changes from absent to ')
     assert len(turns(with_it, {'type': kind, word: other})) == 1
     assert turns(with_it, {'type': kind}) == []
 
@@ -155,17 +155,18 @@ def test_another_rule_breaks_and_none_does_not(word, kind, value, other):
 def test_a_length_that_was_the_default_is_no_change():
     assert turns(TEXT, {**TEXT, 'maxLength': 255}) == []
     assert turns(TEXT, {**TEXT, 'maxLength': 254}) == [
-        'maxLength turns from 255 to 254']
+        'maxLength changes from 255 to 254']
 
 
 def test_enum_values_neither_come_nor_go_unversioned():
     one = {'type': 'string', 'enum': ['a', 'b']}
     two = {'type': 'string', 'enum': ['b', 'c']}
-    assert turns(one, two) == ['enum value "a" is gone',
+    assert turns(one, two) == ['enum value "a" is removed',
                                'enum value "c" is new']
     assert turns(one, {'type': 'string', 'enum': ['b', 'a']}) == []
-    assert turns(TEXT, one) == ['enum is new: other values are refused']
-    assert turns(one, TEXT) == ['enum is gone: any value may come back']
+    assert turns(TEXT, one) == ['enum is new; other values are refused']
+    assert turns(one, TEXT) == [
+        'enum is removed; replies can hold any value']
 
 
 def test_what_is_inside_an_object_or_array_counts():
@@ -176,23 +177,30 @@ def test_what_is_inside_an_object_or_array_counts():
         return {'type': 'object', 'properties': properties}
 
     assert turns(items(type='string'), items(type='integer')) == [
-        'items: type turns from "string" to "integer"']
+        'items: type changes from "string" to "integer"']
     assert turns(members(a=TEXT), members(b=TEXT)) == [
-        'properties: "a" is gone', 'properties: "b" is new']
+        'properties: "a" is removed', 'properties: "b" is new']
     assert turns(members(a=TEXT),
                  members(a={**TEXT, 'const': 'x'})) == [
-        'properties.a: const turns from absent to "x"']
+        'properties.a: const changes from absent to "x"']
     assert turns(members(a=TEXT), {**members(a=TEXT),
                                    'required': ['a']}) == [
-        'required turns from absent to ["a"]']
+        'required changes from absent to ["a"]']
     assert turns(members(a=TEXT), {**members(a=TEXT),
                                    'additionalProperties': False}) == [
-        'additionalProperties turns to false']
+        'additionalProperties changes to false']
     assert turns({**members(a=TEXT), 'additionalProperties': False},
                  members(a=TEXT)) == []
     assert turns({'type': 'object'},
                  {'type': 'object', 'additionalProperties': NUMBER}) == [
-        'additionalProperties: type turns from absent to "integer"']
+        'additionalProperties: type changes from absent to "integer"']
+
+
+def test_a_new_member_without_keywords_is_reported_as_new():
+    def members(**properties):
+        return {'type': 'object', 'properties': properties}
+    assert turns(members(), members(a={})) == ['properties: "a" is new']
+    assert turns(members(a={}), members()) == ['properties: "a" is removed']
 
 
 def test_a_list_of_required_members_in_another_order_is_the_same():
@@ -205,28 +213,28 @@ def test_a_list_of_required_members_in_another_order_is_the_same():
 # Words about the property
 
 @pytest.mark.parametrize('old, was, new, required, found', [
-    (TEXT, [], TEXT, ['it'], ['is required now', 'null is refused now']),
-    (TEXT, ['it'], TEXT, [], ['may be null in replies now']),
-    (TEXT, [], {**TEXT, 'default': 'x'}, [], ['null is refused now']),
+    (TEXT, [], TEXT, ['it'], ['is now required', 'null is now refused']),
+    (TEXT, ['it'], TEXT, [], ['may now be null in replies']),
+    (TEXT, [], {**TEXT, 'default': 'x'}, [], ['null is now refused']),
     (TEXT, ['it'], {**TEXT, 'default': 'x'}, [], []),
     (TEXT, ['it'], {**TEXT, 'default': 'x'}, ['it'], []),
-    ({**TEXT, 'default': 'x'}, [], TEXT, ['it'], ['is required now']),
+    ({**TEXT, 'default': 'x'}, [], TEXT, ['it'], ['is now required']),
     ({**TEXT, 'default': 'x'}, [], {**TEXT, 'default': 'y'}, [],
-     ['default turns from "x" to "y"']),
-    (TEXT, [], {**TEXT, 'immutable': True}, [], ['is immutable now']),
+     ['default changes from "x" to "y"']),
+    (TEXT, [], {**TEXT, 'immutable': True}, [], ['is now immutable']),
     ({**TEXT, 'immutable': True}, [], TEXT, [], []),
     (TEXT, [], {**TEXT, 'read_roles': ['a']}, [],
-     ['read_roles turns from everybody to a']),
+     ['read_roles changes from everybody to a']),
     ({**TEXT, 'write_roles': ['a', 'b']}, [], {**TEXT, 'write_roles': ['a']},
-     [], ['write_roles turns from a, b to a']),
+     [], ['write_roles changes from a, b to a']),
     ({**TEXT, 'write_roles': ['a']}, [], {**TEXT, 'write_roles': ['a', 'b']},
      [], []),
     ({**TEXT, 'write_roles': ['a']}, [], TEXT, [], []),
     ({'references': 'box'}, [], TEXT, [],
-     ['references turns from box to absent']),
+     ['references changes from box to absent']),
     ({'references': 'box'}, [],
      {'references': 'box', 'on_delete': 'cascade'}, [],
-     ['on_delete turns from restrict to cascade']),
+     ['on_delete changes from restrict to cascade']),
     (TEXT, [], {**TEXT, 'description': 'New.'}, [], []),
 ])
 def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
@@ -237,29 +245,30 @@ def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
 # Words about the type
 
 @pytest.mark.parametrize('old, new, found', [
-    ({}, {'plural': 'crates'}, ['plural: 1.0: turns from boxes to crates']),
-    ({}, {'scope': 'cloud'}, ['scope: 1.0: turns from project to cloud']),
-    ({'controller': 'a:B'}, {}, ['controller: 1.0: a:B is gone, with the '
-                                 'actions it brought']),
+    ({}, {'plural': 'crates'}, ['plural: 1.0: changes from boxes to crates']),
+    ({}, {'scope': 'cloud'}, ['scope: 1.0: changes from project to cloud']),
+    ({'controller': 'a:B'}, {}, [
+        'controller: 1.0: a:B is removed, with its actions']),
     ({}, {'controller': 'a:B'}, []),
     ({}, {'quota': 1, 'policy': {'create': '!'}, 'description': 'x'}, []),
     ({}, {'unique': [['a', 'b']]}, [
-        'unique: 1.0: [a, b] is new: records that were taken are refused']),
+        'unique: 1.0: [a, b] is new; records that were accepted can now '
+        'be refused']),
     ({'unique': [['a']]}, {'unique': [['a', 'b']], 'indexes': [['a']]}, []),
     ({'unique': [['a']]}, {'indexes': [['a']]}, []),
     ({'unique': [['a']]}, {}, [
-        'indexes: 1.0: lists cannot be filtered by a any more',
-        'indexes: 1.0: lists cannot be sorted by a any more']),
+        'indexes: 1.0: lists can no longer be filtered by a',
+        'indexes: 1.0: lists can no longer be sorted by a']),
     ({'indexes': [['a', 'b']]}, {'indexes': [['b', 'a']]}, [
-        'indexes: 1.0: lists cannot be sorted by a, b any more']),
+        'indexes: 1.0: lists can no longer be sorted by a, b']),
     ({'indexes': [['a']]}, {'indexes': [['a', 'b']]}, []),
     ({}, {'exclusive': [{'period': ['s', 'e']}]}, [
-        'exclusive: 1.0: [s, e] is new: periods that were taken are '
-        'refused']),
+        'exclusive: 1.0: the rule for [s, e] is new or stricter; periods '
+        'that were accepted can now be refused']),
     ({'exclusive': [{'period': ['s', 'e'], 'over': ['a']}]},
      {'exclusive': [{'period': ['s', 'e']}]}, [
-        'exclusive: 1.0: [s, e] is new: periods that were taken are '
-        'refused']),
+        'exclusive: 1.0: the rule for [s, e] is new or stricter; periods '
+        'that were accepted can now be refused']),
     ({'exclusive': [{'period': ['s', 'e']}]},
      {'exclusive': [{'period': ['s', 'e'], 'over': ['a']}]}, []),
     ({'exclusive': [{'period': ['s', 'e']}]}, {}, []),
@@ -268,12 +277,12 @@ def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
          'a': ['x'], 'b': ['z']}}}, []),
     ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x']}}},
      {'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x', 'y']}}}, [
-        'exclusive: 1.0: [s, e] is new: periods that were taken are '
-        'refused']),
+        'exclusive: 1.0: the rule for [s, e] is new or stricter; periods '
+        'that were accepted can now be refused']),
     ({'exclusive': {'period': ['s', 'e'], 'when': {'a': ['x']}}},
      {'exclusive': {'period': ['s', 'e']}}, [
-        'exclusive: 1.0: [s, e] is new: periods that were taken are '
-        'refused']),
+        'exclusive: 1.0: the rule for [s, e] is new or stricter; periods '
+        'that were accepted can now be refused']),
 ])
 def test_a_collection_takes_and_offers_what_it_did(old, new, found):
     properties = {'a': TEXT, 'b': TEXT, 's': WHEN, 'e': WHEN}
@@ -299,7 +308,8 @@ def test_a_unique_of_what_old_clients_leave_null_breaks_none_of_them():
     assert breaks(box(old), box(new, unique=[['a', 'b']])) == []
     new['b']['default'] = 'x'
     assert breaks(box(old), box(new, unique=[['a', 'b']])) == [
-        'unique: 1.0: [a, b] is new: records that were taken are refused']
+        'unique: 1.0: [a, b] is new; records that were accepted can now '
+        'be refused']
 
 
 VARIANTS = [
