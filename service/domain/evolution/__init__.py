@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Comparison of two catalogues, and what breaks a client."""
+"""Comparison of two catalogues: changes, and breaks of clients."""

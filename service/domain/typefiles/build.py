@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One type file as a draft: its words, and the frozen value they make.
+"""Build a draft of one type file: its valid keywords and the frozen type.
 
-``forms`` has dropped what was malformed, so a draft can always be made; the
-rules then judge the value, and are told where it is not the whole truth.
+``syntax`` has left out malformed keywords, so building never fails. The
+checks then judge the type, and skip what the malformed keywords leave open.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from service.domain.typefiles.mistakes import Place
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``raw`` holds the words that passed their forms.
+    """A type under check.
 
-    ``properties_known`` is False where the word itself was malformed: then
-    no name can be called unknown.
+    ``raw`` holds the keywords that passed ``syntax``. ``properties_known`` is
+    False if the keyword ``properties`` itself is malformed; then no property
+    name counts as unknown.
     """
 
     file: str
@@ -41,13 +42,16 @@ class Draft:
         return self.properties_known and name not in self.raw['properties']
 
     def property(self, name: str) -> Property | None:
-        """The property, unless its own words were too wrong to make it."""
+        """The property; None if it is unknown or could not be built."""
         return self.declared.properties.get(name)
 
 
 def make(file: str, raw: Mapping[str, Any], stem: str,
          properties_known: bool = True) -> Draft:
-    """``stem`` stands in for a missing name, so that others may refer."""
+    """Build the draft of a file.
+
+    ``stem`` replaces a missing name, so that references to the type resolve.
+    """
     return Draft(file, raw, _type(file, raw, stem), properties_known)
 
 
@@ -58,57 +62,61 @@ def _type(file: str, raw: Mapping[str, Any], stem: str) -> ResourceType:
     return ResourceType(
         name=name,
         plural=raw.get('plural', name),
-        description=_folded(raw),
+        description=_description(raw),
         scope=raw.get('scope', 'project'),
         since=since,
         until=_version(raw, 'until', None),
         controller=raw.get('controller'),
         dropped=raw.get('dropped', False),
         properties=MappingProxyType({
-            each: _property(each, given, since, each in required)
-            for each, given in raw['properties'].items()
-            if given is not None}),
+            prop: _property(prop, keywords, since, prop in required)
+            for prop, keywords in raw['properties'].items()
+            if keywords is not None}),
         unique=_keys(raw, 'unique'),
         indexes=_keys(raw, 'indexes'),
-        exclusive=tuple(_exclusive(one) for _, one in periods(raw)),
+        exclusive=tuple(_exclusive(rule) for _, rule in periods(raw)),
         quota=raw.get('quota'),
         policy=MappingProxyType(dict(raw.get('policy', {}))),
         file=file)
 
 
-def _keys(raw: Mapping[str, Any], word: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(names) for names in raw.get(word, ()))
+def _keys(raw: Mapping[str, Any],
+          keyword: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(names) for names in raw.get(keyword, ()))
 
 
 def periods(raw: Mapping[str, Any]
             ) -> list[tuple[Place, Mapping[str, Any]]]:
-    """The rules of ``exclusive``, each with its place: one or a list."""
-    given = raw.get('exclusive', ())
-    if isinstance(given, Mapping):
-        return [(('exclusive',), given)]
-    return [(('exclusive', index), one) for index, one in enumerate(given)]
+    """Return the rules of ``exclusive`` with their places.
+
+    The keyword holds one rule or a list of rules.
+    """
+    rules = raw.get('exclusive', ())
+    if isinstance(rules, Mapping):
+        return [(('exclusive',), rules)]
+    return [(('exclusive', index), rule) for index, rule in enumerate(rules)]
 
 
 def _exclusive(raw: Mapping[str, Any]) -> ExclusivePeriod:
     start, end = raw['period']
     return ExclusivePeriod(
         (start, end), tuple(raw.get('over', ())),
-        tuple((name, tuple(given))
-              for name, given in sorted(raw.get('when', {}).items())))
+        tuple((name, tuple(allowed))
+              for name, allowed in sorted(raw.get('when', {}).items())))
 
 
-def _folded(raw: Mapping[str, Any]) -> str:
+def _description(raw: Mapping[str, Any]) -> str:
     return str(raw.get('description', '')).strip()
 
 
-def _version(raw: Mapping[str, Any], word: str, otherwise: Any) -> Any:
-    return Version.parse(raw[word]) if word in raw else otherwise
+def _version(raw: Mapping[str, Any], keyword: str, default: Any) -> Any:
+    return Version.parse(raw[keyword]) if keyword in raw else default
 
 
-#: The words of JSON Schema that say the same at every version; the
-#: description has a field of its own.
-_KEPT = frozenset(vocabulary.SCHEMA_KEYWORDS) - {'enum', 'const',
-                                                 'description'}
+#: JSON Schema keywords that are the same in every version. ``description``
+#: is a field of its own.
+_STABLE_KEYWORDS = frozenset(vocabulary.SCHEMA_KEYWORDS) - {
+    'enum', 'const', 'description'}
 
 _REFERENCE: Mapping[str, Any] = {'type': 'string', 'format': 'uuid',
                                  'maxLength': 36}
@@ -117,63 +125,64 @@ _REFERENCE: Mapping[str, Any] = {'type': 'string', 'format': 'uuid',
 def _property(name: str, raw: Mapping[str, Any], since: Version,
               required: bool) -> Property:
     if raw.get('dropped'):
-        return Property(name, '', description=_folded(raw), dropped=True)
+        return Property(name, '', description=_description(raw), dropped=True)
     schema = _schema(raw)
-    born = _version(raw, 'since', since)
-    made = Property(
+    own_since = _version(raw, 'since', since)
+    prop = Property(
         name=name,
         kind=schema['type'],
         schema=MappingProxyType(schema),
         format=schema.get('format'),
-        enum=_choices(raw, since if 'renamed_from' in raw else born),
+        enum=_choices(raw, since if 'renamed_from' in raw else own_since),
         max_length=schema.get('maxLength'),
-        description=_folded(raw),
+        description=_description(raw),
         required=required,
         immutable=raw.get('immutable', False),
         references=raw.get('references'),
         on_delete=raw.get('on_delete', 'restrict'),
-        since=born,
+        since=own_since,
         until=_version(raw, 'until', None),
         renamed_from=raw.get('renamed_from'),
         read_roles=tuple(raw.get('read_roles', ())),
         write_roles=tuple(raw.get('write_roles', ())))
-    return _with_values(made, raw)
+    return _with_values(prop, raw)
 
 
 def _schema(raw: Mapping[str, Any]) -> dict[str, Any]:
     if 'references' in raw:
         return dict(_REFERENCE)
-    kept = {word: value for word, value in raw.items() if word in _KEPT}
-    if kept['type'] == 'string' and kept.get('format') != 'date-time':
-        kept.setdefault('maxLength', vocabulary.DEFAULT_MAX_LENGTH)
-    return kept
+    schema = {keyword: value for keyword, value in raw.items()
+              if keyword in _STABLE_KEYWORDS}
+    if schema['type'] == 'string' and schema.get('format') != 'date-time':
+        schema.setdefault('maxLength', vocabulary.DEFAULT_MAX_LENGTH)
+    return schema
 
 
-def _choices(raw: Mapping[str, Any], born: Version) -> tuple[Choice, ...]:
-    """The enum, each value in its stored form; a const is an enum of one."""
-    given = raw.get('enum', [raw['const']] if 'const' in raw else [])
+def _choices(raw: Mapping[str, Any], since: Version) -> tuple[Choice, ...]:
+    """The enum with its values in stored form; a const is an enum of one."""
+    listed = raw.get('enum', [raw['const']] if 'const' in raw else [])
     return tuple(
-        Choice(_whole(raw, one['const']), _version(one, 'since', born),
-               _version(one, 'until', None))
-        if isinstance(one, dict) else Choice(_whole(raw, one), born)
-        for one in given)
+        Choice(_integer(raw, item['const']), _version(item, 'since', since),
+               _version(item, 'until', None))
+        if isinstance(item, dict) else Choice(_integer(raw, item), since)
+        for item in listed)
 
 
-def _whole(raw: Mapping[str, Any], value: Any) -> Any:
-    """1.0 among integers is 1, as it is in a body."""
+def _integer(raw: Mapping[str, Any], value: Any) -> Any:
+    """Convert 1.0 to 1 for the type integer, as in a request body."""
     if raw.get('type') == 'integer' and isinstance(value, float):
         return int(value) if value.is_integer() else value
     return value
 
 
-def _with_values(made: Property, raw: Mapping[str, Any]) -> Property:
-    """The property with its default and backfill in their stored form."""
-    given = {word: _stored(made, _whole(raw, raw[word]))
-             for word in ('default', 'backfill') if word in raw}
-    return replace(made, **given)
+def _with_values(prop: Property, raw: Mapping[str, Any]) -> Property:
+    """The property with its default and backfill in stored form."""
+    stored = {keyword: _stored(prop, _integer(raw, raw[keyword]))
+              for keyword in ('default', 'backfill') if keyword in raw}
+    return replace(prop, **stored)
 
 
-def _stored(made: Property, value: Any) -> Any:
-    """A value that the rules will refuse stays as it is."""
-    refused = next(value_checks.unmet((), made.schema, (value,)), None)
-    return value if refused else values.normalize(made, value)
+def _stored(prop: Property, value: Any) -> Any:
+    """The stored form of a value; an invalid value stays for the checks."""
+    invalid = next(value_checks.violations((), prop.schema, (value,)), None)
+    return value if invalid else values.normalize(prop, value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold between type files: names once, references that resolve."""
+"""Checks between type files: unique names, and references that resolve."""
 
 from __future__ import annotations
 
@@ -8,73 +8,81 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from service.domain.catalogue.types import Property, ResourceType
 from service.domain.errors import printable
 from service.domain.typefiles.build import Draft
-from service.domain.typefiles.mistakes import Mistake, shown
-from service.domain.typefiles.property_checks import born
+from service.domain.typefiles.mistakes import Mistake, shown, suggestion
+from service.domain.typefiles.property_checks import first_version
 
 
 def mistakes(drafts: Sequence[Draft],
-             doubtful: Set[str]) -> Iterator[tuple[str, Mistake]]:
-    """Mistakes with their files; ``doubtful`` are types whose file could not
-    be read: something is there, so a reference to it is no mistake of its
-    own."""
-    types = {one.declared.name: one.declared for one in reversed(drafts)}
-    for word in ('name', 'plural'):
-        yield from _twice(drafts, word)
+             unreadable: Set[str]) -> Iterator[tuple[str, Mistake]]:
+    """Yield mistakes with their files.
+
+    ``unreadable`` are the types of files without a draft. These files have
+    mistakes of their own, so a reference to such a type is not reported.
+    """
+    types = {draft.declared.name: draft.declared
+             for draft in reversed(drafts)}
+    for keyword in ('name', 'plural'):
+        yield from _duplicates(drafts, keyword)
     for draft in drafts:
         for prop in draft.declared.live:
-            for mistake in _reference(draft, prop, types, doubtful):
+            for mistake in _reference(draft, prop, types, unreadable):
                 yield draft.file, mistake
 
 
-def _twice(drafts: Sequence[Draft],
-           word: str) -> Iterator[tuple[str, Mistake]]:
-    """The first file keeps the name; each later one is told of it.
+def _duplicates(drafts: Sequence[Draft],
+                keyword: str) -> Iterator[tuple[str, Mistake]]:
+    """Report each file that declares the name or plural of an earlier file.
 
-    A dropped type's plural is free, its table goes.
+    The plural of a dropped type may be reused, because its table is removed.
     """
     first: dict[str, str] = {}
     for draft in drafts:
-        name = draft.raw.get(word)
-        if name is None or (word == 'plural' and draft.declared.dropped):
+        name = draft.raw.get(keyword)
+        if name is None or (keyword == 'plural' and draft.declared.dropped):
             continue
         if name in first:
             yield draft.file, Mistake(
-                (word,), f'{shown(name)} is already declared in '
-                         f'{printable(first[name])}')
+                (keyword,), f'{shown(name)} is already declared in '
+                            f'{printable(first[name])}')
         first.setdefault(name, draft.file)
 
 
 def _reference(draft: Draft, prop: Property,
                types: Mapping[str, ResourceType],
-               doubtful: Set[str]) -> Iterator[Mistake]:
+               unreadable: Set[str]) -> Iterator[Mistake]:
     if prop.references is None:
         return
     place = ('properties', prop.name)
     target = types.get(prop.references)
-    if target is None and prop.references not in doubtful:
+    if target is None and prop.references not in unreadable:
+        live = (name for name, declared in types.items()
+                if not declared.dropped)
         yield Mistake(place, f'references unknown type '
-                      f'{shown(prop.references)}')
+                      f'{shown(prop.references)}'
+                      + suggestion(prop.references, live))
     elif target is not None and target.dropped:
-        yield Mistake(place, f'references {shown(target.name)}, which is '
-                             f'dropped')
+        yield Mistake(place, f'references the dropped type '
+                             f'{shown(target.name)}')
     elif target is not None:
-        for what in _misfits(draft, prop, target):
-            yield Mistake(place, what)
+        for message in _mismatches(draft, prop, target):
+            yield Mistake(place, message)
 
 
-def _misfits(draft: Draft, prop: Property,
-             target: ResourceType) -> Iterator[str]:
-    """Who sees the reference must be able to see what it points at."""
+def _mismatches(draft: Draft, prop: Property,
+                target: ResourceType) -> Iterator[str]:
+    """Report projects or versions that see the reference but not its type."""
     if not draft.declared.owned and target.owned:
-        yield (f'references {shown(target.name)}, whose records belong to '
-               f'projects; a type of scope cloud may not')
-    first = born(draft, prop)
+        yield (f'references {shown(target.name)}, a type of scope project; '
+               f'a type of scope cloud can only reference types of scope '
+               f'cloud')
+    first = first_version(draft, prop)
     if target.since > first:
-        yield (f'is there since {first}, but {shown(target.name)}, which it '
-               f'references, only since {target.since}')
+        yield (f'exists since {first}, but references {shown(target.name)}, '
+               f'which exists only since {target.since}')
     if target.until is None:
         return
-    ends = [one for one in (prop.until, draft.declared.until) if one]
+    ends = [until for until in (prop.until, draft.declared.until) if until]
     if not ends or min(ends) > target.until:
         yield (f'references {shown(target.name)}, which ends at '
-               f'{target.until}; it needs an until no higher')
+               f'{target.until}; the property needs an until of '
+               f'{target.until} or lower')

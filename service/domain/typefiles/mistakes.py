@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wrong in a type file, and how it is said: one line, place first."""
+"""Mistakes in type files, each printed on one line with its place first."""
 
 from __future__ import annotations
 
@@ -11,45 +11,51 @@ from typing import Any, NamedTuple
 
 from service.domain.errors import printable, shorten
 
-#: The way from the top of a type file to one of its words.
+#: The keys and list positions from the top of a type file to one value.
 Place = tuple[str | int, ...]
 
 _SIMPLE = re.compile(r'[A-Za-z_$][\w$-]*')
 
 
 class Mistake(NamedTuple):
-    """What is wrong, and where."""
+    """One mistake and its place."""
 
     place: Place
-    what: str
+    message: str
 
     def __str__(self) -> str:
-        return f'{way(self.place)}: {self.what}' if self.place else self.what
+        if not self.place:
+            return self.message
+        return f'{path(self.place)}: {self.message}'
 
 
-Note = Callable[[Mistake], None]
+Report = Callable[[Mistake], None]
 
 
-def way(place: Iterable[str | int]) -> str:
-    """``('properties', 'a', 'enum', 1)`` as ``properties.a.enum[1]``."""
+def path(place: Iterable[str | int]) -> str:
+    """Format ``('properties', 'a', 'enum', 1)`` as ``properties.a.enum[1]``.
+    """
     text = ''
     for part in place:
-        text += f'[{part}]' if isinstance(part, int) else '.' + word(part)
+        text += f'[{part}]' if isinstance(part, int) else '.' + _key(part)
     return text.removeprefix('.')
 
 
-def word(text: str) -> str:
-    """A name from the file, quoted where it could be taken for something
-    else, such as a second line of the log."""
+def _key(text: str) -> str:
+    """Quote a key that is not a plain name.
+
+    SECURITY: a key with a line break could forge a line of the log.
+    """
     return text if _SIMPLE.fullmatch(text) else shown(text)
 
 
 def shown(value: Any) -> str:
-    """A value from the file on one line, cut where it is long."""
+    """Format a value from the file as JSON on one line, cut to 60 characters.
+    """
     return shorten(printable(json.dumps(value, ensure_ascii=False)), 60)
 
 
-def nearest(text: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: what was likely meant."""
+def suggestion(text: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean "x"?`` if a known name is similar, else ''."""
     close = difflib.get_close_matches(text[:100], sorted(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ''

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form of one type file: each word known, in its place and well-made.
+"""Check each keyword of one type file by itself: known, allowed, well-formed.
 
-What comes out holds only words that passed, so that ``rules`` may look at
-the rest of a file with a mistake in it and say no mistake twice.
+The result holds only keywords that passed, so that the later checks can judge
+the rest of a file and report no mistake twice.
 """
 
 from __future__ import annotations
@@ -13,166 +13,166 @@ from typing import Any
 from service.domain.typefiles import vocabulary
 from service.domain.typefiles.mistakes import (
     Mistake,
-    Note,
     Place,
-    nearest,
+    Report,
     shown,
+    suggestion,
 )
 
+Keywords = Mapping[str, vocabulary.Keyword]
 
-def read(raw: Any, note: Note) -> dict[str, Any]:
-    """The words of a type file that are as they should be.
 
-    A property that cannot be made out at all is None in ``properties``; a
-    mapping that is none leaves the word out.
+def check(raw: Any, report: Report) -> dict[str, Any]:
+    """Report the mistakes of a type file; return the keywords without any.
+
+    In ``properties`` of the result, None stands for a property whose kind is
+    unknown.
     """
     if not isinstance(raw, dict):
-        note(Mistake((), 'is empty; it must declare a type' if raw is None
-                     else f'must be a mapping of words, not {shown(raw)}'))
+        report(Mistake((), 'is empty; it must declare a type' if raw is None
+                       else f'must be a mapping of keywords such as '
+                            f'{{name: rack, plural: racks}}, not '
+                            f'{shown(raw)}'))
         return {}
-    needed = ('name',) if raw.get('dropped') is True else ('name', 'plural')
-    _need((), raw, needed, note)
-    if raw.get('dropped') is True:
-        raw = _tombstone((), raw, note)
-    kept = _kept((), raw, vocabulary.TYPE_KEYWORDS, None, note)
-    kept['properties'] = {
-        name: _property(('properties', name), name, given, note)
-        for name, given in kept.get('properties', {}).items()}
-    return kept
+    dropped = raw.get('dropped') is True
+    for keyword in ('name',) if dropped else ('name', 'plural'):
+        if keyword not in raw:
+            report(Mistake((), f'lacks the required keyword "{keyword}"'))
+    if dropped:
+        raw = _tombstone((), raw, report)
+    valid = _valid((), raw, vocabulary.TYPE_KEYWORDS, None, report)
+    valid['properties'] = {
+        name: _property(('properties', name), name, keywords, report)
+        for name, keywords in valid.get('properties', {}).items()}
+    return valid
 
 
-def _need(place: Place, given: Mapping[str, Any], needed: tuple[str, ...],
-          note: Note) -> None:
-    for word in needed:
-        if word not in given:
-            note(Mistake(place, f'has no "{word}"'))
+def _tombstone(place: Place, raw: Mapping[str, Any],
+               report: Report) -> dict[str, Any]:
+    """Report the keywords that a dropped type or property may not have."""
+    for keyword in raw:
+        if keyword not in vocabulary.TOMBSTONE:
+            report(Mistake((*place, keyword), 'is not valid beside "dropped: '
+                           'true"; remove it'))
+    return {keyword: value for keyword, value in raw.items()
+            if keyword in vocabulary.TOMBSTONE}
 
 
-def _tombstone(place: Place, given: Mapping[str, Any],
-               note: Note) -> dict[str, Any]:
-    for word in given:
-        if word not in vocabulary.TOMBSTONE:
-            note(Mistake((*place, word), 'must go: what is dropped keeps '
-                         'only its name, description and "dropped: true"'))
-    return {word: value for word, value in given.items()
-            if word in vocabulary.TOMBSTONE}
-
-
-def _property(place: Place, name: str, given: Any,
-              note: Note) -> dict[str, Any] | None:
-    _name(place, name, note)
-    if not isinstance(given, dict):
-        note(Mistake(place, f'must be a mapping of words such as '
-                     f'{{type: string}}, not {shown(given)}'))
+def _property(place: Place, name: str, raw: Any,
+              report: Report) -> dict[str, Any] | None:
+    _name(place, name, report)
+    if not isinstance(raw, dict):
+        report(_not_a_schema(place, raw))
         return None
-    if given.get('dropped') is True:
-        given = _tombstone(place, given, note)
-        return _kept(place, given, vocabulary.PROPERTY_KEYWORDS, None, note)
-    if 'type' not in given and 'references' not in given:
-        note(Mistake(place, 'has no "type" (' + ', '.join(vocabulary.KINDS)
-                     + ') and no "references"'))
-    kept = _schema(place, given, vocabulary.PROPERTY_KEYWORDS, note)
-    return kept if 'type' in kept or 'references' in kept else None
+    if raw.get('dropped') is True:
+        raw = _tombstone(place, raw, report)
+        return _valid(place, raw, vocabulary.PROPERTY_KEYWORDS, None, report)
+    if 'type' not in raw and 'references' not in raw:
+        report(Mistake(place, f'needs a "type" ({", ".join(vocabulary.KINDS)}'
+                              f') or "references"'))
+    valid = _schema(place, raw, vocabulary.PROPERTY_KEYWORDS, report)
+    return valid if 'type' in valid or 'references' in valid else None
 
 
-def _name(place: Place, name: str, note: Note) -> None:
-    if not vocabulary.TYPE_KEYWORDS['name'].holds(name):
-        note(Mistake(place, 'a property needs '
-                            f'{vocabulary.TYPE_KEYWORDS["name"].wants}'))
+def _not_a_schema(place: Place, raw: Any) -> Mistake:
+    return Mistake(place, f'must be a mapping of keywords such as '
+                          f'{{type: string}}, not {shown(raw)}')
+
+
+def _name(place: Place, name: str, report: Report) -> None:
+    keyword = vocabulary.TYPE_KEYWORDS['name']
+    if not keyword.is_valid(name):
+        report(Mistake(place, f'the property name must be {keyword.wants}'))
     elif name in vocabulary.RESERVED_NAMES:
-        note(Mistake(place, 'the name is reserved'))
+        report(Mistake(place, 'the name is reserved; choose another name'))
 
 
-def _schema(place: Place, given: Mapping[str, Any],
-            table: Mapping[str, vocabulary.Keyword], note: Note
-            ) -> dict[str, Any]:
-    """One mapping of JSON Schema words, and those inside it."""
-    kept = _kept(place, given, table, _kind(given), note)
-    for word in ('items', 'additionalProperties'):
-        if isinstance(kept.get(word), dict):
-            kept[word] = _schema((*place, word), kept[word],
-                                 vocabulary.SCHEMA_KEYWORDS, note)
-    if 'properties' in kept:
-        kept['properties'] = _members((*place, 'properties'),
-                                      kept['properties'], note)
-    return kept
+def _schema(place: Place, raw: Mapping[str, Any], table: Keywords,
+            report: Report) -> dict[str, Any]:
+    """Check a mapping of JSON Schema keywords, and the mappings inside it."""
+    valid = _valid(place, raw, table, _kind(raw), report)
+    for keyword in ('items', 'additionalProperties'):
+        if isinstance(valid.get(keyword), dict):
+            valid[keyword] = _schema((*place, keyword), valid[keyword],
+                                     vocabulary.SCHEMA_KEYWORDS, report)
+    if 'properties' in valid:
+        valid['properties'] = _members((*place, 'properties'),
+                                       valid['properties'], report)
+    return valid
 
 
-def _members(place: Place, given: Mapping[str, Any],
-             note: Note) -> dict[str, Any]:
-    """The properties of an object that is itself a property."""
-    kept = {}
-    for name, inner in given.items():
+def _members(place: Place, raw: Mapping[str, Any],
+             report: Report) -> dict[str, Any]:
+    """Check the members of a property that is an object."""
+    valid = {}
+    for name, inner in raw.items():
         if isinstance(inner, dict):
-            kept[name] = _schema((*place, name), inner,
-                                 vocabulary.SCHEMA_KEYWORDS, note)
+            valid[name] = _schema((*place, name), inner,
+                                  vocabulary.SCHEMA_KEYWORDS, report)
         else:
-            note(Mistake((*place, name), f'must be a mapping of words such '
-                         f'as {{type: string}}, not {shown(inner)}'))
-            kept[name] = {}
-    return kept
+            report(_not_a_schema((*place, name), inner))
+            valid[name] = {}
+    return valid
 
 
-def _kind(given: Mapping[str, Any]) -> str | None:
-    """The kind that says which words may stand; None where it is unclear."""
-    if 'references' in given:
+def _kind(raw: Mapping[str, Any]) -> str | None:
+    """The kind that decides which keywords are valid; None if malformed."""
+    if 'references' in raw:
         return 'reference'
-    if 'type' not in given:
+    if 'type' not in raw:
         return 'none'
-    known = vocabulary.SCHEMA_KEYWORDS['type'].holds(given['type'])
-    return given['type'] if known else None
+    known = vocabulary.SCHEMA_KEYWORDS['type'].is_valid(raw['type'])
+    return raw['type'] if known else None
 
 
-def _kept(place: Place, given: Mapping[str, Any],
-          table: Mapping[str, vocabulary.Keyword], kind: str | None,
-          note: Note) -> dict[str, Any]:
-    kept = {}
-    for word, value in given.items():
-        mistake = _mistake(place, word, value, table, kind)
+def _valid(place: Place, raw: Mapping[str, Any], table: Keywords,
+           kind: str | None, report: Report) -> dict[str, Any]:
+    valid = {}
+    for keyword, value in raw.items():
+        mistake = _mistake(place, keyword, value, table, kind)
         if mistake:
-            note(mistake)
+            report(mistake)
         else:
-            kept[word] = value
-    return kept
+            valid[keyword] = value
+    return valid
 
 
-def _mistake(place: Place, word: str, value: Any,
-             table: Mapping[str, vocabulary.Keyword],
+def _mistake(place: Place, name: str, value: Any, table: Keywords,
              kind: str | None) -> Mistake | None:
-    if word not in table:
-        return Mistake(place, _unknown(word, table))
-    known = table[word]
-    if kind is not None and not _fits(known, kind, table):
-        return Mistake((*place, word), _misplaced(known, kind))
-    if not known.holds(value):
-        return Mistake((*place, word),
-                       f'must be {known.wants}, not {shown(value)}')
+    if name not in table:
+        return Mistake(place, _unknown(name, table))
+    keyword = table[name]
+    if kind is not None and not _fits(keyword, kind, table):
+        return Mistake((*place, name), _misplaced(keyword, kind))
+    if not keyword.is_valid(value):
+        return Mistake((*place, name),
+                       f'must be {keyword.wants}, not {shown(value)}')
     return None
 
 
-def _fits(known: vocabulary.Keyword, kind: str,
-          table: Mapping[str, vocabulary.Keyword]) -> bool:
-    """A mapping without a type takes only words that every kind has.
+def _fits(keyword: vocabulary.Keyword, kind: str, table: Keywords) -> bool:
+    """Whether a keyword is valid for a kind.
 
-    A property without one is told so already; a word that needs a kind is
-    no second mistake there.
+    A schema without a type may only hold keywords that are valid for every
+    kind. A property without a type is a mistake already, so its keywords are
+    not reported again.
     """
     if kind == 'none':
         return (table is vocabulary.PROPERTY_KEYWORDS
-                or known.kinds >= set(vocabulary.KINDS))
-    return kind in known.kinds
+                or keyword.kinds >= set(vocabulary.KINDS))
+    return kind in keyword.kinds
 
 
-def _unknown(word: str, table: Mapping[str, vocabulary.Keyword]) -> str:
-    if word == '$ref':
-        return ('"$ref" is not allowed: nothing is fetched or shared; write '
-                'the words out')
-    return f'unknown word {shown(word)}' + nearest(word, table)
+def _unknown(name: str, table: Keywords) -> str:
+    if name == '$ref':
+        return ('"$ref" is not supported; write the referenced keywords '
+                'here')
+    return f'unknown keyword {shown(name)}' + suggestion(name, table)
 
 
-def _misplaced(known: vocabulary.Keyword, kind: str) -> str:
+def _misplaced(keyword: vocabulary.Keyword, kind: str) -> str:
     order = (*vocabulary.KINDS, 'reference')
-    wanted = ', '.join(one for one in order if one in known.kinds)
+    kinds = ', '.join(name for name in order if name in keyword.kinds)
     if kind == 'none':
-        return f'needs a "type" beside it ({wanted})'
-    return f'is for {wanted}, not for {kind}'
+        return f'needs a "type" beside it ({kinds})'
+    return f'is valid for {kinds}, not for {kind}'

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type files -> Catalogue, or every mistake in all of them at once.
+"""Read type files: return a Catalogue, or raise all mistakes of all files.
 
-A file goes through four rooms: ``source`` makes plain values of its text,
-``forms`` holds each word to its table, ``rules`` judges the words together
-and ``relations`` the files. Whoever has a Catalogue need check nothing again.
+Each file goes through four modules: ``yaml_text`` parses its text, ``syntax``
+checks each keyword, ``type_checks`` checks the keywords together, and
+``cross_file_checks`` compares the files. A Catalogue has passed every check.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ ENDING = '.yaml'
 
 
 class DeclarationError(Exception):
-    """The type files are wrong; ``mistakes`` are lines ``file: place: what``.
-    """
+    """The type files have mistakes, each a line ``file: place: message``."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
@@ -39,46 +38,50 @@ class DeclarationError(Exception):
 
 
 def read(directory: str | os.PathLike[str]) -> Catalogue:
-    """The catalogue that the ``*.yaml`` files of a directory declare.
+    """Read the catalogue that the ``*.yaml`` files of a directory declare.
 
-    Names that begin with a dot are an editor's or Kubernetes' own. Raises
+    Hidden files are ignored; editors and Kubernetes create them. Raises
     DeclarationError with every mistake of every file.
     """
-    found, unusable = _read(directory)
-    return _catalogue(found, unusable)
+    texts, unreadable = _read(directory)
+    return _catalogue(texts, unreadable)
 
 
 def read_texts(directory: str | os.PathLike[str]) -> Mapping[str, str]:
-    """What those files say, by name, not looked into; DeclarationError names
-    each that gives no text."""
-    found, unusable = _read(directory)
-    if unusable:
-        raise DeclarationError(f'{printable(file)}: {what}'
-                               for file, what in unusable.items())
-    return found
+    """Read the texts of the type files by file name, without parsing them.
+
+    Raises DeclarationError with every file that cannot be read as text.
+    """
+    texts, unreadable = _read(directory)
+    if unreadable:
+        raise DeclarationError(f'{printable(file)}: {message}'
+                               for file, message in unreadable.items())
+    return texts
 
 
-def parse(sources: Mapping[str, str]) -> Catalogue:
-    """The same from texts by file name, for who has no directory."""
-    return _catalogue(sources, {})
+def parse(texts: Mapping[str, str]) -> Catalogue:
+    """Return the catalogue that texts declare, given by file name.
+
+    Raises DeclarationError with every mistake of every text.
+    """
+    return _catalogue(texts, {})
 
 
-class _Unusable(Exception):
-    """Why a file gives no text."""
+class _Unreadable(Exception):
+    """The reason why a file cannot be read as text."""
 
 
 def _read(directory: str | os.PathLike[str]
           ) -> tuple[dict[str, str], dict[str, str]]:
-    """The texts of the files, and what is wrong with those that have none.
-    """
-    found: dict[str, str] = {}
-    unusable: dict[str, str] = {}
+    """Return the texts of readable files, and the mistakes of the others."""
+    texts: dict[str, str] = {}
+    unreadable: dict[str, str] = {}
     for name in _names(directory):
         try:
-            found[name] = _text(os.path.join(directory, name))
-        except _Unusable as exc:
-            unusable[name] = str(exc)
-    return found, unusable
+            texts[name] = _text(os.path.join(directory, name))
+        except _Unreadable as exc:
+            unreadable[name] = str(exc)
+    return texts, unreadable
 
 
 def _names(directory: str | os.PathLike[str]) -> list[str]:
@@ -92,62 +95,64 @@ def _names(directory: str | os.PathLike[str]) -> list[str]:
 
 
 def _text(name: str) -> str:
-    """The text of one file, read no further than a file may go."""
+    """Read the text of one file, at most one byte more than MAX_BYTES."""
     if name.endswith('.yml'):
-        raise _Unusable(f'the ending must be {ENDING}')
+        raise _Unreadable(f'the file name must end in {ENDING}')
     if not os.path.isfile(name):
-        raise _Unusable('is not a file')
+        raise _Unreadable('is not a file')
     try:
         with open(name, 'rb') as file:
             return yaml_text.decode(file.read(yaml_text.MAX_BYTES + 1))
     except OSError as exc:
-        raise _Unusable(f'cannot be read: {exc.strerror}') from exc
-    except yaml_text.Unreadable as exc:
-        raise _Unusable(str(exc)) from exc
+        raise _Unreadable(f'cannot be read: {exc.strerror}') from exc
+    except yaml_text.InvalidText as exc:
+        raise _Unreadable(str(exc)) from exc
 
 
 def _catalogue(texts: Mapping[str, str],
-               unusable: Mapping[str, str]) -> Catalogue:
-    """Judge each file, then the files together; all or none come out."""
-    found = [(file, Mistake((), what)) for file, what in unusable.items()]
-    made = []
+               unreadable: Mapping[str, str]) -> Catalogue:
+    """Check each file, then the files together."""
+    reported = [(file, Mistake((), message))
+             for file, message in unreadable.items()]
+    drafts = []
     for file in sorted(texts):
         draft, mistakes = _draft(file, texts[file])
-        found += ((file, one) for one in mistakes)
-        made += [draft] if draft else []
-    named = [one for one in made if 'name' in one.raw]
-    doubtful = {_stem(file) for file in (*texts, *unusable)
-                if all(file != one.file for one in named)}
-    found += cross_file_checks.mistakes(named, doubtful)
-    if found:
+        reported += ((file, mistake) for mistake in mistakes)
+        drafts += [draft] if draft else []
+    named = [draft for draft in drafts if 'name' in draft.raw]
+    unnamed = {_stem(file) for file in (*texts, *unreadable)
+               if all(file != draft.file for draft in named)}
+    reported += cross_file_checks.mistakes(named, unnamed)
+    if reported:
         raise DeclarationError(
-            f'{printable(file)}: {one}' for file, one in found)
+            f'{printable(file)}: {mistake}' for file, mistake in reported)
     return Catalogue(MappingProxyType(
-        {one.declared.name: one.declared for one in named}),
+        {draft.declared.name: draft.declared for draft in named}),
         MappingProxyType(dict(texts)), _digest(named))
 
 
-def _digest(named: Iterable[Draft]) -> str:
-    """One for all files that say the same, in whatever words."""
-    said = values.canonical({one.declared.name: one.raw for one in named})
-    return hashlib.sha256(said.encode()).hexdigest()
+def _digest(drafts: Iterable[Draft]) -> str:
+    """Return a digest that is equal for files that declare the same."""
+    content = values.canonical(
+        {draft.declared.name: draft.raw for draft in drafts})
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _draft(file: str, text: str) -> tuple[Draft | None, list[Mistake]]:
-    """One file's draft, as far as there is one, and what is wrong in it."""
+    """Return the draft of one file, if one can be built, and its mistakes."""
     try:
         raw = yaml_text.load(text)
-    except yaml_text.Unreadable as exc:
-        return None, [Mistake((), one) for one in exc.mistakes]
+    except yaml_text.InvalidText as exc:
+        return None, [Mistake((), message) for message in exc.mistakes]
     mistakes: list[Mistake] = []
-    kept = syntax.read(raw, mistakes.append)
-    if not kept:
+    valid = syntax.check(raw, mistakes.append)
+    if not valid:
         return None, mistakes
-    draft = build.make(file, kept, _stem(file),
-                        isinstance(raw.get('properties', {}), dict))
+    draft = build.make(file, valid, _stem(file),
+                       isinstance(raw.get('properties', {}), dict))
     return draft, [*mistakes, *type_checks.mistakes(draft)]
 
 
 def _stem(file: str) -> str:
-    """The type a file is likely about, where it does not say."""
+    """The probable name of the type in a file that declares no valid name."""
     return file.removesuffix('.yml').removesuffix(ENDING)

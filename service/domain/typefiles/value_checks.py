@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Schema words that stand together: what no value could ever meet.
+"""Checks that the JSON Schema keywords of a property allow some value.
 
-For a property and, all the way down, for what is inside an object or array.
+The checks apply to a property and to every schema inside it.
 """
 
 from __future__ import annotations
@@ -19,60 +19,59 @@ from service.domain.typefiles.mistakes import Mistake, Place, shown
 
 
 def mistakes(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    """What is wrong between the words of one mapping, and inside it."""
+    """Yield the mistakes of one schema and of the schemas inside it."""
     for check in _CHECKS:
         yield from check(place, schema)
-    for word in ('items', 'additionalProperties'):
-        if isinstance(schema.get(word), dict):
-            yield from _inside((*place, word), schema[word])
+    for keyword in ('items', 'additionalProperties'):
+        if isinstance(schema.get(keyword), dict):
+            yield from _inner((*place, keyword), schema[keyword])
     for name, inner in schema.get('properties', {}).items():
-        yield from _inside((*place, 'properties', name), inner)
+        yield from _inner((*place, 'properties', name), inner)
 
 
-def _inside(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
+def _inner(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from mistakes(place, schema)
-    yield from unmet((*place, 'const'), schema, _given(schema, 'const'))
-    for index, one in enumerate(schema.get('enum', ())):
-        yield from unmet((*place, 'enum', index), schema, (one,))
+    if 'const' in schema:
+        yield from violations((*place, 'const'), schema, (schema['const'],))
+    for index, value in enumerate(schema.get('enum', ())):
+        yield from violations((*place, 'enum', index), schema, (value,))
 
 
-def _given(schema: Mapping[str, Any], word: str) -> tuple[Any, ...]:
-    return (schema[word],) if word in schema else ()
+def violations(place: Place, schema: Mapping[str, Any],
+               candidates: tuple[Any, ...]) -> Iterator[Mistake]:
+    """Yield a mistake for each value in the file that its schema refuses.
 
-
-def unmet(place: Place, schema: Mapping[str, Any],
-          given: tuple[Any, ...]) -> Iterator[Mistake]:
-    """A value the file gives that its own words would refuse.
-
-    A moment is read by our own parser, which knows more than the format.
+    A date-time goes through the service's own parser, which accepts other
+    texts than the JSON Schema format.
     """
-    moment = schema.get('format') == 'date-time'
-    validator = _validator(schema, _TEXTUAL if moment else ())
-    for value in given:
+    is_time = schema.get('format') == 'date-time'
+    validator = _validator(schema, _TEXT_KEYWORDS if is_time else ())
+    for value in candidates:
         for error in validator.iter_errors(value) if validator else ():
             yield Mistake(place, printable(error.message[:200]))
-        if moment and isinstance(value, str):
-            yield from _instant(place, value)
+        if is_time and isinstance(value, str):
+            yield from _timestamp(place, value)
 
 
-def _instant(place: Place, value: str) -> Iterator[Mistake]:
+def _timestamp(place: Place, value: str) -> Iterator[Mistake]:
     try:
         timestamps.canonical(value)
     except ValueError as exc:
         yield Mistake(place, f'{shown(value)} {exc}')
 
 
-#: The words about a text, the format first.
-_TEXTUAL = ('format', 'pattern', 'minLength', 'maxLength')
+#: The keywords about the text of a string, ``format`` first.
+_TEXT_KEYWORDS = ('format', 'pattern', 'minLength', 'maxLength')
 
 
 def _validator(schema: Mapping[str, Any],
                without: tuple[str, ...]) -> jsonschema_rs.Validator | None:
-    """None where the words themselves cannot be compiled: told elsewhere."""
+    """Return None if the schema does not compile; another check reports it.
+    """
     try:
         return jsonschema_rs.validator_for(
-            {word: value for word, value in schema.items()
-             if word not in ('const', 'enum', *without)},
+            {keyword: value for keyword, value in schema.items()
+             if keyword not in ('const', 'enum', *without)},
             validate_formats=True, pattern_options=vocabulary.REGEX_OPTIONS,
             offline=True)
     except jsonschema_rs.ValidationError:
@@ -81,7 +80,7 @@ def _validator(schema: Mapping[str, Any],
 
 # The checks
 
-#: Two bounds and what must hold between them.
+#: Lower bound, upper bound, required relation, text if it does not hold.
 _BOUNDS: tuple[tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ('minLength', 'maxLength', operator.le, 'above'),
     ('minItems', 'maxItems', operator.le, 'above'),
@@ -95,29 +94,32 @@ _NUMERIC = ('minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum',
 
 
 def _bounds(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    for low, high, holds, wrong in _BOUNDS:
+    for low, high, holds, relation in _BOUNDS:
         if low in schema and high in schema and not holds(
                 schema[low], schema[high]):
-            yield Mistake((*place, low), f'{shown(schema[low])} is {wrong} '
-                          f'{high} {shown(schema[high])}')
+            yield Mistake((*place, low), f'{shown(schema[low])} is '
+                          f'{relation} {high} {shown(schema[high])}')
 
 
-def _whole(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    """An integer is a signed 64-bit one in every database."""
+def _integer_bounds(place: Place,
+                    schema: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Bounds of integers must be integers; databases store 64 bits, signed.
+    """
     if schema.get('type') != 'integer':
         return
-    for word in _NUMERIC:
-        value = schema.get(word, 0)
+    for keyword in _NUMERIC:
+        value = schema.get(keyword, 0)
         if isinstance(value, float):
-            yield Mistake((*place, word), f'must be a whole number written '
-                          f'without a point or exponent, not {shown(value)}')
+            yield Mistake((*place, keyword), f'must be an integer without a '
+                          f'decimal point or exponent, not {shown(value)}')
 
 
 def _pattern(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    """No pattern may hang a worker, so the engine runs in linear time.
+    """Compile the pattern with the engine that matches it later.
 
-    It has no look-around and no back-reference; a declaration with one must
-    be told at load, not with its first request.
+    SECURITY: the engine runs in linear time, so no pattern can block a
+    worker. It has no look-around and no back-references; a pattern with one
+    must fail when the file is read, not in the first request.
     """
     if 'pattern' not in schema:
         return
@@ -126,31 +128,34 @@ def _pattern(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
                                     pattern_options=vocabulary.REGEX_OPTIONS)
     except jsonschema_rs.ValidationError:
         yield Mistake((*place, 'pattern'), f'{shown(schema["pattern"])} does '
-                      f'not compile: it is not a regular expression, '
-                      f'too large, or has a look-around or back-reference')
+                      f'not compile: it is not a valid regular expression, '
+                      f'is too large, or uses look-around or back-references, '
+                      f'which are not supported')
 
 
 def _required(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    known = schema.get('properties', {})
+    members = schema.get('properties', {})
     for name in schema.get('required', ()):
-        if name not in known:
-            yield Mistake((*place, 'required'), f'{shown(name)} is not in '
-                          f'the properties beside it')
+        if name not in members:
+            yield Mistake((*place, 'required'), f'{shown(name)} is not among '
+                          f'the "properties" beside it')
 
 
-def _choice(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
+def _enum(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
     if 'enum' in schema and 'const' in schema:
-        yield Mistake(place, 'has both "enum" and "const"; one is enough')
+        yield Mistake(place, 'has both "enum" and "const"; remove one')
 
 
 def _time(place: Place, schema: Mapping[str, Any]) -> Iterator[Mistake]:
-    """One moment has many texts, so words about the text mean nothing."""
+    """Refuse keywords about the text of a time: one instant has many texts.
+    """
     if schema.get('format') != 'date-time':
         return
-    for word in ('enum', 'const', *_TEXTUAL[1:]):
-        if word in schema:
-            yield Mistake((*place, word), 'is not for the format date-time')
+    for keyword in ('enum', 'const', *_TEXT_KEYWORDS[1:]):
+        if keyword in schema:
+            yield Mistake((*place, keyword),
+                          'is not valid for format date-time')
 
 
-_CHECKS = (_bounds, _whole, _pattern, _required, _choice, _time)
+_CHECKS = (_bounds, _integer_bounds, _pattern, _required, _enum, _time)
 

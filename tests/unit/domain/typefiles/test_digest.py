@@ -52,5 +52,6 @@ def test_texts_are_read_without_being_looked_into(tmp_path):
     (tmp_path / 'desk.yaml').write_text('no: type')
     assert type_files.read_texts(tmp_path) == {'desk.yaml': 'no: type'}
     (tmp_path / 'leg.yml').write_text(DESK)
-    with pytest.raises(DeclarationError, match='leg.yml: the ending'):
+    with pytest.raises(DeclarationError,
+                       match='leg.yml: the file name must end in'):
         type_files.read_texts(tmp_path)

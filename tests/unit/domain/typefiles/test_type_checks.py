@@ -27,16 +27,16 @@ WHEN = {'type': 'string', 'format': 'date-time'}
     ({'type': 'number', 'exclusiveMinimum': 1, 'exclusiveMaximum': 1},
      'exclusiveMinimum: 1 is not below exclusiveMaximum 1'),
     ({'type': 'integer', 'minimum': 1.5},
-     'minimum: must be a whole number written without a point or exponent, '
-     'not 1.5'),
+     'minimum: must be an integer without a decimal point or exponent, not '
+     '1.5'),
     ({'type': 'integer', 'maximum': 1e30},
-     'maximum: must be a whole number written without a point or exponent, '
-     'not 1e+30'),
+     'maximum: must be an integer without a decimal point or exponent, not '
+     '1e+30'),
     ({'type': 'array', 'items': {'type': 'integer', 'minimum': 2,
                                  'maximum': 1}},
      'items.minimum: 2 is above maximum 1'),
     ({'type': 'object', 'properties': {'a': {}}, 'required': ['a', 'b']},
-     'required: "b" is not in the properties beside it'),
+     'required: "b" is not among the "properties" beside it'),
     ({'type': 'object', 'additionalProperties': {
         'type': 'string', 'enum': ['a', 1]}},
      'additionalProperties.enum[1]: 1 is not of type "string"'),
@@ -44,9 +44,10 @@ WHEN = {'type': 'string', 'format': 'date-time'}
         'type': 'string', 'maxLength': 1, 'const': 'ab'}}},
      'properties.a.const: "ab" is longer than 1 character'),
     ({'type': 'string', 'enum': ['a'], 'const': 'a'},
-     'has both "enum" and "const"; one is enough'),
-    ({**WHEN, 'maxLength': 30}, 'maxLength: is not for the format date-time'),
-    ({**WHEN, 'pattern': '^2'}, 'pattern: is not for the format date-time'),
+     'has both "enum" and "const"; remove one'),
+    ({**WHEN, 'maxLength': 30},
+     'maxLength: is not valid for format date-time'),
+    ({**WHEN, 'pattern': '^2'}, 'pattern: is not valid for format date-time'),
 ])
 def test_words_no_value_could_meet_are_a_mistake(given, mistake):
     assert wrong(**given) == [mistake]
@@ -78,8 +79,9 @@ def test_words_that_a_value_can_meet_are_taken(given):
     ({'type': 'string', 'format': 'uuid'}, 'x', '"x" is not a "uuid"'),
     ({'type': 'array', 'items': {'type': 'integer'}}, ['a'],
      '"a" is not of type "integer"'),
-    ({'type': 'string', 'enum': ['a', 'b']}, 'c', '"c" is not in the enum'),
-    ({'type': 'string', 'const': 'a'}, 'c', '"c" is not in the const'),
+    ({'type': 'string', 'enum': ['a', 'b']}, 'c',
+     '"c" is not in the enum ["a", "b"]'),
+    ({'type': 'string', 'const': 'a'}, 'c', '"c" is not in the const "a"'),
     ({'type': 'integer', 'enum': [1]}, True, 'true is not of type "integer"'),
     (WHEN, '2026-01-01', '"2026-01-01" has no time of day; write it as '
                          '2026-01-31T12:00:00Z'),
@@ -95,7 +97,7 @@ def test_a_value_of_the_file_meets_its_own_property(word, given, value, why):
 
 def test_enum_values_meet_their_property_and_stand_once():
     assert wrong(type='integer', enum=[1, 1.0, 2.5, '3', True]) == [
-        'enum[1]: 1 is there twice',
+        'enum[1]: 1 is a duplicate',
         'enum[2]: 2.5 is not of type "integer"',
         'enum[3]: "3" is not of type "integer"',
         'enum[4]: true is not of type "integer"']
@@ -116,23 +118,26 @@ def enum(*choices, **more):
     (['a', {'const': 'b', 'since': '1.3'}], {}, []),
     (['a', {'const': 'b', 'until': '1.3'}], {'default': 'a'}, []),
     (['a', {'const': 'b', 'since': '1.3'}], {'default': 'b'}, [
-        'default: "b" is not known at 1.0; a default must be known wherever '
-        'the property is']),
+        'default: "b" is not valid in version 1.0; a default must be valid in '
+        'each version of the property']),
     (['a', {'const': 'b', 'until': '1.3'}], {'default': 'b'}, [
-        'default: "b" is not known at 1.3; a default must be known wherever '
-        'the property is']),
+        'default: "b" is not valid in version 1.3; a default must be valid in '
+        'each version of the property']),
     (['a', {'const': 'b', 'until': '1.3'}],
      {'default': 'b', 'until': '1.3'}, []),
-    ([{'const': 'b', 'since': '1.3'}], {}, ['enum: no value is known at '
-                                            '1.0']),
-    ([{'const': 'b', 'until': '1.3'}], {}, ['enum: no value is known at '
-                                            '1.3']),
+    ([{'const': 'b', 'since': '1.3'}], {}, [
+        'enum: has no valid value in version 1.0; each version needs at '
+        'least one']),
+    ([{'const': 'b', 'until': '1.3'}], {}, [
+        'enum: has no valid value in version 1.3; each version needs at '
+        'least one']),
     ([{'const': 'b', 'until': '1.3'}, {'const': 'c', 'since': '1.3'}], {},
      []),
     (['a', {'const': 'b', 'since': '1.3', 'until': '1.3'}], {}, [
         'enum[1]: until 1.3 must be above since 1.3']),
     (['a', {'const': 'b', 'since': '1.1'}], {'since': '1.2'}, [
-        'enum[1]: since 1.1 is below the property\'s own, 1.2']),
+        'enum[1]: since 1.1 must not be below the property\'s first version '
+        '1.2']),
     (['a', {'const': 'b', 'since': '1.1'}],
      {'since': '1.2', 'renamed_from': 'old'}, []),
     (['a', {'const': 'b', 'since': '1.3'}], {'backfill': 'b'}, []),
@@ -145,16 +150,16 @@ def test_an_enum_has_a_value_at_every_version(choices, more, mistakes):
     ({'since': '1.2'}, {'since': '1.2'}, []),
     ({}, {'since': '1.2'}, []),
     ({'since': '1.1'}, {'since': '1.2'}, [
-        "properties.a.since: 1.1 is below the type's own since 1.2"]),
+        "properties.a.since: 1.1 must not be below the type's since 1.2"]),
     ({'since': '1.10'}, {'since': '1.9'}, []),
     ({'since': '1.2', 'until': '1.2'}, {}, [
         'properties.a.until: 1.2 must be above since 1.2']),
     ({'since': '1.9', 'until': '1.10'}, {}, []),
     ({}, {'since': '1.2', 'until': '1.1'}, [
-        "properties.a.since: 1.2 is not below the type's own until 1.1",
+        "properties.a.since: 1.2 must be below the type's until 1.1",
         'until: 1.1 must be above since 1.2']),
     ({'since': '1.3'}, {'until': '1.3'}, [
-        "properties.a.since: 1.3 is not below the type's own until 1.3"]),
+        "properties.a.since: 1.3 must be below the type's until 1.3"]),
 ])
 def test_versions_stand_in_each_other(given, own, mistakes):
     assert wrong_type({'a': {**TEXT, **given}}, **own) == mistakes
@@ -171,28 +176,33 @@ def test_a_rename_needs_a_version_and_a_name_nobody_has():
         'gone': {'dropped': True},
         'g': {**TEXT, 'since': '1.1', 'renamed_from': 'free'},
     }) == [
-        "properties.a.renamed_from: needs a since above the type's own: "
-        'below it clients know the old name',
-        'properties.b.renamed_from: "a" is also the name of a property',
-        'properties.c.renamed_from: "c" is also the name of a property',
+        "properties.a.renamed_from: needs a since above the type's since 1.0; "
+        'clients below it use the old name',
+        'properties.b.renamed_from: "a" is also the name of a property; an '
+        'old name must be unused',
+        'properties.c.renamed_from: "c" is also the name of a property; an '
+        'old name must be unused',
         'properties.d.renamed_from: "older" is the old name of two '
         'properties',
         'properties.e.renamed_from: "older" is the old name of two '
         'properties',
-        'properties.f.renamed_from: "gone" is also the name of a property']
+        'properties.f.renamed_from: "gone" is also the name of a property; '
+        'an old name must be unused']
 
 
 @pytest.mark.parametrize('given, mistakes', [
     ({}, []),
-    ({'since': '1.1'}, ['properties.a: is required since 1.1 only, so it '
-                        'needs a default for clients of versions below']),
+    ({'since': '1.1'}, [
+        'properties.a: is required since 1.1; it needs a default, because '
+        'clients of lower versions cannot send it']),
     ({'since': '1.1', 'default': 'x'}, []),
     ({'since': '1.1', 'backfill': 'x'}, [
-        'properties.a: is required since 1.1 only, so it needs a default '
-        'for clients of versions below']),
+        'properties.a: is required since 1.1; it needs a default, because '
+        'clients of lower versions cannot send it']),
     ({'since': '1.1', 'renamed_from': 'old'}, []),
-    ({'until': '1.1'}, ['properties.a: is required until 1.1, so it needs a '
-                        'default for clients of versions above']),
+    ({'until': '1.1'}, [
+        'properties.a: is required until 1.1; it needs a default, because '
+        'clients of higher versions cannot send it']),
     ({'until': '1.1', 'default': 'x'}, []),
 ])
 def test_a_required_property_some_versions_lack_needs_a_default(given,
@@ -211,8 +221,8 @@ def test_a_required_property_some_versions_lack_needs_a_default(given,
 def test_set_null_needs_a_property_that_may_become_null(given, required, why):
     assert wrong_type({'it': {'references': 'box', 'on_delete': 'set_null',
                               **given}}, required=required) == [
-        f'properties.it.on_delete: set_null cannot be: the property {why}; '
-        f'use restrict or cascade']
+        f'properties.it.on_delete: set_null is not valid because the property '
+        f'{why}; use restrict or cascade']
     assert wrong_type({'it': {'references': 'box', 'on_delete': 'cascade',
                               **given}}, required=required) == []
 
@@ -226,7 +236,7 @@ def test_a_word_of_the_type_names_its_properties(word):
     place = word if word == 'required' else f'{word}[0]'
     assert wrong_type({'serial': TEXT, 'old': {'dropped': True}},
                       **{word: names('serail', 'old')}) == [
-        f'{place}: names "old", which is dropped',
+        f'{place}: names the dropped property "old"',
         f'{place}: names unknown property "serail"; did you mean "serial"?']
 
 
@@ -235,7 +245,7 @@ def test_a_word_of_the_type_names_its_properties(word):
 def test_a_key_holds_nothing_that_cannot_be_compared(word, kind):
     assert wrong_type({'a': {'type': kind}, 'b': TEXT},
                       **{word: [['b', 'a']]}) == [
-        f'{word}[0]: "a" is of the type {kind}, which cannot be compared']
+        f'{word}[0]: "a" is of type {kind}, which cannot be compared']
 
 
 def test_common_properties_cannot_be_declared_into_a_key():
@@ -259,7 +269,8 @@ def test_a_key_takes_at_most_2600_bytes(word, scope, length, size):
     found = wrong_type({'a': text_of(length + 1)}, scope=scope,
                        required=['a'], **{word: [['a']]})
     assert len(found) == 1
-    assert found[0].startswith(f'{word}[0]: a key may take {size + 4} bytes')
+    assert found[0].startswith(f'{word}[0]: an index entry can take '
+                               f'{size + 4} bytes')
     assert ('project_id' in found[0]) is (scope == 'project')
     assert (' id;' in found[0]) is (word == 'indexes')
 
@@ -275,7 +286,7 @@ def test_a_unique_with_an_index_beside_it_counts_the_id(lengths, names,
     found = wrong_type(dict(zip('ab', map(text_of, lengths), strict=True)),
                        scope='cloud', required=required, unique=[names])
     assert [one.partition(' (')[0] for one in found] == (
-        [f'unique[0]: a key may take {size} bytes'] if size else [])
+        [f'unique[0]: an index entry can take {size} bytes'] if size else [])
 
 
 def test_a_key_counts_every_kind():
@@ -303,13 +314,14 @@ def test_a_row_fits_into_every_database():
 
 def test_a_type_has_at_most_100_properties_and_50_keys():
     numbers = {f'p{i}': {'type': 'integer'} for i in range(101)}
-    assert wrong_type(numbers) == ['properties: are 101; the most is 100']
+    assert wrong_type(numbers) == [
+        'properties: there are 101; the maximum is 100']
     numbers.pop('p100')
     keys = [[f'p{i}'] for i in range(50)]
     assert wrong_type(numbers, indexes=keys) == []
     assert wrong_type(numbers, indexes=keys, unique=[['p1', 'p2']]) == [
-        'unique, indexes, exclusive and references need 52 keys together; the '
-        'most is 50']
+        'unique, indexes, exclusive and references together need 52 database '
+        'indexes; the maximum is 50']
 
 
 def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
@@ -318,8 +330,8 @@ def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
     tuples = [names[start:start + 13] for start in range(0, 51, 13)]
     assert wrong_type(numbers, indexes=[*tuples[:3], tuples[3][:-1]]) == []
     assert wrong_type(numbers, indexes=tuples) == [
-        'unique, indexes, exclusive and references need 51 keys together; the '
-        'most is 50']
+        'unique, indexes, exclusive and references together need 51 database '
+        'indexes; the maximum is 50']
 
 
 # Exclusive, quota, policy, tombstones
@@ -328,32 +340,36 @@ def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
     ({'period': ['a', 'b'], 'over': ['r']}, []),
     ({'period': ['a', 'b']}, []),
     ({'period': ['a', 'n'], 'over': ['o']}, [
-        'exclusive[0].over: "o" is of the type object, which cannot be '
+        'exclusive[0].over: "o" is of type object, which cannot be '
         'compared',
-        'exclusive[0].period: "n" must be of the format date-time']),
+        'exclusive[0].period: "n" must be a property of format '
+        'date-time']),
     ({'period': ['a', 'x'], 'over': ['old', 'y']}, [
-        'exclusive[0].over: names "old", which is dropped',
+        'exclusive[0].over: names the dropped property "old"',
         'exclusive[0].over: names unknown property "y"',
         'exclusive[0].period: names unknown property "x"']),
     ({'period': ['a', 'b'], 'over': ['a']}, [
-        'exclusive[0].over: "a" is in the period']),
+        'exclusive[0].over: "a" is also in "period"; remove it from one '
+        'of the two']),
     ({'period': ['a', 'b'], 'when': {
         's': ['x'], 'f': [True], 'i': [1, 2], 'e': ['on']}}, []),
     ({'period': ['a', 'b'], 'when': {
         'a': ['2026-01-01T00:00:00Z'], 'o': ['x'], 'y': [1], 'old': [1],
         's': ['long'], 'f': [1], 'i': ['1'], 'e': ['on', 'of']}}, [
-        'exclusive[0].when.a: "a" must be text, an integer or a boolean',
-        'exclusive[0].when.e: "of" is not in the enum',
+        'exclusive[0].when.a: "a" must be a property of type string '
+        '(not date-time), integer or boolean',
+        'exclusive[0].when.e: "of" is not in the enum ["on", "off"]',
         'exclusive[0].when.f: 1 is not of type "boolean"',
         'exclusive[0].when.i: "1" is not of type "integer"',
-        'exclusive[0].when.o: "o" must be text, an integer or a boolean',
+        'exclusive[0].when.o: "o" must be a property of type string '
+        '(not date-time), integer or boolean',
         'exclusive[0].when.s: "long" is longer than 3 characters',
-        'exclusive[0].when: names "old", which is dropped',
+        'exclusive[0].when: names the dropped property "old"',
         'exclusive[0].when: names unknown property "y"']),
     ({'period': ['a', 'b'], 'over': ['t']}, [
-        'exclusive[0]: a key may take 4408 bytes (4 a character) with '
-        'project_id and id; the most is 2600: give the strings a smaller '
-        'maxLength']),
+        'exclusive[0]: an index entry can take 4408 bytes (4 per character) '
+        'with project_id and id; the maximum is 2600: lower the maxLength of '
+        'the strings']),
 ])
 def test_exclusive_takes_two_moments_and_comparable_properties(given,
                                                                mistakes):
@@ -372,8 +388,8 @@ def test_exclusive_takes_two_moments_and_comparable_properties(given,
 def test_a_quota_is_for_types_of_project_scope():
     assert wrong_type(quota=0) == []
     assert wrong_type(quota=5, scope='cloud') == [
-        'quota: is for scope project; records of scope cloud belong to no '
-        'project']
+        'quota: is valid for scope project only; records of scope cloud '
+        'belong to no project']
 
 
 def test_a_policy_names_known_actions_and_says_something():
@@ -381,10 +397,10 @@ def test_a_policy_names_known_actions_and_says_something():
                               'delete': '!', 'create_any': 'role:x'}) == []
     assert wrong_type(policy={'creat': 'role:admin', 'list': ' ',
                               'zap': '@'}) == [
-        'policy.list: is empty, which would allow everybody; write "@" if '
-        'that is meant',
+        'policy.list: is empty, which would allow everybody; write "@" to '
+        'allow everybody or "!" to allow nobody',
         'policy: unknown action "creat"; did you mean "create"?',
-        'policy: unknown action "zap"; known: list, show, create, replace, '
+        'policy: unknown action "zap"; valid: list, show, create, replace, '
         'patch, delete, create_any, list_any, show_tags, update_tags, '
         'show_metadata, update_metadata, list_revisions, show_revision, '
         'revert']
@@ -397,18 +413,16 @@ def test_a_controller_may_bring_actions_of_its_own():
 
 def test_a_plural_is_not_the_name():
     assert wrong_type(plural='box') == [
-        'plural: "box" is also the name; clients tell one record from a '
-        'list by the word']
+        'plural: "box" is also the name; the two must differ, because they '
+        'are the keys of a list and of one record']
 
 
 def test_what_is_dropped_keeps_only_its_name():
     assert wrong_type({'a': {'dropped': True, 'description': 'Gone.'}}) == []
     assert wrong_type({'a': {'dropped': True, 'type': 'string'}}) == [
-        'properties.a.type: must go: what is dropped keeps only its name, '
-        'description and "dropped: true"']
+        'properties.a.type: is not valid beside "dropped: true"; remove it']
     assert wrong_type({'a': TEXT}, dropped=True) == [
-        'properties: must go: what is dropped keeps only its name, '
-        'description and "dropped: true"']
+        'properties: is not valid beside "dropped: true"; remove it']
 
 
 def test_dropped_false_says_nothing():
@@ -420,8 +434,9 @@ def test_all_mistakes_of_a_property_are_told_though_one_word_is_malformed():
     assert wrong(type='string', minLength='3', maxLength=2, default='abc',
                  read_roles='x') == [
         'default: "abc" is longer than 2 characters',
-        'minLength: must be a whole number from 0 to 2147483647, not "3"',
-        'read_roles: must be a list of role names, not "x"']
+        'minLength: must be an integer from 0 to 2147483647, not "3"',
+        'read_roles: must be a list of different role names, such as '
+        '[admin], not "x"']
 
 
 def test_a_property_that_cannot_be_made_out_is_no_unknown_name():
@@ -430,5 +445,5 @@ def test_a_property_that_cannot_be_made_out_is_no_unknown_name():
                       indexes=[['b']]) == [
         'properties.a.type: must be one of string, integer, number, '
         'boolean, object, array, not "text"',
-        'properties.b: must be a mapping of words such as {type: string}, '
+        'properties.b: must be a mapping of keywords such as {type: string}, '
         'not "string"']

@@ -32,7 +32,8 @@ def typed(name, properties=None, **more):
 def test_the_mistake_of_the_design_reads_as_the_design_has_it():
     assert mistakes(host=typed('host', {'rack_id': {'references': 'rak'}}),
                     rack=typed('rack')) == [
-        'host.yaml: properties.rack_id: references unknown type "rak"']
+        'host.yaml: properties.rack_id: references unknown type "rak"; did '
+        'you mean "rack"?']
 
 
 def test_a_reference_resolves_whatever_the_order_of_files():
@@ -60,7 +61,7 @@ def test_a_dropped_type_frees_its_plural_but_not_its_name():
 def test_a_dropped_type_is_referred_to_by_nobody():
     assert mistakes(host=typed('host', {'r': {'references': 'rack'}}),
                     rack=text({'name': 'rack', 'dropped': True})) == [
-        'host.yaml: properties.r: references "rack", which is dropped']
+        'host.yaml: properties.r: references the dropped type "rack"']
 
 
 def test_a_cloud_type_refers_to_cloud_types_only():
@@ -71,23 +72,25 @@ def test_a_cloud_type_refers_to_cloud_types_only():
     assert refers('project', 'project') == []
     assert refers('cloud', 'cloud') == []
     assert refers('cloud', 'project') == [
-        'a.yaml: properties.r: references "rack", whose records belong to '
-        'projects; a type of scope cloud may not']
+        'a.yaml: properties.r: references "rack", a type of scope project; '
+        'a type of scope cloud can only reference types of scope cloud']
 
 
 @pytest.mark.parametrize('reference, own, other, what', [
     ({}, {}, {'since': '1.1'},
-     'is there since 1.0, but "rack", which it references, only since 1.1'),
+     'exists since 1.0, but references "rack", which exists only since 1.1'),
     ({'since': '1.1'}, {}, {'since': '1.1'}, None),
     ({}, {'since': '1.1'}, {'since': '1.1'}, None),
     ({'since': '1.9'}, {}, {'since': '1.10'},
-     'is there since 1.9, but "rack", which it references, only since 1.10'),
+     'exists since 1.9, but references "rack", which exists only since 1.10'),
     ({'since': '1.2', 'renamed_from': 'old'}, {}, {'since': '1.1'},
-     'is there since 1.0, but "rack", which it references, only since 1.1'),
+     'exists since 1.0, but references "rack", which exists only since 1.1'),
     ({}, {}, {'until': '1.3'},
-     'references "rack", which ends at 1.3; it needs an until no higher'),
+     'references "rack", which ends at 1.3; the property needs an until of '
+     '1.3 or lower'),
     ({'until': '1.4'}, {}, {'until': '1.3'},
-     'references "rack", which ends at 1.3; it needs an until no higher'),
+     'references "rack", which ends at 1.3; the property needs an until of '
+     '1.3 or lower'),
     ({'until': '1.3'}, {}, {'until': '1.3'}, None),
     ({}, {'until': '1.2'}, {'until': '1.3'}, None),
 ])
@@ -106,8 +109,8 @@ def test_a_type_whose_file_cannot_be_read_is_no_unknown_type():
     assert mistakes(host=refers, rack='') == [
         'rack.yaml: is empty; it must declare a type']
     assert mistakes(host=refers, rack='name: Rack\nplural: racks\n') == [
-        'rack.yaml: name: must be a name of small letters, digits and '
-        'underscores, at most 48, beginning with a letter, not "Rack"']
+        'rack.yaml: name: must be 1 to 48 lower-case letters, digits and '
+        'underscores, beginning with a letter, not "Rack"']
 
 
 def test_all_mistakes_of_all_files_are_told_sorted_and_once():
@@ -162,10 +165,10 @@ def test_what_looks_like_a_type_file_is_one_or_a_mistake(tmp_path):
     with pytest.raises(type_files.DeclarationError) as caught:
         type_files.read(tmp_path)
     assert caught.value.mistakes == (
-        'a.yml: the ending must be .yaml',
+        'a.yml: the file name must end in .yaml',
         'b.yaml: is not a file',
         'c.yaml: is not UTF-8 text: invalid start byte at byte 6',
-        'd.yaml: is larger than 256 KiB',
+        'd.yaml: is larger than 256 KiB, the maximum',
         'e.yaml: is not a file')
 
 

@@ -121,27 +121,27 @@ def test_a_word_stands_only_on_its_kinds(word, kind):
     """Told as misplaced, and not as malformed, where it does not belong."""
     wanted = vocabulary.PROPERTY_KEYWORDS[word].kinds
     given = {word: {'odd': None}, **KIND_OF[kind]}
-    found = [one for one in wrong(**given) if 'is for' in one]
+    found = [one for one in wrong(**given) if 'is valid for' in one]
     misplaced = kind not in wanted and word not in KIND_OF[kind]
     assert bool(found) is misplaced, found
 
 
 def test_a_misplaced_word_says_where_it_belongs():
     assert wrong(type='integer', minLength=3) == [
-        'minLength: is for string, not for integer']
+        'minLength: is valid for string, not for integer']
     assert wrong(references='box', type='string') == [
-        'type: is for string, integer, number, boolean, object, array, not '
-        'for reference']
+        'type: is valid for string, integer, number, boolean, object, array, '
+        'not for reference']
 
 
 @pytest.mark.parametrize('given, mistake', [
-    ({'defalt': 1}, 'unknown word "defalt"; did you mean "default"?'),
-    ({'min_length': 1}, 'unknown word "min_length"; did you mean '
+    ({'defalt': 1}, 'unknown keyword "defalt"; did you mean "default"?'),
+    ({'min_length': 1}, 'unknown keyword "min_length"; did you mean '
                         '"minLength"?'),
-    ({'oneOf': []}, 'unknown word "oneOf"'),
-    ({'$ref': 'http://x'}, '"$ref" is not allowed: nothing is fetched or '
-                           'shared; write the words out'),
-    ({'a\nb': 1}, 'unknown word "a\\nb"'),
+    ({'oneOf': []}, 'unknown keyword "oneOf"'),
+    ({'$ref': 'http://x'}, '"$ref" is not supported; write the referenced '
+                           'keywords here'),
+    ({'a\nb': 1}, 'unknown keyword "a\\nb"'),
 ])
 def test_an_unknown_word_is_told_with_the_nearest(given, mistake):
     assert wrong(type='string', **given) == [mistake]
@@ -149,7 +149,7 @@ def test_an_unknown_word_is_told_with_the_nearest(given, mistake):
 
 def test_an_unknown_word_of_the_type_is_told():
     assert wrong_type(scop='cloud') == [
-        'unknown word "scop"; did you mean "scope"?']
+        'unknown keyword "scop"; did you mean "scope"?']
 
 
 def test_inside_objects_and_arrays_only_json_schema_words_stand():
@@ -158,11 +158,11 @@ def test_inside_objects_and_arrays_only_json_schema_words_stand():
         properties={'a': {'$ref': 'x'}, 'b': {'type': 'integer',
                                               'maxLength': 2}, 'c': 'text'})
     assert found == [
-        'additionalProperties.items: unknown word "immutable"',
-        'properties.a: "$ref" is not allowed: nothing is fetched or shared; '
-        'write the words out',
-        'properties.b.maxLength: is for string, not for integer',
-        'properties.c: must be a mapping of words such as {type: string}, '
+        'additionalProperties.items: unknown keyword "immutable"',
+        'properties.a: "$ref" is not supported; write the referenced keywords '
+        'here',
+        'properties.b.maxLength: is valid for string, not for integer',
+        'properties.c: must be a mapping of keywords such as {type: string}, '
         'not "text"']
 
 
@@ -179,33 +179,37 @@ def test_anything_may_be_inside_where_no_word_says_otherwise():
 
 @pytest.mark.parametrize('given, mistake', [
     ('', 'is empty; it must declare a type'),
-    ('- a', 'must be a mapping of words, not ["a"]'),
-    ('just text', 'must be a mapping of words, not "just text"'),
+    ('- a', 'must be a mapping of keywords such as {name: rack, plural: '
+            'racks}, not ["a"]'),
+    ('just text', 'must be a mapping of keywords such as {name: rack, '
+                  'plural: racks}, not "just text"'),
 ])
 def test_a_file_is_a_mapping(given, mistake):
     assert mistakes(box=given) == [f'box.yaml: {mistake}']
 
 
 def test_name_and_plural_are_needed():
-    assert mistakes(box='scope: cloud') == ['box.yaml: has no "name"',
-                                            'box.yaml: has no "plural"']
+    assert mistakes(box='scope: cloud') == [
+        'box.yaml: lacks the required keyword "name"',
+        'box.yaml: lacks the required keyword "plural"']
 
 
 def test_a_property_is_a_mapping_with_a_type_or_a_reference():
     assert mistakes(box=box({'a': 'string', 'b': {'minLength': 3}})) == [
-        'box.yaml: properties.a: must be a mapping of words such as {type: '
+        'box.yaml: properties.a: must be a mapping of keywords such as {type: '
         'string}, not "string"',
-        'box.yaml: properties.b: has no "type" (string, integer, number, '
-        'boolean, object, array) and no "references"']
+        'box.yaml: properties.b: needs a "type" (string, integer, number, '
+        'boolean, object, array) or "references"']
 
 
 @pytest.mark.parametrize('name', sorted(vocabulary.RESERVED_NAMES))
 def test_a_reserved_name_is_no_property(name):
     assert wrong_type({name: {'type': 'string'}}) == [
-        f'properties.{name}: the name is reserved']
+        f'properties.{name}: the name is reserved; choose another '
+        'name']
     assert wrong_type({'it': {'type': 'string', 'since': '1.1',
                               'renamed_from': name}}) == [
-        f'properties.it.renamed_from: "{name}" is reserved']
+        f'properties.it.renamed_from: "{name}" is a reserved name']
 
 
 def test_the_names_the_design_reserves_are_reserved():
@@ -221,11 +225,13 @@ def test_the_names_the_design_reserves_are_reserved():
 
 @pytest.mark.parametrize('plural', sorted(vocabulary.RESERVED_PLURALS))
 def test_a_reserved_plural_is_no_collection(plural):
-    assert wrong_type(plural=plural) == [f'plural: "{plural}" is reserved']
+    assert wrong_type(plural=plural) == [
+        f'plural: "{plural}" is reserved; choose another plural']
 
 
 def test_no_type_is_called_as_history_calls_limits():
-    assert wrong_type(name='quota') == ['name: "quota" is reserved']
+    assert wrong_type(name='quota') == [
+        'name: "quota" is reserved; choose another name']
 
 
 @pytest.mark.parametrize('name', [
@@ -233,7 +239,7 @@ def test_no_type_is_called_as_history_calls_limits():
 def test_a_property_has_a_name_of_its_form(name):
     found = wrong_type({name: {'type': 'string'}})
     assert len(found) == 1
-    assert 'a property needs a name of small letters' in found[0]
+    assert 'the property name must be 1 to 48 lower-case letters' in found[0]
     assert '\n' not in found[0]
 
 

@@ -7,7 +7,7 @@ from service.domain.typefiles import yaml_text
 
 
 def why(text: str) -> list[str]:
-    with pytest.raises(yaml_text.Unreadable) as caught:
+    with pytest.raises(yaml_text.InvalidText) as caught:
         yaml_text.load(text)
     return list(caught.value.mistakes)
 
@@ -49,29 +49,32 @@ def test_keys_of_two_mappings_are_no_duplicates():
 
 @pytest.mark.parametrize('text, mistakes', [
     ('a: &x 1\nb: *x\n', [
-        'line 1: the anchor &x is not allowed; write the value out',
-        'line 2: the alias *x is not allowed; write the value out']),
+        'line 1: the anchor &x is not allowed; remove it',
+        'line 2: the alias *x is not allowed; repeat the value instead']),
     ('a: !!python/object/apply:os.system [id]\n', [
         'line 1: the tag tag:yaml.org,2002:python/object/apply:os.system '
-        'is not allowed']),
+        'is not allowed; remove it']),
     ('a: !!str 1\n', ['line 1: the tag tag:yaml.org,2002:str is not '
-                      'allowed']),
-    ('? [a]\n: 1\n', ['line 1: a key must be text']),
+                      'allowed; remove it']),
+    ('? [a]\n: 1\n', ['line 1: a key must be a string']),
     ('a: 1\n---\nb: 2\n', [
-        'line 2: a second document begins; a file declares one type']),
+        'line 2: a second document begins; a file must declare exactly one '
+        'type']),
     ('a: 9223372036854775808\n', [
-        'line 1: 9223372036854775808 is outside the 64-bit integers']),
+        'line 1: 9223372036854775808 is outside the range of 64-bit '
+        'integers']),
     ('a: ' + '9' * 5000, [
-        'line 1: 999999999999999999999999 is outside the 64-bit integers']),
-    ('a: 1e999\n', ['line 1: 1e999 is outside the double-precision '
+        'line 1: 999999999999999999999999 is outside the range of 64-bit '
+        'integers']),
+    ('a: 1e999\n', ['line 1: 1e999 is outside the range of double-precision '
                     'numbers']),
-    ('a: "\\0"\n', ['line 1: the text has a NUL or half of a surrogate '
-                    'pair']),
+    ('a: "\\0"\n', ['line 1: the text contains a NUL or a lone '
+                    'surrogate']),
     ('a: b: c\n', ['line 1: not valid YAML: mapping values are not allowed '
                    'in this context']),
     ('\x00', ['not valid YAML: control characters are not allowed']),
     ('a: \ud800', ['is not UTF-8 text']),
-    ('#' * (256 * 1024 + 1), ['is larger than 256 KiB']),
+    ('#' * (256 * 1024 + 1), ['is larger than 256 KiB, the maximum']),
 ])
 def test_a_text_that_says_no_plain_value_is_refused(text, mistakes):
     assert why(text) == mistakes
