@@ -68,12 +68,12 @@ def test_the_documented_error_codes_and_statuses_are_those_of_the_code():
 
 
 def test_every_keyword_of_a_type_is_documented_once():
-    assert sorted(first_cells('declaring.rst', 'Words of a type')) == sorted(
-        vocabulary.TYPE_KEYWORDS)
+    assert sorted(first_cells('declaring.rst', 'Keywords of a type')
+                  ) == sorted(vocabulary.TYPE_KEYWORDS)
 
 
 def test_every_keyword_of_a_property_is_documented_once():
-    assert sorted(first_cells('declaring.rst', 'Words of a property')
+    assert sorted(first_cells('declaring.rst', 'Keywords of a property')
                   ) == sorted(vocabulary.PROPERTY_KEYWORDS)
 
 
