@@ -60,8 +60,8 @@ def test_types_check_names_the_directory_of_a_mistake(capsys, changed):
     assert manage.main(['types', 'check', SHIPPED, changed]) == 2
     captured = capsys.readouterr()
     assert captured.out == ''
-    assert captured.err == (f'pileus-manage: {changed}/rack.yaml: has no '
-                            f'"plural"\n')
+    assert captured.err == (f'pileus-manage: {changed}/rack.yaml: lacks the '
+                            f'required keyword "plural"\n')
 
 
 def test_types_check_names_a_missing_directory(capsys):
