@@ -247,8 +247,7 @@ def test_a_marker_of_another_project_is_a_missing_marker(shared):
 
 
 def test_a_record_of_another_project_cannot_be_referenced(shared):
-    """A04, D14: an administrator cannot refer to it from our project either.
-    """
+    """A04, D14: an administrator of our project cannot refer to it either."""
     theirs, missing = shared.theirs['hosts']['id'], str(uuid.uuid4())
     for roles in ('member', 'admin'):
         (existing, sql), (absent, absent_sql) = (
@@ -334,7 +333,7 @@ def test_no_write_changes_the_project_of_a_record(shared, verb, role):
 
 
 def test_an_administrator_reads_and_creates_for_another_project(shared):
-    """A05, D19: it reads by id or with all_projects and a filter."""
+    """A05, D19: reads are by id, or with all_projects and a filter."""
     root = {**OURS, 'X-Roles': 'admin'}
     theirs = shared.theirs['hosts']['id']
     reply, _ = shared.ask('GET', f'/v1/hosts/{theirs}', None, root)

@@ -77,7 +77,7 @@ def custom_directory(tmp_path: Path) -> Path:
 
 def test_the_service_answers_as_the_matrix_of_custom_rules_says(
         custom_directory: Path):
-    """A03"""
+    """A03: the rules of an operator, for each rule, persona and route."""
     built = build_matrix(custom_directory,
                          Application(custom_directory).request)
     mismatches = '\n'.join(built.mismatches())
@@ -102,7 +102,7 @@ def test_the_rule_of_every_route_has_a_row(tmp_path: Path):
 
 
 def test_options_answers_all_personas_alike(tmp_path: Path):
-    """A03: on every path."""
+    """A03: OPTIONS of every path gets 204 for each persona."""
     directory = config_dir(tmp_path)
     built = build_matrix(directory, Application(directory).request)
     assert built.options_mismatches() == []

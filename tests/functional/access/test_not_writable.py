@@ -166,7 +166,7 @@ def test_every_member_of_a_record_has_a_case():
 @pytest.mark.parametrize('verb', CHANGES)
 @pytest.mark.parametrize('name', CASES)
 def test_no_change_writes_a_protected_member(send, stored, verb, name):
-    """J07, A05: and nothing else of the record changes."""
+    """J07, A05: the whole record stays unchanged."""
     case = CASES[name]
     reply = send(verb, RECORD, CHANGES[verb](name, case.value))
     assert reply.status == case.status, reply.body

@@ -101,7 +101,7 @@ def make_changes_in_time(
 
 
 def test_every_worker_applies_an_edit_within_a_second(daemon, connections):
-    """A09."""
+    """A09: the edited file is policy.yaml."""
     make_changes_in_time(itertools.cycle([
         (lambda: write(daemon, CLOSED), all_answer(connections, 403)),
         (lambda: write(daemon, OPEN), all_answer(connections, 200))]))
@@ -109,7 +109,7 @@ def test_every_worker_applies_an_edit_within_a_second(daemon, connections):
 
 def test_every_worker_applies_a_new_or_removed_file_within_a_second(
         daemon, connections):
-    """A09: this holds for the files of policy.d."""
+    """A09: the file is in policy.d."""
     added = daemon.directory / 'policy.d' / 'more.yaml'
     make_changes_in_time(itertools.cycle([
         (lambda: added.write_text(CLOSED), all_answer(connections, 403)),

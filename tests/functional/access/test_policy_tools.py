@@ -76,7 +76,7 @@ def test_the_generated_policy_has_the_rules_in_force(directory):
 @pytest.mark.parametrize('unset', ['', None])
 def test_the_default_directory_is_that_of_the_service(
         directory, tmp_path, monkeypatch, unset):
-    """It is the first of ~/.pileus and /etc/pileus that exists."""
+    """The default is the first of ~/.pileus and /etc/pileus that exists."""
     monkeypatch.delenv('OS_PILEUS_CONFIG_DIR', raising=False)
     env = {} if unset is None else {'OS_PILEUS_CONFIG_DIR': unset}
     directory.rename(tmp_path / '.pileus')

@@ -89,8 +89,8 @@ class Write(NamedTuple):
 WRITES = {
     'POST': Write('POST', '', 'application/json', record_body),
     'PUT': Write('PUT', '/{id}', 'application/json', record_body),
-    'PUT of a new one': Write('PUT', f'/{OTHER}', 'application/json',
-                              record_body),
+    'PUT of a new record': Write('PUT', f'/{OTHER}', 'application/json',
+                                 record_body),
     'PATCH': Write('PATCH', '/{id}', 'application/merge-patch+json',
                    record_body),
     'JSON Patch': Write('PATCH', '/{id}', 'application/json-patch+json',
@@ -118,7 +118,7 @@ class Service:
             kind.plural] for kind in KINDS]
 
     def send(self, write: Write, kind: Kind, body: bytes,
-              media_type: str | None = None) -> Reply:
+             media_type: str | None = None) -> Reply:
         path = f'/v1/{kind.plural}' + write.path.format(
             id=self.ids[kind.plural])
         return self.api.request(
@@ -186,7 +186,8 @@ def test_a_duplicate_member_is_rejected_with_its_pointer(
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.plural)
-@pytest.mark.parametrize('write', ['POST', 'PUT', 'PUT of a new one', 'PATCH'])
+@pytest.mark.parametrize('write', ['POST', 'PUT', 'PUT of a new record',
+                                   'PATCH'])
 def test_an_undeclared_member_is_rejected_with_its_pointer(
         service: Service, kind: Kind, write: str) -> None:
     body = json.dumps({kind.name: {**kind.record, 'a/b': 1}}).encode()

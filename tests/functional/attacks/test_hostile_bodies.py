@@ -52,7 +52,7 @@ def number(name: str, literal: str) -> bytes:
     ('ratio', '-0.0', '0.0'), ('ratio', '0.1', '0.1'), ('ratio', '3', '3.0'),
     ('ratio', '5e-324', '5e-324')])
 def test_a_number_is_stored_exactly(send, name, literal, stored):
-    """J01: and it is read back exactly."""
+    """J01: the number is read back exactly."""
     created = send('POST', PATH, number(name, literal))
     assert created.status == 201, created.body
     read = send('GET', f'{PATH}/{created.json["specimen"]["id"]}')
@@ -80,7 +80,7 @@ def test_an_inexact_integer_is_rejected(send, literal):
 @pytest.mark.parametrize('depth', [33, 1000, 100_000])
 @pytest.mark.parametrize('around', ['[]', '{}'])
 def test_a_deeply_nested_body_is_rejected_quickly(send, depth, around):
-    """J02: because of its depth, before the stack overflows."""
+    """J02: the depth is checked before the stack overflows."""
     opening = '[' if around == '[]' else '{"a":'
     closing = around[1]
     deep = opening * depth + 'null' + closing * depth
@@ -158,7 +158,7 @@ def test_each_spelling_of_the_json_media_type_is_accepted(send, content_type):
     b'{"specimens": []}', b'{"specimens": [null]}',
     b'{"specimen": {"name": "a"}, "more": 1}'])
 def test_a_body_without_exactly_one_wrapped_record_is_rejected(send, raw):
-    """J05: and nothing is stored."""
+    """J05: nothing is stored."""
     assert send('POST', PATH, raw).status == 400
     assert send('GET', PATH).json['specimens'] == []
 
@@ -179,7 +179,7 @@ def test_lengths_count_characters_and_patterns_match_the_whole_text(
 
 
 def test_names_that_look_alike_are_different_values(send):
-    """J11: they differ in case, trailing blanks or Unicode form."""
+    """J11: the names differ in case, trailing blanks or Unicode form."""
     alike = ['alpha', 'Alpha', 'alpha ', 'alph\u0430', 'e\u0301', '\u00e9',
              'ss', '\u00df', 'i', '\u0131', '\u0130']
     for name in alike:
@@ -235,7 +235,7 @@ def test_a_patch_with_a_failing_operation_changes_nothing(
 
 @pytest.mark.parametrize('document', [{}, {'op': 'add'}, 'x', None, 7])
 def test_a_json_patch_that_is_not_a_list_is_rejected(send, document):
-    """J08"""
+    """J08: a JSON Patch is a list of operations."""
     send('PUT', RECORD, {'specimen': {'name': 'a'}},
          {'X-Project-Id': 'patched'})
     assert send('PATCH', RECORD, json.dumps(document).encode(), {

@@ -88,7 +88,7 @@ ROLES = ('member', 'reader', '')
 @pytest.mark.parametrize('method', ['GET', 'DELETE'])
 def test_another_spelling_of_a_path_is_not_found(daemon, host, method, path,
                                                  roles):
-    """A02, URI-2: it does not bypass the policy either."""
+    """A02, URI-2: another spelling does not bypass the policy either."""
     reply, unknown = (daemon.request(method, target, None, {'X-Roles': roles})
                       for target in (path, '/v1/hosts/none'))
     assert reply.status in (400, 404, unknown.status)
@@ -187,7 +187,7 @@ def statements() -> Iterator[list[str]]:
     '%s=x', 'tags=%s', 'not-tags-any=%s', 'with_count=%s',
     'created_at=gte:%s'])
 def test_sql_in_a_query_is_text(application, statements, place):
-    """J09: it is rejected or matches nothing, and is in no statement."""
+    """J09: SQL is rejected or matches nothing, and is in no statement."""
     created = application.request('POST', '/v1/hosts', {'host': {
         'name': 'a', 'serial': 'CZ-1001', 'tags': ['t']}})
     assert created.status == 201
@@ -204,7 +204,7 @@ def test_sql_in_a_query_is_text(application, statements, place):
 
 
 def test_sql_in_a_body_is_text(application, statements):
-    """J09: it is stored and read back unchanged."""
+    """J09: SQL is stored and read back unchanged."""
     for number, text in enumerate(SQL):
         created = application.request('POST', '/v1/hosts', {'host': {
             'name': text, 'serial': f'CZ-{number}', 'labels': {text: text},
@@ -286,7 +286,7 @@ def test_a_query_treats_a_hidden_property_as_unknown(tmp_path, query):
     ('tags=' + ','.join(map(str, range(40_000))), 400)])
 def test_a_very_long_query_is_rejected_or_bounded(shared_application, query,
                                                   status):
-    """R10: the API alone does so, within a second of CPU time."""
+    """R10: the API answers within a second of CPU time."""
     started = time.process_time()
     reply = shared_application.request('GET', f'/v1/hosts?{query}')
     assert time.process_time() - started < 1
@@ -295,7 +295,7 @@ def test_a_very_long_query_is_rejected_or_bounded(shared_application, query,
 
 
 def test_a_page_is_no_longer_than_max_limit(tmp_path):
-    """R10: this holds for each value of the parameter limit."""
+    """R10: the parameter limit cannot exceed max_limit."""
     application = Application(config_dir(tmp_path, None, {'api': {'max_limit':
                                                                   3}}))
     application.request('POST', '/v1/racks', {'racks': [

@@ -235,7 +235,7 @@ def test_the_reply_to_a_bug_reveals_nothing(failing, place):
 
 
 def test_the_service_answers_after_a_bug(failing):
-    """L01."""
+    """L01: a bug does not end the worker."""
     send_failure(failing, FAILURES['a bug in the storage'])
     assert failing.request('GET', '/v1/safes').status == 200
 

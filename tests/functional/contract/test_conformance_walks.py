@@ -138,8 +138,8 @@ def test_each_request_gets_its_status(exchanges):
 
 
 def test_every_reply_has_its_version_and_vary(exchanges):
-    """MV-8, MV-9: this includes requests that failed before a version was
-    chosen, except those with a head too long to parse."""
+    """MV-8, MV-9: this includes errors before a version is chosen, except
+    for a head that is too long to parse."""
     for request, reply in exchanges:
         if reply.status in (414, 431):
             continue
@@ -150,7 +150,7 @@ def test_every_reply_has_its_version_and_vary(exchanges):
 
 
 def test_every_error_has_the_same_shape(exchanges):
-    """ERR-1, ERR-2, ERR-3, ERR-4, ERR-5, ERR-9: in each layer."""
+    """ERR-1, ERR-2, ERR-3, ERR-4, ERR-5, ERR-9: each layer answers alike."""
     for request, reply in errors(exchanges):
         assert reply.headers['Content-Type'] == 'application/json', request
         assert reply.json['errors'], request
@@ -200,7 +200,7 @@ def test_server_and_application_use_the_same_title_for_a_code():
 
 
 def test_no_reply_reveals_source_code(exchanges):
-    """CODE-6: it contains no traceback, file or class."""
+    """CODE-6: no reply contains a traceback, a file or a class."""
     for request, reply in exchanges:
         for leak in (b'Traceback', b'File "', b'.py', b'sqlalchemy'):
             assert leak not in reply.body, request
@@ -210,7 +210,7 @@ CACHEABLE = (200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501)
 
 
 def test_every_cacheable_reply_must_be_revalidated(exchanges):
-    """CACHE-1, CACHE-2, CACHE-3: a cache must not reuse it otherwise."""
+    """CACHE-1, CACHE-2, CACHE-3: Cache-Control has no-cache, not max-age."""
     for request, reply in exchanges:
         if (request.method in ('GET', 'HEAD', 'POST')
                 and reply.status in CACHEABLE):
@@ -225,8 +225,8 @@ HEADERS = {'allow', 'cache-control', 'connection', 'content-length',
 
 
 def test_every_header_is_registered_or_listed(exchanges):
-    """HDR-1, HDR-2, MV-13: no header has another name of ours, or data in
-    its name."""
+    """HDR-1, HDR-2, MV-13: no other header exists, and no header name
+    contains data."""
     for request, reply in exchanges:
         names = {name.lower() for name in reply.headers}
         assert names <= HEADERS, request
@@ -260,8 +260,7 @@ def test_every_document_is_an_object(exchanges):
 
 
 def test_member_names_are_snake_case(exchanges):
-    """NAME-2, TERM-1: and they say project, not tenant, and never instance.
-    """
+    """NAME-2, TERM-1: no name contains the words tenant or instance."""
     for request, document in documents(exchanges):
         for name, _ in members(document):
             assert re.fullmatch(r'[a-z][a-z0-9]*(_[a-z0-9]+)*', name), request
@@ -279,7 +278,7 @@ def test_the_name_of_a_boolean_is_a_positive_adjective(exchanges):
 
 
 def test_every_time_is_iso_8601_in_utc(exchanges):
-    """TIME-1: with seconds, optional fractions and Z."""
+    """TIME-1: a time has seconds, optional fractions and Z."""
     times = [value for _, document in documents(exchanges)
              for name, value in members(document)
              if re.search('_(at|until)$', name) and value is not None]
@@ -304,7 +303,7 @@ def test_the_code_name_occurs_only_as_the_service_type(exchanges):
                                   '/v1/racks/none', '/v1/test', '/v1/types',
                                   '/nowhere', '/v1/racks?limit=abc'])
 def test_head_has_the_status_and_headers_of_get(daemon, exchanges, path):
-    """METH-1: and no body."""
+    """METH-1: HEAD has no body."""
     get, head = (daemon.request(method, path) for method in ('GET', 'HEAD'))
     assert head.body == b'' and get.body
     assert head.status == get.status
@@ -332,7 +331,7 @@ def test_allow_lists_exactly_the_supported_methods(daemon, exchanges, path):
 
 
 def test_paths_are_lower_case_and_plural():
-    """NAME-1: with letters, digits and hyphens."""
+    """NAME-1: a path has only letters, digits and hyphens."""
     catalogue = type_files.read(str(SHIPPED_CONFIG / 'resources.d'))
     for declared in catalogue.live:
         assert re.fullmatch('[a-z0-9]+(-[a-z0-9]+)*', declared.path)

@@ -29,7 +29,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Application:
     ('/v1/racks', {'Accept': 'text/html'}, 406)])
 def test_an_allowed_origin_may_read_every_answer(application, path, headers,
                                                  status):
-    """A12: this includes errors; a browser hides the status otherwise."""
+    """A12: without the header a browser hides the status of an error."""
     reply = application.request('GET', path, None,
                                 {'Origin': ORIGIN, **headers})
     assert reply.status == status
@@ -57,7 +57,7 @@ def test_a_preflight_request_of_an_allowed_origin_succeeds(application,
     'https://ui.example.org, https://evil.org'])
 @pytest.mark.parametrize('method', ['GET', 'OPTIONS'])
 def test_another_origin_is_not_allowed(application, origin, method):
-    """A12: neither for a request nor for a preflight request."""
+    """A12: neither requests nor preflight requests are allowed."""
     reply = application.request(method, '/v1/racks', None, {
         'Origin': origin, 'Access-Control-Request-Method': 'PUT'})
     assert reply.headers[ALLOW_ORIGIN] is None

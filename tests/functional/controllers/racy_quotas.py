@@ -19,13 +19,14 @@ from service.domain.records.store import Record, Rows
 
 
 def factory(global_conf: Mapping[str, str], **local: str) -> Any:
-    """``paste.app_factory``, for the process that it is called in."""
-    limits.reserve = _take
+    """``paste.app_factory``; it replaces the quota check in this process."""
+    limits.reserve = _count_then_use
     return app.factory(global_conf, **local)
 
 
-def _take(rows: Rows, declared: ResourceType, records: Collection[Record],
-          given: Mapping[str, limits.LimitsByType]) -> None:
+def _count_then_use(rows: Rows, declared: ResourceType,
+                    records: Collection[Record],
+                    external: Mapping[str, limits.LimitsByType]) -> None:
     for project_id, count in Counter(
             record['project_id'] for record in records).items():
         used = rows.used(declared, project_id)

@@ -81,15 +81,15 @@ class Matrix:
 
     def mismatches(self) -> list[str]:
         """Return the cells that differ from the service, for all rows."""
-        found = []
+        mismatches: list[str] = []
         for row in self.rows:
             count = 0
             for request, persona in itertools.product(
                     self._requests(row['rule']), self._headers):
                 count += 1
-                found += self._compare(row, request, persona)
+                mismatches += self._compare(row, request, persona)
             assert count, f'no request is sent for the rule {row["rule"]}'
-        return found
+        return mismatches
 
     def options_mismatches(self) -> list[str]:
         """Return the paths and personas whose OPTIONS is not 204.

@@ -178,7 +178,7 @@ def test_an_export_file_is_the_same_after_each_database(
 
 def test_an_imported_database_gives_the_same_answers(source, export_file,
                                                      empty):
-    """This includes the ETags, the counts and the next revision."""
+    """The ETags, the counts and the next revision are equal too."""
     assert run(empty, 'import', str(export_file)) == 0
     (node,) = {row[0] for row in rows(source)['r_nodes']
                if row[-2] is not None}

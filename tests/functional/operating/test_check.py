@@ -80,7 +80,7 @@ def catalogue_number(directory: Path) -> int:
 
 
 def test_the_check_creates_no_database(directory: Path) -> None:
-    """S05: nor the state directory."""
+    """S05: the check does not create the state directory either."""
     daemon = run_check(directory)
     assert daemon.wait_for_exit() == 0, daemon.output
     assert errors(daemon) == [
@@ -92,7 +92,7 @@ def test_the_check_creates_no_database(directory: Path) -> None:
 @pytest.mark.parametrize('content', [None, b''])
 def test_the_check_leaves_an_empty_state_directory_unchanged(
         directory: Path, content: bytes | None) -> None:
-    """S05: also if the database is an empty file."""
+    """S05: an empty database file stays unchanged too."""
     folder = directory.parent / 'state'
     folder.mkdir()
     if content is not None:
@@ -146,7 +146,7 @@ def test_the_check_fails_with_the_error_of_a_start(used_directory: Path
 
 def test_the_check_reads_the_journal_of_a_running_service(directory: Path
                                                           ) -> None:
-    """S05: it compares with types that only the journal contains."""
+    """S05: only the journal contains the applied types."""
     with Daemon(directory) as started:
         assert started.request('POST', '/v1/lamps', {
             'lamp': {'name': 'a'}}).status == 201
@@ -176,7 +176,7 @@ def test_an_unusable_database_fails_the_check(
 @pytest.mark.parametrize('below', ['', 'below'])
 def test_a_file_in_place_of_the_state_directory_fails_the_check(
         directory: Path, below: str) -> None:
-    """S05: with the error of a start, and nothing is created."""
+    """S05: the error is that of a start, and nothing is created."""
     file = directory.parent / 'state'
     file.write_text('')
     configure(directory, {'DEFAULT': {'state_path': file / below}})

@@ -66,7 +66,7 @@ def test_requests_fail_with_another_file_in_its_place(daemon, tmp_path,
 
 
 def test_a_full_disk_fails_writes_but_not_reads(daemon, tmp_path):
-    """DB07."""
+    """DB07: the worker keeps running, and the database stays intact."""
     (pid,) = daemon.workers()
     largest = max(file.stat().st_size
                   for file in (tmp_path / 'state').iterdir())

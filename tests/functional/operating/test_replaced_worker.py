@@ -74,8 +74,9 @@ def replace_workers(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize('text', [*INVALID][2:])
 def test_new_workers_have_the_rules_in_force(daemon, text):
-    """A09: they do not have the default rules, which could allow more. They
-    report the invalid file again, and apply it once it is valid."""
+    """A09: new workers do not fall back to the default rules, which could
+    allow more. They report the invalid file again, and apply it once it is
+    valid."""
     write(daemon, text)
     wait_for_complaint(daemon, 200)
     replace_workers(daemon)
