@@ -181,8 +181,8 @@ class Metrics:
 def metrics(global_conf: Mapping[str, str], **local: str) -> Probe:
     """``paste.app_factory``."""
     conf = config_files.from_paste(global_conf)
-    metrics = Metrics(
+    collector = Metrics(
         catalogue_reloader(global_conf),
         per_load.shared(global_conf, 'requests', RequestCounts),
         networks.from_option('metrics_networks', conf.api.metrics_networks))
-    return Probe(metrics.answer, conf.api.service_type)
+    return Probe(collector.answer, conf.api.service_type)

@@ -164,14 +164,14 @@ def checked_state_path(conf: cfg.ConfigOpts) -> str:
     Raises StartError where ``state_path`` would.
     """
     path = planned_state_path(conf)
-    there = path
-    while not os.path.lexists(there):
-        there = os.path.dirname(there)
-    if not os.path.isdir(there):
-        number = errno.EEXIST if there == path else errno.ENOTDIR
+    existing = path
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        number = errno.EEXIST if existing == path else errno.ENOTDIR
         raise _unusable(conf, path, number)
-    if not os.access(there, os.W_OK | os.X_OK):
-        if there == path:
+    if not os.access(existing, os.W_OK | os.X_OK):
+        if existing == path:
             raise _not_writable(conf, path)
         raise _unusable(conf, path, errno.EACCES)
     return path
