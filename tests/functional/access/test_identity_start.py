@@ -125,7 +125,7 @@ def test_an_unreachable_memcached_server_is_rejected_by_name(tmp_path):
 
 
 def test_two_token_caches_are_rejected(tmp_path):
-    assert 'name one' in start_error(directory(
+    assert 'set only one of them' in start_error(directory(
         tmp_path, 'keystone', token_cache={'redis_url': 'redis://a'},
         keystone_authtoken={**KEYSTONE, 'memcached_servers': 'b:11211'}))
 

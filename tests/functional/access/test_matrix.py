@@ -113,6 +113,6 @@ def test_a_route_with_an_undefined_rule_stops_the_start(tmp_path):
     conf = config_files.load(['--config-dir', str(config_dir(tmp_path))])
     rules = Policy(conf, Catalogue({}))
     opened = service.open(conf)
-    with pytest.raises(StartError, match='^GET /hosts: there is no policy '
-                                         'rule pileus:hosts:list$'):
+    with pytest.raises(StartError, match='^GET /hosts: the policy rule '
+                                         'pileus:hosts:list is not defined$'):
         table.api(conf, opened, rules, Versions('pileus', FIRST_VERSION), [])
