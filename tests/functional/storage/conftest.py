@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each database there is, one of our own on it, gone when tests end."""
+"""Fixtures: an empty database on each kind of server, and types on it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,14 @@ def schema_server(request: pytest.FixtureRequest,
     path = tmp_path_factory.mktemp('schema')
     groups = {} if request.param == 'sqlite' else {'database': {
         'connection': databases.config_url(databases.create(request.param))}}
-    made = engine.connect(stored.conf(path, **groups), time_limits=False)
-    yield Schema(made, path)
-    made.dispose()
+    connected = engine.connect(stored.conf(path, **groups),
+                               time_limits=False)
+    yield Schema(connected, path)
+    connected.dispose()
 
 
 @pytest.fixture
 def schema(schema_server: Schema) -> Schema:
-    """A database to which nothing was applied yet."""
+    """A database without applied types."""
     schema_server.empty()
     return schema_server

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many processes and threads that write to one database at once.
+"""Many processes and threads that write to one database concurrently.
 
-    with racing.world(url, tmp_path) as world:
-        told = racing.race(world, deed, 32)
+    with racing.world(url, tmp_path, types) as world:
+        outcomes = racing.race(world, action, 32)
 
-Each process opens the database for itself, as workers do.
+Each process has its own connections, as workers have.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ PROCESSES = 4
 
 @dataclass
 class World:
-    """The records of one database, as one process has them."""
+    """The records of one database, with the connections of one process."""
 
     directory: Path
     types: Mapping[str, str]
@@ -58,13 +58,13 @@ class World:
     shapes: Mapping[str, Shape]
 
     def make(self, name: str, /, **values: Any) -> str:
-        """Create a record of one of the types; its id."""
+        """Create a record of a type; return its id."""
         new = self._new(name, values)
-        made = self.records.create(self.shapes[name], ADMIN, [new])
-        return str(made[0]['id'])
+        records = self.records.create(self.shapes[name], ADMIN, [new])
+        return str(records[0]['id'])
 
     def put(self, name: str, id: str, /, **values: Any) -> None:
-        """Create a record under an id, or replace it."""
+        """Create or replace the record with this id."""
         new = self._new(name, values)
         self.records.replace(self.shapes[name], ADMIN, id, Precondition(),
                              lambda: new, lambda record: new.values,
@@ -79,9 +79,10 @@ class World:
                             Precondition())
 
     def _new(self, name: str, values: Mapping[str, Any]) -> NewRecord:
-        """What is not given has its default."""
-        defaults = {one.name: None if one.default is MISSING else one.default
-                    for one in self.shapes[name].declared.live}
+        """Return a new record with defaults for missing values."""
+        defaults = {prop.name: None if prop.default is MISSING
+                    else prop.default
+                    for prop in self.shapes[name].declared.live}
         return NewRecord({**defaults, **values}, 'demo', f'/{name}')
 
     def table(self, name: str) -> sa.Table:
@@ -100,27 +101,29 @@ def shipped() -> dict[str, str]:
 @contextlib.contextmanager
 def world(url: sa.URL, tmp_path: Path, types: Mapping[str, str],
           constrained: bool = True) -> Iterator[World]:
-    """These types on an empty database; on PostgreSQL with its own guard of
-    periods if ``constrained``."""
+    """Create these types in an empty database.
+
+    On PostgreSQL, exclusion constraints are added if ``constrained``.
+    """
     directory = config_dir(tmp_path, conf={'database': {
         'connection': url.render_as_string(hide_password=False),
         'statement_timeout': 120, 'lock_timeout': 120}})
-    with opened(directory, types) as made:
-        _create(made, constrained)
-        yield made
+    with opened(directory, types) as world:
+        _create(world, constrained)
+        yield world
 
 
 @contextlib.contextmanager
 def opened(directory: Path, types: Mapping[str, str]) -> Iterator[World]:
-    """The same in another process."""
+    """Connect to the database of a world, in this process."""
     catalogue = type_files.parse({f'{name}.yaml': text
                                for name, text in types.items()})
     connected = engine.connect(
         config_files.load(['--config-dir', str(directory)]))
     built = declared_tables.build(catalogue)
     store = SQLStore(connected, built, 1)
-    shapes = {one.name: shape for one in catalogue.live
-              if (shape := one.at(FIRST_VERSION)) is not None}
+    shapes = {declared.name: shape for declared in catalogue.live
+              if (shape := declared.at(FIRST_VERSION)) is not None}
     try:
         yield World(directory, types, Records(catalogue, store, 1000), store,
                     built, connected, shapes)
@@ -128,30 +131,30 @@ def opened(directory: Path, types: Mapping[str, str]) -> Iterator[World]:
         store.close()
 
 
-def _create(made: World, constrained: bool) -> None:
-    with made.engine.begin() as connection:
-        made.tables.metadata.drop_all(connection)
-        made.tables.metadata.create_all(connection)
-        connection.execute(sa.insert(made.tables.core.counter).values(
+def _create(world: World, constrained: bool) -> None:
+    with world.engine.begin() as connection:
+        world.tables.metadata.drop_all(connection)
+        world.tables.metadata.create_all(connection)
+        connection.execute(sa.insert(world.tables.core.counter).values(
             id=1, n=0, generation=1))
         if constrained and exclusion.possible(connection):
             connection.exec_driver_sql(exclusion.EXTENSION)
-            for shape in made.shapes.values():
-                for said in exclusion.statements(
-                        shape.declared, made.tables.of(shape.declared),
+            for shape in world.shapes.values():
+                for statement in exclusion.statements(
+                        shape.declared, world.tables.of(shape.declared),
                         connection.dialect).values():
-                    connection.exec_driver_sql(said)
+                    connection.exec_driver_sql(statement)
 
 
-Deed = Callable[[World, random.Random, int], None]
+Action = Callable[[World, random.Random, int], None]
 
 
-def race(world: World, deed: Deed, clients: int,
+def race(world: World, action: Action, clients: int,
          meanwhile: Callable[[], object] = lambda: None) -> Counter[str]:
-    """Do ``deed`` as so many clients at once, spread over processes.
+    """Run ``action`` as many concurrent clients, in several processes.
 
-    What came of each is counted: '' or the code of its error. ``meanwhile``
-    is done over and over until the last client is done.
+    Returns the number of each outcome: '' or the code of an error.
+    ``meanwhile`` is called repeatedly until the last client is done.
     """
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload([__name__])
@@ -160,35 +163,35 @@ def race(world: World, deed: Deed, clients: int,
           ProcessPoolExecutor(PROCESSES, context) as pool):
         start = manager.Barrier(PROCESSES)
         futures: list[Future[Counter[str]]] = [
-            pool.submit(_run, world.directory, world.types, deed,
+            pool.submit(_run, world.directory, world.types, action,
                         range(first, first + each), start)
             for first in range(0, clients, each)]
         while wait(futures, 0.001).not_done:
             meanwhile()
-        return sum((one.result() for one in futures), Counter())
+        return sum((future.result() for future in futures), Counter())
 
 
-def _run(directory: Path, types: Mapping[str, str], deed: Deed,
+def _run(directory: Path, types: Mapping[str, str], action: Action,
          clients: range, start: Any) -> Counter[str]:
-    """One process's clients, who begin when those of all others do."""
-    told: Counter[str] = Counter()
-    with (opened(directory, types) as made,
+    """Run the clients of one process, once all processes are ready."""
+    outcomes: Counter[str] = Counter()
+    with (opened(directory, types) as world,
           ThreadPoolExecutor(len(clients)) as threads):
-        made.store.read(lambda rows: None)
+        world.store.read(lambda rows: None)
         start.wait(60)
-        for some in threads.map(lambda one: _client(made, deed, one),
-                                clients):
-            told += some
-    return told
+        for some in threads.map(
+                lambda number: _client(world, action, number), clients):
+            outcomes += some
+    return outcomes
 
 
-def _client(made: World, deed: Deed, number: int) -> Counter[str]:
-    told: Counter[str] = Counter()
+def _client(world: World, action: Action, number: int) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
     source = random.Random(number)
-    for _ in range(getattr(deed, 'times', 1)):
+    for _ in range(getattr(action, 'times', 1)):
         try:
-            deed(made, source, number)
-            told[''] += 1
+            action(world, source, number)
+            outcomes[''] += 1
         except errors.PileusError as exc:
-            told[exc.code] += 1
-    return told
+            outcomes[exc.code] += 1
+    return outcomes

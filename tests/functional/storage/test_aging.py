@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is old enough goes, and nothing else, on every database."""
+"""A purge removes what is old enough, and nothing else, on each database."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ NOW = '2026-06-30T12:00:00.000000Z'
 
 @pytest.fixture
 def world(database: sa.Engine, tmp_path: Path) -> Iterator[World]:
-    with racing.world(database.url, tmp_path, DESK) as made:
-        yield made
+    with racing.world(database.url, tmp_path, DESK) as world:
+        yield world
 
 
 def ago(days: float, now: str = NOW) -> str:
@@ -42,15 +42,15 @@ def ago(days: float, now: str = NOW) -> str:
                           - timedelta(days=days)).isoformat())
 
 
-def told(world: World, *deeds: tuple[str, str, float]) -> None:
-    """Revisions of records: of which, what was done, how many days ago."""
+def insert(world: World, *revisions: tuple[str, str, float]) -> None:
+    """Insert revisions, as (record, action, age in days)."""
     columns = world.tables.core.revisions
     with world.engine.begin() as connection:
         connection.execute(sa.insert(columns), [{
             'number': number, 'type': 'desk', 'record_id': _id(name),
             'record_generation': 1, 'action': action, 'document': {},
             'at': ago(days)} for number, (name, action, days)
-            in enumerate(deeds, 1)])
+            in enumerate(revisions, 1)])
 
 
 def _id(name: str) -> str:
@@ -62,11 +62,11 @@ def left(world: World) -> list[int]:
     return [row[0] for row in world.rows(sa.select(column).order_by(column))]
 
 
-def swept(world: World, days: int, last: int, **how: Any) -> int:
-    """How many the last of all bits says were removed."""
-    done = [0, *(one.removed for one in purge.revisions(
-        world.engine, Retention(days, last), NOW, **how))]
-    return done[-1]
+def purged(world: World, days: int, last: int, **options: Any) -> int:
+    """Purge; return the number of removed revisions."""
+    removed = [0, *(progress.removed for progress in purge.revisions(
+        world.engine, Retention(days, last), NOW, **options))]
+    return removed[-1]
 
 
 HISTORY = (('a', 'create', 90), ('a', 'update', 80), ('b', 'create', 75),
@@ -79,83 +79,83 @@ HISTORY = (('a', 'create', 90), ('a', 'update', 80), ('b', 'create', 75),
     (0, 1, set()), (100, 1, set()), (30, 1, {1, 2, 3, 4, 5, 8}),
     (30, 2, {1, 2, 3, 5, 8}), (30, 3, {1, 3, 5}), (30, 4, {3, 5}),
     (65, 1, {1, 2, 3, 4}), (78, 1, {1, 2}), (55, 10, {3, 5})])
-def test_what_goes_is_old_and_not_among_the_last(world, days, last, gone):
-    """The last of a record that is there always stays; of a deleted one all
-    go, but not before its end is old enough itself."""
-    told(world, *HISTORY)
-    assert swept(world, days, last, dry_run=True) == len(gone)
+def test_old_revisions_are_removed_except_the_last_ones(
+        world, days, last, gone):
+    """The newest revision of an existing record always stays. All revisions
+    of a deleted record are removed once its deletion is old enough."""
+    insert(world, *HISTORY)
+    assert purged(world, days, last, dry_run=True) == len(gone)
     assert len(left(world)) == len(HISTORY)
-    assert swept(world, days, last) == len(gone)
+    assert purged(world, days, last) == len(gone)
     assert left(world) == sorted(set(range(1, 11)) - gone)
-    assert swept(world, days, last) == 0
+    assert purged(world, days, last) == 0
 
 
-def test_a_type_and_another_may_have_the_same_id(world):
-    told(world, ('a', 'create', 90), ('a', 'update', 80))
+def test_records_of_two_types_with_one_id_are_kept_apart(world):
+    insert(world, ('a', 'create', 90), ('a', 'update', 80))
     revisions = world.tables.core.revisions
     with world.engine.begin() as connection:
         connection.execute(sa.update(revisions).where(
             revisions.c.number == 2).values(type='lamp'))
-    assert swept(world, 30, 1) == 0
+    assert purged(world, 30, 1) == 0
 
 
-def test_any_history_is_swept_as_the_rule_says(world, monkeypatch):
-    """In bits of every size, as one look at all of it would."""
+def test_a_purge_in_batches_removes_what_the_rule_says(world, monkeypatch):
+    """A random history, compared with a plain implementation."""
     source = random.Random(5)
-    deeds = sorted((
+    revisions = sorted((
         (source.choice('abcdefgh'), source.choice(
             ('update', 'update', 'update', 'delete')), source.uniform(0, 99))
-        for _ in range(300)), key=lambda one: -one[2])
-    told(world, *deeds)
+        for _ in range(300)), key=lambda revision: -revision[2])
+    insert(world, *revisions)
     monkeypatch.setattr(purge, 'BATCH_ROWS', 7)
-    expected = set(left(world)) - _gone(deeds, 40, 3)
+    expected = set(left(world)) - _removable(revisions, 40, 3)
     assert 0 < len(expected) < 300
-    swept(world, 40, 3)
+    purged(world, 40, 3)
     assert set(left(world)) == expected
 
 
 @pytest.mark.parametrize('ahead', [1, 3, 20, 41])
-def test_a_clock_that_ran_ahead_hides_nothing_that_follows(
+def test_old_revisions_after_ones_with_a_future_time_are_removed(
         world, monkeypatch, ahead):
-    """Its own revisions stay until their time has come."""
+    """A clock that ran ahead for a while wrote the future times."""
     monkeypatch.setattr(purge, 'BATCH_ROWS', 3)
     monkeypatch.setattr(purge, 'STRIDE_ROWS', 4)
-    told(world, ('a', 'create', 90),
-         *(('a', 'update', -300) for _ in range(ahead)),
-         *(('a', 'update', 80) for _ in range(7)),
-         *(('a', 'update', 2) for _ in range(30)))
-    assert swept(world, 30, 1) == 8
+    insert(world, ('a', 'create', 90),
+           *(('a', 'update', -300) for _ in range(ahead)),
+           *(('a', 'update', 80) for _ in range(7)),
+           *(('a', 'update', 2) for _ in range(30)))
+    assert purged(world, 30, 1) == 8
     assert left(world) == [*range(2, 2 + ahead),
                            *range(ahead + 9, ahead + 39)]
 
 
-def _gone(deeds: list[tuple[str, str, float]], days: int,
-          last: int) -> set[int]:
-    of: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
-    for number, (name, action, age) in enumerate(deeds, 1):
-        of[name].append((number, action, age))
-    gone = set()
-    for all_of_it in of.values():
-        _, action, age = all_of_it[-1]
-        over = action == 'delete' and age > days
-        rest = all_of_it if over else all_of_it[:-last]
-        gone |= {number for number, _, age in rest if age > days}
-    return gone
+def _removable(revisions: list[tuple[str, str, float]], days: int,
+               last: int) -> set[int]:
+    by_record: dict[str, list[tuple[int, str, float]]] = defaultdict(list)
+    for number, (name, action, age) in enumerate(revisions, 1):
+        by_record[name].append((number, action, age))
+    removable = set()
+    for history in by_record.values():
+        _, action, age = history[-1]
+        ended = action == 'delete' and age > days
+        candidates = history if ended else history[:-last]
+        removable |= {number for number, _, age in candidates if age > days}
+    return removable
 
 
-def test_who_writes_meanwhile_is_neither_lost_nor_stopped(world, monkeypatch):
-    """The records' own revisions are all younger, and all stay."""
-    told(world, *(('a', 'update', 90) for _ in range(150)))
+def test_concurrent_writes_succeed_and_their_revisions_stay(
+        world, monkeypatch):
+    insert(world, *(('a', 'update', 90) for _ in range(150)))
     with world.engine.begin() as connection:
         connection.execute(sa.update(world.tables.core.counter).values(n=150))
     monkeypatch.setattr(purge, 'BATCH_ROWS', 5)
     with ThreadPoolExecutor(9) as threads:
-        removed = threads.submit(
-            swept, world, 30, 1)
-        made = [threads.submit(_write, world) for _ in range(8)]
-        wrote = sum(one.result() for one in made)
+        removed = threads.submit(purged, world, 30, 1)
+        writers = [threads.submit(_write, world) for _ in range(8)]
+        written = sum(writer.result() for writer in writers)
         assert removed.result() == 149
-    assert left(world) == [150, *range(151, 151 + wrote)]
+    assert left(world) == [150, *range(151, 151 + written)]
 
 
 def _write(world: World) -> int:
@@ -165,10 +165,10 @@ def _write(world: World) -> int:
     return 5
 
 
-# What stands for nothing
+# Unused rows
 
-def idle(world: World) -> None:
-    """Locks and counts; one project has something."""
+def insert_unused(world: World) -> None:
+    """Insert locks and counts; only one project has records."""
     core = world.tables.core
     with world.engine.begin() as connection:
         connection.execute(sa.insert(core.locks), [
@@ -180,49 +180,50 @@ def idle(world: World) -> None:
 
 
 def number(world: World, table: sa.Table) -> int:
-    ((found,),) = world.rows(sa.select(sa.func.count()).select_from(table))
-    return found
+    ((rows,),) = world.rows(sa.select(sa.func.count()).select_from(table))
+    return rows
 
 
-def test_what_stands_for_nothing_goes(world, monkeypatch):
+def test_free_locks_and_counts_of_zero_are_removed(world, monkeypatch):
     monkeypatch.setattr(purge, 'BATCH_ROWS', 4)
-    idle(world)
+    insert_unused(world)
     core = world.tables.core
     locks = 0 if world.engine.dialect.name == 'sqlite' else 30
     for dry_run in (True, False):
-        assert max((one.removed for one in purge.locks(
+        assert max((progress.removed for progress in purge.locks(
             world.engine, dry_run=dry_run)), default=0) == locks
-        assert [one.removed for one in purge.zero_counts(
+        assert [progress.removed for progress in purge.zero_counts(
             world.engine, dry_run=dry_run)][-1] == 18
     assert number(world, core.locks) == 30 - locks
     assert world.rows(sa.select(core.usage.c.project_id)) == [('p7',)] * 2
 
 
-def test_a_lock_that_somebody_holds_is_left_to_him(world):
-    """Nobody waits for him meanwhile."""
+def test_a_lock_that_is_held_is_skipped_without_waiting(world):
     if world.engine.dialect.name == 'sqlite':
         return
-    idle(world)
+    insert_unused(world)
     table = world.tables.core.locks
     with world.engine.begin() as connection:
         connection.execute(sa.select(table).where(
             table.c.name == f'{11:064}').with_for_update()).all()
-        assert [one.removed for one in purge.locks(world.engine)] == [29]
+        assert [progress.removed
+                for progress in purge.locks(world.engine)] == [29]
     assert world.rows(sa.select(table.c.name)) == [(f'{11:064}',)]
 
 
 # The commands
 
-def manage_told(world: World, capsys: pytest.CaptureFixture[str],
-                *words: str) -> tuple[str, str]:
+def run(world: World, capsys: pytest.CaptureFixture[str],
+        *words: str) -> tuple[str, str]:
+    """Run pileus-manage; return stdout and stderr."""
     assert manage.main(['--config-dir', str(world.directory), *words]) == 0
     return capsys.readouterr()
 
 
 @pytest.fixture
 def old(world: World) -> World:
-    """Forty old revisions, and keys of yesterday's yesterday and of now."""
-    told(world, *(('a', 'update', 9000) for _ in range(40)))
+    """Forty old revisions, seven keys of two days ago, and a key of now."""
+    insert(world, *(('a', 'update', 9000) for _ in range(40)))
     with world.engine.begin() as connection:
         connection.execute(sa.insert(world.tables.core.keys), [{
             'scope': f'{number}', 'body_hash': '', 'status': 201,
@@ -235,38 +236,39 @@ def configure(world: World, **options: int) -> None:
     daemon.configure(world.directory, {'history': options})
 
 
-def test_revisions_are_kept_for_ever_unless_told_otherwise(old, capsys):
-    said, _ = manage_told(old, capsys, 'history', 'purge')
-    assert said == ('0 revisions removed.\n[history] keep_days is 0: '
+def test_revisions_stay_for_ever_by_default(old, capsys):
+    output, _ = run(old, capsys, 'history', 'purge')
+    assert output == ('0 revisions removed.\n[history] keep_days is 0: '
                     'revisions are kept for ever.\n')
     assert len(left(old)) == 40
 
 
-def test_a_dry_run_says_how_many_and_removes_none(old, capsys):
+def test_a_dry_run_prints_the_numbers_and_removes_nothing(old, capsys):
     configure(old, keep_days=30)
-    said, progress = manage_told(old, capsys, 'history', 'purge', '--dry-run')
-    assert said == '30 revisions would be removed.\n'
+    output, progress = run(old, capsys, 'history', 'purge', '--dry-run')
+    assert output == '30 revisions would be removed.\n'
     assert progress == ('pileus-manage: revisions: 40 checked, 30 to '
                         'remove\n')
-    said, _ = manage_told(old, capsys, 'purge', '--dry-run')
-    assert said == ('30 revisions, 7 idempotency keys, 0 locks and 0 counts '
+    output, _ = run(old, capsys, 'purge', '--dry-run')
+    assert output == ('30 revisions, 7 idempotency keys, 0 locks and 0 counts '
                     'of zero would be removed.\n')
     assert len(left(old)) == 40
 
 
-def test_purge_removes_all_that_is_old_enough(old, capsys):
+def test_purge_removes_revisions_and_keys_that_are_old_enough(old, capsys):
     configure(old, keep_days=30, keep_last=1)
-    said, _ = manage_told(old, capsys, 'purge', '--format', 'json')
-    assert json.loads(said) == {'dry_run': False, 'revisions': 39,
+    output, _ = run(old, capsys, 'purge', '--format', 'json')
+    assert json.loads(output) == {'dry_run': False, 'revisions': 39,
                                 'idempotency_keys': 7, 'locks': 0,
                                 'counts_of_zero': 0}
     assert left(old) == [40]
-    said, _ = manage_told(old, capsys, 'purge')
-    assert said == ('0 revisions, 0 idempotency keys, 0 locks and 0 counts '
+    output, _ = run(old, capsys, 'purge')
+    assert output == ('0 revisions, 0 idempotency keys, 0 locks and 0 counts '
                     'of zero removed.\n')
 
 
-def test_a_database_that_cannot_be_asked_is_named(tmp_path, capsys):
+def test_a_missing_or_empty_database_is_an_error_with_its_name(
+        tmp_path, capsys):
     directory = daemon.config_dir(tmp_path, conf={'database': {
         'connection': f'sqlite:///{tmp_path}/none.sqlite'}})
     assert manage.main(['--config-dir', str(directory), 'purge']) == 2

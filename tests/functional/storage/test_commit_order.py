@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log of revisions is in the order of commits, on every database.
+"""Revision numbers follow the order of commits, on each database.
 
-Who has read up to a number has read all there will ever be up to it, however
-long some transaction takes to end. Numbers that are given when a revision is
-inserted, as those of an AUTOINCREMENT or a sequence, do not keep that: a slow
-transaction appears behind a reader who has long passed.
+A reader that has read up to a number has all revisions up to it, however long
+a transaction takes. Numbers that are assigned at the INSERT, such as those of
+AUTOINCREMENT or a sequence, do not have this property: the revision of a slow
+transaction appears behind the reader.
 """
 
 from __future__ import annotations
@@ -40,64 +40,60 @@ properties: {place: {type: string}}
 
 
 class Reader:
-    """Follows the log, each time from where it was; remembers what it met."""
+    """Reads the revision log repeatedly from its last position."""
 
     def __init__(self, engine: sa.Engine, revisions: sa.Table) -> None:
         self._engine = engine
         self._number = revisions.c.number
-        self.met: list[int] = []
+        self.numbers: list[int] = []
 
     def read(self) -> None:
-        self.met += self._numbers(self.met[-1] if self.met else 0)
+        self.numbers += self._above(self.numbers[-1] if self.numbers else 0)
 
-    def hold(self, written: int) -> None:
-        """Raise AssertionError if the log was not as a log is.
-
-        Nothing is in it that this reader did not meet on its way, each number
-        once, and there are none between them.
-        """
+    def verify(self, written: int) -> None:
+        """Raise AssertionError if this reader missed a revision, or if the
+        numbers have a gap."""
         self.read()
-        assert self._numbers(0) == self.met, 'behind the reader'
-        assert self.met == list(range(1, written + 1)), 'a gap'
+        assert self._above(0) == self.numbers, 'behind the reader'
+        assert self.numbers == list(range(1, written + 1)), 'a gap'
 
-    def _numbers(self, above: int) -> list[int]:
+    def _above(self, number: int) -> list[int]:
         with self._engine.connect() as connection:
             return list(connection.scalars(
-                sa.select(self._number).where(self._number > above)
+                sa.select(self._number).where(self._number > number)
                 .order_by(self._number)))
 
 
-# In the storage
+# In the store
 
 @pytest.fixture
 def world(database: sa.Engine, tmp_path: Path,
           monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Its processes wait a random while before each commit."""
+    """A world whose processes wait for a random time before each commit."""
     monkeypatch.setenv(ENVIRONMENT, 'before_commit=sleep 0-0.02')
-    with racing.world(database.url, tmp_path, DESK) as made:
-        yield made
+    with racing.world(database.url, tmp_path, DESK) as world:
+        yield world
 
 
 def write(world: World, source: random.Random, number: int) -> None:
-    """Several records in turn, and the same ones from several sides: some
-    transactions have much to do before their end, some little."""
+    """Create a record and change it, after a random delay."""
     time.sleep(source.uniform(0, 0.01))
-    id = insisted(lambda: world.make('desk', place=str(number)))
-    insisted(lambda: world.change('desk', id, place='elsewhere'))
+    id = retried(lambda: world.make('desk', place=str(number)))
+    retried(lambda: world.change('desk', id, place='elsewhere'))
 
 
-def insisted(deed: Callable[[], T]) -> T:
-    """Done, however often a busy database asks to try again."""
+def retried(action: Callable[[], T]) -> T:
+    """Repeat an action while the database is unavailable."""
     while True:
         with contextlib.suppress(errors.Unavailable):
-            return deed()
+            return action()
 
 
 write.times = TIMES
 
 
 def write_stamped(world: World, source: random.Random, number: int) -> None:
-    """As it is easily done wrong. This process is the writers' own."""
+    """The wrong implementation. Only this process of writers is patched."""
     History.seal = _stamp
     write(world, source, number)
 
@@ -106,41 +102,41 @@ write_stamped.times = TIMES
 
 
 def _stamp(rows: History) -> None:
-    """Take the number as AUTOINCREMENT does: at once, for all to see."""
+    """Take a number as AUTOINCREMENT does: in a transaction of its own."""
     core = rows._tables.core
     with rows._connection.engine.begin() as other:
         other.execute(sa.update(core.counter).values(n=core.counter.c.n + 1))
         number = other.scalar(sa.select(core.counter.c.n))
     rows._connection.execute(sa.insert(core.revisions).values([
-        {'number': number, **one._asdict()} for one in rows._revisions]))
+        {'number': number, **revision._asdict()}
+        for revision in rows._revisions]))
 
 
-def followed(world: World, deed: Callable[..., None]) -> None:
+def race_and_verify(world: World, action: Callable[..., None]) -> None:
     reader = Reader(world.engine, world.tables.core.revisions)
-    told = racing.race(world, deed, WRITERS, reader.read)
-    reader.hold(2 * WRITERS * TIMES)
-    assert told == Counter({'': WRITERS * TIMES})
+    outcomes = racing.race(world, action, WRITERS, reader.read)
+    reader.verify(2 * WRITERS * TIMES)
+    assert outcomes == Counter({'': WRITERS * TIMES})
 
 
-def test_nothing_appears_behind_a_reader(world):
-    """C07: the log is the log of commits, whoever takes how long."""
-    followed(world, write)
+def test_no_revision_appears_behind_a_reader(world):
+    """C07: numbers follow the order of commits, however long each takes."""
+    race_and_verify(world, write)
 
 
-def test_a_number_of_the_insert_would_appear_behind(world):
-    """C07: or the test above would say nothing. SQLite has one writer at a
-    time, to whom it makes no difference."""
+def test_numbers_assigned_at_the_insert_appear_behind_a_reader(world):
+    """C07: shows that the test above can fail."""
     if world.engine.dialect.name == 'sqlite':
         pytest.skip('SQLite has one writer at a time')
     with pytest.raises(AssertionError, match='behind the reader'):
-        followed(world, write_stamped)
+        race_and_verify(world, write_stamped)
 
 
 # Over HTTP
 
 @contextlib.contextmanager
 def served(tmp_path: Path, kind: str) -> Iterator[tuple[Daemon, Reader]]:
-    """Two workers who wait before each commit, and a reader of their log."""
+    """Start two workers that wait before each commit, and a reader."""
     url = (sa.make_url(f'sqlite:///{tmp_path}/order.sqlite')
            if kind == 'sqlite' else databases.create(kind))
     directory = config_dir(tmp_path, DESK, {
@@ -156,36 +152,37 @@ def served(tmp_path: Path, kind: str) -> Iterator[tuple[Daemon, Reader]]:
 
 
 @pytest.mark.parametrize('kind', ['sqlite', *databases.SERVERS])
-def test_what_is_acknowledged_is_in_the_log_in_order(tmp_path, kind):
-    """C07: across workers; and who wrote finds the revision at once."""
+def test_acknowledged_writes_of_two_workers_are_in_the_log_in_order(
+        tmp_path, kind):
+    """C07: and the writer finds its revision at once."""
     with served(tmp_path, kind) as (daemon, reader):
         def client(number: int) -> list[int]:
-            """The numbers of its writes, as its own history tells them."""
+            """Return the revision numbers of its writes."""
             path = f'/v1/desks/{uuid.UUID(int=number)}'
-            told = []
+            numbers = []
             for place in range(TIMES):
                 sent = put(daemon, number, path, str(place))
                 newest = daemon.request('GET', f'{path}/revisions?limit=1',
                                         None, project(number))
-                one, = newest.json['revisions']
-                assert one['desk'] == sent
-                told.append(one['number'])
-            return told
+                revision, = newest.json['revisions']
+                assert revision['desk'] == sent
+                numbers.append(revision['number'])
+            return numbers
         with ThreadPoolExecutor(WRITERS + 1) as threads:
             clients = [threads.submit(client, number)
                        for number in range(WRITERS)]
-            while not all(one.done() for one in clients):
+            while not all(future.done() for future in clients):
                 reader.read()
-        numbers = [one.result() for one in clients]
-        assert all(one == sorted(one) for one in numbers)
-        assert len({each for one in numbers for each in one}) == (
-            WRITERS * TIMES)
-        reader.hold(WRITERS * TIMES)
+        by_client = [future.result() for future in clients]
+        assert all(numbers == sorted(numbers) for numbers in by_client)
+        assert len({number for numbers in by_client for number in numbers}
+                   ) == WRITERS * TIMES
+        reader.verify(WRITERS * TIMES)
 
 
 def project(number: int) -> dict[str, str]:
-    """One for each writer: those of one project wait for each other's
-    quota, and here they shall meet at the very end."""
+    """Return a project for each writer: writers of one project would wait
+    for each other's quota rather than meet at the commit."""
     return {'X-Project-Id': f'p{number}'}
 
 

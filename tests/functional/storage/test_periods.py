@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whoever races whom, no two periods of one thing overlap, ever."""
+"""Races of periods: exclusive periods never overlap, on each database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVERS = 16
 HOURS = 2000
 HOST = '7bd6bd13-2c4b-4d6a-9b27-0123456789ab'
 
-#: A guard of periods: the database it is of, and if it has the constraint.
+#: The kinds of database, and whether they have the exclusion constraint.
 GUARDS = {'sqlite': ('sqlite', True), 'mysql': ('mysql', True),
           'postgresql': ('postgresql', True),
           'postgresql without the extension': ('postgresql', False)}
@@ -38,17 +38,17 @@ def at(hour: int) -> str:
 
 
 def book(world: World, source: random.Random, number: int) -> None:
-    """Take a random period, and sometimes move it, end it or call it off."""
+    """Create a window with a random period; sometimes delete or change it."""
     start = source.randrange(HOURS)
     end = source.choice([None, *[start + source.randrange(1, 30)] * 9])
     id = world.make('maintenance', title=f'{number}', host_id=HOST,
                     starts_at=at(start), ends_at=end and at(end))
-    deed = source.random()
-    if end is None or deed < 0.3:
+    chance = source.random()
+    if end is None or chance < 0.3:
         world.delete('maintenance', id)
-    elif deed < 0.5:
+    elif chance < 0.5:
         world.change('maintenance', id, state='done')
-    elif deed < 0.7:
+    elif chance < 0.7:
         later = source.randrange(HOURS)
         world.change('maintenance', id, starts_at=at(later),
                      ends_at=at(later + 10))
@@ -58,8 +58,7 @@ book.times = 8
 
 
 def shift(world: World, source: random.Random, number: int) -> None:
-    """Move the one window that is the client's own to where others want
-    theirs, or back."""
+    """Move the client's own window to a contested period, or back."""
     start = source.choice([0, 0, 0, far(number)])
     world.change('maintenance', own(number), starts_at=at(start),
                  ends_at=at(start + 10))
@@ -76,13 +75,14 @@ def far(number: int) -> int:
     return HOURS * 2 + number * 20
 
 
-def unguarded(world: World, source: random.Random, number: int) -> None:
-    """The mutant: it looks, but nobody waits for it."""
+def shift_without_lock(world: World, source: random.Random,
+                       number: int) -> None:
+    """The wrong implementation: it checks without a lock."""
     exclusion.lock_periods = lambda *arguments: None
     shift(world, source, number)
 
 
-unguarded.times = shift.times
+shift_without_lock.times = shift.times
 
 
 @pytest.fixture(params=GUARDS)
@@ -91,72 +91,75 @@ def guarded(request: pytest.FixtureRequest,
     kind, constrained = GUARDS[request.param]
     url = (sa.make_url(f'sqlite:///{tmp_path}/periods.sqlite')
            if kind == 'sqlite' else databases.create(kind))
-    with racing.world(url, tmp_path, racing.shipped(), constrained) as made:
-        made.put('host', HOST, name='a', serial='CZ-1001')
-        yield made
+    with racing.world(url, tmp_path, racing.shipped(),
+                      constrained) as world:
+        world.put('host', HOST, name='a', serial='CZ-1001')
+        yield world
 
 
-def overlaps(made: World) -> int:
-    """How many stored windows overlap another, in one look."""
-    declared = made.shapes['maintenance'].declared
-    return len(made.rows(exclusion.violating_ids(
-        declared, declared.exclusive[0], made.table('maintenance'))))
+def overlaps(world: World) -> int:
+    """Count the stored windows that overlap another, in one query."""
+    declared = world.shapes['maintenance'].declared
+    return len(world.rows(exclusion.violating_ids(
+        declared, declared.exclusive[0], world.table('maintenance'))))
 
 
-def test_what_is_stored_is_disjoint_at_all_times(guarded):
+def test_stored_periods_never_overlap(guarded):
     """C05, for periods."""
-    looks: list[int] = []
-    told = racing.race(guarded, book, CLIENTS,
-                       lambda: looks.append(overlaps(guarded)))
-    assert set(looks) == {0}
-    assert set(told) <= {'', 'overlapping'}
-    assert min(told.values()) > 40
-    assert sum(told.values()) == CLIENTS * book.times
+    counts: list[int] = []
+    outcomes = racing.race(guarded, book, CLIENTS,
+                           lambda: counts.append(overlaps(guarded)))
+    assert set(counts) == {0}
+    assert set(outcomes) <= {'', 'overlapping'}
+    assert min(outcomes.values()) > 40
+    assert sum(outcomes.values()) == CLIENTS * book.times
 
 
-def seen(made: World, deed: racing.Deed) -> tuple[set[int], set[str]]:
-    """How many overlap while windows are moved, and what movers are told."""
+def race_moves(world: World,
+               action: racing.Action) -> tuple[set[int], set[str]]:
+    """Move windows concurrently; return the counts of overlapping windows
+    and the outcomes of the moves."""
     for number in range(MOVERS):
-        made.put('maintenance', own(number), title='a', host_id=HOST,
-                 starts_at=at(far(number)), ends_at=at(far(number) + 10))
-    looks: list[int] = []
-    told = racing.race(made, deed, MOVERS,
-                       lambda: looks.append(overlaps(made)))
-    return {*looks, overlaps(made)}, set(told)
+        world.put('maintenance', own(number), title='a', host_id=HOST,
+                  starts_at=at(far(number)), ends_at=at(far(number) + 10))
+    counts: list[int] = []
+    outcomes = racing.race(world, action, MOVERS,
+                           lambda: counts.append(overlaps(world)))
+    return {*counts, overlaps(world)}, set(outcomes)
 
 
 @pytest.mark.parametrize('guarded', ['mysql',
                                      'postgresql without the extension'],
                          indirect=True)
-def test_a_look_for_which_nobody_waits_is_not_enough(guarded):
-    """The check can fail: the mutant is what it catches."""
-    assert seen(guarded, shift) == ({0}, {'', 'overlapping'})
-    assert seen(guarded, unguarded)[0] > {0}
+def test_a_check_without_a_lock_lets_periods_overlap(guarded):
+    """Shows that the test above can fail."""
+    assert race_moves(guarded, shift) == ({0}, {'', 'overlapping'})
+    assert race_moves(guarded, shift_without_lock)[0] > {0}
 
 
 @pytest.mark.parametrize('guarded', ['postgresql'], indirect=True)
-def test_the_constraint_binds_who_does_not_wait(guarded):
-    """What it refuses is seen on a second look: it is told as any other, and
-    is never a failure."""
-    found, told = seen(guarded, unguarded)
-    assert found == {0}
-    assert told <= {'', 'overlapping', 'unavailable'}
+def test_the_constraint_binds_writers_without_the_lock(guarded):
+    """A write that it refuses is run again, finds the other period and is
+    answered like any other conflict."""
+    counts, outcomes = race_moves(guarded, shift_without_lock)
+    assert counts == {0}
+    assert outcomes <= {'', 'overlapping', 'unavailable'}
     windows = guarded.table('maintenance')
     with pytest.raises(db_exception.DBError, match='exclusion'), \
-            guarded.engine.begin() as past_the_service:
-        past_the_service.execute(sa.update(windows).values(
+            guarded.engine.begin() as bypass:
+        bypass.execute(sa.update(windows).values(
             starts_at=at(0), ends_at=at(1)))
 
 
-def test_windows_of_a_state_that_the_rule_leaves_out_may_overlap(guarded):
+def test_windows_that_the_rule_does_not_cover_may_overlap(guarded):
     for state in ('done', 'planned', 'done'):
         guarded.make('maintenance', title='a', host_id=HOST, state=state,
                      starts_at=at(1), ends_at=None)
     assert overlaps(guarded) == 0
 
 
-def test_any_rule_that_can_be_declared_can_be_applied(tmp_path):
-    """Whatever stands in it: each database has letters of its own."""
+def test_a_rule_with_special_characters_can_be_applied(tmp_path):
+    """Quotes, percent signs and colons have a meaning in SQL or drivers."""
     stay = '''
 name: stay
 plural: stays
@@ -183,16 +186,16 @@ exclusive:
     assert schema.apply_configured(conf).steps
     assert schema.apply_configured(conf).steps == ()
     served = Application(directory)
-    told = [served.request('POST', '/v1/stays', {'stay': {
+    statuses = [served.request('POST', '/v1/stays', {'stay': {
         'room': 'a', 'quiet': True, 'state': state, 'size': 0.5, 'number': 7,
         'host_id': None, 'starts_at': '2031-01-01T00:00:00Z'}}).status
         for state in ("it's", '100%', ':x')]
-    assert told == [201] * 3
+    assert statuses == [201] * 3
     engine = sa.create_engine(url)
     with engine.connect() as connection:
-        held = ' '.join(connection.scalars(sa.text(
+        constraints = ' '.join(connection.scalars(sa.text(
             "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
             "WHERE contype = 'x'")))
     engine.dispose()
-    assert all(f"'{one}'" in held for one in (
+    assert all(f"'{value}'" in constraints for value in (
         "it''s", '100%', '100%%', ':x', '%(x)s'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server is asked besides the work itself."""
+"""Pings and transactions that sessions add to the statements themselves."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ STATE = 'SELECT state FROM pg_stat_activity WHERE pid = {}'
 
 
 class World(NamedTuple):
-    """A service's engine, and who else is on the same server."""
+    """An engine of the service, and another connection to its server."""
 
     kind: str
     engine: sa.Engine
     transactions: engine.Transactions
     other: Connection
-    #: The connections that were asked whether they live.
-    asked: list[Any]
+    #: The connections that were pinged.
+    pinged: list[Any]
 
 
 @pytest.fixture(params=databases.SERVERS)
@@ -37,58 +37,58 @@ def world(request: pytest.FixtureRequest, tmp_path: Path,
           monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with databases.scope():
         url = databases.create(request.param)
-        asked: list[Any] = []
+        pinged: list[Any] = []
         dialect = url.get_dialect()
         ping = dialect.do_ping
 
         def counted(self: Any, connection: Any) -> bool:
-            asked.append(connection)
+            pinged.append(connection)
             return ping(self, connection)
         monkeypatch.setattr(dialect, 'do_ping', counted)
-        made = engine.connect(stored.conf(tmp_path, database={
+        connected = engine.connect(stored.conf(tmp_path, database={
             'connection': databases.config_url(url)}))
-        there = sa.create_engine(url, isolation_level='AUTOCOMMIT')
-        with there.connect() as other:
-            yield World(request.param, made, engine.Transactions(made),
-                        other, asked)
-        there.dispose()
-        made.dispose()
+        admin = sa.create_engine(url, isolation_level='AUTOCOMMIT')
+        with admin.connect() as other:
+            yield World(request.param, connected,
+                        engine.Transactions(connected), other, pinged)
+        admin.dispose()
+        connected.dispose()
 
 
-def who(world: World, connection: Connection) -> int:
-    """The server's own name for a connection."""
+def session_id(world: World, connection: Connection) -> int:
     return connection.exec_driver_sql(ID[world.kind]).scalar_one()
 
 
 @pytest.mark.parametrize('world', ['postgresql'], indirect=True)
-def test_a_read_leaves_postgresql_no_transaction_to_end(world: World) -> None:
-    """Its begin and its end would be two waits for the server more."""
+def test_a_read_on_postgresql_opens_no_transaction(world: World) -> None:
+    """BEGIN and COMMIT would be two more round trips."""
     def state(connection: Connection) -> Any:
         return world.other.exec_driver_sql(
-            STATE.format(who(world, connection))).scalar_one()
+            STATE.format(session_id(world, connection))).scalar_one()
     assert world.transactions.read(state) == 'idle'
     assert world.transactions.write(state) == 'idle in transaction'
     assert world.transactions.read(state) == 'idle'
 
 
-def test_a_connection_is_asked_whether_it_lives_after_a_pause_only(
+def test_a_connection_is_pinged_only_after_a_pause(
         world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """oslo.db asks each time."""
+    """oslo.db pings at each checkout."""
     for run in (world.transactions.read, world.transactions.write) * 3:
-        run(lambda connection: who(world, connection))
-    assert world.asked == []
+        run(lambda connection: session_id(world, connection))
+    assert world.pinged == []
     monkeypatch.setattr(servers, '_FRESH_SECONDS', 0)
     for run in (world.transactions.read, world.transactions.write):
-        run(lambda connection: who(world, connection))
-    assert len(world.asked) == 2
+        run(lambda connection: session_id(world, connection))
+    assert len(world.pinged) == 2
 
 
 @pytest.mark.parametrize('pause', [60, 0])
-def test_one_that_the_server_ended_is_nobodys_trouble(
+def test_a_connection_that_the_server_closed_is_replaced(
         world: World, monkeypatch: pytest.MonkeyPatch, pause: int) -> None:
-    """Whether it was just used or not."""
+    """Whether it was pinged before or not."""
     monkeypatch.setattr(servers, '_FRESH_SECONDS', pause)
     for run in (world.transactions.read, world.transactions.write) * 2:
-        ended = run(lambda connection: who(world, connection))
-        world.other.exec_driver_sql(END[world.kind].format(ended))
-        assert run(lambda connection: who(world, connection)) != ended
+        closed = run(lambda connection: session_id(world, connection))
+        world.other.exec_driver_sql(END[world.kind].format(closed))
+        assert run(lambda connection: session_id(world, connection)
+                   ) != closed

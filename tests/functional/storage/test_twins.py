@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C04 on every database: of twins that run at once, one is carried out."""
+"""C04: of concurrent requests with one idempotency key, one is carried out.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from service.storage.store import SQLStore
 from service.storage.tables import declared as declared_tables
 from tests.functional.harness.daemon import config_dir
 
-TWINS = 20
+REQUESTS = 20
 LONG_AGO = '2020-01-01T00:00:00.000000Z'
 
 
@@ -38,57 +39,60 @@ def store(database: sa.Engine, tmp_path: Path) -> Iterator[SQLStore]:
     migrations.upgrade(connected)
     with connected.connect() as connection:
         number = applied_types.announced_number(connection)
-    opened = SQLStore(connected, declared_tables.build(Catalogue({})), number)
-    yield opened
-    opened.close()
+    store = SQLStore(connected, declared_tables.build(Catalogue({})), number)
+    yield store
+    store.close()
 
 
-def kept(scope: str, body: str, at: str) -> StoredReply:
+def reply(scope: str, body: str, at: str) -> StoredReply:
     return StoredReply(scope, 'hash', 201, [], body, at)
 
 
 def claims(store: SQLStore,
            scopes: list[str]) -> list[tuple[StoredReply, bool]]:
-    """What the requests of these scopes are told, all sent at once."""
+    """Claim these scopes concurrently; return the replies and whether each
+    request was the first."""
     now = timestamps.now()
 
     def claim(number: int) -> tuple[StoredReply, bool]:
-        asked = IdempotentRequest(scopes[number], now,
-                     lambda made: kept(scopes[number], f'{number}', now))
-        return store.write(lambda rows: asked.claim(rows, []))
-    with ThreadPoolExecutor(TWINS) as threads:
+        request = IdempotentRequest(
+            scopes[number], now,
+            lambda records: reply(scopes[number], f'{number}', now))
+        return store.write(lambda rows: request.claim(rows, []))
+    with ThreadPoolExecutor(REQUESTS) as threads:
         return list(threads.map(claim, range(len(scopes))))
 
 
-def test_one_of_twenty_twins_is_first_and_all_get_its_reply(store):
-    told = claims(store, [secrets.token_hex(16)] * TWINS)
-    assert [first for _, first in told].count(True) == 1
-    assert len({reply.body for reply, _ in told}) == 1
+def test_one_of_twenty_requests_is_first_and_all_get_its_reply(store):
+    claimed = claims(store, [secrets.token_hex(16)] * REQUESTS)
+    assert [first for _, first in claimed].count(True) == 1
+    assert len({stored.body for stored, _ in claimed}) == 1
 
 
-def test_also_where_an_old_reply_is_in_the_way(store):
+def test_an_expired_reply_is_replaced_by_one_of_twenty_requests(store):
     scope = secrets.token_hex(16)
-    store.write(lambda rows: rows.keep(kept(scope, 'old', LONG_AGO)))
-    told = claims(store, [scope] * TWINS)
-    assert [first for _, first in told].count(True) == 1
-    assert len({reply.body for reply, _ in told}) == 1
-    assert told[0][0].body != 'old'
+    store.write(lambda rows: rows.keep(reply(scope, 'old', LONG_AGO)))
+    claimed = claims(store, [scope] * REQUESTS)
+    assert [first for _, first in claimed].count(True) == 1
+    assert len({stored.body for stored, _ in claimed}) == 1
+    assert claimed[0][0].body != 'old'
 
 
-def test_twenty_requests_that_sweep_the_same_old_replies_all_succeed(store):
+def test_twenty_requests_that_purge_the_same_old_replies_all_succeed(store):
     def fill(rows: Rows) -> None:
         for _ in range(idempotency.MAX_PURGED_REPLIES + 50):
-            rows.keep(kept(secrets.token_hex(16), '', LONG_AGO))
+            rows.keep(reply(secrets.token_hex(16), '', LONG_AGO))
     store.write(fill)
-    told = claims(store, [secrets.token_hex(16) for _ in range(TWINS)])
-    assert all(first for _, first in told)
+    claimed = claims(store, [secrets.token_hex(16)
+                             for _ in range(REQUESTS)])
+    assert all(first for _, first in claimed)
     claims(store, [secrets.token_hex(16)])
     assert store.read(lambda rows: rows.outlived(LONG_AGO, 1)) == []
 
 
-def test_a_reply_comes_back_letter_by_letter(store):
-    told = StoredReply(secrets.token_hex(16), 'hash', 201,
-                       [['ETag', '"1-a-b"']],
-                '{"name": "\U0001f600 \U00020000 \xe9  "}', LONG_AGO)
-    store.write(lambda rows: rows.keep(told))
-    assert store.read(lambda rows: rows.kept(told.scope)) == told
+def test_a_reply_is_read_back_unchanged(store):
+    stored = StoredReply(
+        secrets.token_hex(16), 'hash', 201, [['ETag', '"1-a-b"']],
+        '{"name": "\U0001f600 \U00020000 \xe9  "}', LONG_AGO)
+    store.write(lambda rows: rows.keep(stored))
+    assert store.read(lambda rows: rows.kept(stored.scope)) == stored

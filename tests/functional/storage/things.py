@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A type with a column of every kind, its tables and random records of it."""
+"""A type with a column of each kind, its tables, and random records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RACK = ResourceType('rack', 'racks', scope='cloud', properties={
 
 THING = ResourceType(
     'thing', 'things',
-    properties={one.name: one for one in (
+    properties={prop.name: prop for prop in (
         Property('name', 'string', required=True),
         Property('serial', 'string'),
         Property('label', 'string'),
@@ -49,7 +49,7 @@ THING = ResourceType(
 CATALOGUE = Catalogue({'rack': RACK, 'thing': THING})
 SHAPE = THING.at(FIRST_VERSION)
 
-#: Texts that a filter's grammar, SQL or a collation could trip over.
+#: Texts with a meaning in filters, SQL or collations.
 TEXTS = ('', ' ', 'a', 'A', 'a ', ' a', 'b', 'é', 'e\u0301', 'null', 'NULL',
          'gte:1', 'in:a,b', 'a,b', '"', 'a"b', '\\', 'a\\', '\\n', '\n', '%',
          '_', "'", "' OR 1=1 --", ':x', '%(x)s', '\U0001f600', '\uffff',
@@ -71,7 +71,7 @@ def an_id(source: random.Random) -> str:
 _IDS = random.Random(7)
 RACKS = tuple(sorted(an_id(_IDS) for _ in range(3)))
 
-#: What each column that a list may ask for can hold.
+#: Values of each column that lists filter or sort by.
 DOMAIN: Mapping[str, Sequence[Any]] = {
     'label': (None, *TEXTS),
     'serial': (None,),
@@ -88,13 +88,13 @@ DOMAIN: Mapping[str, Sequence[Any]] = {
 
 
 def record(source: random.Random, number: int) -> dict[str, Any]:
-    """One record; few values a column, so that there are many ties."""
-    found = {name: source.choice(values) for name, values in DOMAIN.items()}
+    """Return a random record; columns have few values, so there are ties."""
+    values = {name: source.choice(domain) for name, domain in DOMAIN.items()}
     if source.random() < 0.5:
-        found['label'] = source.choice((None, 'a', 'A'))
-        found['size'] = source.choice((None, 1, 2))
+        values['label'] = source.choice((None, 'a', 'A'))
+        values['size'] = source.choice((None, 1, 2))
     serial = source.choice((None, f'{number}'))
-    return {**found, 'id': an_id(source), 'generation': 1, 'metadata': {},
+    return {**values, 'id': an_id(source), 'generation': 1, 'metadata': {},
             'name': f'{source.choice(TEXTS)[:200]}{number}', 'slot': number,
             'serial': serial,
             'tags': sorted(source.sample(TAGS, source.randrange(4)))}
@@ -105,34 +105,33 @@ def records(count: int, seed: int = 1) -> list[dict[str, Any]]:
     return [record(source, number) for number in range(count)]
 
 
-def built() -> declared_tables.Tables:
-    """The tables without their foreign keys, so that no rack must be there.
-    """
-    made = declared_tables.build(CATALOGUE)
-    table = made.of(THING)
+def build() -> declared_tables.Tables:
+    """Return the tables without foreign keys, so that no racks are needed."""
+    tables = declared_tables.build(CATALOGUE)
+    table = tables.of(THING)
     table.constraints -= table.foreign_key_constraints
-    return made
+    return tables
 
 
 def filled(engine: sa.Engine,
            rows: Iterable[Mapping[str, Any]]) -> declared_tables.Tables:
-    """Tables anew, with these records in them."""
-    made = built()
+    """Create the tables again, with these records."""
+    tables = build()
     rows = list(rows)
-    used = (made.of(THING), made.core.tags)
+    used = (tables.of(THING), tables.core.tags)
     with engine.begin() as connection:
-        made.metadata.drop_all(connection, used)
-        made.metadata.create_all(connection, used)
-        connection.execute(sa.insert(made.of(THING)), rows)
-        connection.execute(sa.insert(made.core.tags), [
-            {'type': THING.name, 'record_id': one['id'], 'tag': tag}
-            for one in rows for tag in one['tags']])
-    return made
+        tables.metadata.drop_all(connection, used)
+        tables.metadata.create_all(connection, used)
+        connection.execute(sa.insert(tables.of(THING)), rows)
+        connection.execute(sa.insert(tables.core.tags), [
+            {'type': THING.name, 'record_id': row['id'], 'tag': tag}
+            for row in rows for tag in row['tags']])
+    return tables
 
 
 def world(engine: sa.Engine, rows: list[dict[str, Any]]) -> SimpleNamespace:
-    made = filled(engine, rows)
-    table = made.of(THING)
-    source = statements.source(table, made.core.tags, engine.dialect.name)
+    tables = filled(engine, rows)
+    table = tables.of(THING)
+    source = statements.source(table, tables.core.tags, engine.dialect.name)
     return SimpleNamespace(engine=engine, rows=rows, source=source,
                            table=table)

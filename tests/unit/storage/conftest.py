@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records for what is asked of single rows."""
+"""Fixture: a world with a simple type."""
 
 import pytest
 
@@ -14,6 +14,6 @@ properties: {name: {type: string}}
 
 @pytest.fixture
 def desks(tmp_path):
-    made = stored.world(tmp_path, desk=DESK)
-    yield made
-    made.engine.dispose()
+    world = stored.world(tmp_path, desk=DESK)
+    yield world
+    world.engine.dispose()

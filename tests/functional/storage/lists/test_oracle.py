@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A list is what a slow and plain reading of the same request would give.
+"""Lists have the rows and the order of a plain implementation in Python.
 
-Random requests, written as a client writes them, over random records, on
-each database, against lists of Python.
+Random requests over random records, on each database.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def world(database: sa.Engine) -> SimpleNamespace:
     return things.world(database, ROWS)
 
 
-# What the oracle knows
+# The plain implementation
 
 COMPARE = {'gt': operator.gt, 'gte': operator.ge, 'lt': operator.lt,
            'lte': operator.le}
@@ -58,17 +57,17 @@ def compared(keys: list[tuple[str, bool]], one: dict, other: dict) -> int:
     return 0
 
 
-def oracle(asked: dict) -> list[dict]:
-    found = [row for row in ROWS
-             if asked['project'] in (None, row['project_id'])
-             and all(matches(row, *one) for one in asked['filters'])
-             and all(tagged(row, *one) for one in asked['tags'])]
-    keys = asked['sort']
-    return sorted(found, key=cmp_to_key(
+def oracle(wanted: dict) -> list[dict]:
+    rows = [row for row in ROWS
+            if wanted['project'] in (None, row['project_id'])
+            and all(matches(row, *words) for words in wanted['filters'])
+            and all(tagged(row, *words) for words in wanted['tags'])]
+    keys = wanted['sort']
+    return sorted(rows, key=cmp_to_key(
         lambda one, other: compared(keys, one, other)))
 
 
-# How a client writes it
+# The query string of a wanted
 
 def written(value: Any) -> str:
     if value is None:
@@ -80,16 +79,16 @@ def written(value: Any) -> str:
     return f'"{value}"'
 
 
-def parameters(asked: dict) -> list[tuple[str, str]]:
+def parameters(wanted: dict) -> list[tuple[str, str]]:
     prefix = {'eq': ''}
-    found = [(name, prefix.get(verb, f'{verb}:')
+    pairs = [(name, prefix.get(verb, f'{verb}:')
               + ','.join(map(written, values)))
-             for name, verb, values in asked['filters']]
-    found += [(name, ','.join(group)) for name, group in asked['tags']]
-    found += [('sort', ','.join(
+             for name, verb, values in wanted['filters']]
+    pairs += [(name, ','.join(group)) for name, group in wanted['tags']]
+    pairs += [('sort', ','.join(
         f'{name}:{"desc" if descending else "asc"}'
-        for name, descending in asked['sort']))]
-    return [*found, ('limit', str(asked['limit']))]
+        for name, descending in wanted['sort']))]
+    return [*pairs, ('limit', str(wanted['limit']))]
 
 
 # Requests
@@ -106,11 +105,11 @@ def filters(draw: st.DrawFn) -> tuple[str, str, list]:
     verb = draw(st.sampled_from(('eq', 'neq', 'in', 'nin', *COMPARE)))
     if name == 'enabled' and verb in COMPARE:
         verb = 'eq'
-    usable = [one for one in VALUES[name]
-              if one is not None or verb not in COMPARE]
-    most = 4 if verb in ('in', 'nin') else 1
+    usable = [value for value in VALUES[name]
+              if value is not None or verb not in COMPARE]
+    max_size = 4 if verb in ('in', 'nin') else 1
     return name, verb, draw(st.lists(
-        st.sampled_from(usable or ['x']), min_size=1, max_size=most))
+        st.sampled_from(usable or ['x']), min_size=1, max_size=max_size))
 
 
 tags = st.tuples(
@@ -121,7 +120,7 @@ tags = st.tuples(
 
 @st.composite
 def sorts(draw: st.DrawFn) -> list[tuple[str, bool]]:
-    """A whole declared order and ``id``: what the oracle need not guess."""
+    """A complete declared order with ``id``, which is total."""
     order = draw(st.sampled_from(queries.list_options(things.SHAPE).sorts))
     names = (*order, 'id') if order != ('id',) else order
     if draw(st.booleans()):
@@ -142,99 +141,101 @@ many = settings(max_examples=80, deadline=None, suppress_health_check=[
     HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
-#: The statements made so far, which later lists of their form are read by.
-FORMS: dict[sa.Engine, statement_cache.Statements] = {}
+#: The cached statements of each database.
+CACHES: dict[sa.Engine, statement_cache.Statements] = {}
 
 
-def page(world: SimpleNamespace, asked: dict, marker: Any,
+def page(world: SimpleNamespace, wanted: dict, marker: Any,
          backwards: bool = False) -> list[dict[str, Any]]:
-    query = queries.parse(things.SHAPE, parameters(asked), 1000)
+    query = queries.parse(things.SHAPE, parameters(wanted), 1000)
     statement, values = statement_cache.select(
-        FORMS.setdefault(world.engine, {}), world.source, query,
-        asked['project'], marker, backwards)
+        CACHES.setdefault(world.engine, {}), world.source, query,
+        wanted['project'], marker, backwards)
     with world.engine.connect() as connection:
         return [dict(row._mapping)
                 for row in connection.execute(statement, values)]
 
 
-def walk(world: SimpleNamespace, asked: dict) -> list[list[dict[str, Any]]]:
-    limit, pages, marker = asked['limit'], [], None
+def walk(world: SimpleNamespace,
+         wanted: dict) -> list[list[dict[str, Any]]]:
+    limit, pages, marker = wanted['limit'], [], None
     while True:
-        found = page(world, asked, marker)
-        pages.append(found[:limit])
-        if len(found) <= limit:
+        rows = page(world, wanted, marker)
+        pages.append(rows[:limit])
+        if len(rows) <= limit:
             return pages
         marker = pages[-1][-1]
 
 
 @many
-@given(asked=requests)
+@given(wanted=requests)
 def test_all_pages_together_are_the_whole_list_in_order(
-        world: SimpleNamespace, asked: dict) -> None:
-    found = [row for one in walk(world, asked) for row in one]
-    assert found == oracle(asked)
+        world: SimpleNamespace, wanted: dict) -> None:
+    rows = [row for rows in walk(world, wanted) for row in rows]
+    assert rows == oracle(wanted)
 
 
 @many
-@given(asked=requests)
+@given(wanted=requests)
 def test_the_count_is_that_of_the_whole_list(
-        world: SimpleNamespace, asked: dict) -> None:
-    query = queries.parse(things.SHAPE, parameters(asked), 1000)
+        world: SimpleNamespace, wanted: dict) -> None:
+    query = queries.parse(things.SHAPE, parameters(wanted), 1000)
     with world.engine.connect() as connection:
-        found = connection.scalar(statements.count(
-            world.source, query, asked['project']))
-    assert found == len(oracle(asked))
+        count = connection.scalar(statements.count(
+            world.source, query, wanted['project']))
+    assert count == len(oracle(wanted))
 
 
 @many
-@given(asked=requests, seed=st.randoms(use_true_random=False))
-def test_a_page_begins_after_a_record_that_is_not_there(
-        world: SimpleNamespace, asked: dict, seed: Any) -> None:
-    gone = things.record(seed, 1000)
-    whole = oracle(asked)
-    left = [row for row in whole if compared(asked['sort'], gone, row) < 0]
+@given(wanted=requests, seed=st.randoms(use_true_random=False))
+def test_a_page_may_start_after_a_record_that_does_not_exist(
+        world: SimpleNamespace, wanted: dict, seed: Any) -> None:
+    marker = things.record(seed, 1000)
+    whole = oracle(wanted)
+    after = [row for row in whole
+             if compared(wanted['sort'], marker, row) < 0]
     before = [row['id'] for row in whole
-              if compared(asked['sort'], gone, row) > 0]
-    most = asked['limit'] + 1
-    assert page(world, asked, gone) == left[:most]
-    assert [row['id'] for row in page(world, asked, gone, True)
-            ] == before[::-1][most - 1:most]
+              if compared(wanted['sort'], marker, row) > 0]
+    size = wanted['limit'] + 1
+    assert page(world, wanted, marker) == after[:size]
+    assert [row['id'] for row in page(world, wanted, marker, True)
+            ] == before[::-1][size - 1:size]
 
 
 @many
-@given(asked=requests)
-def test_each_page_finds_the_marker_of_the_one_before_it(
-        world: SimpleNamespace, asked: dict) -> None:
+@given(wanted=requests)
+def test_each_page_finds_the_marker_of_the_previous_page(
+        world: SimpleNamespace, wanted: dict) -> None:
     markers: list[str | None] = [None]
-    for number, found in enumerate(walk(world, asked)):
-        if not found:
+    for number, rows in enumerate(walk(world, wanted)):
+        if not rows:
             continue
-        before = page(world, asked, found[0], backwards=True)
-        told = before[0]['id'] if before else None
-        assert told == markers[max(0, number - 1)]
-        markers.append(found[-1]['id'])
+        before = page(world, wanted, rows[0], backwards=True)
+        marker = before[0]['id'] if before else None
+        assert marker == markers[max(0, number - 1)]
+        markers.append(rows[-1]['id'])
 
 
-def test_who_stays_is_told_once_while_others_come_and_go(
+def test_a_record_is_listed_once_while_others_are_created_and_deleted(
         database: sa.Engine) -> None:
-    """C11: the marker is deleted and others are made on every page."""
+    """C11: after each page its last record is deleted and one is created."""
     rows = things.records(40, seed=3)
     world = things.world(database, rows)
-    asked = {'project': None, 'filters': [], 'tags': [], 'limit': 3,
+    wanted = {'project': None, 'filters': [], 'tags': [], 'limit': 3,
              'sort': [('label', True), ('size', False), ('id', False)]}
-    told, gone, marker = [], set(), None
+    listed, deleted, marker = [], set(), None
     for number in range(100, 140):
-        found = page(world, asked, marker)[:3]
-        if not found:
+        rows_of_page = page(world, wanted, marker)[:3]
+        if not rows_of_page:
             break
-        told += [row['id'] for row in found]
-        marker = found[-1]
-        gone.add(marker['id'])
+        listed += [row['id'] for row in rows_of_page]
+        marker = rows_of_page[-1]
+        deleted.add(marker['id'])
         new = things.record(things.random.Random(number), number)
         with database.begin() as connection:
             connection.execute(sa.delete(world.table).where(
                 world.table.c.id == marker['id']))
             connection.execute(sa.insert(world.table), [new])
-    stayed = {row['id'] for row in rows} - gone
-    assert not found
-    assert sorted(one for one in told if one in stayed) == sorted(stayed)
+    stayed = {row['id'] for row in rows} - deleted
+    assert not rows_of_page
+    assert sorted(id for id in listed if id in stayed) == sorted(stayed)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every order a type offers and every single filter is read off an index.
+"""Every sort order and every filter of a type uses an index.
 
-Each database is asked for its plan, over enough rows and with its own
-statistics, and two of them for the rows they really went through.
+The tests examine the query plan of each database, over many rows and with
+statistics, and the number of rows that were read.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ VALUES = {'name': 'x', 'serial': 'x', 'label': 'a', 'size': '2',
 
 @pytest.fixture(scope='module')
 def world(database: sa.Engine) -> SimpleNamespace:
-    found = things.world(database, things.records(6000, seed=5))
-    query_plans.analyzed(database)
-    return found
+    world = things.world(database, things.records(6000, seed=5))
+    query_plans.analyze(database)
+    return world
 
 
 def statement(world: SimpleNamespace, parameters: dict[str, str],
               marker: Any = None,
               project: str | None = PROJECT) -> sa.Select[Any]:
-    everybody = [('all_projects', 'true')] if project is None else []
+    all_projects = [('all_projects', 'true')] if project is None else []
     query = queries.parse(things.SHAPE, [
-        *parameters.items(), *everybody, ('limit', str(LIMIT))], 1000)
+        *parameters.items(), *all_projects, ('limit', str(LIMIT))], 1000)
     return statements.select(world.source, query, project, marker)
 
 
@@ -58,7 +58,7 @@ def sorted_by(names: tuple[str, ...], direction: str) -> dict[str, str]:
 
 @pytest.mark.parametrize('direction', ['asc', 'desc'])
 @pytest.mark.parametrize('names', SORTS, ids=','.join)
-def test_no_order_on_offer_needs_a_sort(
+def test_no_sort_order_needs_a_sort_step(
         world: SimpleNamespace, names: tuple[str, ...],
         direction: str) -> None:
     select = statement(world, sorted_by(names, direction))
@@ -67,19 +67,19 @@ def test_no_order_on_offer_needs_a_sort(
 
 @pytest.mark.parametrize('direction', ['asc', 'desc'])
 @pytest.mark.parametrize('name', sorts.COMMON_KEYS)
-def test_no_order_of_all_projects_needs_a_sort(
+def test_no_sort_order_of_all_projects_needs_a_sort_step(
         world: SimpleNamespace, name: str, direction: str) -> None:
-    """Nor is a page in the middle of it looked for from its beginning."""
-    asked, count = sorted_by((name,), direction), COUNT[
+    """And a page in the middle reads few rows."""
+    parameters, count = sorted_by((name,), direction), COUNT[
         world.engine.dialect.name]
-    select = statement(world, asked, project=None)
+    select = statement(world, parameters, project=None)
     assert plan(world, select)[1] is False
     with world.engine.connect() as connection:
         assert count(connection, select) < 20 * LIMIT
         rows = connection.execute(select.limit(None)).all()
         marker = rows[len(rows) // 2]._mapping
         assert count(connection, statement(
-            world, asked, marker, project=None)) < 20 * LIMIT
+            world, parameters, marker, project=None)) < 20 * LIMIT
 
 
 ORDERED = ('gt', 'gte', 'lt', 'lte')
@@ -90,7 +90,7 @@ FILTERS = [(name, text) for name in ALLOWED.filters for text in (
 
 
 @pytest.mark.parametrize(('name', 'text'), FILTERS)
-def test_no_filter_on_offer_reads_the_whole_table(
+def test_no_filter_reads_the_whole_table(
         world: SimpleNamespace, name: str, text: str) -> None:
     whole, _ = plan(world, statement(world, {name: text}))
     assert not whole
@@ -108,16 +108,16 @@ def test_no_filter_by_tags_reads_a_whole_table(
 @pytest.mark.parametrize('direction', ['asc', 'desc'])
 @pytest.mark.parametrize('names', SORTS, ids=','.join)
 @pytest.mark.parametrize('place', [0.5, 0.98])
-def test_a_page_in_the_middle_reads_a_few_rows_only(
+def test_a_page_in_the_middle_reads_few_rows(
         world: SimpleNamespace, names: tuple[str, ...], direction: str,
         place: float) -> None:
-    """2000 rows are the project's; a page of 10 has at most 4 arms."""
-    asked = sorted_by(names, direction)
+    """The project has 2000 rows; a page of 10 has at most 4 arms."""
+    parameters = sorted_by(names, direction)
     count = COUNT[world.engine.dialect.name]
-    mine = statement(world, asked).limit(None)
+    whole = statement(world, parameters).limit(None)
     with world.engine.connect() as connection:
-        rows = connection.execute(mine).all()
+        rows = connection.execute(whole).all()
         marker = rows[int(len(rows) * place)]._mapping
-        select = statement(world, asked, marker)
+        select = statement(world, parameters, marker)
         assert len(rows) > 1900
         assert count(connection, select) < 20 * LIMIT

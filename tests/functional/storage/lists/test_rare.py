@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What few records have is found without a look at the many that have not.
+"""A filter by a rare value reads few rows.
 
-A filter by any column on offer is read off an index that the column leads,
-behind the project where one project is asked for: any other index of the
-project would hold all its rows as well.
+A filter uses an index that begins with its column, or with the project and
+then the column: any other index of the project contains all its rows.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ PROJECT = 'beta'
 MANY, FEW = 6000, 9
 LIMIT = 10
 
-#: By column: what many records have, a few, and others.
-HELD = {
+#: By column: a frequent value, a rare one, and another rare one.
+VALUES = {
     'label': ('a', 'rare', 'rarer'), 'status': ('active', 'retired',
                                                 'provisioning'),
     'size': (1, 7, 8), 'ratio': (0.5, 7.5, 8.5),
@@ -34,20 +33,20 @@ HELD = {
     'finished_at': (things.INSTANTS[2], things.INSTANTS[0],
                     things.INSTANTS[1]),
     'rack_id': (things.RACKS[0], things.RACKS[1], things.RACKS[2])}
-#: Columns in which each record has something else.
+#: Columns with a different value in each record.
 OWN = ('name', 'serial', 'slot', 'id', 'created_at', 'updated_at')
 NULLABLE = ('label', 'size', 'ratio', 'enabled', 'finished_at', 'rack_id',
             'serial')
 
 
 def record(number: int) -> dict[str, Any]:
-    """Of every thousand the first is rare, and the next two."""
+    """Return a record; three of every thousand have rare values or nulls."""
     kind = {0: 1, 1: 2, 2: None}.get(number % 1000, 0)
-    held = {name: None if kind is None else values[kind]
-            for name, values in HELD.items()}
+    row = {name: None if kind is None else values[kind]
+           for name, values in VALUES.items()}
     at = f'2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:' \
          f'{number % 60:02}.000000Z'
-    return {**held, 'status': held['status'] or 'provisioning',
+    return {**row, 'status': row['status'] or 'provisioning',
             'id': f'{(number * 7919) % 10 ** 8:08}-0000-4000-8000-'
                   f'{number:012}',
             'generation': 1, 'metadata': {}, 'tags': ['red'],
@@ -59,32 +58,32 @@ def record(number: int) -> dict[str, Any]:
 
 
 ROWS = [record(number) for number in range(MANY)]
-RARE = next(one for one in ROWS[1:]
-            if one['project_id'] == PROJECT and one['label'] == 'rare')
+RARE = next(row for row in ROWS[1:]
+            if row['project_id'] == PROJECT and row['label'] == 'rare')
 
 
 @pytest.fixture(scope='module')
 def world(database: sa.Engine) -> SimpleNamespace:
-    """SQLite is never told to count its rows, and reads without."""
-    found = things.world(database, ROWS)
+    """SQLite works without statistics: the service never runs ANALYZE."""
+    world = things.world(database, ROWS)
     if database.dialect.name != 'sqlite':
-        query_plans.analyzed(database)
-    return found
+        query_plans.analyze(database)
+    return world
 
 
 def texts(name: str) -> tuple[str, ...]:
-    """As a client asks for what few have."""
+    """Return filters for rare values, as a client writes them."""
     value = str(RARE[name]).lower() if name == 'enabled' else RARE[name]
-    other = HELD[name][2] if name in HELD and name != 'enabled' else value
+    other = VALUES[name][2] if name in VALUES and name != 'enabled' else value
     null = ('null',) if name in NULLABLE else ()
     return f'{value}', f'in:"{value}","{other}"', *null
 
 
 def statement(world: SimpleNamespace, name: str, text: str,
               project: str | None, sort: str = 'id') -> sa.Select[Any]:
-    everybody = [('all_projects', 'true')] if project is None else []
+    everywhere = [('all_projects', 'true')] if project is None else []
     query = queries.parse(things.SHAPE, [
-        (name, text), ('sort', sort), *everybody,
+        (name, text), ('sort', sort), *everywhere,
         ('limit', str(LIMIT))], 1000)
     return statements.select(world.source, query, project, None)
 
@@ -94,20 +93,20 @@ def read(world: SimpleNamespace, select: sa.Select[Any]) -> int:
         return COUNT[world.engine.dialect.name](connection, select)
 
 
-COLUMNS = [one for one in queries.list_options(things.SHAPE).filters
-           if one != 'project_id']
+COLUMNS = [column for column in queries.list_options(things.SHAPE).filters
+           if column != 'project_id']
 
 
 @pytest.mark.parametrize('sort', ['id', 'created_at:desc', 'label'])
 @pytest.mark.parametrize(('name', 'text'), [
     (name, text) for name in COLUMNS for text in texts(name)])
-def test_what_few_have_is_found_by_an_index_that_its_column_leads(
+def test_a_rare_value_is_found_by_an_index_that_begins_with_its_column(
         world: SimpleNamespace, name: str, text: str, sort: str) -> None:
-    """In whatever order they are asked for."""
+    """In any sort order."""
     select = statement(world, name, text, PROJECT, sort)
-    led = query_plans.leading(world, select)
-    assert any(name in (one[0], *one[one[0] == 'project_id':][:1])
-               for one in led), led
+    indexes = query_plans.leading(world, select)
+    assert any(name in (index[0], *index[index[0] == 'project_id':][:1])
+               for index in indexes), indexes
     assert read(world, select) < 10 * FEW
 
 
@@ -115,10 +114,10 @@ def test_what_few_have_is_found_by_an_index_that_its_column_leads(
     (name, text) for name in all_projects.filterable(things.SHAPE, ())
     for text in (('rare', 'in:rare,rarer') if name == 'project_id'
                  else texts(name))])
-def test_over_all_projects_it_is_one_that_the_column_leads_alone(
+def test_across_all_projects_the_index_begins_with_the_column_alone(
         world: SimpleNamespace, name: str, text: str) -> None:
     project = text if text == 'rare' else None
     select = statement(world, name, text, project)
-    led = query_plans.leading(world, select)
-    assert any(one[:1] == [name] for one in led), led
+    indexes = query_plans.leading(world, select)
+    assert any(index[:1] == [name] for index in indexes), indexes
     assert read(world, select) < 10 * FEW

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A page costs the database as many statements as a record does, whatever
-hangs on its records. Asked through the whole pipeline, on each database.
+"""A page takes the same number of SQL statements whatever its length.
+
+Measured over the whole application, on each database.
 """
 
 from __future__ import annotations
@@ -42,101 +43,105 @@ def served(request: pytest.FixtureRequest,
            tmp_path_factory: pytest.TempPathFactory) -> Application:
     conf = {} if request.param == 'sqlite' else {'database': {
         'connection': databases.config_url(databases.create(request.param))}}
-    made = Application(config_dir(
+    served = Application(config_dir(
         tmp_path_factory.mktemp('statements'), HOST, conf=conf))
     for start in range(0, HOSTS, 500):
-        reply = made.request('POST', '/v1/hosts', {'hosts': [{
+        reply = served.request('POST', '/v1/hosts', {'hosts': [{
             'name': f'web-{n}', 'tags': ['red', f't{n}'],
             'metadata': {'k': f'{n}', 'l': 'm'}, 'labels': {'role': 'web'}}
             for n in range(start, start + 500)]})
         assert reply.status == 201, reply.body
-    return made
+    return served
 
 
 @contextlib.contextmanager
-def heard() -> Iterator[list[str]]:
-    """The statements that any database is told in here, but for a look now
-    and then at which types are in force."""
-    said: list[str] = []
+def recorded() -> Iterator[list[str]]:
+    """Record all SQL statements, except the periodic check for newer types.
+    """
+    statements: list[str] = []
 
-    def told(connection: object, cursor: object, statement: str,
-             *given: object) -> None:
+    def record(connection: object, cursor: object, statement: str,
+               *arguments: object) -> None:
         if 'FROM pileus_counter' not in statement:
-            said.append(statement)
-    sa.event.listen(sa.engine.Engine, 'before_cursor_execute', told)
+            statements.append(statement)
+    sa.event.listen(sa.engine.Engine, 'before_cursor_execute', record)
     try:
-        yield said
+        yield statements
     finally:
-        sa.event.remove(sa.engine.Engine, 'before_cursor_execute', told)
+        sa.event.remove(sa.engine.Engine, 'before_cursor_execute', record)
 
 
 def statements(served: Application, query: str, limit: int) -> int:
-    """How many it takes to list so many hosts, all of which come whole."""
-    with heard() as said:
+    """List ``limit`` hosts; return the number of SQL statements."""
+    with recorded() as executed:
         reply = served.request('GET', f'/v1/hosts?limit={limit}&{query}')
     assert reply.status == 200, reply.body
     hosts = reply.json['hosts']
     assert len(hosts) == limit
-    assert all(len(one['tags']) == len(one['metadata']) == 2
-               for one in hosts)
+    assert all(len(host['tags']) == len(host['metadata']) == 2
+               for host in hosts)
     assert ('count' in reply.json) == ('with_count' in query)
-    return len(said)
+    return len(executed)
 
 
 def marker(served: Application, sort: str) -> str:
-    """The last of the first ten."""
+    """Return the id of the tenth host."""
     reply = served.request('GET', f'/v1/hosts?limit=10&sort={sort}')
     return str(reply.json['hosts'][-1]['id'])
 
 
 @pytest.mark.parametrize('counted', ['', '&with_count=true'])
-@pytest.mark.parametrize('begun', [False, True])
-@pytest.mark.parametrize('asked', [
+@pytest.mark.parametrize('with_marker', [False, True])
+@pytest.mark.parametrize('query', [
     'sort=id', 'sort=name:desc', 'sort=rack_id:desc', 'sort=id&tags=red',
     'sort=created_at&status=new', 'sort=id&all_projects=true'])
-def test_a_page_costs_the_same_however_long_it_is(
-        served: Application, asked: str, begun: bool, counted: str) -> None:
-    """Nothing is asked once a record."""
-    sort = asked.removeprefix('sort=').partition('&')[0]
-    begin = f'&marker={marker(served, sort)}' if begun else ''
-    counts = [statements(served, f'{asked}{begin}{counted}', limit)
+def test_the_number_of_statements_does_not_depend_on_the_length(
+        served: Application, query: str, with_marker: bool,
+        counted: str) -> None:
+    sort = query.removeprefix('sort=').partition('&')[0]
+    start = f'&marker={marker(served, sort)}' if with_marker else ''
+    counts = [statements(served, f'{query}{start}{counted}', limit)
               for limit in LENGTHS]
-    plain = statements(served, asked, 1)
+    plain = statements(served, query, 1)
     assert len(set(counts)) == 1, counts
-    assert counts[0] <= plain + 2 * begun + bool(counted)
+    assert counts[0] <= plain + 2 * with_marker + bool(counted)
 
 
-def test_a_page_after_a_deleted_record_costs_one_more(
+def test_a_deleted_marker_takes_one_more_statement(
         served: Application) -> None:
-    """Its last revision tells where it stood."""
-    made = served.request('POST', '/v1/hosts', {'host': {
+    """The place in the order comes from the record's last revision."""
+    id = served.request('POST', '/v1/hosts', {'host': {
         'name': 'aaa', 'tags': ['a', 'b']}}).json['host']['id']
-    there = statements(served, f'sort=name&marker={made}', 100)
-    assert served.request('DELETE', f'/v1/hosts/{made}').status == 204
-    gone = {statements(served, f'sort=name&marker={made}', limit)
-            for limit in LENGTHS}
-    assert gone == {there + 1}
+    existing = statements(served, f'sort=name&marker={id}', 100)
+    assert served.request('DELETE', f'/v1/hosts/{id}').status == 204
+    deleted = {statements(served, f'sort=name&marker={id}', limit)
+               for limit in LENGTHS}
+    assert deleted == {existing + 1}
 
 
-def test_a_list_goes_on_where_its_index_is_gone(served: Application) -> None:
-    """An apply drops one long before its types are in force. It comes last,
-    for nobody makes it again."""
+def test_a_list_works_without_the_index_of_its_hint(
+        served: Application) -> None:
+    """An apply drops an index before it publishes the new types.
+
+    This test is the last one, because the index stays dropped.
+    """
     engines: list[sa.Engine] = []
 
-    def told(connection: sa.Connection, *given: object) -> None:
+    def note_engine(connection: sa.Connection, *arguments: object) -> None:
         engines.append(connection.engine)
 
     def ids(path: str) -> list[str]:
         reply = served.request('GET', path)
         assert reply.status == 200, reply.body
-        return [one['id'] for one in reply.json['hosts']]
+        return [host['id'] for host in reply.json['hosts']]
     pages = ['/v1/hosts?sort=status&limit=100',
              f'/v1/hosts?sort=status&marker={marker(served, "status")}']
-    sa.event.listen(sa.engine.Engine, 'before_cursor_execute', told)
+    sa.event.listen(sa.engine.Engine, 'before_cursor_execute', note_engine)
     try:
         before = [ids(path) for path in pages]
     finally:
-        sa.event.remove(sa.engine.Engine, 'before_cursor_execute', told)
+        sa.event.remove(sa.engine.Engine, 'before_cursor_execute',
+                        note_engine)
     engine = engines[0]
     of = ' ON r_hosts' if engine.dialect.name == 'mysql' else ''
     with writer(engine).begin() as connection:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database that types are applied to, one catalogue after another."""
+"""A database to which tests apply one catalogue after another."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from service.storage.schema import plan as schema_plan
 from service.storage.tables import declared as declared_tables
 from tests.functional.storage.schema.changes import IDS, Case, Rows, Words
 
-MADE = '2026-01-01T00:00:00.000000Z'
+CREATED_AT = '2026-01-01T00:00:00.000000Z'
 
-#: How to drop tables whatever refers to them.
+#: How to drop tables in spite of references.
 EMPTYING = {
     'sqlite': ('PRAGMA foreign_keys = OFF', 'DROP TABLE {}'),
     'postgresql': ('SELECT 1', 'DROP TABLE {} CASCADE'),
@@ -33,21 +33,21 @@ def catalogue(types: Sequence[Words]) -> Catalogue:
 
 
 def texts(types: Sequence[Words]) -> dict[str, str]:
-    """The type files, by name: JSON is YAML."""
-    return {f'{one["name"]}.yaml': json.dumps(one, ensure_ascii=False)
-            for one in types}
+    """Return type files by name, in JSON, which is valid YAML."""
+    return {f'{type_["name"]}.yaml': json.dumps(type_, ensure_ascii=False)
+            for type_ in types}
 
 
 class Schema:
-    """``directory`` has the configuration that names the database."""
+    """A database; ``directory`` has the configuration with its URL."""
 
-    def __init__(self, made: sa.Engine, directory: Path) -> None:
-        self.engine = made
+    def __init__(self, connected: sa.Engine, directory: Path) -> None:
+        self.engine = connected
         self.directory = directory
-        migrations.upgrade(made)
+        migrations.upgrade(connected)
 
     def empty(self) -> None:
-        """As if nothing had ever been applied to it."""
+        """Drop all tables of types and forget the applied types."""
         before, drop = EMPTYING[self.engine.dialect.name]
         with self.engine.connect() as connection:
             connection.detach()
@@ -61,18 +61,20 @@ class Schema:
     def plan(self, types: Sequence[Words]) -> schema_plan.Plan:
         return schema_plan.of_database(self.engine, catalogue(types))
 
-    def apply(self, types: Sequence[Words], **how: Any) -> apply.ApplyResult:
-        return apply.apply(self.engine, catalogue(types), **how)
+    def apply(self, types: Sequence[Words],
+              **options: Any) -> apply.ApplyResult:
+        return apply.apply(self.engine, catalogue(types), **options)
 
     def fill(self, types: Sequence[Words], name: str, rows: Rows) -> None:
         declared = catalogue(types).types[name]
         table = declared_tables.build(catalogue(types)).of(declared)
         common: dict[str, Any] = {
-            'generation': 1, 'created_at': MADE, 'updated_at': MADE,
+            'generation': 1, 'created_at': CREATED_AT,
+            'updated_at': CREATED_AT,
             'tags': ['red'], 'metadata': {'a': 'b'}}
         if declared.owned:
             common['project_id'] = 'demo'
-        empty = {one.name: None for one in declared.live}
+        empty = {prop.name: None for prop in declared.live}
         if rows:
             with engine.writer(self.engine).begin() as connection:
                 connection.execute(sa.insert(table), [
@@ -81,13 +83,14 @@ class Schema:
 
     def rows(self, types: Sequence[Words],
              name: str) -> list[Mapping[str, Any]]:
-        found = catalogue(types)
-        table = declared_tables.build(found).of(found.types[name])
+        parsed = catalogue(types)
+        table = declared_tables.build(parsed).of(parsed.types[name])
         with self.engine.connect() as connection:
-            return [dict(one) for one in connection.execute(
+            return [dict(row) for row in connection.execute(
                 sa.select(table).order_by(table.c.id)).mappings()]
 
-    def filled(self, case: Case) -> None:
+    def prepare(self, case: Case) -> None:
+        """Apply the old types of a case and insert its rows."""
         self.apply(case.old)
         for name, rows in case.others.items():
             self.fill(case.old, name, rows)

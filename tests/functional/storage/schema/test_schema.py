@@ -23,7 +23,7 @@ def each(cases: Sequence[Case]) -> Any:
 @each(changes.ACCEPTED)
 def test_an_apply_preserves_all_records_and_leaves_no_step(schema, case):
     """DB09: the new tables have the values of the old ones."""
-    schema.filled(case)
+    schema.prepare(case)
     plan = schema.plan(case.new)
     assert plan.refusals == plan.violations == ()
     kinds = {step.name: str(step.kind) for step in reversed(plan.steps)}
@@ -46,7 +46,7 @@ def test_an_apply_preserves_all_records_and_leaves_no_step(schema, case):
 
 @each(changes.REFUSED)
 def test_a_refused_change_names_its_reason_and_changes_nothing(schema, case):
-    schema.filled(case)
+    schema.prepare(case)
     before = schema.rows(case.old, 'box')
     plan = schema.plan(case.new)
     assert case.refused in '\n'.join(plan.refusals)
@@ -63,7 +63,7 @@ def test_a_refused_change_names_its_reason_and_changes_nothing(schema, case):
 @each(changes.NARROWED)
 def test_records_that_violate_a_narrower_rule_stay_only_with_keep_broken(
         schema, case):
-    schema.filled(case)
+    schema.prepare(case)
     plan = schema.plan(case.new)
     assert plan.refusals == ()
     assert [step.violations for step in plan.steps

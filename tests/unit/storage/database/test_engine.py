@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQLite under writers in many threads and processes."""
+"""SQLite with writers in several threads and processes."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ COUNT = 'CREATE TABLE IF NOT EXISTS counts (n INTEGER)'
 
 @pytest.fixture
 def connected(tmp_path):
-    made = stored.connect(tmp_path)
-    with made.begin() as connection:
+    connected = stored.connect(tmp_path)
+    with connected.begin() as connection:
         connection.exec_driver_sql(COUNT)
         connection.exec_driver_sql('INSERT INTO counts VALUES (0)')
-    yield made
-    made.dispose()
+    yield connected
+    connected.dispose()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def transactions(connected):
 
 
 def count(connection):
-    """Read, think, write: what two writers at once would get wrong."""
+    """Read and write: concurrent writers must not lose an update."""
     n = connection.exec_driver_sql('SELECT n FROM counts').scalar_one()
     connection.exec_driver_sql('UPDATE counts SET n = ?', (n + 1,))
 
@@ -48,27 +48,27 @@ def counted(connected):
 @pytest.mark.parametrize(('pragma', 'value'), [
     ('journal_mode', 'wal'), ('foreign_keys', 1), ('synchronous', 2),
     ('busy_timeout', 20)])
-def test_every_connection_is_prepared(connected, pragma, value):
+def test_every_connection_has_these_settings(connected, pragma, value):
     with connected.connect() as one, connected.connect() as other:
         for connection in (one, other):
             assert connection.exec_driver_sql(
                 f'PRAGMA {pragma}').scalar() == value
 
 
-def test_connections_are_kept(connected):
+def test_connections_are_pooled(connected):
     with connected.connect() as connection:
         first = connection.connection.dbapi_connection
     with connected.connect() as connection:
         assert connection.connection.dbapi_connection is first
 
 
-def test_nothing_connects_before_it_is_used(tmp_path):
-    made = stored.connect(tmp_path)
+def test_an_engine_does_not_connect_before_it_is_used(tmp_path):
+    connected = stored.connect(tmp_path)
     assert not (tmp_path / 'state' / 'pileus.sqlite').exists()
-    made.dispose()
+    connected.dispose()
 
 
-def test_a_url_that_is_none_is_told_without_repeating_it(tmp_path):
+def test_an_invalid_url_is_an_error_that_does_not_show_it(tmp_path):
     conf = stored.conf(tmp_path)
     conf.set_override('connection', 'secret@nowhere', 'database')
     with pytest.raises(StartError) as caught:
@@ -77,7 +77,7 @@ def test_a_url_that_is_none_is_told_without_repeating_it(tmp_path):
     assert '[database] connection' in str(caught.value)
 
 
-def test_threads_count_each_other(connected, transactions):
+def test_concurrent_threads_lose_no_update(connected, transactions):
     """DB06."""
     failures = []
 
@@ -89,10 +89,10 @@ def test_threads_count_each_other(connected, transactions):
             failures.append(exc)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert (failures, counted(connected)) == ([], 160)
 
 
@@ -101,25 +101,26 @@ import sys
 from tests.unit.storage.database.test_engine import count
 from service.config import files
 from service.storage.database import engine
-made = engine.Transactions(engine.connect(
+transactions = engine.Transactions(engine.connect(
     files.load(['--config-dir', sys.argv[1]])))
 sys.stdin.readline()
 for _ in range(40):
-    made.write(count)
+    transactions.write(count)
 '''
 
 
-def test_processes_count_each_other(connected, tmp_path):
-    """DB06: another process cannot be waited for with a lock of ours."""
+def test_concurrent_processes_lose_no_update(connected, tmp_path):
+    """DB06: the lock of a process does not cover the others."""
     writers = [subprocess.Popen(
         [sys.executable, '-c', WRITER, str(tmp_path)], cwd=ROOT,
         stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
-    told = [one.communicate(b'go\n', timeout=60)[1] for one in writers]
-    assert [one.returncode for one in writers] == [0, 0, 0], told
+    errors = [writer.communicate(b'go\n', timeout=60)[1]
+              for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0, 0], errors
     assert counted(connected) == 120
 
 
-def test_a_reader_sees_the_state_before_while_a_writer_writes(
+def test_a_reader_sees_the_previous_state_during_a_write(
         connected, transactions):
     def work(connection):
         count(connection)
@@ -129,7 +130,7 @@ def test_a_reader_sees_the_state_before_while_a_writer_writes(
     assert counted(connected) == 1
 
 
-def test_work_that_raises_leaves_nothing(connected, transactions):
+def test_work_that_raises_is_rolled_back(connected, transactions):
     def work(connection):
         count(connection)
         raise KeyError('a bug')
@@ -142,7 +143,7 @@ def test_work_that_raises_leaves_nothing(connected, transactions):
     ConcurrentWrite(), db_exception.DBDuplicateEntry(),
     db_exception.DBReferenceError('t', 'c', 'k', 'kt'),
     db_exception.DBDeadlock()], ids=lambda error: type(error).__name__)
-def test_work_that_was_raced_is_run_again_as_a_whole(
+def test_work_that_lost_a_race_is_run_again_as_a_whole(
         connected, transactions, error):
     failures = [error, error]
 
@@ -154,84 +155,84 @@ def test_work_that_was_raced_is_run_again_as_a_whole(
     assert counted(connected) == 1
 
 
-def test_work_that_is_always_raced_ends_as_unavailable(tmp_path):
-    """Nothing says that it would ever win; the client may try again."""
-    made = engine.Transactions(stored.connect(tmp_path), retry_seconds=0.05)
+def test_work_that_loses_every_race_is_unavailable(tmp_path):
+    transactions = engine.Transactions(stored.connect(tmp_path),
+                                       retry_seconds=0.05)
 
     def work(connection):
         raise ConcurrentWrite
     with pytest.raises(Unavailable):
-        made.write(work)
+        transactions.write(work)
 
 
-def test_a_foreign_lock_that_stays_ends_as_unavailable(tmp_path, connected):
-    made = engine.Transactions(connected, retry_seconds=0.05)
+def test_a_write_behind_a_lock_that_stays_is_unavailable(tmp_path, connected):
+    transactions = engine.Transactions(connected, retry_seconds=0.05)
     with engine.writer(connected).begin() as connection:
         count(connection)
         with pytest.raises(Unavailable):
-            made.write(count)
+            transactions.write(count)
 
 
-def test_a_full_pool_ends_as_unavailable(tmp_path):
+def test_an_exhausted_pool_is_unavailable(tmp_path):
     conf = stored.conf(tmp_path)
     conf.set_override('max_pool_size', 1, 'database')
     conf.set_override('max_overflow', 0, 'database')
-    made = engine.connect(conf)
-    made.pool._timeout = 0.01
-    with made.connect(), pytest.raises(Unavailable):
-        engine.Transactions(made).read(lambda connection: None)
-    made.dispose()
+    connected = engine.connect(conf)
+    connected.pool._timeout = 0.01
+    with connected.connect(), pytest.raises(Unavailable):
+        engine.Transactions(connected).read(lambda connection: None)
+    connected.dispose()
 
 
-def test_a_file_that_is_another_is_opened_anew(tmp_path):
-    """As after a backup was put in its place."""
-    made = stored.connect(tmp_path)
-    run = engine.Transactions(made)
-    where = tmp_path / 'state' / 'pileus.sqlite'
-    run.write(lambda connection: connection.exec_driver_sql(
+def test_a_replaced_file_is_opened_again(tmp_path):
+    """As after a backup was restored."""
+    connected = stored.connect(tmp_path)
+    transactions = engine.Transactions(connected)
+    path = tmp_path / 'state' / 'pileus.sqlite'
+    transactions.write(lambda connection: connection.exec_driver_sql(
         'CREATE TABLE t (n INTEGER)'))
-    made.dispose()
-    (tmp_path / 'copy').write_bytes(where.read_bytes())
-    run.write(lambda connection: connection.exec_driver_sql(
+    connected.dispose()
+    (tmp_path / 'copy').write_bytes(path.read_bytes())
+    transactions.write(lambda connection: connection.exec_driver_sql(
         'INSERT INTO t VALUES (1)'))
-    for file in where.parent.glob('pileus.sqlite*'):
+    for file in path.parent.glob('pileus.sqlite*'):
         file.unlink()
     with pytest.raises(Unavailable):
-        run.read(rows_of_t)
-    (tmp_path / 'copy').rename(where)
-    assert run.read(rows_of_t) == []
-    made.dispose()
+        transactions.read(rows_of_t)
+    (tmp_path / 'copy').rename(path)
+    assert transactions.read(rows_of_t) == []
+    connected.dispose()
 
 
 def rows_of_t(connection):
     return connection.exec_driver_sql('SELECT n FROM t').all()
 
 
-def test_a_bug_in_a_statement_is_no_trouble_of_the_database(transactions):
+def test_a_bug_in_a_statement_is_not_reported_as_unavailable(transactions):
     with pytest.raises(db_exception.DBError):
         transactions.read(
             lambda connection: connection.exec_driver_sql('SELECT ?'))
 
 
-@pytest.mark.parametrize(('worse', 'better'), [
+@pytest.mark.parametrize(('limit', 'unlimit'), [
     ('query_only = ON', 'query_only = OFF'),
     ('max_page_count = 1', 'max_page_count = 1073741823')],
     ids=['read-only', 'full'])
-def test_a_file_that_takes_no_more_is_still_read(connected, transactions,
-                                                 worse, better):
+def test_a_full_or_read_only_file_refuses_writes_until_it_is_not(
+        connected, transactions, limit, unlimit):
     """DB07."""
-    def much(connection):
+    def write_much(connection):
         count(connection)
         connection.exec_driver_sql('CREATE TABLE much AS SELECT '
                                    'randomblob(100000) AS filling')
 
-    def turn(pragma):
+    def set_pragma(pragma):
         with connected.connect() as connection:
             connection.exec_driver_sql(f'PRAGMA {pragma}')
-    turn(worse)
+    set_pragma(limit)
     with pytest.raises(Unavailable):
-        transactions.write(much)
+        transactions.write(write_much)
     assert counted(connected) == 0
-    turn(better)
-    transactions.write(much)
+    set_pragma(unlimit)
+    transactions.write(write_much)
     assert counted(connected) == 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A list's SQL is made once for all lists of its form; that it finds what it
-should is tests/functional/storage's."""
+"""The statement cache of lists. tests/functional/storage tests the results.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from tests.unit.storage.lists.test_statements import MARKER, SHAPE, SOURCE
 
 
 @pytest.fixture
-def forms() -> statement_cache.Statements:
+def cache() -> statement_cache.Statements:
     return {}
 
 
-def asked(forms: statement_cache.Statements, *parameters: tuple[str, str],
-          owner: str | None = 'p', marker: Any = None,
-          backwards: bool = False) -> tuple[Any, Any]:
+def select(cache: statement_cache.Statements, *parameters: tuple[str, str],
+           owner: str | None = 'p', marker: Any = None,
+           backwards: bool = False) -> tuple[Any, Any]:
     return statement_cache.select(
-        forms, SOURCE,
+        cache, SOURCE,
         list_query.parse(SHAPE, parameters, 1000), owner, marker, backwards)
 
 
-def test_other_values_are_the_same_statement(forms):
+def test_queries_that_differ_in_values_share_a_statement(cache):
     size = ('sort', 'size,label')
-    one, values = asked(forms, size, ('name', 'a'), marker=MARKER)
-    two, others = asked(forms, size, ('name', 'b'), owner='q',
+    one, values = select(cache, size, ('name', 'a'), marker=MARKER)
+    two, others = select(cache, size, ('name', 'b'), owner='q',
                         marker={**MARKER, 'size': 4})
     assert one is two
     assert values != others
@@ -39,30 +39,30 @@ def test_other_values_are_the_same_statement(forms):
 @pytest.mark.parametrize('other', [
     {'owner': None}, {'marker': None}, {'backwards': True},
     {'marker': {**MARKER, 'size': None}}])
-def test_what_changes_the_text_is_another_statement(forms, other):
+def test_queries_with_different_sql_have_different_statements(cache, other):
     same = {'owner': 'p', 'marker': MARKER, 'backwards': False}
     parameters = ('sort', 'size,label')
-    one, _ = asked(forms, parameters, **same)
-    assert asked(forms, parameters, **{**same, **other})[0] is not one
-    assert asked(forms, ('sort', 'size:desc,label'), **same)[0] is not one
-    assert asked(forms, parameters, ('limit', '5'), **same)[0] is not one
+    one, _ = select(cache, parameters, **same)
+    assert select(cache, parameters, **{**same, **other})[0] is not one
+    assert select(cache, ('sort', 'size:desc,label'), **same)[0] is not one
+    assert select(cache, parameters, ('limit', '5'), **same)[0] is not one
 
 
-def test_null_is_no_value(forms):
-    one, _ = asked(forms, ('serial', 'a'))
-    assert asked(forms, ('serial', 'null'))[0] is not one
-    assert asked(forms, ('serial', 'neq:a'))[0] is not one
+def test_a_filter_for_null_has_a_statement_of_its_own(cache):
+    one, _ = select(cache, ('serial', 'a'))
+    assert select(cache, ('serial', 'null'))[0] is not one
+    assert select(cache, ('serial', 'neq:a'))[0] is not one
 
 
 @pytest.mark.parametrize('parameter', [
     ('name', 'in:a,b'), ('serial', 'nin:a,null'), ('tags', 'a')])
-def test_forms_of_which_there_is_no_end_are_not_kept(forms, parameter):
-    asked(forms, parameter)
-    assert forms == {}
+def test_queries_with_any_number_of_values_are_not_cached(cache, parameter):
+    select(cache, parameter)
+    assert cache == {}
 
 
-def test_no_client_can_fill_the_memory_with_forms(forms, monkeypatch):
+def test_the_size_of_the_cache_is_limited(cache, monkeypatch):
     monkeypatch.setattr(statement_cache, 'MAX_STATEMENTS', 10)
     for limit in range(1, 100):
-        asked(forms, ('limit', str(limit)))
-        assert len(forms) <= 10
+        select(cache, ('limit', str(limit)))
+        assert len(cache) <= 10

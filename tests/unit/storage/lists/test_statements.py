@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Query as SQL, as text; what it finds is tests/functional/storage's."""
+"""The SQL text of lists. tests/functional/storage tests the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.storage.tables import declared as declared_tables
 HOST = ResourceType(
     'host', 'hosts', unique=(('name',), ('serial',)),
     indexes=(('size', 'label'),),
-    properties={one.name: one for one in (
+    properties={prop.name: prop for prop in (
         Property('name', 'string', required=True),
         Property('serial', 'string'),
         Property('size', 'integer'),
@@ -29,7 +29,7 @@ HOST = ResourceType(
 SHAPE = HOST.at(FIRST_VERSION)
 TABLES = declared_tables.build(Catalogue({'host': HOST}))
 SOURCE = statements.source(TABLES.of(HOST), TABLES.core.tags, 'sqlite')
-THIN = statements.source(SOURCE.table, SOURCE.tags, 'mysql')
+IDS_FIRST = statements.source(SOURCE.table, SOURCE.tags, 'mysql')
 MARKER = {'id': 'i', 'name': 'n', 'serial': 's', 'size': 3, 'label': 'l'}
 DIALECTS = {'sqlite': sqlite.dialect(), 'postgresql': postgresql.dialect(),
             'mysql': mysql.dialect(), 'mariadb': mariadb.MariaDBDialect()}
@@ -38,8 +38,8 @@ DIALECTS = {'sqlite': sqlite.dialect(), 'postgresql': postgresql.dialect(),
 def select(*parameters: tuple[str, str], project: str | None = 'p',
            marker: Any = None, backwards: bool = False,
            source: statements.Source = SOURCE) -> sa.Select[Any]:
-    found = list_query.parse(SHAPE, parameters, 1000)
-    return statements.select(source, found, project, marker, backwards)
+    query = list_query.parse(SHAPE, parameters, 1000)
+    return statements.select(source, query, project, marker, backwards)
 
 
 def text(statement: sa.Select[Any], dialect: str = 'sqlite') -> str:
@@ -69,7 +69,7 @@ OTHERS = [
 @pytest.mark.parametrize('backwards', [False, True])
 @pytest.mark.parametrize(
     ('form', 'other'), [*zip(FORMS, OTHERS, strict=True)])
-def test_lists_of_one_form_are_compiled_once(
+def test_queries_that_differ_in_values_are_compiled_once(
         form: list, other: list, backwards: bool) -> None:
     engine = sa.create_engine('sqlite://')
     cache: dict[Any, Any] = {}
@@ -85,21 +85,21 @@ def test_lists_of_one_form_are_compiled_once(
 
 
 @pytest.mark.parametrize('dialect', DIALECTS)
-def test_no_text_of_a_client_stands_in_the_sql(dialect: str) -> None:
+def test_no_text_of_a_client_is_in_the_sql(dialect: str) -> None:
     """J09."""
     evil = "'; DROP TABLE r_hosts --"
     marker = {**MARKER, 'name': evil, 'label': evil, 'id': evil}
     for operator in ('', 'neq:', 'in:', 'nin:', 'gt:', 'gte:', 'lt:', 'lte:'):
         for order in ('name', 'size:desc,label', 'size,label:desc'):
-            found = text(select(
+            sql = text(select(
                 ('label', operator + evil), ('tags', evil),
                 ('tags-any', evil), ('not-tags', evil),
                 ('not-tags-any', evil), ('sort', order), project=evil,
                 marker=marker), dialect)
-            assert 'DROP' not in found and "'" not in found
+            assert 'DROP' not in sql and "'" not in sql
 
 
-def test_nulls_are_put_first_in_each_databases_own_words() -> None:
+def test_each_database_sorts_nulls_first() -> None:
     statement = select(('sort', 'size,label:desc'))
     plain = 'project_id ASC, size ASC, label DESC, id DESC'
     assert order(statement, 'sqlite') == plain
@@ -116,28 +116,30 @@ def test_a_page_after_a_row_without_nulls_is_one_comparison() -> None:
 
 
 @pytest.mark.parametrize('dialect', ['mysql', 'mariadb'])
-def test_mariadb_is_given_the_ranges_it_does_not_see(dialect: str) -> None:
-    found = text(select(('sort', 'size,label'), marker=MARKER), dialect)
+def test_mariadb_gets_ranges_instead_of_a_row_comparison(
+        dialect: str) -> None:
+    sql = text(select(('sort', 'size,label'), marker=MARKER), dialect)
     assert ('(size > %s OR size = %s AND (label > %s OR label = %s AND '
-            'id > %s))') in found
-    assert 'project_id >= %s AND project_id <= %s' in found
+            'id > %s))') in sql
+    assert 'project_id >= %s AND project_id <= %s' in sql
 
 
-def test_mariadb_does_not_sort_by_what_is_null_everywhere() -> None:
+def test_mariadb_does_not_sort_by_columns_that_are_null_in_all_rows() -> None:
     marker = {**MARKER, 'label': None}
-    found = text(select(('sort', 'size:desc,label:desc'), marker=marker),
-                 'mariadb')
-    assert 'ORDER BY project_id DESC, size DESC, NULL, id DESC' in found
+    sql = text(select(('sort', 'size:desc,label:desc'), marker=marker),
+               'mariadb')
+    assert 'ORDER BY project_id DESC, size DESC, NULL, id DESC' in sql
     assert order(select(('label', 'null'), ('sort', 'size')), 'mariadb') == (
         'project_id ASC, size ASC, NULL, id ASC')
 
 
-def test_an_order_a_unique_tuple_makes_total_has_no_id_behind() -> None:
+def test_a_sort_by_a_unique_tuple_does_not_end_with_the_id() -> None:
     assert order(select(('sort', 'name:desc'))) == (
         'project_id DESC, name DESC')
 
 
-def test_nulls_or_other_projects_make_unique_values_repeat() -> None:
+def test_a_sort_ends_with_the_id_where_unique_values_may_repeat() -> None:
+    """Nulls repeat, and so do values of different projects."""
     assert order(select(('sort', 'serial'))) == (
         'project_id ASC, serial ASC, id ASC')
     assert order(select(('sort', 'name'), project=None)) == (
@@ -145,53 +147,53 @@ def test_nulls_or_other_projects_make_unique_values_repeat() -> None:
 
 
 def test_backwards_reads_ids_in_the_opposite_order() -> None:
-    found = text(select(('sort', 'name'), marker=MARKER, backwards=True))
-    assert found.startswith('SELECT id FROM')
-    assert 'name < ?' in found and 'name DESC' in found
+    sql = text(select(('sort', 'name'), marker=MARKER, backwards=True))
+    assert sql.startswith('SELECT id FROM')
+    assert 'name < ?' in sql and 'name DESC' in sql
 
 
-def test_a_page_asks_for_one_row_more_than_its_limit() -> None:
+def test_a_page_selects_one_row_more_than_its_limit() -> None:
     statement = select(('limit', '7'))
     assert [*statement.compile().params.values()] == ['p', 8]
 
 
 @pytest.mark.parametrize('dialect', ['mysql', 'mariadb'])
-def test_mariadb_brings_ids_together_and_then_looks_rows_up(
+def test_mariadb_merges_ids_and_then_looks_up_their_rows(
         dialect: str) -> None:
-    """Whole rows took twice a first page's time, their texts to and fro."""
-    assert statements.source(*SOURCE[:2], dialect) == THIN
+    """Merging whole rows took twice the time of a first page."""
+    assert statements.source(*SOURCE[:2], dialect) == IDS_FIRST
     sort = ('sort', 'serial:desc')
-    found = text(select(sort, marker=MARKER, source=THIN), dialect)
+    sql = text(select(sort, marker=MARKER, source=IDS_FIRST), dialect)
     arm = 'SELECT id AS id, serial AS serial FROM r_hosts '
-    assert found.count(arm) == 2 and found.count('metadata') == 1
-    assert 'AS page INNER JOIN r_hosts ON id = page.id' in found
-    assert found.endswith('ORDER BY page.serial DESC, page.id DESC LIMIT %s')
+    assert sql.count(arm) == 2 and sql.count('metadata') == 1
+    assert 'AS page INNER JOIN r_hosts ON id = page.id' in sql
+    assert sql.endswith('ORDER BY page.serial DESC, page.id DESC LIMIT %s')
     for other in ({'backwards': True, 'marker': MARKER}, {}):
-        assert 'JOIN' not in text(select(sort, source=THIN, **other))
+        assert 'JOIN' not in text(select(sort, source=IDS_FIRST, **other))
 
 
-def test_a_marker_without_a_column_sorted_by_is_a_mistake_of_ours() -> None:
+def test_a_marker_without_a_sort_column_is_a_bug() -> None:
     with pytest.raises(KeyError, match='size'):
         select(('sort', 'size'), marker={'id': 'i', 'label': None})
 
 
-def test_a_cloud_type_has_no_owner_to_look_for() -> None:
+def test_a_list_of_a_cloud_type_has_no_condition_on_the_project() -> None:
     rack = ResourceType('rack', 'racks', scope='cloud', unique=(('name',),),
                         properties={'name': Property(
                             'name', 'string', required=True)})
-    made = declared_tables.build(Catalogue({'rack': rack}))
-    found = list_query.parse(rack.at(FIRST_VERSION), [('sort', 'name')], 10)
-    source = statements.source(made.of(rack), made.core.tags, 'sqlite')
-    statement = statements.select(source, found, 'p', None)
+    tables = declared_tables.build(Catalogue({'rack': rack}))
+    query = list_query.parse(rack.at(FIRST_VERSION), [('sort', 'name')], 10)
+    source = statements.source(tables.of(rack), tables.core.tags, 'sqlite')
+    statement = statements.select(source, query, 'p', None)
     assert 'project_id' not in text(statement)
     assert order(statement) == 'r_racks.name ASC'
-    count = statements.count(source, found, 'p')
+    count = statements.count(source, query, 'p')
     assert text(count) == 'SELECT count(*) AS count_1 FROM r_racks'
 
 
-# The indexes that serve the orders
+# The indexes for sort orders
 
-def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
+def test_nullable_columns_have_an_index_with_nulls_first() -> None:
     assert indexes.list_indexes(HOST) == (
         ('created_at',), ('updated_at',), ('size', 'label'), ('serial',),
         ('label',))
@@ -200,21 +202,21 @@ def test_what_may_be_null_gets_an_index_that_orders_nulls() -> None:
         'size': 'NULLS FIRST'}
 
 
-@pytest.mark.parametrize(('dialect', 'told'), [
+@pytest.mark.parametrize(('dialect', 'hints'), [
     ('mysql', 1), ('mariadb', 1), ('sqlite', 0), ('postgresql', 0)])
-def test_mariadb_is_told_the_index_that_has_the_rows_in_order(
-        dialect, told):
-    """It took one by the name, and 500 ms at half a million hosts (23)."""
+def test_mariadb_gets_a_hint_for_the_index_with_the_order(dialect, hints):
+    """Without it MariaDB used an index by name, and a page of half a million
+    hosts took 500 ms."""
     sort = ('sort', 'size:desc,label:desc')
-    for name, found, times in (
+    for name, statement, times in (
             ('ix_hosts_size_label', select(sort, marker=MARKER), 3),
             ('ix_hosts_size_label', select(sort), 1),
             ('ix_hosts_size_label', select(
                 ('sort', 'size:desc,label:asc'),
                 marker={**MARKER, 'size': None}), 1),
             ('uq_hosts_name', select(('sort', 'name')), 1)):
-        assert text(found, dialect).count(
-            f'FORCE INDEX ({name})') == times * told
+        assert text(statement, dialect).count(
+            f'FORCE INDEX ({name})') == times * hints
     for other in (select(sort, ('name', 'a'), marker=MARKER),
                   select(sort, ('tags', 'a')),
                   select(('sort', 'size:desc,label:asc')),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records that are given a value, a batch at a time."""
+"""Backfills in batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.storage.schema.backfill import Fill
 BOXES = sa.Table('r_boxes', sa.MetaData(),
                  sa.Column('id', sa.String(36), primary_key=True),
                  sa.Column('text', sa.String(9)))
-WHERE = Fill(BOXES.c.text, 'x')
+FILL = Fill(BOXES.c.text, 'x')
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def connection():
     engine.dispose()
 
 
-def holding(connection: sa.Connection, count: int) -> None:
+def insert(connection: sa.Connection, count: int) -> None:
     connection.execute(sa.delete(BOXES))
     connection.execute(sa.insert(BOXES), [
         {'id': f'{n * 7919 % 10 ** 6:036}', 'text': None}
@@ -35,12 +35,12 @@ def holding(connection: sa.Connection, count: int) -> None:
 
 
 def filled(connection: sa.Connection) -> list[str]:
-    """Fill all; what was told meanwhile."""
+    """Fill all rows; return the reported progress."""
     def transact(work: Callable[..., Sequence[str]]) -> Any:
         return work(connection)
-    told: list[str] = []
-    WHERE.run(transact, 0, told.append)
-    return told
+    lines: list[str] = []
+    FILL.run(transact, 0, lines.append)
+    return lines
 
 
 def left(connection: sa.Connection) -> int:
@@ -49,27 +49,28 @@ def left(connection: sa.Connection) -> int:
 
 
 def steps(connection: sa.Connection, count: int) -> int:
-    """What it takes to fill so many, in steps of SQLite's machine."""
-    holding(connection, count)
-    taken: list[int] = []
+    """Return how many steps of SQLite's VM it takes to fill ``count`` rows."""
+    insert(connection, count)
+    ticks: list[int] = []
     native = connection.connection.driver_connection
-    native.set_progress_handler(lambda: taken.append(1), 10)
+    native.set_progress_handler(lambda: ticks.append(1), 10)
     filled(connection)
     native.set_progress_handler(None, 0)
     assert left(connection) == 0
-    return len(taken)
+    return len(ticks)
 
 
 def test_twice_as_many_records_take_twice_as_long(connection, monkeypatch):
-    """DB09: writers are shut out meanwhile."""
+    """DB09: writes are refused meanwhile."""
     monkeypatch.setattr(backfill, 'BATCH_ROWS', 10)
     assert steps(connection, 4000) < 2.5 * steps(connection, 2000)
 
 
-def test_who_was_interrupted_fills_what_is_left(connection, monkeypatch):
-    """Wherever it is: what comes before the place it came to, too."""
+def test_a_fill_after_an_interrupted_one_fills_the_rest(connection,
+                                                        monkeypatch):
+    """Wherever the rows that have a value are."""
     monkeypatch.setattr(backfill, 'BATCH_ROWS', 10)
-    holding(connection, 35)
+    insert(connection, 35)
     middle = connection.scalars(sa.select(BOXES.c.id).order_by(
         BOXES.c.id).offset(12).limit(15)).all()
     connection.execute(sa.update(BOXES).where(BOXES.c.id.in_(middle)).values(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A declared type is a table: its columns, keys and indexes."""
+"""The table of a declared type: its columns, keys and indexes."""
 
 import pytest
 import sqlalchemy as sa
@@ -45,8 +45,8 @@ def inspector(tmp_path):
     engine.dispose()
 
 
-def test_a_table_has_the_common_columns_and_one_a_property(inspector):
-    assert [one['name'] for one in inspector.get_columns('r_hosts')] == [
+def test_a_table_has_common_columns_and_one_for_each_property(inspector):
+    assert [column['name'] for column in inspector.get_columns('r_hosts')] == [
         'id', 'project_id', 'generation', 'created_at', 'updated_at', 'tags',
         'metadata', 'name', 'notes', 'status', 'size', 'ratio', 'enabled',
         'bought_at', 'labels', 'parts', 'rack_id']
@@ -54,71 +54,70 @@ def test_a_table_has_the_common_columns_and_one_a_property(inspector):
 
 def test_a_cloud_type_has_no_project(inspector):
     assert 'project_id' not in [
-        one['name'] for one in inspector.get_columns('r_racks')]
+        column['name'] for column in inspector.get_columns('r_racks')]
 
 
-def test_only_what_is_required_or_has_a_default_is_never_null(inspector):
-    never = {one['name'] for one in inspector.get_columns('r_hosts')
-             if not one['nullable']}
-    assert never == {'id', 'project_id', 'generation', 'created_at',
-                     'updated_at', 'tags', 'metadata', 'name', 'status'}
+def test_columns_are_nullable_unless_required_or_with_a_default(inspector):
+    not_null = {column['name'] for column in inspector.get_columns('r_hosts')
+                if not column['nullable']}
+    assert not_null == {'id', 'project_id', 'generation', 'created_at',
+                        'updated_at', 'tags', 'metadata', 'name', 'status'}
 
 
-def test_unique_is_within_the_project_unless_the_type_is_the_clouds(
-        inspector):
-    found = {name: [one['column_names'] for one in
-                    inspector.get_unique_constraints(name)]
-             for name in ('r_hosts', 'r_racks')}
-    assert found == {'r_hosts': [['project_id', 'name']],
-                     'r_racks': [['name']]}
+def test_a_unique_covers_a_project_or_the_whole_cloud(inspector):
+    uniques = {name: [unique['column_names'] for unique in
+                      inspector.get_unique_constraints(name)]
+               for name in ('r_hosts', 'r_racks')}
+    assert uniques == {'r_hosts': [['project_id', 'name']],
+                       'r_racks': [['name']]}
 
 
-def test_every_order_of_a_list_is_an_index_that_ends_in_the_id(inspector):
-    found = [one['column_names'] for one in inspector.get_indexes('r_hosts')]
+def test_every_sort_order_has_an_index_that_ends_with_the_id(inspector):
+    columns = [index['column_names']
+               for index in inspector.get_indexes('r_hosts')]
     for names in (['status'], ['rack_id', 'name'], ['created_at'],
                   ['updated_at']):
-        assert ['project_id', *names, 'id'] in found
+        assert ['project_id', *names, 'id'] in columns
 
 
-def test_what_is_second_in_a_tuple_is_found_by_an_index_of_its_own(inspector):
-    """Not who leads one, be it the constraint of a unique."""
+def test_a_column_that_leads_no_index_gets_one_of_its_own(inspector):
+    """The index of a unique constraint counts as well."""
     declared = stored.catalogue(rack=RACK, host=HOST.replace(
         'indexes: [[status], [rack_id, name]]',
         'indexes: [[rack_id, name, size], [status, rack_id]]'))
     table = declared_tables.build(declared).of(declared.types['host'])
-    led = [one.columns.keys()[:2] for one in table.indexes]
-    assert led.count(['project_id', 'size']) == 1
-    assert ['project_id', 'name'] not in led
-    assert led.count(['project_id', 'rack_id']) == 1
+    leading = [index.columns.keys()[:2] for index in table.indexes]
+    assert leading.count(['project_id', 'size']) == 1
+    assert ['project_id', 'name'] not in leading
+    assert leading.count(['project_id', 'rack_id']) == 1
 
 
-def test_the_records_of_all_projects_have_indexes_by_common_columns(
-        inspector):
-    """Those of the cloud have none besides: they are in no project."""
-    led = {name: [one['column_names'] for one in inspector.get_indexes(name)]
-           for name in ('r_hosts', 'r_racks')}
-    for one in ('created_at', 'updated_at'):
-        assert [one, 'id'] in led['r_hosts']
-        assert led['r_racks'].count([one, 'id']) == 1
-    assert ['status', 'id'] not in led['r_hosts']
+def test_common_columns_have_indexes_across_all_projects(inspector):
+    """Records of a cloud type need no second index."""
+    columns = {name: [index['column_names']
+                      for index in inspector.get_indexes(name)]
+               for name in ('r_hosts', 'r_racks')}
+    for name in ('created_at', 'updated_at'):
+        assert [name, 'id'] in columns['r_hosts']
+        assert columns['r_racks'].count([name, 'id']) == 1
+    assert ['status', 'id'] not in columns['r_hosts']
 
 
-def test_who_refers_is_found_by_an_index_whatever_the_project(inspector):
-    assert ['rack_id'] in [
-        one['column_names'] for one in inspector.get_indexes('r_hosts')]
+def test_a_reference_has_an_index_across_all_projects(inspector):
+    assert ['rack_id'] in [index['column_names']
+                           for index in inspector.get_indexes('r_hosts')]
 
 
-def test_a_reference_is_a_key_that_storage_and_not_the_database_cascades(
-        inspector):
+def test_a_reference_is_a_foreign_key_without_a_cascade(inspector):
     [key] = inspector.get_foreign_keys('r_hosts')
     assert (key['constrained_columns'], key['referred_table'],
             key['referred_columns']) == (['rack_id'], 'r_racks', ['id'])
     assert 'ondelete' not in key['options']
 
 
-def test_long_names_are_cut_and_stay_apart():
+def test_long_names_are_shortened_and_stay_unique():
     name = 'a' * 48
-    first, second = (f'{"b" * 40}{one}' for one in 'xy')
+    first, second = (f'{"b" * 40}{end}' for end in 'xy')
     declared = stored.catalogue(long=f'''
 name: long
 plural: {name}
@@ -127,8 +126,8 @@ unique: [[{first}], [{second}]]
 indexes: [[{first}], [{second}]]
 ''')
     table = declared_tables.build(declared).of(declared.types['long'])
-    names = [str(one.name) for one in (*table.indexes, *table.constraints)
-             if one.name]
+    names = [str(key.name) for key in (*table.indexes, *table.constraints)
+             if key.name]
     assert max(map(len, names)) <= declared_tables.MAX_NAME_LENGTH
     assert len(set(names)) == len(names)
 
@@ -147,25 +146,25 @@ indexes: [[{first}], [{second}]]
         'name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin',
         'notes MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin'])],
     ids=['postgresql', 'mysql', 'mariadb'])
-def test_each_database_is_told_in_its_own_words(dialect, words):
+def test_each_database_gets_its_own_column_types(dialect, words):
     declared = stored.catalogue(rack=RACK, host=HOST)
     table = declared_tables.build(declared).of(declared.types['host'])
-    said = str(CreateTable(table).compile(dialect=dialect))
-    for one in words:
-        assert one in said
+    ddl = str(CreateTable(table).compile(dialect=dialect))
+    for word in words:
+        assert word in ddl
 
 
-def test_mysql_hears_nothing_of_deferring():
+def test_foreign_keys_of_mysql_are_not_deferrable():
     declared = stored.catalogue(rack=RACK, host=HOST)
     table = declared_tables.build(declared).of(declared.types['host'])
     assert 'DEFERRABLE' not in str(
         CreateTable(table).compile(dialect=mysql.dialect()))
 
 
-def test_the_statement_of_one_record_is_made_once():
+def test_the_statement_of_a_single_record_is_cached():
     declared = stored.catalogue(rack=RACK, host=HOST)
     built = declared_tables.build(declared)
-    host, rack = (declared.types[one] for one in ('host', 'rack'))
+    host, rack = (declared.types[name] for name in ('host', 'rack'))
     assert built.fetch(host, owned=True) is built.fetch(host, owned=True)
     assert 'project_id =' in str(built.fetch(host, owned=True))
     assert 'project_id =' not in str(built.fetch(host, owned=False))

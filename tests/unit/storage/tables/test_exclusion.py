@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Periods as PostgreSQL is told of them."""
+"""The exclusion constraints of periods on PostgreSQL."""
 
 import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -29,25 +29,25 @@ def statements(rule, scope='project', dialect=None):
                                 dialect or postgresql.dialect())
 
 
-def test_a_period_is_a_range_that_ends_before_its_end():
-    ((name, said),) = statements('{period: [starts_at, ends_at]}').items()
-    assert said == (
+def test_a_period_is_a_range_that_excludes_its_end():
+    ((name, ddl),) = statements('{period: [starts_at, ends_at]}').items()
+    assert ddl == (
         f'ALTER TABLE r_stays ADD CONSTRAINT {name} EXCLUDE USING gist '
         "(project_id WITH =, tstzrange(starts_at, ends_at, '[)') WITH &&)")
 
 
-def test_records_must_agree_and_take_part_to_compete():
-    (said,) = statements(
+def test_over_becomes_equalities_and_when_a_condition():
+    (ddl,) = statements(
         '{over: [room, quiet], period: [starts_at, ends_at], '
         'when: {state: ["it\'s", "100%"], quiet: [true]}}', 'cloud').values()
-    assert said.partition(' gist ')[2] == (
+    assert ddl.partition(' gist ')[2] == (
         "(room WITH =, (quiet::int) WITH =, tstzrange(starts_at, ends_at, "
         "'[)') WITH &&) WHERE (quiet IN (true) AND state IN ('it''s', "
         "'100%'))")
 
 
-def test_another_rule_has_another_name():
-    """So that a change of it is a constraint less and one more."""
+def test_different_rules_have_different_names():
+    """So that a changed rule is a dropped and an added constraint."""
     rules = ('{period: [starts_at, ends_at]}',
              '{period: [ends_at, starts_at]}',
              '{period: [starts_at, ends_at], over: [room]}',
@@ -59,6 +59,6 @@ def test_another_rule_has_another_name():
 
 
 @pytest.mark.parametrize('dialect', [sqlite.dialect(), mysql.dialect()])
-def test_other_databases_know_no_such_constraint(dialect):
+def test_other_databases_get_no_constraint(dialect):
     assert statements('{period: [starts_at, ends_at]}',
                       dialect=dialect) == {}
