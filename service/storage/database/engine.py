@@ -33,8 +33,8 @@ from service.storage.database.write_retries import (
 LOG = logging.getLogger(__name__)
 T = TypeVar('T')
 
-#: How long a write is retried after lost races, and how long the outcome of
-#: an unanswered commit is inquired.
+#: For how long a write is retried after lost races, and for how long the
+#: outcome of an unanswered commit is looked up.
 _RETRY_SECONDS = 10.0
 
 

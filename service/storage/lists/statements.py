@@ -2,9 +2,9 @@
 """The SELECT statement of a list, from its Query.
 
 Pages are found by key: a page starts after the last row of the page before.
-So a late page takes as long as the first, and no row is repeated or skipped
-when other rows are created or deleted. Queries that differ only in values
-have the same SQL text.
+A late page therefore takes as long as the first, and no row is repeated or
+skipped when other rows are created or deleted. Queries that differ only in
+values have the same SQL text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Source(NamedTuple):
     ``ids_first``: a page of several arms selects ids, then looks up their
     rows. PERF: MariaDB and MySQL write the union of the arms to a temporary
     table, with all long texts. On PostgreSQL and SQLite the lookup takes
-    longer than it saves. ``hinted``: MariaDB and MySQL get an index hint.
+    longer than the union. ``hinted``: MariaDB and MySQL get an index hint.
     """
 
     table: sa.Table
@@ -102,12 +102,12 @@ def _hinted(read: sa.Select[Any], source: Source, query: Query,
             arm: Arm) -> sa.Select[Any]:
     """Add a hint that names the index with the rows in order.
 
-    PERF: without it MariaDB considers each index that begins with the
-    project, which takes 0.3 ms a page. For an arm of nulls it chooses the
-    wrong one: it takes an index by the sort columns after the null and reads
-    all its rows, half a second for a page where one host in a hundred had no
-    rack. That happens with any directions. Otherwise the hint is left out for
-    mixed directions, which no index has.
+    PERF: without the hint MariaDB weighs each index that begins with the
+    project, which takes 0.3 ms a page. For an arm of nulls MariaDB chooses a
+    wrong index, by the sort columns after the null, and reads all its rows:
+    half a second for a page where one host in a hundred had no rack. An arm
+    of nulls gets the hint with any directions, other arms only if all
+    directions are the same: no index has an order of mixed directions.
     """
     table = source.table
     names = [*(column.name
@@ -125,8 +125,8 @@ def _hinted(read: sa.Select[Any], source: Source, query: Query,
 
 
 def _indexes(table: sa.Table) -> Iterator[sa.Index | sa.UniqueConstraint]:
-    """Yield the indexes, and the unique constraints, whose index has the name
-    of the constraint."""
+    """Yield the indexes and the unique constraints; the index of a constraint
+    has the constraint's name."""
     yield from table.indexes
     yield from (constraint for constraint in table.constraints
                 if isinstance(constraint, sa.UniqueConstraint))

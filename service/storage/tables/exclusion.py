@@ -32,14 +32,14 @@ from service.storage.tables.declared import MAX_NAME_LENGTH, owner
 #: CREATE on the database may create it.
 EXTENSION = 'CREATE EXTENSION IF NOT EXISTS btree_gist'
 
-_POSSIBLE = sa.text('''
+_INSTALLABLE = sa.text('''
 SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')
     OR EXISTS (SELECT FROM pg_available_extension_versions
                WHERE name = 'btree_gist'
                AND (NOT superuser OR (trusted AND has_database_privilege(
                         current_database(), 'CREATE'))
                     OR current_setting('is_superuser') = 'on'))''')
-_STANDING = sa.text('''
+_CONSTRAINT_NAMES = sa.text('''
 SELECT conname FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
 WHERE contype = 'x' AND relname = :table AND pg_table_is_visible(conrelid)''')
 
@@ -47,9 +47,9 @@ WHERE contype = 'x' AND relname = :table AND pg_table_is_visible(conrelid)''')
 # Constraints
 
 def possible(connection: Connection) -> bool:
-    """Whether the extension is installed or can be installed."""
+    """Whether this is PostgreSQL with the extension, or may install it."""
     return (connection.dialect.name == 'postgresql'
-            and bool(connection.scalar(_POSSIBLE)))
+            and bool(connection.scalar(_INSTALLABLE)))
 
 
 def notes(connection: Connection, catalogue: Catalogue) -> Iterator[str]:
@@ -70,7 +70,7 @@ def existing_names(connection: Connection, table: str) -> frozenset[str]:
     """Return the names of the exclusion constraints of a table."""
     if connection.dialect.name != 'postgresql':
         return frozenset()
-    return frozenset(connection.scalars(_STANDING, {'table': table}))
+    return frozenset(connection.scalars(_CONSTRAINT_NAMES, {'table': table}))
 
 
 def statements(declared: ResourceType, table: sa.Table,
