@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One project floods the service: what does another one notice?
+"""Measure how a flood of one project slows down the requests of another.
 
     python -m bench.fair_projects [--connections 64 256] [--seconds 5]
                                   [--rounds 5] [--database URL]
                                   [--path /v1/hosts]
 
-The daemon has one worker on one core. Project A sends as fast as it is
-answered on many connections, project B one request after the other on one.
-Printed is how long B's requests take with nobody else there and with A, each
-measured in turns, and the ratio of the medians of their 99th percentiles. The
-exit status is 1 where that is above its target (reliability R12).
+The daemon has one worker on one core. Project A sends requests on many
+connections, each as soon as the one before is answered. Project B sends one
+request after the other on one connection. The output is the latency of B
+without and with A, measured alternately, and the ratio of the medians of the
+99th percentiles. The exit status is 1 if a ratio exceeds the target of 2
+(reliability R12).
 
-On a machine with two cores the client of the flood is as busy as the worker;
-it yields to B's, so that what is measured is the service.
+On a machine with two cores, the client of A is as busy as the worker. It runs
+at idle priority, so that the client of B measures the service and not A.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ TARGET = 2.0
 
 
 class Times(NamedTuple):
-    """Of one run, in milliseconds."""
+    """The latencies of one run, in milliseconds."""
 
     p50: float
     p99: float
 
     @classmethod
-    def of(cls, took: list[float]) -> Times:
-        cuts = statistics.quantiles(took, n=100)
+    def of(cls, seconds: list[float]) -> Times:
+        cuts = statistics.quantiles(seconds, n=100)
         return cls(cuts[49] * 1000, cuts[98] * 1000)
 
     @classmethod
@@ -54,7 +55,7 @@ class Times(NamedTuple):
         return cls(*map(statistics.median, zip(*runs, strict=True)))
 
 
-class Wire:
+class Client:
     """One connection that stays open."""
 
     def __init__(self, port: int, path: str, project: str) -> None:
@@ -65,12 +66,12 @@ class Wire:
         self._left = -1
         self.statuses: dict[bytes, int] = {}
 
-    def ask(self) -> None:
+    def send(self) -> None:
         self.sock.sendall(self._request)
         self._left = -1
 
     def read(self) -> bool:
-        """Read on; whether the reply is whole."""
+        """Read some of the reply; return whether it is complete."""
         data = self.sock.recv(1 << 20)
         if not data:
             raise ConnectionError('the service closed the connection')
@@ -85,24 +86,24 @@ class Wire:
 
 
 def flood(port: int, path: str, connections: int) -> None:
-    """Project A, until it is killed."""
+    """Send the requests of project A until the process is killed."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    waiting = selectors.DefaultSelector()
+    selector = selectors.DefaultSelector()
     for _ in range(connections):
-        wire = Wire(port, path, 'a')
-        waiting.register(wire.sock, selectors.EVENT_READ, wire)
-        wire.ask()
+        client = Client(port, path, 'a')
+        selector.register(client.sock, selectors.EVENT_READ, client)
+        client.send()
     print('flooding', flush=True)
     while True:
-        for key, _ in waiting.select():
+        for key, _ in selector.select():
             try:
                 if key.data.read():
-                    key.data.ask()
+                    key.data.send()
             except ConnectionError:
-                waiting.unregister(key.fileobj)
-                wire = Wire(port, path, 'a')
-                waiting.register(wire.sock, selectors.EVENT_READ, wire)
-                wire.ask()
+                selector.unregister(key.fileobj)
+                client = Client(port, path, 'a')
+                selector.register(client.sock, selectors.EVENT_READ, client)
+                client.send()
 
 
 @contextlib.contextmanager
@@ -119,26 +120,26 @@ def flooded(port: int, path: str, connections: int) -> Iterator[None]:
             process.send_signal(signal.SIGKILL)
 
 
-def measured(port: int, path: str, seconds: float) -> Times:
-    """Project B, one request after the other."""
-    wire, took = Wire(port, path, 'b'), []
+def measure(port: int, path: str, seconds: float) -> Times:
+    """Send the requests of project B, one after the other."""
+    client, latencies = Client(port, path, 'b'), []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         begun = time.perf_counter()
-        wire.ask()
-        while not wire.read():
+        client.send()
+        while not client.read():
             pass
-        took.append(time.perf_counter() - begun)
-    assert set(wire.statuses) == {b'200'}, wire.statuses
-    wire.sock.close()
-    return Times.of(took[10:])
+        latencies.append(time.perf_counter() - begun)
+    assert set(client.statuses) == {b'200'}, client.statuses
+    client.sock.close()
+    return Times.of(latencies[10:])
 
 
 @contextlib.contextmanager
 def daemon(database: str | None) -> Iterator[Daemon]:
-    with tempfile.TemporaryDirectory() as where:
+    with tempfile.TemporaryDirectory() as directory:
         conf = {'database': {'connection': database}} if database else {}
-        running = Daemon(config_dir(Path(where), conf=conf))
+        running = Daemon(config_dir(Path(directory), conf=conf))
         with running:
             for worker in running.workers():
                 os.sched_setaffinity(worker, {min(os.sched_getaffinity(0))})
@@ -151,26 +152,27 @@ def daemon(database: str | None) -> Iterator[Daemon]:
             yield running
 
 
-def measured_in_turns(asked: argparse.Namespace) -> dict[int, list[Times]]:
-    """Of each round, by the connections of A; 0 is nobody there.
+def measure_all(options: argparse.Namespace) -> dict[int, list[Times]]:
+    """Return the times of each round by the connections of A (0: without A).
 
-    What else the machine does changes from one minute to the next: all of
-    them have to meet it alike.
+    Each round measures all of them, since other load on the machine changes
+    from one minute to the next and must affect them alike.
     """
     runs: dict[int, list[Times]] = {
-        one: [] for one in (0, *asked.connections)}
-    with daemon(asked.database) as running:
+        connections: [] for connections in (0, *options.connections)}
+    with daemon(options.database) as running:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        for number in range(asked.rounds):
-            for connections, found in runs.items():
-                beside = (flooded(running.port, asked.path, connections)
-                          if connections else contextlib.nullcontext())
-                with beside:
-                    found.append(measured(running.port, asked.path,
-                                          asked.seconds))
-            print('; '.join(f'{one}: {found[-1].p50:.2f} {found[-1].p99:.2f}'
-                            for one, found in runs.items()),
-                  f'(round {number + 1} of {asked.rounds})',
+        for number in range(options.rounds):
+            for connections, times in runs.items():
+                load = (flooded(running.port, options.path, connections)
+                        if connections else contextlib.nullcontext())
+                with load:
+                    times.append(measure(running.port, options.path,
+                                         options.seconds))
+            print('; '.join(
+                f'{connections}: {times[-1].p50:.2f} {times[-1].p99:.2f}'
+                for connections, times in runs.items()),
+                  f'(round {number + 1} of {options.rounds})',
                   file=sys.stderr, flush=True)
     return runs
 
@@ -184,19 +186,19 @@ def main() -> int:
     parser.add_argument('--path', default='/v1/hosts')
     parser.add_argument('--database')
     parser.add_argument('--flood', type=int, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.flood:
-        flood(asked.flood, asked.path, asked.connections[0])
-    runs = measured_in_turns(asked)
+    options = parser.parse_args()
+    if options.flood:
+        flood(options.flood, options.path, options.connections[0])
+    runs = measure_all(options)
     idle = Times.medians(runs.pop(0))
     print(f'{"connections of A":>17} {"p50 ms":>8} {"p99 ms":>8} '
           f'{"ratio":>6}\n{0:17} {idle.p50:8.2f} {idle.p99:8.2f}')
     worst = 0.0
-    for connections, found in runs.items():
-        beside = Times.medians(found)
-        ratio = beside.p99 / idle.p99
+    for connections, times in runs.items():
+        loaded = Times.medians(times)
+        ratio = loaded.p99 / idle.p99
         worst = max(worst, ratio)
-        print(f'{connections:17} {beside.p50:8.2f} {beside.p99:8.2f} '
+        print(f'{connections:17} {loaded.p50:8.2f} {loaded.p99:8.2f} '
               f'{ratio:6.2f}')
     return int(worst > TARGET)
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A late page against the first one, among a million hosts of one project.
+"""Compare a late page with the first, among a million hosts of a project.
 
     python -m bench.scale --database sqlite:////tmp/scale.sqlite
     python -m bench.scale --database postgresql+psycopg2://... --hosts 200000
 
-Makes as many hosts as are missing, a thousand a transaction, by what the API
-itself makes them with: stopped, it goes on where it was. Then lists them in
-every order that the type offers, and reads the first page and one far on, in
-turns. The database stays as it is; drop it when done. The exit status is 1 if
-a late page takes more than one and a half times what the first does.
+Creates the missing hosts, a thousand per transaction, through the same code as
+the API; an interrupted run can be continued. Then reads the first and a late
+page alternately, in every sort order that the type offers. The database keeps
+the hosts; drop it when done. The exit status is 1 if a late page takes more
+than 1.5 times as long as the first.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ import webob
 from bench import deployed
 
 TARGET = 1.5
-LIMIT = 100
-BULK = 1000
+PAGE_ROWS = 100
+BATCH_ROWS = 1000
 PROJECT = 'scale'
 STATUSES = ('provisioning', 'active', 'retired')
 
 Sort = tuple[str, ...]
 
 
-class Measured(NamedTuple):
-    """One order, and the milliseconds of its first and of a late page."""
+class Result(NamedTuple):
+    """A sort order, and the milliseconds of its first and its late page."""
 
     sort: str
     first: float
@@ -64,20 +64,20 @@ class Hosts:
 
     @property
     def sorts(self) -> list[Sort]:
-        """Every order that the type offers, and each beginning of one."""
+        """All sort orders of the type, and each leading part of one."""
         from service.domain.query import list_query
         return list(dict.fromkeys(itertools.chain.from_iterable(
             itertools.accumulate((name,) for name in order)
             for order in list_query.list_options(self._shape).sorts)))
 
     def order(self, sort: str, dialect: str) -> sa.Select[Any]:
-        """The ids in an order, one of them."""
+        """Return a query for one id in a sort order; add an offset."""
         from service.domain.query import list_query
         from service.storage.lists import statements
         from service.storage.tables import declared as declared_tables
         built = declared_tables.build(self._service.catalogue)
         table = built.of(self._shape.declared)
-        asked = list_query.parse(self._shape, [('sort', sort)], LIMIT)
+        asked = list_query.parse(self._shape, [('sort', sort)], PAGE_ROWS)
         source = statements.source(table, built.core.tags, dialect)
         return statements.select(source, asked, PROJECT, None
                             ).with_only_columns(table.c.id).limit(1)
@@ -89,18 +89,18 @@ class Hosts:
             list_query.Query(limit=1, with_count=True)).total
 
     def make(self, first: int, number: int, racks: list[str]) -> None:
-        """A thousand hosts whose values repeat as those of real ones do."""
+        """Create hosts whose values repeat as often as in practice."""
         from service.domain.records.operations import NewRecord
         source = random.Random(first)
         self._service.records.create(self._shape, self._caller, [
-            NewRecord(self._values(source, one, racks), PROJECT, '')
-            for one in range(first, first + number)])
+            NewRecord(self._values(source, index, racks), PROJECT, '')
+            for index in range(first, first + number)])
 
     def _values(self, source: random.Random, number: int,
                 racks: list[str]) -> dict[str, Any]:
         until = datetime(2026, 1, 1) + timedelta(days=source.randrange(2000))
-        values = {one.name: None if one.nullable else one.default
-                  for one in self._shape.declared.live}
+        values = {prop.name: None if prop.nullable else prop.default
+                  for prop in self._shape.declared.live}
         return {**values, 'name': f'{source.getrandbits(48):012x}-{number}',
                 'serial': f'CZ-{number:08}',
                 'status': source.choice(STATUSES),
@@ -111,40 +111,42 @@ class Hosts:
                 'tags': ['a', f't{number % 100}']}
 
     def racks(self) -> list[str]:
-        """Some to put hosts in, made once."""
+        """Return the ids of racks for the hosts; create them if missing."""
         from service.domain.catalogue.types import FIRST_VERSION
         from service.domain.query import list_query
         from service.domain.records.operations import NewRecord
         shape = self._service.catalogue.types['rack'].at(FIRST_VERSION)
-        values = {one.name: None if one.nullable else one.default
-                  for one in shape.declared.live}
-        found = self._service.records.list(shape.declared, self._caller,
+        values = {prop.name: None if prop.nullable else prop.default
+                  for prop in shape.declared.live}
+        racks = self._service.records.list(shape.declared, self._caller,
                                            list_query.Query(limit=100)).records
-        if not found:
-            found = self._service.records.create(shape, self._caller, [
-                NewRecord({**values, 'name': f'rack-{one}', 'site': 'x',
-                           'room': 'y'}, None, '') for one in range(100)])
-        return [one['id'] for one in found]
+        if not racks:
+            racks = self._service.records.create(shape, self._caller, [
+                NewRecord({**values, 'name': f'rack-{number}', 'site': 'x',
+                           'room': 'y'}, None, '') for number in range(100)])
+        return [rack['id'] for rack in racks]
 
 
 def fill(hosts: Hosts, wanted: int) -> None:
-    """Make the hosts that are missing, and say how it goes."""
-    there, begun = hosts.count(), time.monotonic()
-    before, racks = there, hosts.racks()
-    while there < wanted:
-        number = min(BULK, wanted - there)
-        hosts.make(there, number, racks)
-        there += number
-        if there % (20 * BULK) == 0 or there == wanted:
-            rate = (there - before) / (time.monotonic() - begun)
-            print(f'{there} of {wanted} hosts, {rate:.0f}/s',
+    """Create the missing hosts, and report the progress."""
+    present, begun = hosts.count(), time.monotonic()
+    before, racks = present, hosts.racks()
+    while present < wanted:
+        number = min(BATCH_ROWS, wanted - present)
+        hosts.make(present, number, racks)
+        present += number
+        if present % (20 * BATCH_ROWS) == 0 or present == wanted:
+            rate = (present - before) / (time.monotonic() - begun)
+            print(f'{present} of {wanted} hosts, {rate:.0f}/s',
                   file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
-def hurried() -> Iterator[None]:
-    """SQLite with all of its file in memory, and not waiting for the disk: a
-    database that is lost while it is filled is filled again."""
+def fast_sqlite() -> Iterator[None]:
+    """Let SQLite cache the whole file and not wait for the disk.
+
+    A database that is lost in a crash can be filled again.
+    """
     def opened(connection: Any, record: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
             connection.execute('PRAGMA synchronous = OFF')
@@ -161,62 +163,62 @@ ANALYZE = {'sqlite': ('ANALYZE',), 'postgresql': ('VACUUM ANALYZE',),
 
 
 def analyze(database: str) -> None:
-    """The databases do this by themselves, in their own time."""
+    """Update the statistics, which the database would do later."""
     engine = sa.create_engine(database, isolation_level='AUTOCOMMIT')
     with engine.connect() as connection:
-        for said in ANALYZE[engine.dialect.name]:
-            connection.exec_driver_sql(said)
+        for statement in ANALYZE[engine.dialect.name]:
+            connection.exec_driver_sql(statement)
     engine.dispose()
 
 
 def marker(database: sa.Engine, hosts: Hosts, sort: str,
            page: int) -> str:
-    """The id that a page begins after, counted from the first."""
+    """Return the marker of a page: the id before its first record."""
     with database.connect() as connection:
         return connection.execute(
             hosts.order(sort, database.dialect.name).offset(
-                (page - 1) * LIMIT - 1)).scalar_one()
+                (page - 1) * PAGE_ROWS - 1)).scalar_one()
 
 
-def measured(app: Any, sort: str, late: str, rounds: int) -> Measured:
-    """Medians, the two pages in turns."""
-    query = f'/v1/hosts?sort={sort}&limit={LIMIT}'
+def measure(app: Any, sort: str, late: str, rounds: int) -> Result:
+    """Return the medians for both pages, which are read alternately."""
+    query = f'/v1/hosts?sort={sort}&limit={PAGE_ROWS}'
     times: dict[str, list[float]] = {
         query: [], f'{query}&marker={late}': []}
     for _ in range(rounds):
         for path, spent in times.items():
             start = time.perf_counter()
-            got(app, path)
+            read_page(app, path)
             spent.append((time.perf_counter() - start) * 1000)
-    return Measured(sort, *map(statistics.median, times.values()))
+    return Result(sort, *map(statistics.median, times.values()))
 
 
-def got(app: Any, path: str) -> None:
-    """One page through the whole pipeline, without a socket."""
+def read_page(app: Any, path: str) -> None:
+    """Read a page through the whole pipeline, without a socket."""
     request = webob.Request.blank(
         path, {'REMOTE_ADDR': '127.0.0.1'}, 'http://127.0.0.1:8088',
         headers={'X-Project-Id': PROJECT})
     response = request.get_response(app)
     assert response.status_int == 200, response.text
-    assert response.body.count(b'"serial":') == LIMIT
+    assert response.body.count(b'"serial":') == PAGE_ROWS
 
 
-def rows(app: Any, database: sa.Engine, hosts: Hosts, page: int,
-         rounds: int) -> Iterator[Measured]:
+def measure_all(app: Any, database: sa.Engine, hosts: Hosts, page: int,
+                rounds: int) -> Iterator[Result]:
     for names in hosts.sorts:
         for direction in ('asc', 'desc'):
             sort = ','.join(f'{name}:{direction}' for name in names)
             late = marker(database, hosts, sort, page)
-            yield measured(app, sort, late, rounds)
+            yield measure(app, sort, late, rounds)
 
 
-def told(found: Iterable[Measured], format: str) -> Iterator[Measured]:
-    """The same, each printed as it comes if it is for people."""
-    for one in found:
+def printed(results: Iterable[Result], format: str) -> Iterator[Result]:
+    """Yield the results; for a table, print each as soon as it is known."""
+    for result in results:
         if format == 'table':
-            print(f'{one.sort:34} {one.first:8.2f} {one.late:8.2f} ms '
-                  f'{one.ratio:6.2f}', flush=True)
-        yield one
+            print(f'{result.sort:34} {result.first:8.2f} '
+                  f'{result.late:8.2f} ms {result.ratio:6.2f}', flush=True)
+        yield result
 
 
 def main() -> int:
@@ -227,26 +229,26 @@ def main() -> int:
     parser.add_argument('--rounds', type=int, default=31)
     parser.add_argument('--format', choices=('table', 'json'),
                         default='table')
-    given = parser.parse_args()
-    if given.page * LIMIT > given.hosts:
-        parser.error(f'page {given.page} begins after all {given.hosts}')
+    options = parser.parse_args()
+    if options.page * PAGE_ROWS > options.hosts:
+        parser.error(f'--page {options.page} is beyond {options.hosts} hosts')
     import service
     from service.config import files as config_files
     from service.hosting import paste
-    with deployed.config_dir(given.database) as directory:
+    with deployed.config_dir(options.database) as directory:
         conf = config_files.load(['--config-dir', str(directory)])
-        with hurried(), contextlib.closing(service.open(conf)) as opened:
-            fill(Hosts(opened), given.hosts)
-        analyze(given.database)
+        with fast_sqlite(), contextlib.closing(service.open(conf)) as opened:
+            fill(Hosts(opened), options.hosts)
+        analyze(options.database)
         with contextlib.closing(service.open(conf)) as opened:
             hosts = Hosts(opened)
-            found = list(told(rows(
-                paste.load(conf), sa.create_engine(given.database), hosts,
-                given.page, given.rounds), given.format))
-    if given.format == 'json':
-        print(json.dumps([{**one._asdict(), 'ratio': one.ratio}
-                          for one in found], indent=2))
-    return int(any(one.ratio > TARGET for one in found))
+            results = list(printed(measure_all(
+                paste.load(conf), sa.create_engine(options.database), hosts,
+                options.page, options.rounds), options.format))
+    if options.format == 'json':
+        print(json.dumps([{**result._asdict(), 'ratio': result.ratio}
+                          for result in results], indent=2))
+    return int(any(result.ratio > TARGET for result in results))
 
 
 if __name__ == '__main__':

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers under measurement, each in a process of its own."""
+"""The servers that benchmarks measure, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ HEADERS = [('Content-Type', 'text/plain'), ('Content-Length', str(len(BODY)))]
 
 
 class Served(NamedTuple):
+    """A server process and its address."""
+
     url: str
     port: int
     process: subprocess.Popen[str]
 
     @property
     def resident(self) -> int:
-        """Bytes of memory that are this process's own just now."""
+        """The resident memory of the process in bytes."""
         path = pathlib.Path(f'/proc/{self.process.pid}/statm')
         return int(path.read_text().split()[1]) * resource.getpagesize()
 
     @property
     def spent(self) -> float:
-        """Seconds of processor time it has used."""
+        """The seconds of CPU time that the process has used."""
         fields = pathlib.Path(
             f'/proc/{self.process.pid}/stat').read_text().rsplit(')', 1)[1]
         user, system = fields.split()[11:13]
@@ -43,7 +45,7 @@ def app(environ: dict[str, Any], start: Any) -> list[bytes]:
 
 
 def pinned(core: int) -> Callable[[], None] | None:
-    """What a child does to stay on one core, given more than one."""
+    """Return a function that pins a child to a core; None on one core."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return None
@@ -70,7 +72,7 @@ def stock(sock: Any) -> None:
 
 
 def limits() -> Any:
-    """The limits of the server as shipped, but for many connections."""
+    """Return the default limits, with a higher number of connections."""
     from oslo_config import cfg
 
     from service.config import options
@@ -92,8 +94,8 @@ def ours(sock: Any) -> None:
 def main(name: str) -> None:
     import eventlet
     eventlet.monkey_patch()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, max_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
     sock = eventlet.listen(('127.0.0.1', 0), backlog=4096)
     print(sock.getsockname()[1], flush=True)
     {'stock': stock, 'ours': ours}[name](sock)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two workers against one, and a shared socket against SO_REUSEPORT.
+"""Compare two workers with one, and a shared socket with SO_REUSEPORT.
 
     python -m bench.two_workers [--rounds 5] [--seconds 3] [--connections 16]
 
-Each worker is a forked process with our server, as under pileus-api. An
-answer costs about ``--work`` microseconds of Python, as one of the API does;
-with 0 the client is as busy as the workers, and on two cores there is none
-left to keep it apart. The modes take turns; printed are medians. The exit
-status is 1 if two workers on a shared socket miss their target.
+Each worker is a forked process with our server, as under pileus-api. A reply
+costs about ``--work`` microseconds of Python, as a reply of the API does. With
+0 the client is as busy as the workers, and on two cores it takes CPU time from
+them. The modes are measured alternately, and the output is medians. The exit
+status is 1 if two workers on a shared socket are less than 1.7 times as fast
+as one.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from service.process.listening.connection_balance import (
 TARGET = 1.7
 UNITS = {'us': 0.001, 'ms': 1.0, 's': 1000.0}
 
-#: Mode: how many workers, and whether each has a socket of its own.
+#: Mode -> number of workers, and whether each has a socket of its own.
 MODES = {'one': (1, False), 'shared': (2, False), 'reuseport': (2, True)}
 
 
 class Round(NamedTuple):
-    """Requests a second, the 99th percentile in ms, and what part of the
-    requests the busiest worker answered."""
+    """Requests a second, the 99th percentile of latency in ms, and the share
+    of the requests that the busiest worker answered."""
 
     rate: float
     p99: float
@@ -60,7 +61,8 @@ def listener(port: int, own: bool) -> socket.socket:
 
 @contextlib.contextmanager
 def serving(mode: str, work: int) -> Iterator[tuple[int, mmap.mmap]]:
-    """The port, and memory that holds a count of answers for each worker."""
+    """Yield the port, and shared memory with each worker's count of replies.
+    """
     workers, own = MODES[mode]
     first = listener(0, own)
     port = first.getsockname()[1]
@@ -94,13 +96,13 @@ def worker(sock: socket.socket, counts: mmap.mmap, index: int, work: int,
     from bench.serve import app as bare
     from bench.serve import limits
     from service.process.server.http_server import Server
-    turns = turns_of(work)
+    iterations = loop_iterations(work)
 
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
-        for _ in range(turns):
+        for _ in range(iterations):
             pass
-        seen, = struct.unpack_from('q', counts, 8 * index)
-        struct.pack_into('q', counts, 8 * index, seen + 1)
+        replies, = struct.unpack_from('q', counts, 8 * index)
+        struct.pack_into('q', counts, 8 * index, replies + 1)
         return bare(environ, start)
 
     server = Server(app, limits(), multiprocess=True, count=count)
@@ -109,19 +111,19 @@ def worker(sock: socket.socket, counts: mmap.mmap, index: int, work: int,
     os._exit(0)
 
 
-def turns_of(work: int) -> int:
-    """How many turns of an empty loop take so many microseconds."""
+def loop_iterations(work: int) -> int:
+    """Return how often an empty loop runs in ``work`` microseconds."""
     start = time.process_time()
     for _ in range(1_000_000):
         pass
     return int(work * 1e-6 * 1_000_000 / (time.process_time() - start))
 
 
-def measure(mode: str, words: argparse.Namespace) -> Round:
-    with serving(mode, words.work) as (port, counts):
-        wrk(port, 1, words.connections)
+def measure(mode: str, options: argparse.Namespace) -> Round:
+    with serving(mode, options.work) as (port, counts):
+        wrk(port, 1, options.connections)
         before = numbers(counts)
-        text = wrk(port, words.seconds, words.connections)
+        text = wrk(port, options.seconds, options.connections)
         answered = [after - first for after, first
                     in zip(numbers(counts), before, strict=True)]
     rate = re.search(r'Requests/sec:\s+([\d.]+)', text)
@@ -141,7 +143,7 @@ def wrk(port: int, seconds: int, connections: int) -> str:
          f'http://127.0.0.1:{port}/'], check=True, capture_output=True,
         text=True).stdout
     if 'Non-2xx' in text or 'Socket errors' in text:
-        raise SystemExit(f'wrk met errors:\n{text}')
+        raise SystemExit(f'wrk reports errors:\n{text}')
     return text
 
 
@@ -151,26 +153,27 @@ def main() -> int:
     parser.add_argument('--seconds', type=int, default=3)
     parser.add_argument('--connections', type=int, default=16)
     parser.add_argument('--work', type=int, default=1000)
-    words = parser.parse_args()
-    print(f'{len(os.sched_getaffinity(0))} CPUs, {words.connections} '
-          f'connections, {words.work} us of work, {words.rounds} rounds of '
-          f'{words.seconds} s')
-    found: dict[str, list[Round]] = {mode: [] for mode in MODES}
-    for _ in range(words.rounds):
-        for mode, runs in found.items():
-            runs.append(measure(mode, words))
-    return report(found)
+    options = parser.parse_args()
+    print(f'{len(os.sched_getaffinity(0))} CPUs, {options.connections} '
+          f'connections, {options.work} us of work, {options.rounds} rounds '
+          f'of {options.seconds} s')
+    rounds: dict[str, list[Round]] = {mode: [] for mode in MODES}
+    for _ in range(options.rounds):
+        for mode, runs in rounds.items():
+            runs.append(measure(mode, options))
+    return report(rounds)
 
 
-def report(found: dict[str, list[Round]]) -> int:
-    middle = {mode: Round(*map(statistics.median, zip(*runs, strict=True)))
-              for mode, runs in found.items()}
-    for mode, one in middle.items():
-        print(f'{mode:10} {one.rate:8.0f} req/s  p99 {one.p99:6.2f} ms  '
-              f'busiest worker {one.busiest:4.0%}  '
-              f'x {one.rate / middle["one"].rate:.2f}')
-    ratio = middle['shared'].rate / middle['one'].rate
-    print(f'shared against one: {ratio:.2f} (target {TARGET})')
+def report(rounds: dict[str, list[Round]]) -> int:
+    """Print the results; return the exit status."""
+    medians = {mode: Round(*map(statistics.median, zip(*runs, strict=True)))
+               for mode, runs in rounds.items()}
+    for mode, median in medians.items():
+        print(f'{mode:10} {median.rate:8.0f} req/s  p99 {median.p99:6.2f} ms  '
+              f'busiest worker {median.busiest:4.0%}  '
+              f'x {median.rate / medians["one"].rate:.2f}')
+    ratio = medians['shared'].rate / medians['one'].rate
+    print(f'shared compared with one: {ratio:.2f} (target {TARGET})')
     return 0 if ratio >= TARGET else 1
 
 

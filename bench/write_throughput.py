@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a second with 1, 8 and 32 clients, through the running service.
+"""Measure writes a second with 1, 8 and 32 clients of the running service.
 
     python -m bench.write_throughput --database postgresql+psycopg2://...
 
-Each client makes hosts of a project of its own, one a request, on a
-connection that it keeps: all share the counter that numbers revisions, and
-nothing else. Printed are writes a second and how long a client waited for
-one. The database stays as it is; drop it when done.
+Each client creates hosts in a project of its own, one per request, on one
+connection. The clients share only the counter that numbers revisions. The
+output is the writes a second and the latency of a write. The database keeps
+the hosts; drop it when done.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from typing import NamedTuple
 from bench import deployed
 
 
-class Written(NamedTuple):
-    """What so many clients wrote, and milliseconds a write took them."""
+class Result(NamedTuple):
+    """Writes a second of all clients, and the latency of a write in ms."""
 
     clients: int
     rate: float
@@ -42,7 +42,7 @@ class Written(NamedTuple):
 
 @contextlib.contextmanager
 def serving(database: str, workers: int) -> Iterator[int]:
-    """The port of a service on this database."""
+    """Run the service on this database; yield its port."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -64,7 +64,7 @@ def serving(database: str, workers: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def notified() -> Iterator[tuple[str, socket.socket]]:
-    """Where a service says that it is ready."""
+    """Yield the name and the socket that a service notifies when ready."""
     name = f'pileus-bench-{secrets.token_hex(8)}'
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
         ready.bind(f'\0{name}')
@@ -72,8 +72,8 @@ def notified() -> Iterator[tuple[str, socket.socket]]:
 
 
 def client(port: int, seconds: float) -> list[float]:
-    """Write until the time is over; how long each write took."""
-    project, number, spent = secrets.token_hex(8), 0, []
+    """Write for ``seconds``; return the latency of each write."""
+    project, number, latencies = secrets.token_hex(8), 0, []
     headers = {'Content-Type': 'application/json', 'X-Project-Id': project}
     connection = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
     until = time.perf_counter() + seconds
@@ -84,20 +84,22 @@ def client(port: int, seconds: float) -> list[float]:
         reply = connection.getresponse()
         body = reply.read()
         assert reply.status == 201, body
-        spent.append(time.perf_counter() - begun)
+        latencies.append(time.perf_counter() - begun)
     connection.close()
-    return spent
+    return latencies
 
 
-def measured(port: int, clients: int, seconds: float) -> Written:
+def measure(port: int, clients: int, seconds: float) -> Result:
     with ThreadPoolExecutor(clients) as threads:
         begun = time.perf_counter()
-        each = list(threads.map(lambda _: client(port, seconds),
-                                range(clients)))
-        passed = time.perf_counter() - begun
-    spent = sorted(one * 1000 for some in each for one in some)
-    return Written(clients, len(spent) / passed, statistics.median(spent),
-                   spent[int(len(spent) * 0.99)])
+        by_client = list(threads.map(lambda _: client(port, seconds),
+                                     range(clients)))
+        elapsed = time.perf_counter() - begun
+    latencies = sorted(latency * 1000 for client_latencies in by_client
+                       for latency in client_latencies)
+    return Result(clients, len(latencies) / elapsed,
+                  statistics.median(latencies),
+                  latencies[int(len(latencies) * 0.99)])
 
 
 def main() -> int:
@@ -109,17 +111,17 @@ def main() -> int:
                         default=[1, 8, 32])
     parser.add_argument('--format', choices=('table', 'json'),
                         default='table')
-    given = parser.parse_args()
-    with serving(given.database, given.workers) as port:
-        measured(port, 1, 1)
-        found = [measured(port, one, given.seconds)
-                 for one in given.clients]
-    if given.format == 'json':
-        print(json.dumps([one._asdict() for one in found], indent=2))
+    options = parser.parse_args()
+    with serving(options.database, options.workers) as port:
+        measure(port, 1, 1)
+        results = [measure(port, clients, options.seconds)
+                   for clients in options.clients]
+    if options.format == 'json':
+        print(json.dumps([result._asdict() for result in results], indent=2))
     else:
-        for one in found:
-            print(f'{one.clients:3} clients {one.rate:7.0f} writes/s '
-                  f'{one.median:7.2f} ms median {one.p99:8.2f} ms p99')
+        for result in results:
+            print(f'{result.clients:3} clients {result.rate:7.0f} writes/s '
+                  f'{result.median:7.2f} ms median {result.p99:8.2f} ms p99')
     return 0
 
 

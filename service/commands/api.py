@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     An error that prevents the start is printed to stderr, and logged if the
     log goes anywhere else. The status is then 1.
     """
-    arguments = daemon.absolute(sys.argv[1:] if argv is None else argv)
+    arguments = daemon.absolute_paths(
+        sys.argv[1:] if argv is None else argv)
     conf = None
     try:
         conf = _configure(arguments)

@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where our server and the tests of ``eventlet.wsgi`` part, and why.
+"""The tests of ``eventlet.wsgi`` that our server fails, with the reasons.
 
-A test stands in ``DEVIATIONS`` because it asks for the contrary of RFC 9112,
-RFC 9110 or PEP 3333 as we hold to them, or for something that only eventlet
-has. One that passes nevertheless fails the run, so the list cannot grow old.
+A test is in ``DEVIATIONS`` because it contradicts RFC 9112, RFC 9110 or PEP
+3333, or because it needs a feature that only eventlet has. A listed test that
+passes fails the run, so the list stays up to date.
 """
 
 from __future__ import annotations
 
-_OWN_LOG = ('looks for an access line in the file given as log=; the access '
-            'line is the application\'s, and has a shape of its own')
-_EXTENSION = 'leans on an extension to WSGI that only eventlet has: '
-_STRICT = 'its application breaks PEP 3333: '
+_OWN_LOG = ('expects an access log line in the file given as log=; the '
+            'application writes that line, in a different format')
+_EXTENSION = 'needs an extension to WSGI that only eventlet has: '
+_STRICT = 'its application violates PEP 3333: '
 
 DEVIATIONS: dict[str, str] = {
     'test_012_ssl_server': _STRICT + 'the headers are a dict',
     'test_018b_http_10_keepalive_framing':
-        'wants a close because of Expect in HTTP/1.0, where RFC 9110 10.1.1 '
-        'has it ignored; the body is read past and the connection kept',
+        'expects a close because of Expect in HTTP/1.0, which RFC 9110 10.1.1 '
+        'says to ignore; the server discards the body and keeps the '
+        'connection',
     'test_020_x_forwarded_for': _OWN_LOG,
     'test_024_expect_100_continue':
-        'wants 100 Continue though the body is there, which RFC 9110 10.1.1 '
-        'lets a server leave out; an early close lingers for up to a second',
+        'expects 100 Continue though the body has arrived, where RFC 9110 '
+        '10.1.1 lets a server omit it; an early close lingers for up to a '
+        'second',
     'test_024a_expect_100_continue_with_headers':
         _EXTENSION + 'headers on 100 Continue',
     'test_024b_expect_100_continue_with_headers_multiple_chunked':
@@ -29,51 +31,51 @@ DEVIATIONS: dict[str, str] = {
     'test_024c_expect_100_continue_with_headers_multiple_nonchunked':
         _EXTENSION + 'headers on 100 Continue',
     'test_025_accept_errors':
-        'calls accept() with the listening socket shut down and looks for '
-        'the error in the words of eventlet',
+        'calls accept() on a listening socket that was shut down, and expects '
+        'the error text of eventlet',
     'test_026_log_format': _OWN_LOG,
     'test_029_posthooks': _EXTENSION + 'eventlet.posthooks',
-    'test_030_reject_long_header_lines': 'wants 400 where RFC 6585 has 431',
-    'test_031_reject_large_headers': 'wants 400 where RFC 6585 has 431',
+    'test_030_reject_long_header_lines': 'expects 400 where RFC 6585 has 431',
+    'test_031_reject_large_headers': 'expects 400 where RFC 6585 has 431',
     'test_aborted_post_io_error': _EXTENSION + 'eventlet.posthooks',
     'test_chunked_readline_wsgi_not_override_minimum_chunk_size':
-        'wants small pieces gathered (minimum_chunk_size); each piece is '
-        'sent when it is made',
+        'expects small pieces to be joined (minimum_chunk_size); the server '
+        'sends each piece at once',
     'test_content_length_and_transfer_encoding_escape_hatch':
-        'turns the refusal of Content-Length beside Transfer-Encoding off; '
-        'there is no such switch',
+        'turns off the refusal of Content-Length with Transfer-Encoding; '
+        'there is no such option',
     'test_debug':
-        'wants a 500 without a body; an error document is always sent and '
-        'never shows more than the request id',
-    'test_dirt': 'has a NUL in a chunk extension, which is refused',
+        'expects a 500 without a body; the server always sends an error '
+        'document, with no detail but the request id',
+    'test_dirt': 'sends a NUL in a chunk extension, which is refused',
     'test_do_not_close_non_idle_connections':
-        'waits on a pool of its own (custom_pool=) for the server\'s end; '
-        'connections here are not in a pool',
+        'waits for the server\'s end on its own pool (custom_pool=); our '
+        'connections are not in a pool',
     'test_header_name_capitalization':
-        _STRICT + 'a header name is no token; and names are sent as given',
+        _STRICT + 'a header name is not a token; names are sent unchanged',
     'test_headers_raw': _EXTENSION + 'headers_raw',
     'test_iterable_app_keeps_socket_open_unless_connection_close_sent':
-        'wants an empty reply chunked; it has Content-Length: 0',
+        'expects an empty reply to be chunked; it has Content-Length: 0',
     'test_log_unix_address': _OWN_LOG,
     'test_partial_writes_are_handled':
         _STRICT + 'an int for a header value, a str for a body',
     'test_server_keepalive_sent_in_headers':
-        'wants the Keep-Alive header, which no current RFC defines',
+        'expects the Keep-Alive header, which no current RFC defines',
     'test_server_socket_timeout':
-        'wants a slow head answered with silence; it is answered with 408',
+        'expects no answer to a slow head; the server answers with 408',
     'test_timeouts_in_app_call':
-        'wants a 500 after a first piece of the body; that piece was sent, '
-        'so the connection is cut',
+        'expects a 500 after the first piece of the body; that piece has been '
+        'sent, so the connection is cut',
     'test_unicode_with_nonascii_characters_raises_error':
         _STRICT + 'a str for a piece of the body',
     'test_unicode_with_only_ascii_characters_works':
         _STRICT + 'a str for a piece of the body',
     'test_zero_length_chunked_response':
-        'wants an empty reply chunked; it has Content-Length: 0',
+        'expects an empty reply to be chunked; it has Content-Length: 0',
 }
 
-#: Tests that leave out Host or send chunks in HTTP/1.0 by the way: they are
-#: given requests that a strict server reads, and then have to pass.
+#: Tests whose requests lack Host or have chunks in HTTP/1.0, though that is
+#: not what they test. The requests are corrected, and the tests must pass.
 MODERNISED = frozenset((
     'test_aborted_chunked_post',
     'test_aborted_chunked_post_bad_chunks',

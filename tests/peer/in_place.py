@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: our server in the place of ``eventlet.wsgi.server``.
+"""A pytest plugin that replaces ``eventlet.wsgi.server`` by our server.
 
 The peer's tests call that function with their own socket, application and
-options. What the options mean is carried over where Pileus has the same
-thing; what it has not stands in ``deviations`` by the name of the test.
+options. Options that Pileus supports are translated. ``deviations`` lists the
+tests that need others.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from service.process.http.body import BodyError
 from service.process.limits import ServerLimits
 from service.process.server.http_server import Server
 
-#: The peer's tests count a deadline as missed at once, our sweep up to a
-#: quarter later.
-SWEEP = 0.75
+#: Our server notices a deadline up to a quarter late, so deadlines are set
+#: earlier than the peer's tests demand.
+DEADLINE_FACTOR = 0.75
 
 
-#: The peer's tests look for "500" anywhere in a reply, and a random request
-#: id has it once in a hundred.
+# The peer's tests look for "500" anywhere in a reply, and one in a hundred
+# random request ids contains it.
 refusals.request_id = lambda: 'req-00000000-0000-4000-8000-000000000000'
 
 
@@ -42,11 +42,11 @@ def _limits(**given: Any) -> ServerLimits:
     conf.register_opts(options.GROUPS['api'], 'api')
     conf([], project='peer', default_config_files=[], default_config_dirs=[])
     changes = {'max_target': given.get('url_length_limit', 8192)}
-    waits = [one for one in (given.get('keepalive'),
-                             given.get('socket_timeout'))
-             if one is not None and not isinstance(one, bool)]
+    waits = [seconds for seconds in (given.get('keepalive'),
+                                     given.get('socket_timeout'))
+             if seconds is not None and not isinstance(seconds, bool)]
     if waits:
-        changes['keepalive_timeout'] = max(0.01, min(waits) * SWEEP)
+        changes['keepalive_timeout'] = max(0.01, min(waits) * DEADLINE_FACTOR)
     if given.get('socket_timeout'):
         changes['header_timeout'] = given['socket_timeout']
         changes['body_grace'] = given['socket_timeout']
@@ -55,7 +55,7 @@ def _limits(**given: Any) -> ServerLimits:
 
 
 def _adapted(site: Any, extra: dict[str, Any] | None, closing: bool) -> Any:
-    """The peer's ``environ=`` and ``keepalive=False``, as WSGI has them."""
+    """Apply the peer's ``environ=`` and ``keepalive=False`` to an app."""
     def app(environ: dict[str, Any], start: Any) -> Any:
         environ.update(extra or {})
 
@@ -70,7 +70,7 @@ def _adapted(site: Any, extra: dict[str, Any] | None, closing: bool) -> Any:
 def server(sock: Any, site: Any, log: Any = None,
            environ: dict[str, Any] | None = None, keepalive: Any = True,
            **given: Any) -> None:
-    """Serve until killed, as the function of the peer does."""
+    """Serve until killed, like the function that it replaces."""
     ours = Server(_adapted(site, environ, not keepalive),
                   _limits(keepalive=keepalive, **given))
     ours.listen(sock, getattr(sock, '_context', None))
@@ -83,7 +83,7 @@ def server(sock: Any, site: Any, log: Any = None,
 
 @contextlib.contextmanager
 def _logging_to(log: Any) -> Iterator[None]:
-    """Our log goes where the peer's tests look for theirs."""
+    """Write our log to the file in which the peer's tests look."""
     handler = logging.StreamHandler(log)
     logger = logging.getLogger('service.process')
     logger.addHandler(handler)
@@ -94,10 +94,10 @@ def _logging_to(log: Any) -> Iterator[None]:
 
 
 def modern(data: bytes) -> bytes:
-    """A request of the peer's tests, as HTTP/1.1 wants it.
+    """Return a request of the peer's tests as valid HTTP/1.1.
 
-    Many of them leave out Host or send chunks in HTTP/1.0, and mean to test
-    something else. With these two put right, they do.
+    Many requests lack Host or have chunks in HTTP/1.0, though this is not
+    what the tests test.
     """
     head, end, body = data.partition(b'\r\n\r\n')
     if b'Transfer-Encoding' in head:
@@ -129,7 +129,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An expected deviation that no longer deviates fails: off the list."""
+    """Mark the deviations as expected to fail; one that passes is an error.
+    """
     names = {item.name for item in items}
     unknown = {*DEVIATIONS, *MODERNISED} - names
     if unknown:

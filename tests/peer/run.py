@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the tests of ``eventlet.wsgi`` against our server.
 
-They come only with eventlet's source distribution. It is fetched from the
-package index in the version that is installed, unpacked in a temporary
-folder, and never kept. Where no index can be reached the run is skipped, and
-says so.
+They are only in eventlet's source distribution. The run downloads it from the
+package index, in the installed version, to a temporary directory. If no index
+can be reached, the run is skipped with a message.
 """
 
 from __future__ import annotations
@@ -22,30 +21,30 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 
-#: pip says this of an index that it cannot reach; of one that it can, it
-#: lists the versions that are there instead.
+#: pip's error if it cannot reach an index; otherwise it lists the versions
+#: that the index has.
 UNREACHABLE = '(from versions: none)'
 
-#: In the shape of pytest's last line, by which a reader looks for results.
-SKIPPED = ('===== 1 skipped: no package index to fetch the source of {} '
-           'from in {:.2f}s =====')
+#: The message has the form of pytest's last line.
+SKIPPED = ('===== 1 skipped: no package index to download {} from '
+           'in {:.2f}s =====')
 
 
-def wanted() -> str:
-    """The eventlet that is installed, as pip names it."""
+def requirement() -> str:
+    """Return the requirement for the installed version of eventlet."""
     return f'eventlet=={metadata.version("eventlet")}'
 
 
 def fetch(folder: pathlib.Path) -> pathlib.Path | None:
-    """The unpacked source distribution; None if no index can be reached.
+    """Return the unpacked source; None if no index can be reached.
 
-    An index that is there and lacks it is a failure: a mistake in a version
-    must not pass for a machine without a network.
+    An index without this version is an error: a wrong version must not look
+    like a machine without a network.
     """
     done = subprocess.run(
         [sys.executable, '-m', 'pip', 'download', '--quiet', '--no-deps',
          '--no-binary', 'eventlet', '--retries', '1', '--timeout', '15',
-         '--dest', folder, wanted()],
+         '--dest', folder, requirement()],
         stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode == 0:
         return unpacked(next(folder.glob('eventlet-*.tar.gz')))
@@ -61,7 +60,8 @@ def unpacked(archive: pathlib.Path) -> pathlib.Path:
 
 
 def run(source: pathlib.Path, arguments: list[str]) -> int:
-    """The exit status of pytest, with our server in place of theirs."""
+    """Run pytest with our server in place of the peer's; return its status.
+    """
     paths = os.pathsep.join((str(ROOT), str(HERE)))
     environ = {**os.environ, 'EVENTLET_TESTS': '1', 'PYTHONPATH': paths}
     return subprocess.run(
@@ -76,7 +76,7 @@ def main() -> int:
         source = fetch(pathlib.Path(folder))
         if source is not None:
             return run(source, sys.argv[1:])
-    print(SKIPPED.format(wanted(), time.monotonic() - started))
+    print(SKIPPED.format(requirement(), time.monotonic() - started))
     return 0
 
 

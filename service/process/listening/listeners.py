@@ -78,11 +78,11 @@ def bind(conf: cfg.ConfigOpts) -> list[Listener]:
 
 
 def check(conf: cfg.ConfigOpts) -> list[str]:
-    """Raise StartError where ``bind`` would, without leaving a trace.
+    """Raise StartError in the cases in which ``bind`` does.
 
-    Returns a note for an address that is in use: the service that runs with
-    this configuration may hold it. A TCP address is bound for a moment and
-    released; nothing ever listens on it.
+    Returns a note for an address that is in use, since the running service
+    may use it. A TCP address is bound for a moment, and nothing listens on
+    it.
     """
     try:
         if conf.api.unix_socket:
@@ -159,7 +159,7 @@ def _unix(path: str, mode: int) -> Listener:
 
 
 def _check_unix(path: str) -> None:
-    """Raise StartError where ``_unix`` cannot make its socket."""
+    """Raise StartError if ``_unix`` cannot create its socket."""
     setting = f'[api] unix_socket = {path}'
     path = os.path.abspath(path)
     _is_stale(path, setting)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TLS context of the ``[ssl]`` options: TLS 1.2 or later, or none."""
+"""The TLS context from the options of ``[ssl]``, for TLS 1.2 and later."""
 
 from __future__ import annotations
 
@@ -12,31 +12,34 @@ from service.errors import StartError
 
 
 def context(conf: cfg.ConfigOpts) -> ssl.SSLContext | None:
-    """What the listeners speak TLS with, or None where they speak in clear.
+    """Return the TLS context of the listeners; None without ``cert_file``.
 
-    Raises StartError naming the option and the file that will not do.
+    Raises StartError that names the invalid option and its file.
     """
     if not conf.ssl.cert_file:
-        _refuse_alone(conf)
+        _refuse_without_certificate(conf)
         return None
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.set_alpn_protocols(['http/1.1'])
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls.set_alpn_protocols(['http/1.1'])
     cert = _file(conf, 'cert_file')
-    _identify(made, cert, _file(conf, 'key_file') or cert)
+    _load_certificate(tls, cert, _file(conf, 'key_file') or cert)
     authorities = _file(conf, 'ca_file')
     if authorities:
-        _require_client(made, authorities)
-    return made
+        _require_client_certificate(tls, authorities)
+    return tls
 
 
-def _refuse_alone(conf: cfg.ConfigOpts) -> None:
-    """A key or an authority without a certificate would serve plain HTTP."""
+def _refuse_without_certificate(conf: cfg.ConfigOpts) -> None:
+    """Raise StartError if a key or an authority is set without certificate.
+
+    The service would serve plain HTTP, which the operator does not expect.
+    """
     for name in ('key_file', 'ca_file'):
         if conf.ssl[name]:
             raise StartError(f'[ssl] {name} = {conf.ssl[name]}: without '
-                             'cert_file there is no TLS to use it for; name '
-                             'a cert_file too')
+                             'cert_file there is no TLS; set cert_file too, '
+                             f'or remove {name}')
 
 
 def _file(conf: cfg.ConfigOpts, name: str) -> str:
@@ -56,26 +59,27 @@ def _file(conf: cfg.ConfigOpts, name: str) -> str:
             f'[ssl] {name} = {path}: {exc.strerror}') from exc
 
 
-def _identify(made: ssl.SSLContext, cert: str, key: str) -> None:
+def _load_certificate(tls: ssl.SSLContext, cert: str, key: str) -> None:
     try:
-        made.load_cert_chain(cert, key, password=_no_passphrase)
+        tls.load_cert_chain(cert, key, password=_no_passphrase)
     except ssl.SSLError as exc:
         raise StartError(
-            f'[ssl] cert_file = {cert}, key_file = {key}: no PEM certificate '
-            f'with the private key that belongs to it ({exc.reason})'
+            f'[ssl] cert_file = {cert}, key_file = {key}: not a PEM '
+            f'certificate and its private key ({exc.reason})'
         ) from exc
 
 
 def _no_passphrase() -> str:
-    """Refuse a locked key; without this OpenSSL asks on the terminal."""
-    raise StartError('[ssl] key_file: the key is locked with a passphrase; '
-                     'store it without one')
+    """Refuse an encrypted key; OpenSSL would ask for it on the terminal."""
+    raise StartError('[ssl] key_file: the key is encrypted with a '
+                     'passphrase; store it without a passphrase')
 
 
-def _require_client(made: ssl.SSLContext, authorities: str) -> None:
+def _require_client_certificate(tls: ssl.SSLContext, authorities: str,
+                                ) -> None:
     try:
-        made.load_verify_locations(authorities)
+        tls.load_verify_locations(authorities)
     except ssl.SSLError as exc:
-        raise StartError(f'[ssl] ca_file = {authorities}: no PEM '
-                         f'certificate in it ({exc.reason})') from exc
-    made.verify_mode = ssl.CERT_REQUIRED
+        raise StartError(f'[ssl] ca_file = {authorities}: contains no PEM '
+                         f'certificate ({exc.reason})') from exc
+    tls.verify_mode = ssl.CERT_REQUIRED

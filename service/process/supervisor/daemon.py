@@ -106,7 +106,7 @@ class PidFile:
                              ) from exc
 
 
-def absolute(argv: Sequence[str]) -> list[str]:
+def absolute_paths(argv: Sequence[str]) -> list[str]:
     """Return the command line with all paths made absolute."""
     fixed: list[str] = []
     for word in argv:

@@ -90,7 +90,8 @@ def test_a_key_of_another_certificate_is_refused(
         conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
     conf.set_override('key_file', str(key(tmp_path, 'b.pem')), 'ssl')
-    with pytest.raises(StartError, match='private key that belongs to it'):
+    with pytest.raises(StartError, match='not a PEM certificate and its '
+                                         'private key'):
         tls_context.context(conf)
 
 
@@ -99,7 +100,7 @@ def test_a_file_that_is_no_certificate_is_refused(
     junk = tmp_path / 'junk.pem'
     junk.write_text('junk')
     conf.set_override('cert_file', str(junk), 'ssl')
-    with pytest.raises(StartError, match='no PEM certificate'):
+    with pytest.raises(StartError, match='not a PEM certificate'):
         tls_context.context(conf)
     conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
     conf.set_override('ca_file', str(junk), 'ssl')
@@ -111,5 +112,5 @@ def test_a_locked_key_is_refused_and_nobody_is_asked(
         conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     path = key(tmp_path, 'a.pem', '-passout', 'pass:secret')
     conf.set_override('cert_file', str(path), 'ssl')
-    with pytest.raises(StartError, match='locked with a passphrase'):
+    with pytest.raises(StartError, match='encrypted with a passphrase'):
         tls_context.context(conf)

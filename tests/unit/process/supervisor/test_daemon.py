@@ -50,7 +50,7 @@ def test_a_held_pid_file_refuses_and_names_its_holder(tmp_path: Path) -> None:
 def test_paths_of_a_command_line_become_absolute(
         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert daemon.absolute(
+    assert daemon.absolute_paths(
         ['--config-dir', 'etc', '--debug', '--pid-file=run/pid',
          '--config-file', '/a/b', '--log-file']) == [
         '--config-dir', f'{tmp_path}/etc', '--debug',
