@@ -214,10 +214,15 @@ class Launcher:
             LOG.info('reloading the configuration')
             systemd.notify_reloading()
             self._backoff.reset()
+            reason = None
             try:
                 sets.incoming = self._new_set(sets.current)
             except StartError as exc:
-                self._refuse_reload(str(exc))
+                reason = str(exc)
+            # Not in the except clause, where oslo.log adds the exception to
+            # the log line, which then has the reason twice.
+            if reason is not None:
+                self._refuse_reload(reason)
 
     def _new_set(self, before: WorkerSet) -> WorkerSet:
         conf = self._load_conf()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small Paste applications whose behaviour a test of the process can see."""
+"""Small Paste applications, for tests of the launcher and the workers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from oslo_context.context import RequestContext, get_current
 
-#: Names a file that grows by a byte with each request.
+#: Environment variable: a file that grows by a byte with each request.
 COUNT = 'PILEUS_TEST_COUNT'
 
-#: The paste file that serves them.
+#: The paste file of the application below.
 PASTE = """
 [app:pileus]
 paste.app_factory = tests.functional.process.apps:factory
@@ -28,19 +28,22 @@ def paste(word: str = 'first') -> str:
 
 
 def factory(global_conf: Mapping[str, str], word: str) -> WSGIApplication:
-    """``/`` says its word and its process; ``/<deed>?<seconds>`` does it."""
+    """Return an application that answers with ``word`` and its process id.
+
+    ``/<action>?<seconds>`` runs one of ``ACTIONS`` for this time.
+    """
     def app(environ: WSGIEnvironment, start_response: StartResponse
             ) -> Iterable[bytes]:
         _count()
-        deed = DEEDS.get(environ['PATH_INFO'], said)
-        body = deed(word, environ)
+        action = ACTIONS.get(environ['PATH_INFO'], word_and_pid)
+        body = action(word, environ)
         start_response('200 OK', [('Content-Type', 'text/plain')])
         return body
     return app
 
 
 def _count() -> None:
-    """Let the test know how many requests have come this far."""
+    """Count the request in the file of ``COUNT``."""
     path = os.environ.get(COUNT)
     if path:
         with open(path, 'ab') as file:
@@ -48,30 +51,31 @@ def _count() -> None:
 
 
 def crash(global_conf: Mapping[str, str], word: str) -> WSGIApplication:
-    """End the process that loads it, as a broken C library does."""
+    """Kill the process that loads the application, as a broken C library can.
+    """
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError('still here')
 
 
-def tells(global_conf: Mapping[str, str], word: str) -> WSGIApplication:
-    """Knock at the port ``word``, and go on loading when answered."""
+def waits(global_conf: Mapping[str, str], word: str) -> WSGIApplication:
+    """Connect to the port ``word``, and wait for bytes before loading."""
     with socket.create_connection(('127.0.0.1', int(word))) as test:
         test.recv(16)
     return factory(global_conf, word)
 
 
-def said(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
+def word_and_pid(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
     return [f'{word} {os.getpid()} {environ["REQUEST_METHOD"]}'.encode()]
 
 
 def slow(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Answer late, as one that waits for a database does."""
+    """Answer late, as if the application waited for a database."""
     time.sleep(_seconds(environ))
-    return said(word, environ)
+    return word_and_pid(word, environ)
 
 
 def stream(word: str, environ: WSGIEnvironment) -> Iterator[bytes]:
-    """A line each tenth of a second."""
+    """Yield a line each tenth of a second."""
     for number in range(int(_seconds(environ) * 10)):
         yield b'%d\n' % number
         time.sleep(0.1)
@@ -79,19 +83,20 @@ def stream(word: str, environ: WSGIEnvironment) -> Iterator[bytes]:
 
 
 def hang(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Stop the whole worker, as a C library that blocks does."""
+    """Block the whole worker, as a C library can."""
     from eventlet import patcher
     patcher.original('time').sleep(_seconds(environ))
-    return said(word, environ)
+    return word_and_pid(word, environ)
 
 
 def context(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
-    """Which request the log would name, after others have had their turn."""
-    mine = environ['QUERY_STRING']
-    RequestContext(request_id=mine, overwrite=True)
+    """Return the request id for the log, after other requests have run."""
+    request_id = environ['QUERY_STRING']
+    RequestContext(request_id=request_id, overwrite=True)
     time.sleep(0.05)
-    found = get_current()
-    return [f'{mine} {found.request_id if found else None}'.encode()]
+    current = get_current()
+    return [f'{request_id} {current.request_id if current else None}'
+            .encode()]
 
 
 def clock(word: str, environ: WSGIEnvironment) -> Iterable[bytes]:
@@ -102,5 +107,5 @@ def _seconds(environ: WSGIEnvironment) -> float:
     return float(environ['QUERY_STRING'])
 
 
-DEEDS = {'/slow': slow, '/stream': stream, '/hang': hang, '/clock': clock,
-         '/context': context}
+ACTIONS = {'/slow': slow, '/stream': stream, '/hang': hang,
+           '/clock': clock, '/context': context}

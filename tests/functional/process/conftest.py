@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon on a small application of our own, for tests of its life."""
+"""The daemon with a small test application, to test starts and stops."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ Served = Callable[..., Daemon]
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> Served:
-    """A daemon that is not started yet; ``api`` are options of ``[api]``."""
+    """Return a function that prepares a daemon, without starting it.
+
+    ``words`` are added to its command line; ``api`` are options of ``[api]``.
+    """
     def prepare(*words: str, paste: str | None = None,
                 env: dict[str, str] | None = None, **api: object) -> Daemon:
-        # As shipped, for what is said at a start and in what order.
+        # debug is off by default, and the tests check the log of a start.
         directory = config_dir(
             tmp_path, {}, {'DEFAULT': {'debug': False}, 'api': api},
             paste or apps.paste())
@@ -31,7 +34,7 @@ def prepared(tmp_path: Path) -> Served:
 
 @pytest.fixture
 def serve(prepared: Served) -> Iterator[Served]:
-    """A daemon that serves, and is ended with the test."""
+    """Return a function that starts a daemon; it ends with the test."""
     with ExitStack() as running:
         def start(*words: str, **options: object) -> Daemon:
             return running.enter_context(prepared(*words, **options))

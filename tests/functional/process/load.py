@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that ask again and again, and count what they are answered."""
+"""Clients that send requests continuously and count the answers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.functional.harness.daemon import WAIT_SECONDS, Server
 
 
 class Load:
-    """While entered, ``clients`` threads ask on connections they keep
-    for a while.
+    """A context manager: ``clients`` threads send requests meanwhile.
 
-    ``answers`` counts the bodies of 200s; ``failures`` tells of everything
-    else that a client met. After a failure a client connects anew; so it
-    does when the server says ``Connection: close``, which is none.
+    Each connection is used for up to twenty requests. ``answers`` counts the
+    bodies of 200 replies, and ``failures`` lists everything else. After a
+    failure or ``Connection: close`` a client connects again; only the former
+    counts as a failure.
     """
 
     def __init__(self, server: Server, clients: int = 2, path: str = '/',
@@ -37,15 +37,15 @@ class Load:
         return self.answers.total()
 
     def wait_for(self, count: int) -> None:
-        """Return when so many more requests have been answered."""
+        """Return when ``count`` more requests have been answered."""
         until = self.total + count
         with self._changed:
             assert self._changed.wait_for(
                 lambda: self.total >= until,
-                WAIT_SECONDS), 'the load stands still'
+                WAIT_SECONDS), 'no more answers'
 
     def wait_for_answers(self, count: int) -> None:
-        """Return when there have been so many different answers."""
+        """Return when ``count`` different answers have arrived."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.answers) >= count,
                                           WAIT_SECONDS), self.answers
@@ -68,7 +68,7 @@ class Load:
                 thread.join()
 
     def _ask(self) -> None:
-        """Ask on one connection after another, twenty times on each."""
+        """Send requests until ``stop``, up to twenty on a connection."""
         connection = http.client.HTTPConnection(*self._address,
                                                 timeout=WAIT_SECONDS)
         for number in itertools.count(1):
@@ -95,6 +95,6 @@ class Load:
             self.answers[body.decode()] += 1
             self._changed.notify_all()
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, failure: str) -> None:
         with self._changed:
-            self.failures.append(what)
+            self.failures.append(failure)

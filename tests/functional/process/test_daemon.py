@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--daemon`` and ``--pid-file``: away from the terminal, once."""
+"""``--daemon`` and ``--pid-file``: detach, and start only once."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tests.functional.process.conftest import Served
 
 @pytest.fixture
 def pid_file(tmp_path: Path) -> Iterator[Path]:
-    """The pid file of a daemon, which is ended if the test failed to."""
+    """Yield a pid file; its daemon is killed if the test did not end it."""
     path = tmp_path / 'api.pid'
     yield path
     if path.exists():
         os.kill(int(path.read_text()), signal.SIGKILL)
 
 
-def detached(daemon: Daemon) -> None:
-    """Start it; the command returns when the daemon serves."""
+def start_detached(daemon: Daemon) -> None:
+    """Start the daemon; the command returns when it serves."""
     daemon.launch()
     assert daemon.wait_for_exit() == 0, daemon.output
 
@@ -43,7 +43,7 @@ def test_a_daemon_detaches_serves_and_removes_its_pid_file(
         prepared: Served, pid_file: Path, tmp_path: Path) -> None:
     daemon = prepared('--daemon', '--pid-file', str(pid_file),
                       '--log-file', str(tmp_path / 'pileus.log'))
-    detached(daemon)
+    start_detached(daemon)
     assert daemon.request('GET', '/').status == 200
     pid = int(pid_file.read_text())
     assert pid != daemon.pid
@@ -57,15 +57,16 @@ def test_a_daemon_detaches_serves_and_removes_its_pid_file(
     assert daemon.output == ''
 
 
-def test_relative_paths_mean_the_directory_of_the_command(
+def test_relative_paths_refer_to_the_directory_of_the_command(
         prepared: Served, pid_file: Path, monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path) -> None:
-    """Also after the daemon has left it, and reads its files again."""
+    """The daemon changes its directory, and a reload still finds its files.
+    """
     monkeypatch.chdir(tmp_path)
     daemon = prepared('--daemon', '--pid-file=api.pid',
                       '--log-file', 'pileus.log')
     daemon.argv[daemon.argv.index(str(daemon.directory))] = 'etc'
-    detached(daemon)
+    start_detached(daemon)
     pid = int(pid_file.read_text())
     os.kill(pid, signal.SIGHUP)
     log = tmp_path / 'pileus.log'
@@ -78,7 +79,7 @@ def test_relative_paths_mean_the_directory_of_the_command(
 
 def test_a_second_start_is_refused(prepared: Served, pid_file: Path) -> None:
     daemon = prepared('--daemon', '--pid-file', str(pid_file))
-    detached(daemon)
+    start_detached(daemon)
     pid = int(pid_file.read_text())
     daemon.launch()
     assert daemon.wait_for_exit() == 1
@@ -89,24 +90,24 @@ def test_a_second_start_is_refused(prepared: Served, pid_file: Path) -> None:
     end(pid)
 
 
-def test_the_pid_file_of_a_killed_daemon_refuses_nobody(
+def test_the_pid_file_of_a_killed_daemon_does_not_prevent_a_start(
         prepared: Served, pid_file: Path) -> None:
     daemon = prepared('--daemon', '--pid-file', str(pid_file))
-    detached(daemon)
+    start_detached(daemon)
     killed = int(pid_file.read_text())
     process = os.pidfd_open(killed)
     os.kill(killed, signal.SIGKILL)
     assert select.select([process], [], [], WAIT_SECONDS)[0]
     os.close(process)
     assert pid_file.exists()
-    detached(daemon)
+    start_detached(daemon)
     assert int(pid_file.read_text()) != killed
     end(int(pid_file.read_text()))
 
 
-def test_a_daemon_that_cannot_serve_says_so_at_the_terminal(
+def test_a_daemon_that_cannot_serve_reports_it_at_the_terminal(
         prepared: Served, pid_file: Path, tmp_path: Path) -> None:
-    """S05: detached already, and still one line where somebody reads it."""
+    """S05: with one line on stderr, though the daemon is detached."""
     log = tmp_path / 'pileus.log'
     daemon = prepared('--daemon', '--pid-file', str(pid_file),
                       '--log-file', str(log), app='nosuch')
@@ -118,7 +119,8 @@ def test_a_daemon_that_cannot_serve_says_so_at_the_terminal(
     assert not pid_file.exists()
 
 
-def test_a_pid_file_in_the_foreground(serve: Served, tmp_path: Path) -> None:
+def test_a_foreground_service_writes_and_removes_its_pid_file(
+        serve: Served, tmp_path: Path) -> None:
     pid_file = tmp_path / 'api.pid'
     daemon = serve('--pid-file', str(pid_file))
     assert int(pid_file.read_text()) == daemon.pid
@@ -126,7 +128,8 @@ def test_a_pid_file_in_the_foreground(serve: Served, tmp_path: Path) -> None:
     assert not pid_file.exists()
 
 
-def test_a_pid_file_that_cannot_be_written_is_named(prepared: Served) -> None:
+def test_the_error_names_a_pid_file_that_cannot_be_written(
+        prepared: Served) -> None:
     daemon = prepared('--pid-file', '/nosuch/api.pid')
     daemon.launch()
     assert daemon.wait_for_exit() == 1

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bad clients and bad days, on the real daemon with the shipped types.
+"""Faulty clients of the real daemon, with the shipped types.
 
-What the HTTP server does with each in detail is told in ``tests/functional/
-http``; here the whole service lives through them: its log has no traceback,
-its worker is the same one, and the next client is served.
+``tests/functional/http`` tests the HTTP server's answers in detail. These
+tests check the whole service: its log has no traceback, its worker survives,
+and the next client is served.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.functional.harness.daemon import Daemon, config_dir
 from tests.functional.http import wire
 
 HOST = b'Host: 127.0.0.1\r\n'
-ASKED = b'GET /v1/racks HTTP/1.1\r\n' + HOST + b'\r\n'
+LIST_RACKS = b'GET /v1/racks HTTP/1.1\r\n' + HOST + b'\r\n'
 LIMITS = {'header_timeout': 1.0, 'body_grace': 0.5, 'min_body_rate': 1000,
           'drain_timeout': 0.5}
 
@@ -40,7 +40,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture(autouse=True)
 def unharmed(daemon: Daemon) -> Iterator[None]:
-    """The same worker serves before and after, and nothing went wrong."""
+    """Check that the worker survives, serves, and logs no traceback."""
     before = daemon.workers()
     yield
     assert daemon.request('GET', '/v1/racks?limit=1').status == 200
@@ -49,13 +49,13 @@ def unharmed(daemon: Daemon) -> Iterator[None]:
 
 
 def drip(sock: socket.socket, data: bytes) -> bytes:
-    """Send a byte at a time, slower than anybody means to, until answered."""
+    """Send one byte every 0.2 seconds until there is an answer."""
     sock.settimeout(0.2)
     for place in range(len(data)):
         with contextlib.suppress(TimeoutError):
             return sock.recv(65536)
         sock.sendall(data[place:place + 1])
-    raise AssertionError('it waited for all of it')
+    raise AssertionError('the server waited for all of it')
 
 
 @pytest.mark.parametrize(('sent', 'dripped'), [
@@ -66,7 +66,7 @@ def drip(sock: socket.socket, data: bytes) -> bytes:
                    b'Content-Length: 900\r\n\r\n', b' ' * 100,
                  id='R02 a body'),
 ])
-def test_a_slow_client_is_told_so_and_let_go(daemon, sent, dripped):
+def test_a_slow_client_gets_408_and_is_disconnected(daemon, sent, dripped):
     with daemon.connect() as sock:
         sock.sendall(sent)
         began = time.monotonic()
@@ -75,31 +75,30 @@ def test_a_slow_client_is_told_so_and_let_go(daemon, sent, dripped):
         assert time.monotonic() - began < 10
 
 
-def test_a_client_that_has_said_all_it_will_is_still_answered(daemon):
+def test_a_client_that_shuts_down_its_sending_side_is_answered(daemon):
     with daemon.connect() as sock:
-        sock.sendall(ASKED)
+        sock.sendall(LIST_RACKS)
         sock.shutdown(socket.SHUT_WR)
         answer, = wire.answers(wire.read_all(sock))
         assert answer.status == 200 and len(answer.document['racks']) == 300
 
 
-def test_a_client_that_resets_mid_reply_harms_nobody(daemon):
+def test_a_client_that_resets_within_a_reply_does_no_harm(daemon):
     for _ in range(20):
         with daemon.connect() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sock.sendall(ASKED * 8)
+            sock.sendall(LIST_RACKS * 8)
             assert sock.recv(64).startswith(b'HTTP/1.1 200 ')
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                             struct.pack('ii', 1, 0))
 
 
 def test_a_worker_without_descriptors_waits_and_recovers(daemon):
-    """R06, in the service: its worker may open ten files more, 60 clients
-    come, and go again."""
+    """R06: the worker may open ten more files, and 60 clients connect."""
     worker, = daemon.workers()
-    usual = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     now = len(os.listdir(f'/proc/{worker}/fd'))
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (now + 10, usual[1]))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (now + 10, limits[1]))
     try:
         with contextlib.ExitStack() as clients:
             for _ in range(60):
@@ -107,7 +106,7 @@ def test_a_worker_without_descriptors_waits_and_recovers(daemon):
             wire.until(lambda: 'cannot accept connections' in daemon.output)
         assert daemon.request('GET', '/v1/racks?limit=1').status == 200
     finally:
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, usual)
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
     assert daemon.output.count('cannot accept connections') == 1
 
 
@@ -129,11 +128,11 @@ SMUGGLED = wire.get('/v1/smuggled')
                  id='H06 a blank before the colon'),
     pytest.param(b'X: a\n\r\n', id='H07 a bare line feed'),
 ])
-def test_two_requests_are_never_seen_where_a_proxy_sees_one(
+def test_a_request_that_a_proxy_takes_for_one_is_never_taken_for_two(
         daemon, attack, split):
     head = b'POST /v1/racks HTTP/1.1\r\n' + HOST
     with daemon.connect() as sock:
         wire.send(sock, split(head + attack + SMUGGLED))
-        found = wire.answers(wire.read_all(sock))
-    assert [one.status // 100 for one in found] in ([4], [5])
+        answers = wire.answers(wire.read_all(sock))
+    assert [answer.status // 100 for answer in answers] in ([4], [5])
     assert '/v1/smuggled' not in daemon.output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the service can listen on besides TCP over IPv4."""
+"""Listening on IPv6, a Unix socket, a socket from systemd, and with TLS."""
 
 from __future__ import annotations
 
@@ -46,57 +46,61 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason='this machine has no ::1')
-def test_ipv6(serve: Served) -> None:
+def test_the_service_listens_on_ipv6(serve: Served) -> None:
     daemon = serve(bind_host='::1')
     assert daemon.request('GET', '/').status == 200
     assert f'serving on [::1]:{daemon.port}' in daemon.output
 
 
 @pytest.fixture
-def short(tmp_path: Path) -> Path:
-    """A socket path below the kernel's limit of 108 bytes, however pytest
-    names its directories; the working directory stays."""
+def socket_path(tmp_path: Path) -> Path:
+    """Return a socket path below the kernel's limit of 108 bytes.
+
+    pytest's directories may have longer names, so a long path goes through
+    the working directory, which the daemon does not change.
+    """
     return Path(f'/proc/self/cwd/{os.path.relpath(tmp_path)}/api.sock') \
         if len(str(tmp_path)) > 90 else tmp_path / 'api.sock'
 
 
-def test_a_unix_socket_with_its_mode(serve: Served, short: Path) -> None:
-    daemon = serve(unix_socket=short, unix_socket_mode='0600')
-    assert over_unix(short).startswith(b'HTTP/1.1 200 OK')
-    assert stat.S_IMODE(short.stat().st_mode) == 0o600
+def test_a_unix_socket_has_the_configured_mode(
+        serve: Served, socket_path: Path) -> None:
+    daemon = serve(unix_socket=socket_path, unix_socket_mode='0600')
+    assert over_unix(socket_path).startswith(b'HTTP/1.1 200 OK')
+    assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
     daemon.reload()
-    assert over_unix(short).startswith(b'HTTP/1.1 200 OK')
+    assert over_unix(socket_path).startswith(b'HTTP/1.1 200 OK')
     assert daemon.stop() == 0
-    assert not short.exists()
+    assert not socket_path.exists()
 
 
-def test_a_socket_file_that_a_killed_service_left_is_replaced(
-        serve: Served, short: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(short))
-    serve(unix_socket=short)
-    assert over_unix(short).startswith(b'HTTP/1.1 200 OK')
+def test_the_socket_file_of_a_killed_service_is_replaced(
+        serve: Served, socket_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(socket_path))
+    serve(unix_socket=socket_path)
+    assert over_unix(socket_path).startswith(b'HTTP/1.1 200 OK')
 
 
-def test_a_socket_in_use_and_a_file_are_left_alone(
-        prepared: Served, short: Path) -> None:
-    daemon = prepared(unix_socket=short)
+def test_a_socket_in_use_or_an_ordinary_file_prevents_the_start(
+        prepared: Served, socket_path: Path) -> None:
+    daemon = prepared(unix_socket=socket_path)
     with socket.socket(socket.AF_UNIX) as other:
-        other.bind(str(short))
+        other.bind(str(socket_path))
         other.listen()
         daemon.launch()
         assert daemon.wait_for_exit() == 1
-        assert f'unix_socket = {short}: Address already in use' \
+        assert f'unix_socket = {socket_path}: Address already in use' \
             in daemon.output
-    short.unlink()
-    short.write_text('precious')
+    socket_path.unlink()
+    socket_path.write_text('precious')
     daemon.launch()
     assert daemon.wait_for_exit() == 1
     assert 'the file exists and is not a socket' in daemon.output
-    assert short.read_text() == 'precious'
+    assert socket_path.read_text() == 'precious'
 
 
-#: Hands the command a listening socket as systemd does.
+#: Passes a socket to the command as systemd does.
 ACTIVATE = """
 import os, socket, sys
 sock = socket.socket()
@@ -110,8 +114,9 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
-def test_a_socket_that_systemd_passes(prepared: Served) -> None:
-    """The port of the socket unit counts, and reloads keep it."""
+def test_a_socket_from_systemd_replaces_the_configured_address(
+        prepared: Served) -> None:
+    """The service uses its port, also after a reload."""
     daemon = prepared(workers=2)
     daemon.argv = [sys.executable, '-c', ACTIVATE, str(daemon.port),
                    'listen', *daemon.argv]
@@ -122,7 +127,7 @@ def test_a_socket_that_systemd_passes(prepared: Served) -> None:
         assert daemon.stop() == 0
 
 
-def test_a_passed_socket_that_does_not_listen_is_refused(
+def test_a_socket_from_systemd_that_does_not_listen_is_refused(
         prepared: Served) -> None:
     daemon = prepared()
     daemon.argv = [sys.executable, '-c', ACTIVATE, str(daemon.port), 'no',
@@ -133,14 +138,14 @@ def test_a_passed_socket_that_does_not_listen_is_refused(
 
 
 class Authority:
-    """Keys and certificates, made by the openssl command."""
+    """A certificate authority that uses the openssl command."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.root = self._issue('root', '-x509', '-days', '2')
 
     def issue(self, name: str, *words: str) -> Path:
-        """A PEM file with a certificate of this authority and its key."""
+        """Return a PEM file with a certificate of this authority and a key."""
         return self._issue(name, '-x509', '-days', '2', '-CA', str(self.root),
                            '-CAkey', str(self.root), *words)
 
@@ -164,7 +169,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def serve_tls(prepared: Served) -> Iterator[Served]:
-    """A daemon that speaks TLS; the options are those of ``[ssl]``."""
+    """Return a function that starts a daemon with options of ``[ssl]``."""
     with ExitStack() as running:
         def start(**options: object) -> Daemon:
             daemon = prepared()
@@ -183,7 +188,8 @@ def client_of(authority: Authority) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(authority.root))
 
 
-def test_tls_from_1_2_on(serve_tls: Served, authority: Authority) -> None:
+def test_tls_1_2_is_accepted_and_older_versions_are_not(
+        serve_tls: Served, authority: Authority) -> None:
     daemon = serve_tls(cert_file=authority.issue('server'))
     assert over_tls(daemon.port, client_of(authority)).startswith(
         b'HTTP/1.1 200 OK')
@@ -195,18 +201,18 @@ def test_tls_from_1_2_on(serve_tls: Served, authority: Authority) -> None:
         over_tls(daemon.port, old)
 
 
-def test_a_client_certificate_is_obligatory_where_an_authority_is_named(
+def test_with_ca_file_clients_need_a_certificate_of_that_authority(
         serve_tls: Served, authority: Authority, tmp_path: Path) -> None:
     daemon = serve_tls(cert_file=authority.issue('server'),
                        ca_file=authority.root)
-    known = client_of(authority)
-    known.load_cert_chain(authority.issue('client'))
-    assert over_tls(daemon.port, known).startswith(b'HTTP/1.1 200 OK')
-    stranger = client_of(authority)
-    stranger.load_cert_chain(Authority(tmp_path).issue('client'))
-    for refused in (stranger, client_of(authority)):
+    trusted = client_of(authority)
+    trusted.load_cert_chain(authority.issue('client'))
+    assert over_tls(daemon.port, trusted).startswith(b'HTTP/1.1 200 OK')
+    untrusted = client_of(authority)
+    untrusted.load_cert_chain(Authority(tmp_path).issue('client'))
+    for client_context in (untrusted, client_of(authority)):
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            over_tls(daemon.port, refused)
+            over_tls(daemon.port, client_context)
 
 
 def test_a_renewed_certificate_is_served_after_a_reload(
@@ -221,7 +227,7 @@ def test_a_renewed_certificate_is_served_after_a_reload(
 
 
 def shown_name(port: int, authority: Authority) -> str:
-    """The common name that the server at a port shows."""
+    """Return the common name in the certificate of a server."""
     with socket.create_connection(('127.0.0.1', port)) as plain, \
             client_of(authority).wrap_socket(
                 plain, server_hostname='127.0.0.1') as client:
@@ -231,7 +237,7 @@ def shown_name(port: int, authority: Authority) -> str:
                     if part[0][0] == 'commonName')
 
 
-def test_a_client_that_speaks_http_to_tls_harms_nobody(
+def test_a_plain_http_client_on_a_tls_port_does_not_delay_others(
         serve_tls: Served, authority: Authority) -> None:
     daemon = serve_tls(cert_file=authority.issue('server'))
     with daemon.connect() as plain:

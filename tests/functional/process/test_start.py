@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starting, or saying in one line why not."""
+"""The start of the daemon, and the error if it cannot start."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from tests.functional.process.conftest import Served
 from tests.functional.process.load import Load
 
 
-def refused(daemon: Daemon) -> str:
-    """The one line a start ends with."""
+def refusal_of(daemon: Daemon) -> str:
+    """Start the daemon, which fails; return its one line of error."""
     daemon.launch()
     assert daemon.wait_for_exit() == 1, daemon.output
-    said = [text for text in daemon.output.splitlines()
-            if text.startswith('pileus-api: ')]
-    assert len(said) == 1, daemon.output
-    return said[0]
+    errors = [line for line in daemon.output.splitlines()
+              if line.startswith('pileus-api: ')]
+    assert len(errors) == 1, daemon.output
+    return errors[0]
 
 
 def again(daemon: Daemon, *words: str) -> Daemon:
-    """Another start with the same configuration."""
+    """Return a second daemon with the same configuration."""
     return Daemon(daemon.directory, *words, env=daemon.env)
 
 
-def test_it_serves_the_configured_application(serve: Served) -> None:
+def test_a_start_serves_the_configured_application(serve: Served) -> None:
     daemon = serve()
     reply = daemon.request('GET', '/')
     assert reply.status == 200
@@ -91,7 +91,8 @@ def address(daemon: Daemon) -> None:
     configure(daemon.directory, {'api': {'bind_host': '0.0.0.0'}})
 
 
-@pytest.mark.parametrize('spoil, told', [
+@pytest.mark.parametrize('spoil, parts', [
+    # Each part must occur in the error.
     (option, ['pileus.conf: [api] bind_port = 99999: Should be less than']),
     (database, ['pileus.conf: [database] max_pool_size = many',
                 'give a whole number']),
@@ -106,15 +107,15 @@ def address(daemon: Daemon) -> None:
     (address, ['[api] bind_host = 0.0.0.0', 'noauth',
                'insecure_noauth_bind = true']),
 ])
-def test_a_start_that_cannot_be_says_why(
+def test_a_start_that_fails_reports_why(
         prepared: Served, tmp_path: Path,
-        spoil: Callable[[Daemon], None], told: list[str]) -> None:
-    """S05: one line on stderr and in the log; nothing was ever bound."""
+        spoil: Callable[[Daemon], None], parts: list[str]) -> None:
+    """S05: with one line on stderr and in the log."""
     log = tmp_path / 'pileus.log'
     daemon = prepared('--log-file', str(log))
     spoil(daemon)
-    text = refused(daemon)
-    assert [one for one in told if one not in text] == []
+    text = refusal_of(daemon)
+    assert [part for part in parts if part not in text] == []
     logged = [line for line in log.read_text().splitlines()
               if 'ERROR' in line]
     assert [line for line in logged
@@ -126,45 +127,46 @@ def test_a_start_that_cannot_be_says_why(
 def test_debug_adds_the_traceback(prepared: Served) -> None:
     daemon = prepared('--debug')
     import_error(daemon)
-    refused(daemon)
+    refusal_of(daemon)
     assert 'Traceback' in daemon.output
     assert 'ModuleNotFoundError' in daemon.output
 
 
-def test_a_port_that_is_taken_is_named(prepared: Served) -> None:
-    """S07: a second service on the port ends; the first is left alone."""
+def test_the_error_names_a_port_in_use(prepared: Served) -> None:
+    """S07: a second service on the port ends; the first continues."""
     daemon = prepared()
     with socket.create_server((daemon.host, daemon.port)):
-        text = refused(daemon)
+        text = refusal_of(daemon)
     assert f'bind_port = {daemon.port}: Address already in use' in text
 
 
-def test_a_log_file_that_cannot_be_written_is_named(prepared: Served
-                                                    ) -> None:
-    text = refused(prepared('--log-file', '/nosuch/pileus.log'))
+def test_the_error_names_a_log_file_that_cannot_be_written(
+        prepared: Served) -> None:
+    text = refusal_of(prepared('--log-file', '/nosuch/pileus.log'))
     assert '/nosuch/pileus.log: No such file or directory' in text
 
 
-def test_no_config_directory_at_all(prepared: Served, tmp_path: Path) -> None:
+def test_a_start_without_any_config_directory_is_refused(
+        prepared: Served, tmp_path: Path) -> None:
     daemon = prepared(env={'HOME': str(tmp_path)})
     del daemon.argv[1:]
-    assert 'give --config-dir, set OS_PILEUS_CONFIG_DIR' in refused(daemon)
+    assert 'give --config-dir, set OS_PILEUS_CONFIG_DIR' in refusal_of(daemon)
 
 
-def test_a_worker_that_crashes_on_loading_is_tried_a_few_times(
+def test_a_worker_that_crashes_while_loading_is_restarted_a_few_times(
         prepared: Served) -> None:
-    """S07: with pauses that grow, and then the service gives up."""
+    """S07: with growing pauses, until the service gives up."""
     daemon = prepared(paste=apps.paste().replace(':factory', ':crash'))
-    text = refused(daemon)
+    text = refusal_of(daemon)
     assert 'was killed by SIGKILL while it was starting' in text
     assert daemon.output.count('another starts in') == 5
     assert 'another starts in 2.0 seconds' in daemon.output
 
 
-def test_nobody_waits_in_the_queue_of_a_service_that_is_loading(
+def test_clients_are_refused_while_the_service_is_loading(
         prepared: Served) -> None:
-    """S05: until the application stands, connections are refused."""
-    daemon = prepared(paste=apps.paste().replace(':factory', ':tells'))
+    """S05: connections are refused until the application is loaded."""
+    daemon = prepared(paste=apps.paste().replace(':factory', ':waits'))
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         probe.listen()
@@ -183,8 +185,8 @@ def test_nobody_waits_in_the_queue_of_a_service_that_is_loading(
         assert daemon.stop() == 0
 
 
-def test_check_says_that_a_configuration_is_valid(prepared: Served) -> None:
-    """S05: also beside a service that holds the port."""
+def test_check_reports_a_valid_configuration(prepared: Served) -> None:
+    """S05: also while a service uses the port."""
     daemon = prepared('--check')
     with socket.create_server((daemon.host, daemon.port)):
         daemon.launch()
@@ -206,20 +208,20 @@ def test_check_says_that_a_configuration_is_valid(prepared: Served) -> None:
     ({'unix_socket': __file__}, 'the file exists and is not a socket')])
 def test_check_refuses_an_address_as_a_start_does(
         prepared: Served, options: dict[str, object], refusal: str) -> None:
-    """S05: in the same words."""
+    """S05: with the same error text."""
     check = prepared('--check')
     configure(check.directory, {'api': options})
-    line = refused(check)
+    line = refusal_of(check)
     assert refusal in line
-    assert refused(again(check)) == line
+    assert refusal_of(again(check)) == line
 
 
 def test_check_refuses_a_pid_file_as_a_start_does(prepared: Served) -> None:
-    """S05: and makes no file where one can be made."""
+    """S05: and creates no pid file if it could."""
     check = prepared('--check', '--pid-file', '/nosuch/api.pid')
-    line = refused(check)
+    line = refusal_of(check)
     assert 'No such file or directory' in line
-    assert refused(again(check, '--pid-file', '/nosuch/api.pid')) == line
+    assert refusal_of(again(check, '--pid-file', '/nosuch/api.pid')) == line
     path = check.directory.parent / 'api.pid'
     valid = again(check, '--check', '--pid-file', str(path))
     valid.launch()
@@ -227,11 +229,11 @@ def test_check_refuses_a_pid_file_as_a_start_does(prepared: Served) -> None:
     assert not path.exists()
 
 
-def test_check_says_what_would_not_do(prepared: Served) -> None:
+def test_check_reports_what_is_invalid(prepared: Served) -> None:
     """S05"""
     daemon = prepared('--check')
     import_error(daemon)
-    assert 'cannot import' in refused(daemon)
+    assert 'cannot import' in refusal_of(daemon)
 
 
 def test_debug_lines_trace_the_start(serve: Served) -> None:
@@ -240,8 +242,8 @@ def test_debug_lines_trace_the_start(serve: Served) -> None:
     assert 'building the entry "pileus"' in daemon.output
 
 
-def test_sigterm_while_it_loads_ends_it(prepared: Served) -> None:
-    daemon = prepared(paste=apps.paste().replace(':factory', ':tells'))
+def test_sigterm_ends_a_service_that_is_loading(prepared: Served) -> None:
+    daemon = prepared(paste=apps.paste().replace(':factory', ':waits'))
     with socket.create_server(('127.0.0.1', 0)) as probe:
         paste = daemon.directory / 'api-paste.ini'
         paste.write_text(paste.read_text().replace(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stopping: what was accepted is answered, what comes later is refused."""
+"""A stop: accepted requests are answered, later ones are refused."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from tests.functional.process.load import Load
 
 
 @contextmanager
-def asking(daemon: Daemon, path: str) -> Iterator[socket.socket]:
-    """A request in flight: sent, and known to have reached the application.
-    """
+def request_in_flight(daemon: Daemon, path: str) -> Iterator[socket.socket]:
+    """Send a request, and yield its connection."""
     with daemon.connect() as client:
         client.sendall(f'GET {path} HTTP/1.1\r\nHost: a\r\n\r\n'.encode())
         yield client
 
 
-def rest(client: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+def read_to_end(client: socket.socket) -> bytes:
+    """Return all bytes until the server closes the connection."""
     text = b''
     while data := client.recv(65536):
         text += data
@@ -38,12 +37,11 @@ def rest(client: socket.socket) -> bytes:
 
 
 def wait_until_refused(daemon: Daemon) -> None:
-    """Return when the port is closed; connections before that must not hang.
-    """
+    """Return once the port refuses connections; none may hang before."""
     until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         try:
-            # Reset: it waited in the queue of the port that was just closed.
+            # A connection in the queue is reset when the port closes.
             with suppress(ConnectionResetError):
                 daemon.connect().close()
         except ConnectionRefusedError:
@@ -51,40 +49,40 @@ def wait_until_refused(daemon: Daemon) -> None:
     pytest.fail('the port is still open')
 
 
-def test_sigterm_under_load_answers_all_that_was_accepted(
+def test_sigterm_under_load_answers_all_accepted_requests(
         serve: Served, tmp_path: Path) -> None:
-    """S01: and refuses what comes later, at once.
+    """S01: and later connections are refused at once.
 
-    A connection that the kernel made and no worker had taken when the port
-    was closed may be reset: nobody has seen its request.
+    A connection that no worker has accepted when the port closes may be
+    reset: the application has not seen its request.
     """
-    seen = tmp_path / 'seen'
-    daemon = serve(workers=2, env={apps.COUNT: str(seen)})
+    count = tmp_path / 'count'
+    daemon = serve(workers=2, env={apps.COUNT: str(count)})
     with ExitStack() as clients, Load(daemon) as load:
-        slow = [clients.enter_context(asking(daemon, '/stream?1'))
+        slow = [clients.enter_context(request_in_flight(daemon, '/stream?1'))
                 for _ in range(4)]
         for client in slow:
             assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         load.wait_for(100)
         daemon.send(signal.SIGTERM)
         wait_until_refused(daemon)
-        assert [rest(client).endswith(b'end\n\r\n0\r\n\r\n')
+        assert [read_to_end(client).endswith(b'end\n\r\n0\r\n\r\n')
                 for client in slow] == [True] * 4
         load.stop()
-    assert {one.partition(':')[0] for one in load.failures} \
+    assert {text.partition(':')[0] for text in load.failures} \
         <= {'ConnectionRefusedError', 'ConnectionResetError'}
-    assert seen.stat().st_size == load.total + len(slow)
+    assert count.stat().st_size == load.total + len(slow)
     assert daemon.wait_for_exit() == 0
 
 
 def test_a_streamed_reply_of_five_seconds_is_finished(serve: Served) -> None:
-    """S01: a fault of its own in the issue: SIGTERM in the middle of it."""
+    """S01: SIGTERM arrives in the middle of the reply."""
     daemon = serve()
-    with asking(daemon, '/stream?5') as client:
+    with request_in_flight(daemon, '/stream?5') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         daemon.send(signal.SIGTERM)
         wait_until_refused(daemon)
-        text = rest(client)
+        text = read_to_end(client)
     assert b'49\n' in text
     assert text.endswith(b'end\n\r\n0\r\n\r\n')
     assert daemon.wait_for_exit() == 0
@@ -97,14 +95,13 @@ def test_an_idle_connection_does_not_delay_the_end(serve: Served) -> None:
         start = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - start < 5
-        assert rest(idle) == b''
+        assert read_to_end(idle) == b''
 
 
-def test_a_request_longer_than_the_timeout_is_cut_and_said(serve: Served
-                                                           ) -> None:
+def test_a_request_beyond_the_timeout_is_cut_and_logged(serve: Served) -> None:
     """S02"""
     daemon = serve(graceful_shutdown_timeout=1)
-    with asking(daemon, '/stream?30') as client:
+    with request_in_flight(daemon, '/stream?30') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         start = time.monotonic()
         daemon.send(signal.SIGTERM)
@@ -115,9 +112,9 @@ def test_a_request_longer_than_the_timeout_is_cut_and_said(serve: Served
 
 
 def test_a_worker_that_hangs_does_not_delay_the_end(serve: Served) -> None:
-    """S02: it is killed a second after its time."""
+    """S02: it is killed a second after its time limit."""
     daemon = serve(graceful_shutdown_timeout=1)
-    with asking(daemon, '/hang?30'):
+    with request_in_flight(daemon, '/hang?30'):
         wait_until_hanging(daemon)
         start = time.monotonic()
         assert daemon.stop() == 1
@@ -127,7 +124,7 @@ def test_a_worker_that_hangs_does_not_delay_the_end(serve: Served) -> None:
 
 
 def wait_until_hanging(daemon: Daemon) -> None:
-    """Return when the only worker does not answer any more."""
+    """Return once the only worker no longer answers."""
     until = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < until:
         with daemon.connect() as client:
@@ -145,11 +142,11 @@ def wait_until_hanging(daemon: Daemon) -> None:
     (signal.SIGTERM, signal.SIGINT, 130),
     (signal.SIGINT, None, 130),
 ])
-def test_a_second_sigterm_and_sigint_end_it_at_once(
+def test_a_second_sigterm_or_a_sigint_ends_the_service_at_once(
         serve: Served, first: int, second: int | None, status: int) -> None:
-    """S02: whatever is in flight."""
+    """S02: regardless of requests in flight."""
     daemon = serve()
-    with asking(daemon, '/stream?30') as client:
+    with request_in_flight(daemon, '/stream?30') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         start = time.monotonic()
         daemon.send(first)
@@ -160,9 +157,9 @@ def test_a_second_sigterm_and_sigint_end_it_at_once(
         assert time.monotonic() - start < 2
 
 
-def test_of_who_was_told_to_stop_at_once_nobody_is_warned(serve: Served
-                                                          ) -> None:
-    """S02: Ctrl-C where nothing is in flight."""
+def test_sigint_without_requests_in_flight_logs_no_warning(
+        serve: Served) -> None:
+    """S02: Ctrl-C without a request in flight."""
     daemon = serve(workers=2)
     assert daemon.request('GET', '/').status == 200
     assert daemon.stop(signal.SIGINT) == 130
@@ -170,12 +167,12 @@ def test_of_who_was_told_to_stop_at_once_nobody_is_warned(serve: Served
     assert 'before all requests were answered' not in daemon.output
 
 
-def test_a_worker_that_dies_by_itself_while_it_stops_is_told_of(
+def test_a_worker_that_dies_during_the_stop_is_logged(
         serve: Served) -> None:
-    """S02: not only by its time limit."""
+    """S02: not only if its time limit ends it."""
     daemon = serve()
     [worker] = daemon.workers()
-    with asking(daemon, '/stream?30') as client:
+    with request_in_flight(daemon, '/stream?30') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         daemon.send(signal.SIGTERM)
         wait_until_refused(daemon)
@@ -185,34 +182,32 @@ def test_a_worker_that_dies_by_itself_while_it_stops_is_told_of(
         in daemon.output
 
 
-def test_workers_whose_launcher_was_killed_finish_and_go(serve: Served
-                                                         ) -> None:
-    """S08: the port is free at once for the next start."""
+def test_workers_of_a_killed_launcher_finish_and_end(serve: Served) -> None:
+    """S08: the next start can use the port at once."""
     daemon = serve(workers=2)
     with Load(daemon, clients=4) as load:
         load.wait_for_answers(2)
     workers = [os.pidfd_open(pid) for pid in daemon.workers()]
-    with asking(daemon, '/stream?1') as client:
+    with request_in_flight(daemon, '/stream?1') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         daemon.send(signal.SIGKILL)
         assert daemon.wait_for_exit() == -signal.SIGKILL
         wait_until_refused(daemon)
         with Daemon(daemon.directory, env=daemon.env) as again:
             assert again.request('GET', '/').status == 200
-        assert rest(client).endswith(b'end\n\r\n0\r\n\r\n')
-    for one in workers:
-        assert select.select([one], [], [], WAIT_SECONDS)[0]
-        os.close(one)
+        assert read_to_end(client).endswith(b'end\n\r\n0\r\n\r\n')
+    for process in workers:
+        assert select.select([process], [], [], WAIT_SECONDS)[0]
+        os.close(process)
 
 
 def test_sigterm_to_one_worker_replaces_it(serve: Served) -> None:
-    """S01: as systemd does to every process of the unit, unless told not to.
-    """
+    """S01: as systemd does with KillMode=control-group, its default."""
     daemon = serve()
     [worker] = daemon.workers()
-    with asking(daemon, '/stream?1') as client:
+    with request_in_flight(daemon, '/stream?1') as client:
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
         os.kill(worker, signal.SIGTERM)
-        assert rest(client).endswith(b'end\n\r\n0\r\n\r\n')
+        assert read_to_end(client).endswith(b'end\n\r\n0\r\n\r\n')
     assert daemon.request('GET', '/').status == 200
     assert worker not in daemon.workers()

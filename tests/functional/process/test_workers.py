@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers that die, hang, stop or lose their log, and clocks that jump."""
+"""Workers that die, hang, are suspended or lose their log; clock changes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.functional.process.load import Load
 
 
 def test_two_workers_share_the_connections_of_a_burst(serve: Served) -> None:
-    """R13: kept open, they would otherwise stay where they first went."""
+    """R13: connections that stay open are spread evenly."""
     daemon = serve(workers=2)
     with Load(daemon, clients=2) as load:
         load.wait_for_answers(2)
-    with ExitStack() as open_ones:
-        clients = [open_ones.enter_context(daemon.connect())
+    with ExitStack() as connections:
+        clients = [connections.enter_context(daemon.connect())
                    for _ in range(40)]
         for client in clients:
             client.sendall(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -33,10 +33,8 @@ def test_two_workers_share_the_connections_of_a_burst(serve: Served) -> None:
     assert min(answered.values()) >= 15
 
 
-def test_a_killed_worker_takes_only_its_requests_along(serve: Served
-                                                       ) -> None:
-    """S06: kill -9 under load; another serves in its place within a second.
-    """
+def test_a_killed_worker_loses_only_its_own_requests(serve: Served) -> None:
+    """S06: after kill -9 under load, another worker serves soon."""
     daemon = serve(workers=2)
     with Load(daemon, clients=2) as load:
         load.wait_for_answers(2)
@@ -53,7 +51,7 @@ def test_a_killed_worker_takes_only_its_requests_along(serve: Served
         'seconds' in daemon.output
 
 
-def test_a_killed_idle_worker_fails_nobody(serve: Served) -> None:
+def test_a_killed_idle_worker_fails_no_request(serve: Served) -> None:
     """S06"""
     daemon = serve()
     [killed] = daemon.workers()
@@ -62,9 +60,9 @@ def test_a_killed_idle_worker_fails_nobody(serve: Served) -> None:
     assert daemon.stop() == 0
 
 
-def test_a_worker_that_cannot_start_again_is_tried_with_pauses(
+def test_a_worker_that_cannot_start_is_retried_with_pauses(
         serve: Served) -> None:
-    """S07: the others serve meanwhile, and the files may be put right."""
+    """S07: the others serve meanwhile, until the files are corrected."""
     daemon = serve(workers=2)
     with Load(daemon, clients=2) as load:
         load.wait_for_answers(2)
@@ -82,7 +80,7 @@ def test_a_worker_that_cannot_start_again_is_tried_with_pauses(
 
 
 def test_a_worker_that_hangs_is_replaced(serve: Served) -> None:
-    """S09: and says on stderr where it hung."""
+    """S09: and its stack is on stderr."""
     daemon = serve(worker_timeout=1)
     [hung] = daemon.workers()
     with daemon.connect() as client:
@@ -95,8 +93,8 @@ def test_a_worker_that_hangs_is_replaced(serve: Served) -> None:
     assert 'in hang' in daemon.output
 
 
-def test_a_stopped_worker_leaves_the_others_serving(serve: Served) -> None:
-    """S11: and goes on when it may; nobody killed it."""
+def test_a_suspended_worker_leaves_the_others_serving(serve: Served) -> None:
+    """S11: it serves again when it is continued, and is not replaced."""
     daemon = serve(workers=2)
     with Load(daemon, clients=2) as load:
         load.wait_for_answers(2)
@@ -113,14 +111,14 @@ def test_a_stopped_worker_leaves_the_others_serving(serve: Served) -> None:
     assert stopped in daemon.workers()
 
 
-def test_a_launcher_that_was_stopped_blames_nobody(serve: Served) -> None:
-    """S11: it could not hear its workers, and they could not be heard."""
+def test_a_launcher_that_was_suspended_ends_no_worker(serve: Served) -> None:
+    """S11: it received no heartbeats, but the workers are not to blame."""
     daemon = serve(worker_timeout=1)
     workers = daemon.workers()
     for pid in (daemon.pid, *workers):
         os.kill(pid, signal.SIGSTOP)
     assert os.waitid(os.P_PID, daemon.pid, os.WSTOPPED) is not None
-    time.sleep(2.2)  # longer than worker_timeout, and nothing to wait for
+    time.sleep(2.2)  # longer than worker_timeout
     for pid in (daemon.pid, *workers):
         os.kill(pid, signal.SIGCONT)
     with Load(daemon, clients=1) as load:
@@ -129,7 +127,7 @@ def test_a_launcher_that_was_stopped_blames_nobody(serve: Served) -> None:
     assert daemon.workers() == workers
 
 
-#: Sets the clock of every process that starts with it by what a file says.
+#: A sitecustomize that moves the clock by the seconds in a file.
 CLOCK = """
 import time
 real = time.time
@@ -142,10 +140,9 @@ time.time = jumped
 
 def test_a_clock_that_jumps_changes_no_deadline(
         serve: Served, tmp_path: Path) -> None:
-    """S10: watchdog, keep-alive and graceful end go by the monotonic clock.
-    """
+    """S10: heartbeats, keep-alive and the stop use the monotonic clock."""
     offset = tmp_path / 'offset'
-    following = tmp_path / 'following'
+    new_offset = tmp_path / 'new_offset'
     offset.write_text('0')
     (tmp_path / 'sitecustomize.py').write_text(
         CLOCK.format(path=str(offset)))
@@ -154,10 +151,10 @@ def test_a_clock_that_jumps_changes_no_deadline(
     workers = daemon.workers()
     with Load(daemon, clients=2) as load, daemon.connect() as client:
         for jump in (3600, -3600):
-            following.write_text(str(jump))
-            following.rename(offset)
-            told = float(daemon.request('GET', '/clock').body)
-            assert abs(told - time.time() - jump) < 60
+            new_offset.write_text(str(jump))
+            new_offset.rename(offset)
+            moved = float(daemon.request('GET', '/clock').body)
+            assert abs(moved - time.time() - jump) < 60
             load.wait_for(100)
         client.sendall(b'GET /stream?1 HTTP/1.1\r\nHost: a\r\n\r\n')
         assert client.recv(4096).startswith(b'HTTP/1.1 200 OK')
@@ -173,7 +170,7 @@ def test_a_clock_that_jumps_changes_no_deadline(
 
 
 def test_a_full_log_disk_does_not_stop_the_service(serve: Served) -> None:
-    """S12: requests, reloads and the end go on without a log."""
+    """S12: requests, reloads and the stop work without a log."""
     daemon = serve('--log-file', '/dev/full', '--debug')
     assert daemon.request('GET', '/').status == 200
     daemon.reload()
@@ -183,7 +180,7 @@ def test_a_full_log_disk_does_not_stop_the_service(serve: Served) -> None:
 
 def test_a_closed_log_pipe_does_not_stop_the_service(serve: Served
                                                      ) -> None:
-    """S12: a supervisor that reads the log may go away."""
+    """S12: the process that reads the log may end."""
     reader, writer = os.pipe()
     log = f'/proc/{os.getpid()}/fd/{writer}'
     daemon = serve('--log-file', log)
@@ -196,13 +193,13 @@ def test_a_closed_log_pipe_does_not_stop_the_service(serve: Served
 
 
 def test_the_log_names_each_request_by_its_own_id(serve):
-    """Requests take turns in a worker; each keeps its own context."""
+    """Requests in a worker are interleaved, each with its own context."""
     served = serve()
 
-    def asked(number: int) -> str:
+    def answer(number: int) -> str:
         reply = served.request('GET', f'/context?req-{number}')
         return reply.body.decode()
 
     with ThreadPoolExecutor(8) as clients:
-        said = list(clients.map(asked, range(16)))
-    assert said == [f'req-{number} req-{number}' for number in range(16)]
+        answers = list(clients.map(answer, range(16)))
+    assert answers == [f'req-{number} req-{number}' for number in range(16)]

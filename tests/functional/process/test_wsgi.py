@@ -17,7 +17,7 @@ from tests.functional.harness.daemon import (
 from tests.functional.process import apps
 from tests.functional.process.load import Load
 
-#: Looks at the module, then asks it for the application.
+#: Imports the module without loading the application, then serves a request.
 SCRIPT = """
 import sys
 from wsgiref.util import setup_testing_defaults
@@ -53,7 +53,7 @@ def test_a_list_from_the_database_needs_no_eventlet(tmp_path: Path) -> None:
     assert done.stdout.endswith(' False True\n')
 
 
-def test_what_keeps_it_from_starting_is_named(tmp_path: Path) -> None:
+def test_the_error_names_what_prevents_a_start(tmp_path: Path) -> None:
     directory = config_dir(tmp_path, {}, paste=apps.paste())
     configure(directory, {'api': {'app': 'nosuch'}})
     done = ask(directory)
