@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One server for the tests of a file that change none of its limits."""
+"""A server that the tests of a module share if they change no limits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def shared() -> Iterator[Running]:
 
 @pytest.fixture
 def running(shared: Running) -> Running:
-    """The file's server, with nothing seen yet."""
+    """Return the server of the module, without recorded requests."""
     shared.app.seen.clear()
     return shared

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Server in a thread of its own, and the application it serves.
+"""A Server in a thread of its own, with an application that records requests.
 
-The application records every request it saw. That record is half of the
-oracle of these tests; ``wire`` has the other half.
+Tests compare the recorded requests with the answers, which ``wire`` parses.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ def default_limits(**changes: Any) -> ServerLimits:
 
 
 @dataclasses.dataclass
-class Seen:
-    """One request as the application met it."""
+class Received:
+    """One request as the application received it."""
 
     method: str
     path: str
@@ -44,14 +43,14 @@ class Seen:
 
 
 class Recorder:
-    """Answers every request with its path, after reading all of its body."""
+    """An application that reads the body and answers with the path."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen] = []
+        self.seen: list[Received] = []
 
     def __call__(self, environ: dict[str, Any], start: Any) -> list[bytes]:
         body = environ['wsgi.input'].read()
-        self.seen.append(Seen(
+        self.seen.append(Received(
             environ['REQUEST_METHOD'], environ['PATH_INFO'],
             environ['QUERY_STRING'], body, environ))
         data = environ['PATH_INFO'].encode('latin-1')
@@ -61,11 +60,11 @@ class Recorder:
 
     @property
     def paths(self) -> list[str]:
-        return [one.path for one in self.seen]
+        return [request.path for request in self.seen]
 
 
 class Running:
-    """A server in its thread; ``call`` runs a function on that thread."""
+    """A server in its own thread; ``call`` runs a function there."""
 
     def __init__(self, app: Any, limits: ServerLimits,
                  listener: socket.socket, ssl_context: Any) -> None:
@@ -127,7 +126,7 @@ class Running:
 @contextlib.contextmanager
 def serving(app: Any = None, *, listener: socket.socket | None = None,
             ssl_context: Any = None, **limits: Any) -> Iterator[Running]:
-    """A server on loopback with some limits other than the defaults."""
+    """Run a server on loopback; ``limits`` replace defaults."""
     running = Running(app or Recorder(), default_limits(**limits),
                       listener or listening(), ssl_context)
     try:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A raw client: bytes out, answers in, and the verdict on both.
+"""A client that sends raw bytes, parses the answers and checks them.
 
-What these tests ask of every exchange is here once: each answer is whole,
-nothing follows the last one, there are as many as the application saw
-requests (refusals aside), and the canary was not seen.
+The checks hold for every exchange: each answer is complete, nothing follows
+the last one, the application has received as many requests as were answered
+(apart from refusals), and it has not received the canary.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from tests.functional.http.serving import Running
 
 HOST = b'Host: pileus.example\r\n'
-#: A request that only a smuggler gets through to the application.
+#: A request that reaches the application only if smuggling succeeds.
 CANARY = b'GET /smuggled HTTP/1.1\r\n' + HOST + b'\r\n'
-PATIENCE = 5.0
+WAIT_SECONDS = 5.0
 
 
 class Answer(NamedTuple):
@@ -47,7 +47,7 @@ def chunked(path: str, chunks: bytes, extra: bytes = b'') -> bytes:
         path.encode(), HOST, extra, chunks))
 
 
-def connect(running: Running, timeout: float = PATIENCE) -> socket.socket:
+def connect(running: Running, timeout: float = WAIT_SECONDS) -> socket.socket:
     sock = socket.create_connection(running.address[:2], timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
@@ -62,15 +62,15 @@ def by_byte(data: bytes) -> list[bytes]:
 
 
 def at_random(data: bytes) -> list[bytes]:
-    """Split at a handful of places, the same ones in every run."""
-    places = random.Random(data).sample(range(1, len(data)),
-                                        min(5, len(data) - 1))
-    cuts = [0, *sorted(places), len(data)]
+    """Split at five places, which are the same in every run."""
+    positions = random.Random(data).sample(range(1, len(data)),
+                                           min(5, len(data) - 1))
+    cuts = [0, *sorted(positions), len(data)]
     return [data[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
 
 
 def send(sock: socket.socket, pieces: Iterable[bytes]) -> None:
-    """Send what the server takes; it may have answered and closed by now."""
+    """Send the pieces until the server closes the connection."""
     try:
         for piece in pieces:
             sock.sendall(piece)
@@ -79,7 +79,7 @@ def send(sock: socket.socket, pieces: Iterable[bytes]) -> None:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Everything until the server closes; a hang is a failure."""
+    """Return all bytes until the server closes; a hang is a failure."""
     data = bytearray()
     while piece := sock.recv(65536):
         data += piece
@@ -88,10 +88,10 @@ def read_all(sock: socket.socket) -> bytes:
 
 def talk(running: Running, pieces: Sequence[bytes], *, end: bool = False,
          methods: Sequence[str] = ()) -> list[Answer]:
-    """Send the pieces, read until the server closes, and part the answers.
+    """Send the pieces, read until the server closes, return the answers.
 
-    With ``end`` the client says that nothing more will come; without it, the
-    server has to close by itself.
+    With ``end`` the client shuts down its sending side. Without it, the
+    server must close by itself.
     """
     with connect(running) as sock:
         send(sock, pieces)
@@ -101,27 +101,27 @@ def talk(running: Running, pieces: Sequence[bytes], *, end: bool = False,
 
 
 def answers(data: bytes, methods: Sequence[str] = ()) -> list[Answer]:
-    """Every answer in ``data``, to the last byte; 100 is passed over."""
-    found: list[Answer] = []
+    """Parse all of ``data`` as answers, without 100 Continue."""
+    parsed: list[Answer] = []
     while data:
-        method = methods[len(found)] if len(found) < len(methods) else 'GET'
+        method = methods[len(parsed)] if len(parsed) < len(methods) else 'GET'
         answer, data = one_answer(data, method)
         if answer.status != 100:
-            found.append(answer)
-    return found
+            parsed.append(answer)
+    return parsed
 
 
 def one_answer(data: bytes, method: str = 'GET') -> tuple[Answer, bytes]:
-    """The first answer in ``data`` and what follows it."""
-    head, found, rest = data.partition(b'\r\n\r\n')
-    assert found, f'an unfinished head: {data[:200]!r}'
+    """Return the first answer in ``data`` and the bytes after it."""
+    head, end, rest = data.partition(b'\r\n\r\n')
+    assert end, f'an incomplete head: {data[:200]!r}'
     line, *lines = head.split(b'\r\n')
     version, status, _ = line.split(b' ', 2)
     assert version == b'HTTP/1.1', line
     headers: dict[str, str] = {}
-    for one in lines:
-        name, colon, value = one.partition(b': ')
-        assert colon, one
+    for field in lines:
+        name, colon, value = field.partition(b': ')
+        assert colon, field
         key = name.decode().lower()
         assert key not in headers, f'{key} is given twice'
         headers[key] = value.decode('latin-1')
@@ -138,15 +138,15 @@ def _body(status: int, headers: dict[str, str], rest: bytes, method: str,
     if 'content-length' not in headers:
         return rest, b''
     length = int(headers['content-length'])
-    assert len(rest) >= length, f'{len(rest)} of {length} bytes came'
+    assert len(rest) >= length, f'{len(rest)} of {length} bytes arrived'
     return rest[:length], rest[length:]
 
 
 def unchunked(rest: bytes) -> tuple[bytes, bytes]:
     body = b''
     while True:
-        size, found, rest = rest.partition(b'\r\n')
-        assert found, 'an unfinished chunk'
+        size, end, rest = rest.partition(b'\r\n')
+        assert end, 'an incomplete chunk'
         length = int(size, 16)
         assert rest[length:length + 2] == b'\r\n', 'a chunk is cut short'
         body += rest[:length]
@@ -157,16 +157,16 @@ def unchunked(rest: bytes) -> tuple[bytes, bytes]:
 
 def refused(running: Running, pieces: Sequence[bytes],
             allowed: Sequence[int] = (400,), before: int = 0) -> Answer:
-    """The exchange ends in a refusal; ``before`` requests were answered.
+    """Check that ``before`` requests are answered and the next is refused.
 
-    The server closes by itself, the application saw nothing of what was
-    refused and least of all the canary.
+    The server must close by itself. The application must receive neither the
+    refused request nor the canary.
     """
     running.app.seen.clear()
-    given = talk(running, pieces)
-    assert [one.status for one in given[:before]] == [200] * before
-    assert len(given) == before + 1, given
-    answer = given[-1]
+    results = talk(running, pieces)
+    assert [answer.status for answer in results[:before]] == [200] * before
+    assert len(results) == before + 1, results
+    answer = results[-1]
     assert answer.status in allowed, answer
     assert answer.headers['connection'] == 'close'
     check_document(answer)
@@ -176,7 +176,7 @@ def refused(running: Running, pieces: Sequence[bytes],
 
 
 def check_document(answer: Answer) -> None:
-    """The error document every refusal of the server has."""
+    """Check the error document of a refusal."""
     item = answer.document['errors'][0]
     assert answer.headers['content-type'] == 'application/json'
     assert answer.headers['cache-control'] == 'private, no-cache'
@@ -190,9 +190,9 @@ def check_document(answer: Answer) -> None:
         'message': item['detail']}
 
 
-def until(truth: Any, patience: float = PATIENCE) -> None:
-    """Wait for something to become true; fail if it never does."""
-    end = time.monotonic() + patience
-    while not truth():
-        assert time.monotonic() < end, 'it never came true'
+def until(condition: Any, seconds: float = WAIT_SECONDS) -> None:
+    """Wait until ``condition()`` is true; fail after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, 'the condition never became true'
         time.sleep(0.005)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Green threads are here as they are in a worker: on its own hub."""
+"""Unit tests use the same hub as a worker."""
 
 from service.process.scheduling import hub
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wire without a network: what is received, and in which pieces, is given.
+"""A wire without a network that receives predetermined pieces.
 
-A real socket joins and parts segments as it likes; here each ``recv`` gives
-exactly the next piece.
+A real socket may join and split segments; here each ``recv`` returns exactly
+the next piece.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from service.process.limits import ServerLimits
 
 
 class ScriptedWire:
-    """Gives the pieces in turn, then an end; keeps what is sent.
+    """Receives the pieces in order, then the end; records what is sent.
 
     A piece may be an exception, which is raised.
     """
@@ -34,7 +34,7 @@ class ScriptedWire:
         self.closed = False
         self.was_reset = False
         self.flow: str | None = None
-        #: In whose name each piece was waited for.
+        #: The project for which each piece was waited for.
         self.waited: list[str | None] = []
 
     def handshake(self, deadline: float) -> None:
@@ -87,9 +87,9 @@ def limits(**changes: Any) -> ServerLimits:
 def converse(app: Callable[..., Any],
              pieces: Iterable[bytes | type[Exception]],
              **changes: Any) -> tuple[ScriptedWire, ServerState]:
-    """Serve one connection from its first byte to its end."""
+    """Serve a connection to its end; return the wire and the state."""
     wire = ScriptedWire(pieces)
-    shared = ServerState(app, limits(**changes))
-    Connection(shared, wire, ('127.0.0.1', '1'), TEMPLATE).run()  # type: ignore[arg-type]
+    state = ServerState(app, limits(**changes))
+    Connection(state, wire, ('127.0.0.1', '1'), TEMPLATE).run()  # type: ignore[arg-type]
     assert wire.closed
-    return wire, shared
+    return wire, state

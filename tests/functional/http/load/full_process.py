@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that may open few files, as a program of its own.
+"""A program: a server that may open few files.
 
-Prints its port and then, for every line on its standard input, a line with
-how often accepting failed and how many connections there are.
+Prints its port, and then its counters for each byte on standard input.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from tests.functional.http.serving import (  # noqa: E402
 )
 
 
-def main(most: int) -> None:
+def main(max_files: int) -> None:
     logging.basicConfig(stream=sys.stderr)
     server = Server(Recorder(), default_limits())
     listener = listening()
     port = listener.getsockname()[1]
     server.listen(listener)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
     print(port, flush=True)
     while True:
         eventlet.hubs.trampoline(0, read=True)

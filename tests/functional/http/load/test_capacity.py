@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""More clients than there is room for, and what they cost the others."""
+"""Overload: more clients than limits allow, and the effect on others."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.functional.http import wire
 from tests.functional.http.serving import Running, serving
 from tests.functional.http.wire import get, post
 
-#: How many clients come at once.
-HERD = 2000
-#: For how many seconds the soak goes on, at least.
-SOAK = float(os.environ.get('PILEUS_TEST_SOAK', '0'))
+#: How many clients connect at once.
+CLIENTS = 2000
+#: The minimum duration of the soak test.
+SOAK_SECONDS = float(os.environ.get('PILEUS_TEST_SOAK', '0'))
 
 
 class Slow:
-    """Holds its slot until told; ``running`` says how many hold one."""
+    """Holds its slots while ``gate`` is closed; ``held`` counts them."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -58,37 +58,37 @@ def status(sock: socket.socket) -> int:
     return wire.answers(wire.read_all(sock))[0].status
 
 
-def test_overload_is_told_at_once_and_harms_nobody() -> None:
-    """R11: 500 slow requests, 64 slots, 128 places in line."""
+def test_overload_is_refused_at_once_and_harms_no_accepted_request() -> None:
+    """R11: 500 slow requests, 64 slots, a queue of 128."""
     app = Slow()
     with serving(app) as running, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(wire.connect(running, 20))
                    for _ in range(500)]
-        for one in clients:
-            ask(one, '/slow')
+        for client in clients:
+            ask(client, '/slow')
         wire.until(lambda: running.counters.refused['overload'] == 308, 10)
         assert (app.held, running.counters.queued) == (64, 128)
 
         started = time.monotonic()
         late = wire.talk(running, [get('/slow')])
         took = time.monotonic() - started
-        assert [one.status for one in late] == [503]
+        assert [answer.status for answer in late] == [503]
         assert late[0].headers['retry-after'] == '1'
         wire.check_document(late[0])
         assert took < 0.5
 
         probe = wire.talk(running, [get('/healthcheck')], end=True)
-        assert [one.status for one in probe] == [200]
+        assert [answer.status for answer in probe] == [200]
 
         app.gate = True
-        found = [status(one) for one in clients]
-        assert (found.count(200), found.count(503)) == (192, 308)
+        statuses = [status(client) for client in clients]
+        assert (statuses.count(200), statuses.count(503)) == (192, 308)
         assert app.most == 64
         assert running.counters.in_flight == 0
         assert running.counters.queued == 0
 
 
-def test_who_waits_in_line_too_long_is_told_so() -> None:
+def test_a_request_that_waits_too_long_in_the_queue_gets_503() -> None:
     """R11"""
     app = Slow()
     with serving(app, max_in_flight=1, queue_timeout=0.3) as running, \
@@ -96,15 +96,15 @@ def test_who_waits_in_line_too_long_is_told_so() -> None:
         ask(first, '/slow')
         wire.until(lambda: app.held == 1)
         late = wire.talk(running, [get('/slow')])
-        assert [one.status for one in late] == [503]
+        assert [answer.status for answer in late] == [503]
         app.gate = True
         assert status(first) == 200
-        assert [one.status for one in wire.talk(
+        assert [answer.status for answer in wire.talk(
             running, [get('/')], end=True)] == [200]
 
 
-def test_the_reserve_is_not_for_everybody() -> None:
-    """R11: a probe that leaves does not hand its place to the line."""
+def test_reserved_slots_serve_reserved_paths_only() -> None:
+    """R11: a probe that ends does not give its slot to the queue."""
     app = Slow()
     with serving(app, max_in_flight=1, reserved_in_flight=1) as running, \
             wire.connect(running) as first, wire.connect(running) as second:
@@ -119,21 +119,21 @@ def test_the_reserve_is_not_for_everybody() -> None:
         assert [status(first), status(second)] == [200, 200]
 
 
-def test_a_herd_is_served(running: Running) -> None:
-    """R13: 2000 clients connect at once; each gets its answer."""
-    _may_open(2 * HERD + 100)
+def test_two_thousand_clients_at_once_are_served(running: Running) -> None:
+    """R13: 2000 clients connect at once, and each gets its answer."""
+    _may_open(2 * CLIENTS + 100)
     with contextlib.ExitStack() as stack:
         herd = [stack.enter_context(wire.connect(running))
-                for _ in range(HERD)]
+                for _ in range(CLIENTS)]
         for number, sock in enumerate(herd):
             sock.sendall(get(f'/{number}', b'Connection: close\r\n'))
-        found = [wire.answers(wire.read_all(sock))[0].body for sock in herd]
-    assert found == [b'/%d' % number for number in range(HERD)]
-    assert len(running.app.seen) == HERD
+        bodies = [wire.answers(wire.read_all(sock))[0].body for sock in herd]
+    assert bodies == [b'/%d' % number for number in range(CLIENTS)]
+    assert len(running.app.seen) == CLIENTS
 
 
 def _may_open(files: int) -> None:
-    """Both ends of every connection are in this process."""
+    """Raise the limit: this process has both ends of each connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, files), hard))
 
@@ -156,12 +156,12 @@ def test_many_idle_connections_cost_little_time(running: Running) -> None:
 
 @pytest.mark.parametrize('number', [errno.EMFILE, errno.ENFILE,
                                     errno.ENOBUFS, errno.ENOMEM])
-def test_accept_backs_off_and_recovers(
+def test_accept_pauses_on_exhausted_resources_and_recovers(
         monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
         number: int) -> None:
-    """R06: the error of a full process, while it is one."""
+    """R06: it retries while a resource is exhausted."""
     class Failing:
-        """A listening socket whose accept fails as the kernel's does."""
+        """A listening socket whose accept fails while ``full``."""
 
         def __init__(self, sock: Any) -> None:
             self._sock = sock
@@ -189,13 +189,14 @@ def test_accept_backs_off_and_recovers(
             assert status(sock) == 200
             assert time.monotonic() - started < 1
         assert failing.calls < 10
-        told = [one for one in caplog.records if one.levelno == logging.ERROR]
-        assert len(told) == 1
+        errors = [record for record in caplog.records
+                  if record.levelno == logging.ERROR]
+        assert len(errors) == 1
         assert number in server_acceptor.EXHAUSTED
 
 
-def test_the_hub_lag_shows_a_request_that_hogs_the_worker() -> None:
-    """R16: and who waits behind it is delayed no longer than it runs."""
+def test_the_hub_lag_shows_a_request_that_blocks_the_worker() -> None:
+    """R16: ``hub_lag`` is as long as the request runs."""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         if environ['PATH_INFO'] == '/hog':
             end = time.monotonic() + 0.15
@@ -214,27 +215,28 @@ def test_the_hub_lag_shows_a_request_that_hogs_the_worker() -> None:
         assert quiet < 0.1 <= lag < 1
 
 
-def test_one_client_with_much_to_say_does_not_starve_another() -> None:
-    """R16: a stream of chunks of one byte lets go of the worker, so that who
-    comes later is answered earlier.
+def test_a_client_with_a_long_body_does_not_starve_another() -> None:
+    """R16: a long stream of small chunks yields the worker, so a later
+    request is answered earlier.
     """
     with serving() as running, wire.connect(running) as hog:
         hog.sendall(wire.chunked('/hog', b'1\r\na\r\n' * 200000
                                  + b'0\r\n\r\n'))
         wire.until(lambda: running.counters.in_flight == 1)
-        found = wire.talk(running, [get('/late')], end=True)
-        assert [one.status for one in found] == [200]
+        answers = wire.talk(running, [get('/late')], end=True)
+        assert [answer.status for answer in answers] == [200]
         wire.until(lambda: len(running.app.seen) == 2, 30)
         assert running.app.paths == ['/late', '/hog']
         assert len(running.app.seen[1].body) == 200000
 
 
-@pytest.mark.timeout(120 + SOAK)
-def test_nothing_is_left_behind(running: Running) -> None:
-    """R17: some thousands of requests, one in a hundred of them malformed,
-    later there are no more descriptors and hardly more objects.
+@pytest.mark.timeout(120 + SOAK_SECONDS)
+def test_many_requests_leave_no_descriptors_or_objects_behind(
+        running: Running) -> None:
+    """R17: thousands of requests, of which 1% are malformed, leave no
+    descriptors and hardly any objects.
 
-    PILEUS_TEST_SOAK is for how many seconds to go on with it.
+    PILEUS_TEST_SOAK sets how many seconds to continue.
     """
     def visit(number: int) -> None:
         kinds = [b'broken\r\n\r\n', get('/a'), post('/b', b'x' * 5000),
@@ -254,7 +256,7 @@ def test_nothing_is_left_behind(running: Running) -> None:
     for number in range(200):
         visit(number)
     before = settled()
-    until = time.monotonic() + SOAK
+    until = time.monotonic() + SOAK_SECONDS
     number = 0
     while number < 3000 or time.monotonic() < until:
         visit(number)
@@ -266,9 +268,9 @@ def test_nothing_is_left_behind(running: Running) -> None:
     assert running.counters.in_flight == 0
 
 
-def test_a_reply_that_only_waits_may_give_its_slot_back() -> None:
-    """R11 R13: watchers do not keep the others from being answered."""
-    told: list[bool] = []
+def test_a_reply_that_waits_can_release_its_slot() -> None:
+    """R11 R13: watches do not keep other requests from being answered."""
+    events: list[bool] = []
 
     def app(environ: dict[str, Any], start: Any) -> Any:
         start('200 OK', [])
@@ -276,7 +278,7 @@ def test_a_reply_that_only_waits_may_give_its_slot_back() -> None:
         if environ['PATH_INFO'] == '/watch':
             environ['pileus.release_slot']()
             environ['pileus.release_slot']()
-            while not told:
+            while not events:
                 eventlet.sleep(0.005)
         yield b'over'
 
@@ -284,12 +286,12 @@ def test_a_reply_that_only_waits_may_give_its_slot_back() -> None:
             contextlib.ExitStack() as stack:
         watchers = [stack.enter_context(wire.connect(running))
                     for _ in range(20)]
-        for one in watchers:
-            ask(one, '/watch')
-            assert one.recv(1)
+        for watcher in watchers:
+            ask(watcher, '/watch')
+            assert watcher.recv(1)
         wire.until(lambda: running.counters.in_flight == 0)
         assert wire.talk(running, [get('/')], end=True)[0].status == 200
-        told.append(True)
-        assert all(wire.read_all(one).endswith(b'over\r\n0\r\n\r\n')
-                   for one in watchers)
+        events.append(True)
+        assert all(wire.read_all(watcher).endswith(b'over\r\n0\r\n\r\n')
+                   for watcher in watchers)
         assert running.counters.in_flight == 0

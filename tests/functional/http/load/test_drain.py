@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a server, and a change of application, without a lost request."""
+"""Drain and replacement of the application lose no request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.functional.http.wire import get
 
 
 def streaming(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
-    """Ten pieces in half a second."""
+    """Send ten pieces in half a second."""
     start('200 OK', [])
     for _ in range(10):
         yield b'piece'
@@ -30,8 +30,8 @@ def drain(running: Running, timeout: float) -> tuple[bool, float]:
     return complete, time.monotonic() - started
 
 
-def test_a_streamed_reply_is_finished(running: Running) -> None:
-    """S01 S02: and new clients are refused meanwhile."""
+def test_a_drain_finishes_a_streamed_reply(running: Running) -> None:
+    """S01 S02: new clients are refused meanwhile."""
     with serving(streaming) as running, wire.connect(running) as sock:
         sock.sendall(get('/'))
         assert sock.recv(1)
@@ -40,10 +40,11 @@ def test_a_streamed_reply_is_finished(running: Running) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(running.address)
         data = b'H' + wire.read_all(sock)
-        assert [one.body for one in wire.answers(data)] == [b'piece' * 10]
+        [answer] = wire.answers(data)
+        assert answer.body == b'piece' * 10
 
 
-def test_replies_that_begin_during_the_drain_say_close() -> None:
+def test_replies_that_begin_during_a_drain_have_connection_close() -> None:
     """S01"""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         eventlet.sleep(0.2)
@@ -54,13 +55,14 @@ def test_replies_that_begin_during_the_drain_say_close() -> None:
         sock.sendall(get('/'))
         wire.until(lambda: running.counters.in_flight == 1)
         assert drain(running, 10)[0]
-        found = wire.answers(wire.read_all(sock))
-        assert [(one.body, one.headers['connection']) for one in found] == [
-            (b'done', 'close')]
+        answers = wire.answers(wire.read_all(sock))
+        assert [(answer.body, answer.headers['connection'])
+                for answer in answers] == [(b'done', 'close')]
 
 
-def test_idle_connections_end_soon_and_one_more_request_is_answered() -> None:
-    """S01: what was on its way when the drain began is not lost."""
+def test_a_drain_closes_idle_connections_after_one_last_request() -> None:
+    """S01: a request that was on the way when the drain began is answered.
+    """
     with serving() as running, wire.connect(running) as idle, \
             wire.connect(running) as busy:
         for sock in (idle, busy):
@@ -75,7 +77,7 @@ def test_idle_connections_end_soon_and_one_more_request_is_answered() -> None:
         assert idle.recv(1) == b''
 
 
-def test_a_connection_long_idle_is_closed_at_once() -> None:
+def test_a_drain_closes_long_idle_connections_at_once() -> None:
     """S01"""
     with serving() as running, wire.connect(running) as idle:
         wire.until(lambda: running.counters.idle == 1)
@@ -86,11 +88,11 @@ def test_a_connection_long_idle_is_closed_at_once() -> None:
         assert idle.recv(1) == b''
 
 
-def test_what_lasts_too_long_is_cut() -> None:
+def test_a_drain_cuts_requests_at_its_timeout() -> None:
     """S02"""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         eventlet.sleep(60)
-        raise AssertionError('it was not cut')
+        raise AssertionError('the request was not cut')
 
     with serving(app) as running, wire.connect(running) as sock:
         sock.sendall(get('/'))
@@ -112,8 +114,8 @@ def test_wait_returns_when_the_drain_is_over() -> None:
         wire.until(lambda: order == ['over'])
 
 
-def test_a_new_application_answers_what_begins_later() -> None:
-    """S03: what began on the old one ends on it."""
+def test_a_new_application_answers_requests_that_begin_later() -> None:
+    """S03: the old application finishes the requests that it began."""
     with serving(streaming) as running, wire.connect(running) as sock:
         sock.sendall(get('/'))
         assert sock.recv(1)
@@ -121,6 +123,6 @@ def test_a_new_application_answers_what_begins_later() -> None:
         running.call(lambda: running.server.replace_app(new))
         assert wire.talk(running, [get('/x')], end=True)[0].body == b'/x'
         sock.sendall(get('/y', b'Connection: close\r\n'))
-        found = wire.answers(b'H' + wire.read_all(sock))
-        assert [one.body for one in found] == [b'piece' * 10, b'/y']
+        answers = wire.answers(b'H' + wire.read_all(sock))
+        assert [answer.body for answer in answers] == [b'piece' * 10, b'/y']
         assert new.paths == ['/x', '/y']

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""R06: no descriptor is left, and then some are."""
+"""R06: a process runs out of file descriptors, and recovers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.functional.http.wire import get
 
 
 class Program:
-    """The server of ``fullprocess`` with a limit of 64 open files."""
+    """The server of ``full_process`` with a limit of 64 open files."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -32,8 +32,8 @@ class Program:
         assert self._process.stdout is not None
         self._process.stdin.write('.')
         self._process.stdin.flush()
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
+        counters: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return counters
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, 5)
@@ -54,7 +54,7 @@ def program(tmp_path: pathlib.Path) -> Iterator[Program]:
 
 def test_a_process_without_descriptors_waits_and_recovers(
         program: Program, tmp_path: pathlib.Path) -> None:
-    """R06: 160 clients, 64 descriptors; no more log lines than one."""
+    """R06: 160 clients, 64 descriptors, and one line in the log."""
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(program.connect())
                    for _ in range(160)]
@@ -68,6 +68,6 @@ def test_a_process_without_descriptors_waits_and_recovers(
         assert wire.answers(wire.read_all(sock))[0].body == b'/late'
     assert time.monotonic() - started < 1
     wire.until(lambda: program.counters()['connections'] == 0)
-    told = (tmp_path / 'log').read_text()
-    assert told.count('cannot accept connections') == 1, told
-    assert 'max_connections' in told and 'Traceback' not in told
+    log = (tmp_path / 'log').read_text()
+    assert log.count('cannot accept connections') == 1, log
+    assert 'max_connections' in log and 'Traceback' not in log

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinds of sockets: IPv6, Unix, TLS, and a monkey-patched process."""
+"""Sockets of all kinds: IPv6, Unix, TLS, and a monkey-patched process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.functional.http.serving import listening, serving
 from tests.functional.http.wire import get, post
 
 
-def test_a_client_on_ipv6_is_known_by_its_address() -> None:
+def test_the_environ_has_the_address_of_a_client_on_ipv6() -> None:
     sock = socket.socket(socket.AF_INET6)
     try:
         sock.bind(('::1', 0))
@@ -33,7 +33,7 @@ def test_a_client_on_ipv6_is_known_by_its_address() -> None:
     assert environ['REMOTE_ADDR'] == environ['SERVER_NAME'] == '::1'
 
 
-def test_a_mapped_address_is_written_as_ipv4() -> None:
+def test_an_ipv4_address_mapped_into_ipv6_is_written_as_ipv4() -> None:
     sock = socket.socket(socket.AF_INET6)
     try:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -92,7 +92,8 @@ def secured(running: Any, certificate: Any) -> ssl.SSLSocket:
                                server_hostname='localhost')
 
 
-def test_requests_over_tls(tls: Any, certificate: Any) -> None:
+def test_tls_carries_pipelined_requests_and_large_bodies(
+        tls: Any, certificate: Any) -> None:
     """Pipelined, with a body larger than a record, both ways."""
     body = bytes(range(256)) * 2000
 
@@ -105,12 +106,12 @@ def test_requests_over_tls(tls: Any, certificate: Any) -> None:
             secured(running, certificate) as sock:
         sock.sendall(get('/') + post('/', body)
                      + get('/', b'Connection: close\r\n'))
-        found = wire.answers(wire.read_all(sock))
-    assert [one.body for one in found] == [b'', body, b'']
+        answers = wire.answers(wire.read_all(sock))
+    assert [answer.body for answer in answers] == [b'', body, b'']
 
 
 def test_a_tls_handshake_has_a_deadline(tls: Any) -> None:
-    """R01: whoever connects and says nothing is gone in time."""
+    """R01: a client that sends nothing is disconnected."""
     with serving(ssl_context=tls, header_timeout=0.4) as running, \
             wire.connect(running) as sock:
         started = time.monotonic()
@@ -145,13 +146,13 @@ import socket
 import ssl
 from tests.functional.http.serving import default_limits, Recorder
 from service.process.server.http_server import Server
-given = socket.socket(fileno=int(sys.argv[1]))
+inherited = socket.socket(fileno=int(sys.argv[1]))
 context = None
 if len(sys.argv) > 2:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*sys.argv[2:4])
 server = Server(Recorder(), default_limits())
-server.listen(given, context)
+server.listen(inherited, context)
 print('ready', flush=True)
 eventlet.hubs.trampoline(sys.stdin.fileno(), read=True)
 sys.exit(0 if server.drain(5) else 3)
@@ -159,11 +160,11 @@ sys.exit(0 if server.drain(5) else 3)
 
 
 @pytest.mark.parametrize('secure', [False, True], ids=['clear', 'tls'])
-def test_a_monkey_patched_worker_serves_alike(certificate: Any,
-                                              secure: bool) -> None:
-    """An inherited, native socket and a patched process go together."""
+def test_a_monkey_patched_process_serves_an_inherited_socket(
+        certificate: Any, secure: bool) -> None:
+    """A native socket works in a process with monkey patching."""
     listener = listening()
-    files = [str(one) for one in certificate] if secure else []
+    files = [str(path) for path in certificate] if secure else []
     with subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-c', PATCHED,
              str(listener.fileno()), *files],
@@ -180,31 +181,31 @@ def test_a_monkey_patched_worker_serves_alike(certificate: Any,
                                              server_hostname='localhost')
         with client:
             client.sendall(get('/a') + get('/b', b'Connection: close\r\n'))
-            found = wire.answers(wire.read_all(client))
-        assert [one.body for one in found] == [b'/a', b'/b']
+            answers = wire.answers(wire.read_all(client))
+        assert [answer.body for answer in answers] == [b'/a', b'/b']
         worker.stdin.write(b'\n')
         worker.stdin.close()
         assert worker.wait(10) == 0
 
 
-def test_dates_are_those_of_http(shared: Any) -> None:
-    found = wire.talk(shared, [get('/')], end=True)
-    date = datetime.datetime.strptime(found[0].headers['date'],
+def test_replies_have_a_date_in_the_format_of_http(shared: Any) -> None:
+    answers = wire.talk(shared, [get('/')], end=True)
+    date = datetime.datetime.strptime(answers[0].headers['date'],
                                       '%a, %d %b %Y %H:%M:%S GMT')
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     assert abs((now - date).total_seconds()) < 5
 
 
-def test_half_a_tls_record_is_waited_for_and_nobody_held_up(
+def test_an_incomplete_tls_record_does_not_delay_other_clients(
         tls: Any, certificate: Any) -> None:
-    """R01: the worker sleeps meanwhile."""
+    """R01: the worker sleeps while it waits."""
     with serving(ssl_context=tls) as running, \
             wire.connect(running) as sock:
         client = ssl.create_default_context(cafile=certificate[0])
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         talk = client.wrap_bio(incoming, outgoing,
                                server_hostname='localhost')
-        shake(talk, sock, incoming, outgoing)
+        handshake(talk, sock, incoming, outgoing)
         talk.write(get('/') * 2)
         record = outgoing.read()
         spent = time.process_time()
@@ -222,8 +223,9 @@ def test_half_a_tls_record_is_waited_for_and_nobody_held_up(
         assert time.process_time() - spent < 1
 
 
-def shake(talk: ssl.SSLObject, sock: socket.socket, incoming: ssl.MemoryBIO,
-          outgoing: ssl.MemoryBIO) -> None:
+def handshake(
+        talk: ssl.SSLObject, sock: socket.socket, incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO) -> None:
     """The client's side of a handshake, over memory."""
     while True:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several requests on one connection, and bodies nobody wants."""
+"""Several requests on a connection, and bodies that no application reads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.functional.http import wire
 from tests.functional.http.serving import Recorder, serving
 from tests.functional.http.wire import CANARY, HOST, chunked, get, post
 
-#: SO_LINGER of no seconds: close() resets the connection.
+#: SO_LINGER with 0 seconds: close() resets the connection.
 ABORT = struct.pack('ii', 1, 0)
 
 
-def unread(environ: dict[str, Any], start: Any) -> list[bytes]:
-    """An application that does not care for bodies."""
+def not_reading(environ: dict[str, Any], start: Any) -> list[bytes]:
+    """An application that does not read the body."""
     start('404 Not Found', [('Content-Length', '4')])
     return [b'none']
 
@@ -35,23 +35,24 @@ def test_pipelined_requests_are_answered_in_order(running: Any,
                                                   count: int) -> None:
     """H17"""
     paths = [f'/{number}' for number in range(count)]
-    given = wire.talk(running, [b''.join(map(get, paths))], end=True)
-    assert [one.body.decode() for one in given] == paths
+    answers = wire.talk(running, [b''.join(map(get, paths))], end=True)
+    assert [answer.body.decode() for answer in answers] == paths
     assert running.app.paths == paths
 
 
-def test_a_request_behind_a_body_is_the_next_request(running: Any) -> None:
+def test_bytes_after_a_body_are_the_next_request(running: Any) -> None:
     """H17"""
     data = post('/a', b'GET /smuggled HTTP/1.1\r\n\r\n') + get('/b')
-    given = wire.talk(running, [data], end=True)
-    assert [one.body for one in given] == [b'/a', b'/b']
+    answers = wire.talk(running, [data], end=True)
+    assert [answer.body for answer in answers] == [b'/a', b'/b']
 
 
 def test_nothing_is_answered_after_close(running: Any) -> None:
     """H17"""
-    given = wire.talk(running, [get('/a', b'Connection: close\r\n') + CANARY])
-    assert [one.body for one in given] == [b'/a']
-    assert given[0].headers['connection'] == 'close'
+    answers = wire.talk(
+        running, [get('/a', b'Connection: close\r\n') + CANARY])
+    assert [answer.body for answer in answers] == [b'/a']
+    assert answers[0].headers['connection'] == 'close'
     assert running.app.paths == ['/a']
 
 
@@ -59,27 +60,28 @@ def test_nothing_is_answered_after_close(running: Any) -> None:
 @pytest.mark.parametrize('connection', [b'Connection: Upgrade\r\n', b''])
 def test_an_upgrade_is_ignored_and_the_connection_closed(
         running: Any, upgrade: bytes, connection: bytes) -> None:
-    """H15: a body that comes with it is a body."""
+    """H15: the body of the request is still a body."""
     data = post('/a', CANARY, b'Upgrade: ' + upgrade + b'\r\n' + connection)
-    given = wire.talk(running, [data + CANARY])
-    assert [one.body for one in given] == [b'/a']
-    assert given[0].headers['connection'] == 'close'
-    assert [one.body for one in running.app.seen] == [CANARY]
+    answers = wire.talk(running, [data + CANARY])
+    assert [answer.body for answer in answers] == [b'/a']
+    assert answers[0].headers['connection'] == 'close'
+    assert [request.body for request in running.app.seen] == [CANARY]
 
 
-def test_every_split_of_a_request_is_the_same_request(running: Any) -> None:
-    """H18: at every place, over a real socket; units do it exactly."""
+def test_the_pieces_of_a_request_make_no_difference(running: Any) -> None:
+    """H18: over a real socket; unit tests control the pieces exactly."""
     data = chunked('/a%20b?c=d', b'3;x\r\nabc\r\n0\r\nT: t\r\n\r\n',
                    b'X-Long: ' + b'y' * 40 + b'\r\n')
-    for place in range(1, len(data)):
-        given = wire.talk(running, [data[:place], data[place:]], end=True)
-        assert [one.status for one in given] == [200]
-    fields = [{key: value for key, value in one.environ.items()
+    for position in range(1, len(data)):
+        answers = wire.talk(
+            running, [data[:position], data[position:]], end=True)
+        assert [answer.status for answer in answers] == [200]
+    fields = [{key: value for key, value in request.environ.items()
                if isinstance(value, str) and key != 'REMOTE_PORT'}
-              for one in running.app.seen]
-    assert all(one == fields[0] for one in fields)
-    assert {one.body for one in running.app.seen} == {b'abc'}
-    assert {one.path for one in running.app.seen} == {'/a b'}
+              for request in running.app.seen]
+    assert all(environ == fields[0] for environ in fields)
+    assert {request.body for request in running.app.seen} == {b'abc'}
+    assert {request.path for request in running.app.seen} == {'/a b'}
     assert fields[0]['RAW_PATH_INFO'] == '/a%20b'
 
 
@@ -87,99 +89,100 @@ EXPECTING = (b'POST /e HTTP/1.1\r\n' + HOST
              + b'Content-Length: 5\r\nExpect: 100-continue\r\n\r\n')
 
 
-def test_an_expected_body_is_invited_when_the_application_reads() -> None:
+def test_100_continue_is_sent_when_the_application_reads() -> None:
     """H19"""
     with serving(reading) as running, wire.connect(running) as sock:
         sock.sendall(EXPECTING)
         assert sock.recv(1000) == b'HTTP/1.1 100 Continue\r\n\r\n'
         sock.sendall(b'hello' + get('/', b'Connection: close\r\n'))
-        given = wire.answers(wire.read_all(sock))
-    assert [one.body for one in given] == [b'hello', b'']
+        answers = wire.answers(wire.read_all(sock))
+    assert [answer.body for answer in answers] == [b'hello', b'']
 
 
-def test_a_body_that_came_unasked_needs_no_invitation(running: Any) -> None:
+def test_100_continue_is_not_sent_if_the_body_has_arrived(
+        running: Any) -> None:
     """H19"""
     with wire.connect(running) as sock:
         sock.sendall(EXPECTING + b'hello')
         sock.shutdown(socket.SHUT_WR)
         data = wire.read_all(sock)
     assert b'100 Continue' not in data
-    assert [one.status for one in wire.answers(data)] == [200]
+    assert [answer.status for answer in wire.answers(data)] == [200]
 
 
-def test_an_early_answer_uninvites_the_body() -> None:
-    """H19: whether the client sends it now cannot be known, so: close."""
-    with serving(unread) as running:
+def test_an_early_answer_closes_the_connection_without_100_continue() -> None:
+    """H19: the client may or may not send the body, so the server closes."""
+    with serving(not_reading) as running:
         with wire.connect(running) as sock:
             sock.sendall(EXPECTING)
             data = wire.read_all(sock)
-        given = wire.answers(data)
+        answers = wire.answers(data)
         assert b'100 Continue' not in data
-        assert [one.status for one in given] == [404]
-        assert given[0].headers['connection'] == 'close'
+        assert [answer.status for answer in answers] == [404]
+        assert answers[0].headers['connection'] == 'close'
 
 
-def test_no_other_expectation_is_met(running: Any) -> None:
+def test_other_expectations_are_refused_with_417(running: Any) -> None:
     """H19"""
     wire.refused(running, [post('/', b'a', b'Expect: 200-ok\r\n')], [417])
 
 
-def test_a_small_body_nobody_wants_costs_no_connection() -> None:
+def test_a_small_unread_body_is_discarded_and_the_connection_kept() -> None:
     """H20"""
-    with serving(unread) as running:
+    with serving(not_reading) as running:
         data = (post('/', b'a' * 1000) + chunked('/', b'2\r\nhi\r\n0\r\n\r\n')
                 + get('/'))
-        given = wire.talk(running, [data], end=True)
-        assert [one.status for one in given] == [404, 404, 404]
-        assert 'connection' not in given[1].headers
+        answers = wire.talk(running, [data], end=True)
+        assert [answer.status for answer in answers] == [404, 404, 404]
+        assert 'connection' not in answers[1].headers
 
 
-def test_a_large_body_nobody_wants_is_not_swallowed() -> None:
-    """H20: the answer comes at once, and little more is taken."""
+def test_a_large_unread_body_is_not_discarded_as_a_whole() -> None:
+    """H20: the answer comes at once, and the server reads little more."""
     size = 300 * 1024 * 1024
     head = (b'POST / HTTP/1.1\r\n' + HOST + b'Content-Length: %d\r\n\r\n'
             % size)
-    with serving(unread, max_body=size) as running:
+    with serving(not_reading, max_body=size) as running:
         with wire.connect(running) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
             started = time.monotonic()
             sock.sendall(head)
-            given, _ = wire.one_answer(sock.recv(65536))
+            answer, _ = wire.one_answer(sock.recv(65536))
             assert time.monotonic() - started < 0.5
             wire.send(sock, [b'a' * 65536] * 4096)
-        assert (given.status, given.headers['connection']) == (404, 'close')
+        assert (answer.status, answer.headers['connection']) == (404, 'close')
         wire.until(lambda: running.counters.connections == 0)
         assert (running.counters.drained_bytes
                 <= running.limits.max_drain)
 
 
-def test_an_unwanted_chunked_body_is_drained_to_the_limit_only() -> None:
+def test_an_unread_chunked_body_is_discarded_to_the_limit_only() -> None:
     """H20"""
-    with serving(unread) as running:
+    with serving(not_reading) as running:
         chunk = b'1000\r\n' + b'a' * 4096 + b'\r\n'
-        given = wire.talk(running, [chunked('/', chunk * 200 + b'0\r\n\r\n')
-                                    + CANARY])
-        assert [one.status for one in given] == [404]
+        answers = wire.talk(
+            running, [chunked('/', chunk * 200 + b'0\r\n\r\n') + CANARY])
+        assert [answer.status for answer in answers] == [404]
 
 
-def test_http_1_0_closes_unless_asked_to_stay(running: Any) -> None:
+def test_http_1_0_closes_unless_keep_alive_is_requested(running: Any) -> None:
     old = b'GET /a HTTP/1.0\r\n\r\n'
-    assert [one.headers['connection']
-            for one in wire.talk(running, [old + CANARY])] == ['close']
+    assert [answer.headers['connection']
+            for answer in wire.talk(running, [old + CANARY])] == ['close']
     stays = b'GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'
-    assert [one.headers['connection'] for one in wire.talk(
+    assert [answer.headers['connection'] for answer in wire.talk(
         running, [stays + old])] == ['keep-alive', 'close']
 
 
-def test_a_client_that_leaves_within_a_body_is_no_error() -> None:
-    """The application meets an OSError, and the slot is free again."""
-    met: list[BaseException] = []
+def test_a_client_that_disconnects_within_a_body_is_no_failure() -> None:
+    """The application gets an OSError, and the slot is released."""
+    errors: list[BaseException] = []
 
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         try:
             environ['wsgi.input'].read()
         except OSError as exc:
-            met.append(exc)
+            errors.append(exc)
             raise
         return []
 
@@ -187,15 +190,15 @@ def test_a_client_that_leaves_within_a_body_is_no_error() -> None:
         with wire.connect(running) as sock:
             sock.sendall(post('/', b'hello')[:-1])
         wire.until(lambda: running.counters.clients_gone == 1)
-        assert len(met) == 1
+        assert len(errors) == 1
         assert running.counters.in_flight == 0
         assert running.counters.broken_replies == 0
 
 
-def test_a_body_is_read_in_every_way_a_file_is() -> None:
-    """readline, readlines, iteration and sizes, over chunk borders."""
+def test_a_body_supports_all_ways_to_read_a_file() -> None:
+    """readline, readlines, iteration and sizes, across chunks."""
     results: list[Any] = []
-    ways = {
+    reads = {
         '/read': lambda body: [body.read(3), body.read(3), body.read()],
         '/line': lambda body: [body.readline(), body.readline(2),
                                body.readline()],
@@ -204,19 +207,19 @@ def test_a_body_is_read_in_every_way_a_file_is() -> None:
     }
 
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
-        results.append(ways[environ['PATH_INFO']](environ['wsgi.input']))
+        results.append(reads[environ['PATH_INFO']](environ['wsgi.input']))
         return Recorder()(environ, start)
 
     with serving(app) as running:
         body = b'3\r\nab\n\r\n4\r\ncd\ne\r\n1\r\nf\r\n0\r\n\r\n'
-        for path in ways:
+        for path in reads:
             wire.talk(running, [chunked(path, body)], end=True)
     assert results == [[b'ab\n', b'cd\n', b'ef'], [b'ab\n', b'cd', b'\n'],
                        [b'ab\n', b'cd\n', b'ef'], [b'ab\n', b'cd\n', b'ef']]
 
 
-def test_a_reset_within_a_reply_frees_the_slot() -> None:
-    """The client vanishes: the stream is closed and nothing logged as ours."""
+def test_a_reset_within_a_reply_releases_the_slot() -> None:
+    """The stream is closed, and no error of the application is logged."""
     ended: list[bool] = []
 
     class Endless:
@@ -242,7 +245,7 @@ def test_a_reset_within_a_reply_frees_the_slot() -> None:
         assert running.counters.broken_replies == 0
 
 
-def test_a_client_that_ends_its_side_is_answered(running: Any) -> None:
-    """A half-closed socket still reads."""
-    given = wire.talk(running, [get('/a') + get('/b')], end=True)
-    assert [one.body for one in given] == [b'/a', b'/b']
+def test_a_half_closed_client_is_answered(running: Any) -> None:
+    """A client that shuts down its sending side can still read."""
+    answers = wire.talk(running, [get('/a') + get('/b')], end=True)
+    assert [answer.body for answer in answers] == [b'/a', b'/b']

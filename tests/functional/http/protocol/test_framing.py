@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a request ends is never a matter of opinion.
+"""Ambiguous requests, of which two readers might find different ends.
 
-Each form that two readers might take for different requests is sent whole,
-byte by byte and in random pieces, with a canary behind it. It is refused, the
-connection is closed and the application has seen nothing.
+Each form is sent whole, byte by byte and in random pieces, followed by a
+canary. The server must refuse the form and close the connection, and the
+application must receive nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.functional.http import wire
 from tests.functional.http.serving import serving
 from tests.functional.http.wire import CANARY, HOST, chunked, get, refused
 
-CUTS = [wire.whole, wire.by_byte, wire.at_random]
+SPLITS = [wire.whole, wire.by_byte, wire.at_random]
 
 CL = b'Content-Length: '
 TE = b'Transfer-Encoding: '
@@ -24,7 +24,7 @@ TE = b'Transfer-Encoding: '
 
 def posted(*headers: bytes, body: bytes = b'', host: bytes = HOST,
            line: bytes = b'POST /p HTTP/1.1') -> bytes:
-    fields = b''.join(one + b'\r\n' for one in headers)
+    fields = b''.join(header + b'\r\n' for header in headers)
     return line + b'\r\n' + host + fields + b'\r\n' + body + CANARY
 
 
@@ -118,21 +118,21 @@ FORMS: list[tuple[str, str, bytes, tuple[int, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize('cut', CUTS, ids=lambda cut: cut.__name__)
+@pytest.mark.parametrize('split', SPLITS, ids=lambda split: split.__name__)
 @pytest.mark.parametrize(
     'payload, allowed',
     [pytest.param(form[2], form[3], id=f'{form[0]} {form[1]}')
      for form in FORMS])
-def test_a_doubtful_head_is_refused(
+def test_an_ambiguous_head_is_refused(
         running: Any, payload: bytes, allowed: tuple[int, ...],
-        cut: Any) -> None:
+        split: Any) -> None:
     """H01 H02 H03 H04 H05 H06 H07 H12 H13 H14 H16"""
-    if len(payload) > 100000 and cut is wire.by_byte:
-        cut = wire.at_random
-    refused(running, cut(payload), allowed)
+    if len(payload) > 100000 and split is wire.by_byte:
+        split = wire.at_random
+    refused(running, split(payload), allowed)
 
 
-@pytest.mark.parametrize('cut', CUTS, ids=lambda cut: cut.__name__)
+@pytest.mark.parametrize('split', SPLITS, ids=lambda split: split.__name__)
 @pytest.mark.parametrize('chunks', [
     b'0x2\r\nhi\r\n0\r\n\r\n', b'0_2\r\nhi\r\n0\r\n\r\n',
     b'+2\r\nhi\r\n0\r\n\r\n', b'-2\r\nhi\r\n0\r\n\r\n',
@@ -143,88 +143,90 @@ def test_a_doubtful_head_is_refused(
     b'g\r\nhi\r\n', b'2 x\r\nhi\r\n0\r\n\r\n', b'0\r\nX y: z\r\n\r\n',
     b'0\r\n folded\r\n\r\n', b'0\r\nX: y\nZ: w\r\n\r\n', b'0\nX: y\r\n\r\n',
 ], ids=repr)
-def test_a_doubtful_chunk_is_refused(running: Any, chunks: bytes,
-                                     cut: Any) -> None:
-    """H08: the application asked for a body that turned out not to be one."""
-    refused(running, cut(chunked('/c', chunks) + CANARY))
+def test_an_ambiguous_chunk_is_refused(
+        running: Any, chunks: bytes, split: Any) -> None:
+    """H08: the error occurs while the application reads the body."""
+    refused(running, split(chunked('/c', chunks) + CANARY))
 
 
-@pytest.mark.parametrize('cut', CUTS, ids=lambda cut: cut.__name__)
-def test_what_is_in_order_passes_beside_all_that(running: Any,
-                                                 cut: Any) -> None:
-    """The table above refuses for its reasons and not for everything."""
+@pytest.mark.parametrize('split', SPLITS, ids=lambda split: split.__name__)
+def test_valid_requests_are_served_in_all_pieces(running: Any,
+                                                 split: Any) -> None:
+    """The refusals above have their own reasons: valid requests pass."""
     data = (get('/a') + wire.post('/b', b'hello')
             + chunked('/c', b'2;x=y\r\nhi\r\n3\r\n yo\r\n0\r\nX: y\r\n\r\n')
             + b'\r\n' + get('/d?q'))
-    given = wire.talk(running, cut(data), end=True)
-    assert [one.body for one in given] == [b'/a', b'/b', b'/c', b'/d']
-    assert [one.body for one in running.app.seen] == [
+    answers = wire.talk(running, split(data), end=True)
+    assert [answer.body for answer in answers] == [b'/a', b'/b', b'/c', b'/d']
+    assert [request.body for request in running.app.seen] == [
         b'', b'hello', b'hi yo', b'']
 
 
-def test_an_absolute_target_that_names_our_host_is_a_path(
+def test_an_absolute_target_with_our_host_is_a_path(
         running: Any) -> None:
     """H13"""
     line = b'GET http://PILEUS.example/a?b HTTP/1.1\r\n'
-    given = wire.talk(running, [line + HOST + b'\r\n'], end=True)
-    assert [one.status for one in given] == [200]
+    answers = wire.talk(running, [line + HOST + b'\r\n'], end=True)
+    assert [answer.status for answer in answers] == [200]
     seen = running.app.seen[0]
     assert (seen.path, seen.query) == ('/a', 'b')
     assert seen.environ['REQUEST_URI'] == 'http://PILEUS.example/a?b'
     assert seen.environ['RAW_PATH_INFO'] == '/a'
 
 
-def test_options_of_everything_is_asked_of_the_root(running: Any) -> None:
+def test_options_of_an_asterisk_is_for_the_root_path(running: Any) -> None:
     """H13"""
     line = b'OPTIONS * HTTP/1.1\r\n'
-    given = wire.talk(running, [line + HOST + b'\r\n'], end=True)
-    assert [one.status for one in given] == [200]
+    answers = wire.talk(running, [line + HOST + b'\r\n'], end=True)
+    assert [answer.status for answer in answers] == [200]
     assert running.app.paths == ['/']
 
 
 @pytest.mark.parametrize('line, status', [
     (b'CONNECT pileus.example:443', 405), (b'CONNECT /', 400),
     (b'FOO /', 501), (b'get /', 501), (b'A' * 40 + b' /', 501),
-    (b'GET /' + b'a' * 9000, 414)], ids=lambda one: repr(one)[:20])
-def test_a_refusal_of_a_request_names_the_version(
+    (b'GET /' + b'a' * 9000, 414)], ids=lambda value: repr(value)[:20])
+def test_a_refusal_has_the_version_headers(
         running: Any, line: bytes, status: int) -> None:
-    """H14, MV-8: and one of what is none cannot."""
-    read = refused(running, [line + b' HTTP/1.1\r\n' + HOST + b'\r\n'],
+    """H14, MV-8: unless the bytes are no request of HTTP/1."""
+    known = refused(running, [line + b' HTTP/1.1\r\n' + HOST + b'\r\n'],
                    (status,))
-    assert read.headers['openstack-api-version'] == 'pileus 1.0'
-    assert read.headers['vary'] == 'OpenStack-API-Version'
-    unread = refused(running, [b'nonsense\r\n\r\n'])
-    assert 'openstack-api-version' not in unread.headers
+    assert known.headers['openstack-api-version'] == 'pileus 1.0'
+    assert known.headers['vary'] == 'OpenStack-API-Version'
+    unknown = refused(running, [b'nonsense\r\n\r\n'])
+    assert 'openstack-api-version' not in unknown.headers
 
 
 TRACE = b'TRACE /a HTTP/1.1\r\n' + HOST + b'\r\n'
 
 
-def test_what_a_path_takes_instead_of_trace_the_application_says() -> None:
-    """H14: after which nothing more is read."""
+def test_the_refusal_of_trace_by_the_application_is_sent() -> None:
+    """H14: the server then closes the connection."""
     def refusing(environ: dict[str, Any], start: Any) -> list[bytes]:
         assert environ['REQUEST_METHOD'] == 'TRACE'
         start('405 Method Not Allowed', [('Allow', 'GET, HEAD')])
         return [b'no']
 
     with serving(refusing) as running:
-        given = wire.talk(running, [TRACE + CANARY])
-    assert [(one.status, one.headers['allow'], one.headers['connection'])
-            for one in given] == [(405, 'GET, HEAD', 'close')]
+        answers = wire.talk(running, [TRACE + CANARY])
+    [answer] = answers
+    assert answer.status == 405
+    assert answer.headers['allow'] == 'GET, HEAD'
+    assert answer.headers['connection'] == 'close'
 
 
-def test_an_echo_of_a_trace_is_never_sent(running: Any) -> None:
-    """H14: whatever the application makes of it."""
-    given = wire.talk(running, [TRACE + CANARY])
-    assert [one.status for one in given] == [405]
-    assert given[0].headers['connection'] == 'close'
-    assert given[0].headers['openstack-api-version'] == 'pileus 1.0'
+def test_an_echo_of_trace_is_never_sent(running: Any) -> None:
+    """H14: even if the application sends one."""
+    answers = wire.talk(running, [TRACE + CANARY])
+    assert [answer.status for answer in answers] == [405]
+    assert answers[0].headers['connection'] == 'close'
+    assert answers[0].headers['openstack-api-version'] == 'pileus 1.0'
     assert running.app.paths == ['/a']
 
 
 def test_the_answer_to_a_refused_head_request_has_no_body(
         running: Any) -> None:
-    """H19 H21: whoever asked with HEAD does not read one."""
+    """H19 H21: a client that sends HEAD reads no body."""
     data = b'HEAD / HTTP/1.1\r\n' + HOST + b'Expect: wonders\r\n\r\n'
-    given = wire.talk(running, [data], methods=['HEAD'])
-    assert [(one.status, one.body) for one in given] == [(417, b'')]
+    answers = wire.talk(running, [data], methods=['HEAD'])
+    assert [(answer.status, answer.body) for answer in answers] == [(417, b'')]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""L04: nobody writes our log but us."""
+"""L03 L04: clients cannot forge log lines, and secrets are not logged."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from tests.functional.http import wire
     b'GET /\xe2\x80\xa8 HTTP/1.1', b'a\rb\x00c\nd', b'\x7f\x08\x08'], ids=repr)
 def test_a_refused_request_is_one_printable_line(
         running: Any, caplog: pytest.LogCaptureFixture, line: bytes) -> None:
-    """L04: with the request id that the client was told."""
+    """L04: with the request id that the client gets."""
     caplog.set_level(logging.INFO, 'service.process.http.connection')
     answer = wire.refused(running, [line + b'\r\n\r\n'])
-    told = [one.getMessage() for one in caplog.records
-            if one.name == 'service.process.http.connection']
-    assert len(told) == 1
-    assert told[0].isprintable()
-    assert answer.headers['x-openstack-request-id'] in told[0]
+    messages = [record.getMessage() for record in caplog.records
+            if record.name == 'service.process.http.connection']
+    assert len(messages) == 1
+    assert messages[0].isprintable()
+    assert answer.headers['x-openstack-request-id'] in messages[0]
 
 
 @pytest.mark.parametrize('text', [
     'a\nb', 'a\r\nb', '\x1b[2J', 'a"b', 'a\\b', '\u2028', '\u202e', '\x00',
     '\ud800', '\x9b', '\ufeff'], ids=ascii)
-def test_unsafe_text_is_escaped_and_can_be_undone(text: str) -> None:
+def test_unsafe_text_is_escaped_reversibly(text: str) -> None:
     """L04"""
     escaped = escape.escape(text)
     assert escaped.isprintable() and '"' not in escaped.replace('\\"', '')
@@ -40,13 +40,13 @@ def test_unsafe_text_is_escaped_and_can_be_undone(text: str) -> None:
     assert undone == text
 
 
-def test_safe_text_stays_as_it_is() -> None:
+def test_safe_text_is_not_changed() -> None:
     """L04"""
     for text in ('/v1/hosts?limit=1', 'grün 日本 😀'):
         assert escape.escape(text) == text
 
 
-def test_endless_text_ends() -> None:
+def test_long_text_is_cut() -> None:
     """L04"""
     assert len(escape.escape('a' * 10**6)) < 3000
 
@@ -72,9 +72,9 @@ SECRET = b'plantedsecret'
     b'GET /v1 HTTP/1.1\nAuthorization: Bearer %s\r\nHost: a',
     b'GET /v1/hosts?token=%s&x=' + b'x' * 9000 + b' HTTP/1.1\r\nHost: a',
 ], ids=lambda head: repr(head[:50]))
-def test_what_is_refused_is_told_without_its_secrets(
+def test_a_refused_request_is_logged_without_its_secrets(
         running: Any, caplog: pytest.LogCaptureFixture, head: bytes) -> None:
-    """L03: no application saw it, whose log would have masked them."""
+    """L03: the server masks them, since no application logs the request."""
     caplog.set_level(logging.DEBUG)
     wire.refused(running, [head % SECRET + b'\r\n\r\n'],
                  allowed=(400, 405, 414, 501, 505))
@@ -88,7 +88,7 @@ def test_what_is_refused_is_told_without_its_secrets(
     'jwt', 'session', 'session_id', 'PHPSESSID', 'sig', 'X-Sig', 'apisig',
     'X-Amz-Signature', 'api_key', 'auth', 'Token', 'bearer', 'cookie',
     '%70ass', 'x+token'])
-def test_a_name_of_a_secret_is_known_by_its_words(name: str) -> None:
+def test_parameters_with_names_of_secrets_are_masked(name: str) -> None:
     """L03"""
     assert escape.mask_secrets(f'GET /a?b=1&{name}=2=3&c=4') == (
         f'GET /a?b=1&{name}=***&c=4')
@@ -100,16 +100,16 @@ def test_a_name_of_a_secret_is_known_by_its_words(name: str) -> None:
     '/a?signal=9', '/a?sign=1', '/a?assigned=x', '/a?assessment=1',
     '/a?name=token', '/a?passenger=1', '/a?message=1', '/a/token=1',
     '/a@b', '/v1//a@b', '/a?x=b@c', 'GET /a@b HTTP/1.1'])
-def test_what_is_no_secret_is_told(text: str) -> None:
-    """L03: or the log would be of no use."""
+def test_other_parameters_are_not_masked(text: str) -> None:
+    """L03: masking more would make the log useless."""
     assert escape.mask_secrets(text) == text
 
 
 @pytest.mark.parametrize('text', [
     'a ' * 30000, ' ' * 60000, '/' * 60000, 'token=' * 10000, '&' * 60000,
     '?' + 'pass' * 15000, 'a:' * 30000, 'GET ' + ' ' * 60000])
-def test_a_long_line_is_masked_in_no_time(text: str) -> None:
-    """L03: whoever sends them cannot keep the worker busy with it."""
+def test_a_long_line_is_masked_quickly(text: str) -> None:
+    """L03: a client cannot occupy the worker with long lines."""
     begun = time.perf_counter()
     escape.mask_secrets(text)
     assert time.perf_counter() - begun < 0.5

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""H23: the whole table of doubtful requests, through nginx and HAProxy.
+"""H23: all ambiguous requests of ``test_framing``, through nginx and HAProxy.
 
-Each proxy refuses ``/admin`` and adds a header that says which of *its*
-requests this is. If the application saw a request without that header, or one
-for ``/admin``, or the canary, proxy and server disagreed about where a request
-ends.
+Each proxy refuses ``/admin`` and adds a header with an id of its own to each
+request. If the application receives a request without that header, for
+``/admin``, or the canary, the proxy and the server disagree about where a
+request ends.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ backend pileus
     server pileus 127.0.0.1:{server}
 '''
 
-#: How many requests are on their way at once.
-BATCH = 24
+#: How many requests are sent at once.
+BATCH_REQUESTS = 24
 
 COMMANDS = {
     'nginx': (NGINX, ['nginx', '-c', '{file}', '-e', '{folder}/error.log']),
@@ -87,7 +87,7 @@ COMMANDS = {
 
 
 class Front:
-    """A proxy before the server; stands where ``Running`` stands in wire."""
+    """A proxy in front of the server, with the interface of ``Running``."""
 
     def __init__(self, port: int, running: Running) -> None:
         self.address = ('127.0.0.1', port)
@@ -110,7 +110,7 @@ def proxied(name: str, folder: pathlib.Path, running: Running,
     file = folder / 'proxy.conf'
     file.write_text(template.format(folder=folder, port=port,
                                     server=running.address[1]))
-    words = [one.format(file=file, folder=folder) for one in command]
+    words = [word.format(file=file, folder=folder) for word in command]
     with (folder / 'output').open('w') as output, subprocess.Popen(
             words, stdout=output, stderr=output) as process:
         front = Front(port, running)
@@ -137,12 +137,12 @@ def front(request: pytest.FixtureRequest,
     if shutil.which(name) is None:
         pytest.skip(f'{name} is not installed (apt-get install {name})')
     with serving() as running, proxied(
-            name, tmp_path_factory.mktemp(name), running) as found:
-        yield found
+            name, tmp_path_factory.mktemp(name), running) as proxy:
+        yield proxy
 
 
 def exchange(front: Any, data: bytes) -> bytes:
-    """Whatever comes back until the proxy closes, which it soon does."""
+    """Return all bytes until the proxy closes the connection."""
     answer = b''
     with wire.connect(front, 4) as sock:
         wire.send(sock, [data])
@@ -153,31 +153,33 @@ def exchange(front: Any, data: bytes) -> bytes:
 
 
 def batches(payloads: list[bytes]) -> Iterator[list[bytes]]:
-    for start in range(0, len(payloads), BATCH):
-        yield payloads[start:start + BATCH]
+    for start in range(0, len(payloads), BATCH_REQUESTS):
+        yield payloads[start:start + BATCH_REQUESTS]
 
 
 SMUGGLED = b'GET /admin/smuggled HTTP/1.1\r\nHost: pileus.example\r\n\r\n'
 
 
-def test_no_form_passes_a_proxy_as_something_else(front: Front) -> None:
-    """H23 H14: what is behind each form is what the proxy may not pass."""
+def test_proxy_and_server_agree_on_each_ambiguous_head(front: Front) -> None:
+    """H23 H14: each form is followed by a request that the proxy refuses."""
     payloads = [form[2].replace(wire.CANARY, SMUGGLED) for form in FORMS
                 if len(form[2]) < 100000]
-    with concurrent.futures.ThreadPoolExecutor(BATCH) as pool:
+    with concurrent.futures.ThreadPoolExecutor(BATCH_REQUESTS) as pool:
         for batch in batches(payloads):
             front.app.seen.clear()
-            answers = list(pool.map(lambda one: exchange(front, one), batch))
+            answers = list(pool.map(lambda data: exchange(front, data), batch))
             check(front, batch, answers)
 
 
 def check(front: Front, batch: list[bytes], answers: list[bytes]) -> None:
     seen = front.app.seen
-    assert not [one for one in seen if one.path.startswith('/admin')], batch
-    assert all('HTTP_X_PROXIED' in one.environ for one in seen), batch
-    ids = [one.environ['HTTP_X_PROXIED'] for one in seen]
+    assert not [request for request in seen
+                if request.path.startswith('/admin')], batch
+    assert all('HTTP_X_PROXIED' in request.environ
+               for request in seen), batch
+    ids = [request.environ['HTTP_X_PROXIED'] for request in seen]
     assert len(ids) == len(set(ids)), batch
-    served = sum(one.count(b'HTTP/1.1 200') for one in answers)
+    served = sum(answer.count(b'HTTP/1.1 200') for answer in answers)
     assert served <= len(seen), batch
 
 
@@ -187,18 +189,18 @@ def check(front: Front, batch: list[bytes], answers: list[bytes]) -> None:
     b'0\r\nContent-Length: 5\r\n\r\n', b'0\r\nX-Proxied: forged\r\n\r\n',
     b'2;\nxx\r\nhi\r\n0\r\n\r\n', b'10000000000000002\r\nhi\r\n0\r\n\r\n',
 ], ids=repr)
-def test_no_chunk_passes_a_proxy_as_something_else(
+def test_proxy_and_server_agree_on_each_ambiguous_chunk(
         front: Front, chunks: bytes) -> None:
     """H23 H08 H10"""
     front.app.seen.clear()
     exchange(front, wire.chunked('/c', chunks) + SMUGGLED)
     assert '/admin/smuggled' not in front.app.paths
-    assert all(one.environ['HTTP_X_PROXIED'] != 'forged'
-               for one in front.app.seen)
+    assert all(request.environ['HTTP_X_PROXIED'] != 'forged'
+               for request in front.app.seen)
 
 
-def test_what_is_in_order_passes(front: Front) -> None:
-    """H23: the proxies are there, and keep their connections to us."""
+def test_valid_requests_pass_the_proxy(front: Front) -> None:
+    """H23: through the connections that the proxy keeps open."""
     front.app.seen.clear()
     for number in range(20):
         data = (wire.post(f'/{number}', b'hello')
@@ -208,11 +210,11 @@ def test_what_is_in_order_passes(front: Front) -> None:
         answer = exchange(front, head)
         assert answer.startswith(b'HTTP/1.1 200'), answer
     assert front.app.paths == [f'/{number}' for number in range(20)]
-    assert {one.body for one in front.app.seen} == {b'hello'}
+    assert {request.body for request in front.app.seen} == {b'hello'}
 
 
 def test_a_tunnel_is_never_opened(front: Front) -> None:
-    """H14: the proxy would pass on unseen whatever comes after a 200."""
+    """H14: after a 200, the proxy would pass on all bytes unseen."""
     front.app.seen.clear()
     answer = exchange(front, b'CONNECT pileus.example:80 HTTP/1.1\r\n'
                              b'Host: pileus.example:80\r\n\r\n' + SMUGGLED)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""H21: what a careless application must not do to the wire.
+"""H21: mistakes of an application do not corrupt the connection.
 
-Each mistake ends in a 500 where nothing was sent yet, and in a cut connection
-where something was. The next answer on a connection is never a part of the
-last one.
+Each mistake leads to a 500 if nothing has been sent, and to a cut connection
+otherwise. A client never reads the next answer as a part of the last one.
 """
 
 from __future__ import annotations
@@ -32,14 +31,15 @@ def replying(status: str = '200 OK', headers: Any = (), body: Any = b'',
     return app
 
 
-def given(app: Any, data: bytes = get('/') + get('/next'),
-          methods: Any = ()) -> list[wire.Answer]:
+def replies_of(
+        app: Any, data: bytes = get('/') + get('/next'),
+        methods: Any = ()) -> list[wire.Answer]:
     with serving(app) as running:
         return wire.talk(running, [data], end=True, methods=methods)
 
 
-def raw(app: Any, data: bytes = get('/') + get('/next')) -> bytes:
-    """What came before the connection was cut."""
+def raw_reply(app: Any, data: bytes = get('/') + get('/next')) -> bytes:
+    """Return the bytes that arrive before the connection is cut."""
     data_read = b''
     with serving(app) as running, wire.connect(running) as sock:
         sock.sendall(data)
@@ -49,7 +49,7 @@ def raw(app: Any, data: bytes = get('/') + get('/next')) -> bytes:
     return data_read
 
 
-def each(*chunks: bytes) -> Iterator[bytes]:
+def pieces(*chunks: bytes) -> Iterator[bytes]:
     yield from chunks
 
 
@@ -80,9 +80,9 @@ CARELESS: dict[str, Any] = {
     'too short': replying(headers=[('Content-Length', '4')], body=b'abc'),
     'none': replying(headers=[('Content-Length', '4')]),
     'too long at once': replying(headers=[('Content-Length', '2')],
-                                 body=each(b'abc')),
+                                 body=pieces(b'abc')),
     'a body with 204': replying('204 No Content', body=b'abc'),
-    'a body with 304': replying('304 Not Modified', body=each(b'a', b'b')),
+    'a body with 304': replying('304 Not Modified', body=pieces(b'a', b'b')),
     'text for a body': replying(body=['abc']),
     'text in pieces': replying(body=iter(['abc'])),
     'nothing for a body': replying(body=5),
@@ -96,23 +96,24 @@ CARELESS: dict[str, Any] = {
 @pytest.mark.parametrize('app', CARELESS.values(), ids=CARELESS.keys())
 def test_a_mistake_before_the_first_byte_is_a_500(
         app: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """H21: it gives nothing away, and the log says what it was."""
-    found = given(app)
-    assert [one.status for one in found] == [500]
-    wire.check_document(found[0])
-    assert found[0].document['error']['message'] == (
+    """H21: the answer reveals nothing, and the log has the exception."""
+    answers = replies_of(app)
+    assert [answer.status for answer in answers] == [500]
+    wire.check_document(answers[0])
+    assert answers[0].document['error']['message'] == (
         'The service failed to answer. The log has the reason under this '
         'request id.')
-    errors = [one for one in caplog.records if one.levelno == logging.ERROR]
+    errors = [record for record in caplog.records
+              if record.levelno == logging.ERROR]
     assert len(errors) == 1 and errors[0].exc_info
 
 
 BROKEN: dict[str, Any] = {
     'too long': replying(headers=[('Content-Length', '3')],
-                         body=each(b'abc', b'def')),
+                         body=pieces(b'abc', b'def')),
     'too short': replying(headers=[('Content-Length', '9')],
-                          body=each(b'abc', b'def')),
-    'text in the middle': replying(body=each(b'abc', 'def')),  # type: ignore
+                          body=pieces(b'abc', b'def')),
+    'text in the middle': replying(body=pieces(b'abc', 'def')),  # type: ignore
 }
 
 
@@ -125,8 +126,8 @@ def failing() -> Iterator[bytes]:
                          ids=[*BROKEN.keys(), 'an exception'])
 def test_a_mistake_after_the_first_byte_cuts_the_connection(
         app: Any) -> None:
-    """H21: the client can tell that the answer is not whole."""
-    data = raw(app)
+    """H21: the client can detect that the answer is incomplete."""
+    data = raw_reply(app)
     assert b'next' not in data and b'hunter2' not in data
     if data:
         assert data.startswith(b'HTTP/1.1 200 OK\r\n')
@@ -136,49 +137,49 @@ def test_a_mistake_after_the_first_byte_cuts_the_connection(
 
 
 def test_a_head_reply_is_the_head_of_the_get() -> None:
-    """H21: whatever body the application makes is not sent."""
+    """H21: the body that the application returns is not sent."""
     head = get('/').replace(b'GET', b'HEAD', 1)
-    for body in (b'abc', each(b'a', b'bc')):
+    for body in (b'abc', pieces(b'a', b'bc')):
         app = replying(headers=[('Content-Length', '3')], body=body)
-        found = given(app, head + get('/next'), ['HEAD'])
-        assert [one.body for one in found] == [b'', b'next']
-        assert found[0].headers['content-length'] == '3'
+        answers = replies_of(app, head + get('/next'), ['HEAD'])
+        assert [answer.body for answer in answers] == [b'', b'next']
+        assert answers[0].headers['content-length'] == '3'
 
 
 @pytest.mark.parametrize('status', ['204 No Content', '304 Not Modified'])
-def test_a_reply_without_body_is_followed_by_the_next(status: str) -> None:
+def test_a_reply_without_a_body_is_followed_by_the_next(status: str) -> None:
     """H21"""
-    found = given(replying(status, [('ETag', '"1"')]))
-    assert [one.body for one in found] == [b'', b'next']
-    assert 'transfer-encoding' not in found[0].headers
-    assert 'content-length' not in found[0].headers
+    answers = replies_of(replying(status, [('ETag', '"1"')]))
+    assert [answer.body for answer in answers] == [b'', b'next']
+    assert 'transfer-encoding' not in answers[0].headers
+    assert 'content-length' not in answers[0].headers
 
 
-def test_a_204_that_says_a_length_of_nothing_keeps_quiet_about_it() -> None:
-    """H21: the field is not allowed there, and some frameworks add it."""
-    found = given(replying('204 No Content', [('Content-Length', '0')]))
-    assert [one.status for one in found] == [204, 200]
-    assert 'content-length' not in found[0].headers
+def test_content_length_0_is_removed_from_a_204() -> None:
+    """H21: the header is not allowed there, but some frameworks add it."""
+    answers = replies_of(replying('204 No Content', [('Content-Length', '0')]))
+    assert [answer.status for answer in answers] == [204, 200]
+    assert 'content-length' not in answers[0].headers
 
 
-def test_pieces_are_sent_as_they_are_made() -> None:
-    """A stream of unknown length is chunked; close() ends the iterable."""
+def test_a_reply_in_pieces_is_chunked() -> None:
+    """A body of unknown length is chunked, and close() is called."""
     ended: list[bool] = []
 
     class Stream:
         def __iter__(self) -> Iterator[bytes]:
-            return each(b'one', b'', b'two')
+            return pieces(b'one', b'', b'two')
 
         def close(self) -> None:
             ended.append(True)
 
-    found = given(replying(body=Stream()))
-    assert [one.body for one in found] == [b'onetwo', b'next']
-    assert found[0].headers['transfer-encoding'] == 'chunked'
+    answers = replies_of(replying(body=Stream()))
+    assert [answer.body for answer in answers] == [b'onetwo', b'next']
+    assert answers[0].headers['transfer-encoding'] == 'chunked'
     assert ended == [True]
 
 
-def test_close_is_called_when_the_reply_failed() -> None:
+def test_close_is_called_if_the_reply_fails() -> None:
     """H21"""
     ended: list[bool] = []
 
@@ -189,24 +190,26 @@ def test_close_is_called_when_the_reply_failed() -> None:
         def close(self) -> None:
             ended.append(True)
 
-    raw(replying(body=Stream()))
+    raw_reply(replying(body=Stream()))
     assert ended == [True]
 
 
 def test_a_stream_for_http_1_0_ends_with_the_connection() -> None:
-    found = given(replying(body=each(b'one', b'two')),
-                  b'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
-    assert [one.body for one in found] == [b'onetwo']
-    assert found[0].headers['connection'] == 'close'
+    answers = replies_of(
+        replying(body=pieces(b'one', b'two')),
+        b'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
+    assert [answer.body for answer in answers] == [b'onetwo']
+    assert answers[0].headers['connection'] == 'close'
 
 
-def test_write_and_iterable_are_one_body() -> None:
+def test_write_and_the_iterable_form_one_body() -> None:
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         write = start('200 OK', [])
         write(b'one')
         write(b'two')
         return [b'three']
-    assert [one.body for one in given(app, get('/'))] == [b'onetwothree']
+    [answer] = replies_of(app, get('/'))
+    assert answer.body == b'onetwothree'
 
 
 def test_exc_info_replaces_headers_that_were_not_sent() -> None:
@@ -217,9 +220,10 @@ def test_exc_info_replaces_headers_that_were_not_sent() -> None:
         except RuntimeError as exc:
             start('503 Later', [], (type(exc), exc, exc.__traceback__))
         return [b'later']
-    found = given(app, get('/'))
-    assert [(one.status, one.body) for one in found] == [(503, b'later')]
-    assert 'x' not in found[0].headers
+    answers = replies_of(app, get('/'))
+    assert [(answer.status, answer.body)
+            for answer in answers] == [(503, b'later')]
+    assert 'x' not in answers[0].headers
 
 
 def test_exc_info_after_the_head_cuts_the_connection() -> None:
@@ -229,28 +233,29 @@ def test_exc_info_after_the_head_cuts_the_connection() -> None:
         exc = RuntimeError('hunter2')
         start('503 Later', [], (type(exc), exc, None))
         return [b'two']
-    data = raw(app)
+    data = raw_reply(app)
     assert b'two' not in data and b'next' not in data
 
 
 def test_an_application_may_close_the_connection() -> None:
-    found = given(replying(headers=[('Connection', 'close')], body=b'a'))
-    assert [one.body for one in found] == [b'a']
-    assert found[0].headers['connection'] == 'close'
+    answers = replies_of(
+        replying(headers=[('Connection', 'close')], body=b'a'))
+    assert [answer.body for answer in answers] == [b'a']
+    assert answers[0].headers['connection'] == 'close'
 
 
-def test_its_own_date_stands() -> None:
-    found = given(replying(headers=[('Date', 'today')]), get('/'))
-    assert found[0].headers['date'] == 'today'
+def test_a_date_of_the_application_is_kept() -> None:
+    answers = replies_of(replying(headers=[('Date', 'today')]), get('/'))
+    assert answers[0].headers['date'] == 'today'
 
 
-def test_wsgiref_finds_nothing_to_complain_about() -> None:
-    """PEP 3333, from both sides."""
+def test_the_server_conforms_to_wsgirefs_validator() -> None:
+    """wsgiref's validator checks the application and the server."""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         data = environ['wsgi.input'].read(1000)
         environ['wsgi.errors'].write('')
         environ['wsgi.errors'].flush()
         start('200 OK', [('Content-Type', 'text/plain')])
         return [data]
-    found = given(validator(app), get('/a?b=c') + post('/', b'hello'))
-    assert [one.body for one in found] == [b'', b'hello']
+    answers = replies_of(validator(app), get('/a?b=c') + post('/', b'hello'))
+    assert [answer.body for answer in answers] == [b'', b'hello']

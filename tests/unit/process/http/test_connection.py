@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection, with full control over the pieces it comes in."""
+"""A connection whose input arrives in pieces that the test controls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONVERSATION = (
 
 
 class Recorder:
-    """Everything about each request that must not depend on its pieces."""
+    """Records what must not depend on the pieces of a request."""
 
     def __init__(self) -> None:
         self.seen: list[dict[str, Any]] = []
@@ -51,12 +51,12 @@ def outcome(pieces: list[bytes]) -> tuple[list[dict[str, Any]], bytes]:
     return app.seen, b''.join(wire.sent)
 
 
-WHOLE = outcome([CONVERSATION])
+EXPECTED = outcome([CONVERSATION])
 
 
-def test_the_conversation_is_what_it_should_be() -> None:
-    seen, sent = WHOLE
-    assert [one['body'] for one in seen] == [
+def test_the_conversation_as_a_whole_is_parsed_correctly() -> None:
+    seen, sent = EXPECTED
+    assert [request['body'] for request in seen] == [
         b'', b'hello world', b'hello world', b'']
     assert seen[0]['PATH_INFO'] == '/a b'
     assert seen[0]['RAW_PATH_INFO'] == '/a%20b'
@@ -66,38 +66,40 @@ def test_the_conversation_is_what_it_should_be() -> None:
     assert sent.count(b'HTTP/1.1 200 OK\r\n') == 4
 
 
-@pytest.mark.parametrize('place', range(1, len(CONVERSATION)))
-def test_every_split_makes_the_same_requests(place: int) -> None:
+@pytest.mark.parametrize('position', range(1, len(CONVERSATION)))
+def test_a_split_at_any_position_makes_the_same_requests(
+        position: int) -> None:
     """H18"""
-    assert outcome([CONVERSATION[:place], CONVERSATION[place:]]) == WHOLE
+    assert outcome([CONVERSATION[:position],
+                    CONVERSATION[position:]]) == EXPECTED
 
 
 def test_byte_by_byte_makes_the_same_requests() -> None:
     """H18"""
     pieces = [CONVERSATION[i:i + 1] for i in range(len(CONVERSATION))]
-    assert outcome(pieces) == WHOLE
+    assert outcome(pieces) == EXPECTED
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sets(st.integers(1, len(CONVERSATION) - 1), max_size=12))
-def test_any_splits_make_the_same_requests(places: set[int]) -> None:
+def test_any_splits_make_the_same_requests(positions: set[int]) -> None:
     """H18"""
-    cuts = [0, *sorted(places), len(CONVERSATION)]
+    cuts = [0, *sorted(positions), len(CONVERSATION)]
     assert outcome([CONVERSATION[a:b]
-                    for a, b in itertools.pairwise(cuts)]) == WHOLE
+                    for a, b in itertools.pairwise(cuts)]) == EXPECTED
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_random_bytes_are_refused_or_ended(pieces: list[bytes]) -> None:
-    """H24: whatever comes, there is one answer or none, and an end."""
+    """H24: there is at most one answer, and the connection ends."""
     app = Recorder()
-    wire, shared = converse(app, pieces)
+    wire, state = converse(app, pieces)
     sent = b''.join(wire.sent)
     assert app.seen == []
     assert sent.count(b'HTTP/1.1 ') <= 1
     assert not sent.startswith((b'HTTP/1.1 2', b'HTTP/1.1 500'))
-    assert shared.counters.in_flight == 0
+    assert state.counters.in_flight == 0
 
 
 def status(sent: list[bytes]) -> bytes:
@@ -106,15 +108,15 @@ def status(sent: list[bytes]) -> bytes:
 
 def test_a_deadline_in_a_head_is_a_408() -> None:
     """R01"""
-    wire, shared = converse(Recorder(), [b'GET / HT', DeadlineExceeded])
+    wire, state = converse(Recorder(), [b'GET / HT', DeadlineExceeded])
     assert status(wire.sent) == b'408'
-    assert shared.counters.refused == {'slow': 1}
+    assert state.counters.refused == {'slow': 1}
 
 
 def test_a_deadline_before_a_head_is_an_end() -> None:
     """R04"""
-    wire, shared = converse(Recorder(), [DeadlineExceeded])
-    assert wire.sent == [] and not shared.counters.refused
+    wire, state = converse(Recorder(), [DeadlineExceeded])
+    assert wire.sent == [] and not state.counters.refused
 
 
 def test_a_deadline_in_a_body_is_a_408() -> None:
@@ -129,15 +131,15 @@ def test_a_deadline_in_a_body_is_a_408() -> None:
     [b'GET / HTTP/1.1\r\n'], [b'POST / HTTP/1.1\r\nHost: h\r\n'
                               b'Content-Length: 9\r\n\r\nabc']],
     ids=['in the head', 'in the body'])
-def test_an_end_in_the_middle_is_answered_by_none(
+def test_an_end_within_a_request_gets_no_answer(
         pieces: list[bytes]) -> None:
-    wire, shared = converse(Recorder(), list(pieces))
+    wire, state = converse(Recorder(), list(pieces))
     assert wire.sent == []
-    assert shared.counters.clients_gone == 1
+    assert state.counters.clients_gone == 1
 
 
-def test_what_the_application_makes_of_a_bad_body_is_not_sent() -> None:
-    """R08: a catch-all in the application does not turn a 413 into a 500."""
+def test_the_reply_of_the_application_to_a_bad_body_is_not_sent() -> None:
+    """R08: the application cannot turn a 413 into a 500."""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         try:
             environ['wsgi.input'].read()
@@ -146,15 +148,15 @@ def test_what_the_application_makes_of_a_bad_body_is_not_sent() -> None:
             return [b'oops']
         raise AssertionError('the body was read')
 
-    wire, shared = converse(app, [
+    wire, state = converse(app, [
         b'POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n'
         b'fffff\r\n'], max_body=1024)
     assert status(wire.sent) == b'413'
-    assert shared.counters.broken_replies == 0
+    assert state.counters.broken_replies == 0
 
 
-def test_the_application_asked_for_is_the_one_of_that_moment() -> None:
-    """S03: swap between two requests of one connection."""
+def test_each_request_uses_the_current_application() -> None:
+    """S03: it is replaced between two requests of a connection."""
     after = Recorder()
 
     def before(environ: dict[str, Any], start: Any) -> list[bytes]:
@@ -169,32 +171,32 @@ def test_the_application_asked_for_is_the_one_of_that_moment() -> None:
     assert wire.sent[1].endswith(b'ok')
 
 
-def test_small_replies_are_one_piece() -> None:
-    """A head and its body in two pieces cost a packet and a wait."""
+def test_small_replies_are_sent_in_one_piece() -> None:
+    """Two pieces would cost another packet."""
     wire, _ = converse(Recorder(), [b'GET / HTTP/1.1\r\nHost: h\r\n\r\n'])
     assert len(wire.sent) == 1
 
 
-def test_the_first_piece_of_a_stream_leaves_with_its_head() -> None:
+def test_the_first_piece_of_a_stream_is_sent_with_the_head() -> None:
     def app(environ: dict[str, Any], start: Any) -> Iterator[bytes]:
         start('200 OK', [])
         yield b'one'
         yield b'two'
     wire, _ = converse(app, [b'GET / HTTP/1.1\r\nHost: h\r\n\r\n'])
-    assert [one[-9:] for one in wire.sent] == [
+    assert [piece[-9:] for piece in wire.sent] == [
         b'\r\n3\r\none\r\n'[-9:], b'3\r\ntwo\r\n'[-9:], b'0\r\n\r\n']
 
 
 @pytest.mark.parametrize('error', [ClientDisconnected, DeadlineExceeded])
-def test_a_client_that_stops_reading_frees_its_slot(error: Any) -> None:
-    """R03: close() is called, nothing more is made for it."""
-    made: list[int] = []
+def test_a_client_that_stops_reading_releases_its_slot(error: Any) -> None:
+    """R03: the iterable is closed, and no further piece is produced."""
+    pieces: list[int] = []
     ended: list[bool] = []
 
     class Stream:
         def __iter__(self) -> Iterator[bytes]:
             for number in range(10):
-                made.append(number)
+                pieces.append(number)
                 yield b'x'
 
         def close(self) -> None:
@@ -210,16 +212,16 @@ def test_a_client_that_stops_reading_frees_its_slot(error: Any) -> None:
                 raise error
             self.sent.append(data)
 
-    shared = ServerState(app, limits())
+    state = ServerState(app, limits())
     wire: Any = Stuck([b'GET / HTTP/1.1\r\nHost: h\r\n\r\n'])
-    Connection(shared, wire, ('127.0.0.1', '1'), TEMPLATE).run()
-    assert made == [0, 1] and ended == [True]
-    assert shared.counters.in_flight == 0 and wire.closed
+    Connection(state, wire, ('127.0.0.1', '1'), TEMPLATE).run()
+    assert pieces == [0, 1] and ended == [True]
+    assert state.counters.in_flight == 0 and wire.closed
 
 
-def test_between_requests_a_connection_waits_in_nobodys_name() -> None:
-    """R12: behind a proxy the next one on it may be anybody's. The body of
-    one is waited for in its project's name."""
+def test_a_connection_between_requests_belongs_to_no_project() -> None:
+    """R12: behind a proxy, the next request may be of any project. Waits for
+    the body of a request count for its project."""
     def app(environ: dict[str, Any], start: Any) -> list[bytes]:
         caller_hint.report_project(environ, environ['HTTP_X_PROJECT_ID'])
         environ['wsgi.input'].read()

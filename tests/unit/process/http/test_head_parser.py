@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads that are read, and what is made of them.
+"""Valid request heads and their values.
 
-The refused forms stand in
-``tests/functional/http/protocol/test_framing.py``.
+``tests/functional/http/protocol/test_framing.py`` has the refused forms.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ GET = b'GET / HTTP/1.1'
     (b'http://h/a', '/a', ''), (b'http://h', '/', ''),
     (b'http://h?q', '/', 'q'), (b'HTTPS://H/', '/', ''),
     (b'/a:b@c', '/a:b@c', ''), (b'/%FF?%zz', '/%FF', '%zz')])
-def test_targets_that_are_paths(target: bytes, path: str, query: str) -> None:
+def test_targets_with_a_path_are_accepted(
+        target: bytes, path: str, query: str) -> None:
     """H13"""
     head = parsed(b'GET ' + target + b' HTTP/1.1')
     assert (head.path, head.query) == (path, query)
@@ -41,14 +41,14 @@ def test_targets_that_are_paths(target: bytes, path: str, query: str) -> None:
 @pytest.mark.parametrize('host', [
     b'h', b'h:80', b'h:65535', b'[::1]', b'[::1]:8088', b'127.0.0.1:1',
     b'under_score.example', b'8088'])
-def test_hosts_that_are_hosts(host: bytes) -> None:
+def test_valid_hosts_are_accepted(host: bytes) -> None:
     """H16"""
     head = parsed(GET, host=b'Host: ' + host)
     assert head.fields['HTTP_HOST'] == host.decode()
 
 
 @pytest.mark.parametrize('host', [b'h:65536', b'[::1]:99999', b'[]', b':80'])
-def test_hosts_that_are_none(host: bytes) -> None:
+def test_invalid_hosts_are_refused(host: bytes) -> None:
     """H16"""
     with pytest.raises(RequestRefused):
         parsed(GET, host=b'Host: ' + host)
@@ -64,15 +64,16 @@ def test_hosts_that_are_none(host: bytes) -> None:
     (b'GET / HTTP/1.0', [], False),
     (b'GET / HTTP/1.0', [b'Connection: Keep-Alive'], True),
     (b'GET / HTTP/1.0', [b'Connection: keep-alive, close'], False)])
-def test_who_keeps_the_connection(line: bytes, fields: list[bytes],
-                                  keep_alive: bool) -> None:
+def test_the_head_determines_whether_the_connection_is_kept(
+        line: bytes, fields: list[bytes], keep_alive: bool) -> None:
     assert parsed(line, *fields).keep_alive is keep_alive
 
 
 @pytest.mark.parametrize('fields, length', [
     ([], 0), ([b'Content-Length: 0'], 0), ([b'Content-Length:  12 '], 12),
     ([b'Content-Length: 0012'], 12), ([b'Transfer-Encoding: CHUNKED'], None)])
-def test_how_long_a_body_is(fields: list[bytes], length: int | None) -> None:
+def test_the_head_determines_the_length_of_the_body(
+        fields: list[bytes], length: int | None) -> None:
     """H03 H04"""
     assert parsed(b'POST / HTTP/1.1', *fields).length == length
 
@@ -80,26 +81,26 @@ def test_how_long_a_body_is(fields: list[bytes], length: int | None) -> None:
 @pytest.mark.parametrize('line, length, expects_continue', [
     (b'POST / HTTP/1.1', b'5', True), (b'POST / HTTP/1.1', b'0', False),
     (b'POST / HTTP/1.0', b'5', False)])
-def test_who_waits_for_100(line: bytes, length: bytes,
-                           expects_continue: bool) -> None:
-    """H19: RFC 9110 10.1.1: not a client of HTTP/1.0, nor without a body."""
+def test_the_head_determines_whether_the_client_expects_100(
+        line: bytes, length: bytes, expects_continue: bool) -> None:
+    """H19: not with HTTP/1.0 and not without a body (RFC 9110 10.1.1)."""
     head = parsed(line, b'Expect: 100-Continue', b'Content-Length: ' + length)
     assert head.expects_continue is expects_continue
 
 
-def test_values_lose_their_outer_blanks_only() -> None:
-    """llhttp keeps those on the right, and ``chunked `` would not be it."""
+def test_only_outer_whitespace_is_removed_from_values() -> None:
+    """llhttp keeps trailing whitespace, so ``chunked `` would be unknown."""
     head = parsed(GET, b'A: \t b  c \t ')
     assert head.fields['HTTP_A'] == 'b  c'
 
 
-def test_bytes_above_ascii_are_latin_1() -> None:
+def test_bytes_above_ascii_are_decoded_as_latin_1() -> None:
     """PEP 3333"""
     assert parsed(GET, b'A: \xe9').fields['HTTP_A'] == '\xe9'
 
 
-def test_one_parser_reads_one_head_after_the_other() -> None:
-    """Whatever came before: a body, a close, an upgrade or a refusal."""
+def test_a_parser_parses_several_heads() -> None:
+    """After a body, a close, an upgrade or a refusal too."""
     parser = HeadParser(LIMITS)
     plain = b'GET /%d HTTP/1.1\r\nHost: h\r\nN: %d\r\n\r\n'
     others = [
@@ -119,11 +120,12 @@ def test_one_parser_reads_one_head_after_the_other() -> None:
     assert parser.parse(plain % (1, 1)).path == '/1'
 
 
-@pytest.mark.parametrize('data, found', [
+@pytest.mark.parametrize('data, expected', [
     (b'GET / HTTP/1.1\r\nA: b\r', False), (b'GET / HTTP/1.1\r\n', False),
     (b'a\tb\xff', False), (b'a\nb', True), (b'a\rb', True), (b'\0', True),
     (b'a\r\r\n', True), (b'\x1b', True), (b'\x7f', True)])
-def test_an_unfinished_head_is_judged_early(data: bytes, found: bool) -> None:
-    """H07: not only at its deadline."""
-    assert has_stray_control(data) is found
-    assert has_stray_control(b'x\r\n' + data, 2) is found
+def test_an_unfinished_head_with_a_control_character_is_detected(
+        data: bytes, expected: bool) -> None:
+    """H07: the server does not wait for the deadline."""
+    assert has_stray_control(data) is expected
+    assert has_stray_control(b'x\r\n' + data, 2) is expected

@@ -4,30 +4,30 @@ from __future__ import annotations
 from service.process.listening.connection_balance import ConnectionBalance
 
 
-def test_the_one_with_more_lets_the_other_go_first() -> None:
+def test_a_worker_with_more_connections_lets_another_accept_first() -> None:
     balance = ConnectionBalance(2)
-    one, two = balance.of_worker(0), balance.of_worker(1)
-    one.publish(3)
-    two.publish(2)
-    assert one.exceeds_another()
-    assert not two.exceeds_another()
+    first, second = balance.of_worker(0), balance.of_worker(1)
+    first.publish(3)
+    second.publish(2)
+    assert first.exceeds_another()
+    assert not second.exceeds_another()
 
 
-def test_equals_do_not_wait_for_each_other() -> None:
+def test_workers_with_equal_counts_do_not_wait() -> None:
     balance = ConnectionBalance(2)
-    one, two = balance.of_worker(0), balance.of_worker(1)
-    one.publish(3)
-    two.publish(3)
-    assert not one.exceeds_another()
-    assert not two.exceeds_another()
+    first, second = balance.of_worker(0), balance.of_worker(1)
+    first.publish(3)
+    second.publish(3)
+    assert not first.exceeds_another()
+    assert not second.exceeds_another()
 
 
-def test_nobody_waits_for_one_that_is_not_there() -> None:
+def test_no_worker_waits_for_one_that_does_not_accept() -> None:
     balance = ConnectionBalance(3)
-    one, two = balance.of_worker(0), balance.of_worker(1)
-    one.publish(3)
-    assert not one.exceeds_another()
-    two.publish(0)
-    assert one.exceeds_another()
-    two.withdraw()
-    assert not one.exceeds_another()
+    first, second = balance.of_worker(0), balance.of_worker(1)
+    first.publish(3)
+    assert not first.exceeds_another()
+    second.publish(0)
+    assert first.exceeds_another()
+    second.withdraw()
+    assert not first.exceeds_another()

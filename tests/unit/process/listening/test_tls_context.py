@@ -19,7 +19,7 @@ def conf(tmp_path: Path) -> cfg.ConfigOpts:
 
 
 def key(directory: Path, name: str, *words: str) -> Path:
-    """A PEM file with a key and a certificate of its own."""
+    """Return a PEM file with a key and its self-signed certificate."""
     path = directory / name
     done = subprocess.run(
         ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
@@ -29,11 +29,11 @@ def key(directory: Path, name: str, *words: str) -> Path:
     return path
 
 
-def test_no_certificate_is_no_tls(conf: cfg.ConfigOpts) -> None:
+def test_without_a_certificate_there_is_no_tls(conf: cfg.ConfigOpts) -> None:
     assert tls_context.context(conf) is None
 
 
-def test_tls_1_2_is_the_least(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+def test_tls_1_2_is_the_minimum(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     conf.set_override('cert_file', str(key(tmp_path, 'a.pem')), 'ssl')
     context = tls_context.context(conf)
     assert context is not None
@@ -41,7 +41,7 @@ def test_tls_1_2_is_the_least(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     assert context.verify_mode == ssl.CERT_NONE
 
 
-def test_an_authority_makes_client_certificates_obligatory(
+def test_ca_file_makes_client_certificates_mandatory(
         conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     path = str(key(tmp_path, 'a.pem'))
     conf.set_override('cert_file', path, 'ssl')
@@ -52,7 +52,7 @@ def test_an_authority_makes_client_certificates_obligatory(
 
 
 @pytest.mark.parametrize('option', ['key_file', 'ca_file'])
-def test_a_key_without_a_certificate_does_not_serve_in_clear(
+def test_a_key_or_an_authority_without_a_certificate_is_refused(
         conf: cfg.ConfigOpts, option: str) -> None:
     conf.set_override(option, '/some.pem', 'ssl')
     with pytest.raises(StartError, match=rf'\[ssl\] {option} = /some.pem: '
@@ -61,11 +61,11 @@ def test_a_key_without_a_certificate_does_not_serve_in_clear(
 
 
 @pytest.mark.parametrize('option', ['cert_file', 'key_file', 'ca_file'])
-def test_a_file_that_is_missing_is_named(
+def test_the_error_names_a_missing_file(
         conf: cfg.ConfigOpts, tmp_path: Path, option: str) -> None:
     path = str(key(tmp_path, 'a.pem'))
-    for each in ('cert_file', 'key_file', 'ca_file'):
-        conf.set_override(each, path, 'ssl')
+    for name in ('cert_file', 'key_file', 'ca_file'):
+        conf.set_override(name, path, 'ssl')
     conf.set_override(option, '/nosuch.pem', 'ssl')
     with pytest.raises(StartError, match=rf'\[ssl\] {option} = /nosuch.pem: '
                                          'no such file'):
@@ -95,7 +95,7 @@ def test_a_key_of_another_certificate_is_refused(
         tls_context.context(conf)
 
 
-def test_a_file_that_is_no_certificate_is_refused(
+def test_a_file_without_a_certificate_is_refused(
         conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     junk = tmp_path / 'junk.pem'
     junk.write_text('junk')
@@ -108,7 +108,7 @@ def test_a_file_that_is_no_certificate_is_refused(
         tls_context.context(conf)
 
 
-def test_a_locked_key_is_refused_and_nobody_is_asked(
+def test_an_encrypted_key_is_refused_without_a_prompt(
         conf: cfg.ConfigOpts, tmp_path: Path) -> None:
     path = key(tmp_path, 'a.pem', '-passout', 'pass:secret')
     conf.set_override('cert_file', str(path), 'ssl')

@@ -8,7 +8,7 @@ from service.process.supervisor.backoff import (
 )
 
 
-def test_the_first_death_costs_no_time_and_the_next_ever_more() -> None:
+def test_the_first_restart_is_immediate_and_later_delays_grow() -> None:
     backoff = Backoff()
     delays = [backoff.record_death(100.0, lived=0.1) for _ in range(12)]
     assert delays[:3] == [0.0, 0.5, 1.0]
@@ -23,7 +23,7 @@ def test_the_next_start_is_due_after_the_delay() -> None:
     assert backoff.until == 100.5
 
 
-def test_a_worker_that_lived_long_starts_the_count_afresh() -> None:
+def test_the_death_of_a_worker_that_ran_long_counts_as_the_first() -> None:
     backoff = Backoff()
     for _ in range(5):
         backoff.record_death(100.0, 0)
@@ -31,7 +31,7 @@ def test_a_worker_that_lived_long_starts_the_count_afresh() -> None:
     assert backoff.failures == 1
 
 
-def test_it_can_be_made_to_forget() -> None:
+def test_reset_forgets_all_deaths() -> None:
     backoff = Backoff()
     for _ in range(5):
         backoff.record_death(100.0, 0)

@@ -11,7 +11,7 @@ import pytest
 from service.errors import StartError
 from service.process.supervisor import daemon
 
-#: Holds a pid file until its stdin ends.
+#: A program that holds a pid file until the end of its stdin.
 HOLD = """
 import sys
 from service.process.supervisor.daemon import PidFile
@@ -21,21 +21,22 @@ with PidFile(sys.argv[1]):
 """
 
 
-def test_a_pid_file_holds_the_process_id_and_goes(tmp_path: Path) -> None:
+def test_a_pid_file_has_the_process_id_and_is_removed(tmp_path: Path) -> None:
     path = tmp_path / 'api.pid'
     with daemon.PidFile(str(path)):
         assert path.read_text() == f'{os.getpid()}\n'
     assert not path.exists()
 
 
-def test_a_stale_pid_file_is_taken_over(tmp_path: Path) -> None:
+def test_a_stale_pid_file_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / 'api.pid'
     path.write_text('1\nand more\n')
     with daemon.PidFile(str(path)):
         assert path.read_text() == f'{os.getpid()}\n'
 
 
-def test_a_held_pid_file_refuses_and_names_its_holder(tmp_path: Path) -> None:
+def test_the_error_for_a_locked_pid_file_names_the_process(
+        tmp_path: Path) -> None:
     path = tmp_path / 'api.pid'
     with subprocess.Popen([sys.executable, '-c', HOLD, str(path)], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE

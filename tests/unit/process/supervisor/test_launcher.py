@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the launcher must not be, and how it tells of its workers' ends."""
+"""The imports of the launcher, and its texts for the ends of workers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ print(sorted({'api', 'eventlet', 'sqlalchemy'} & set(sys.modules)))
 
 
 def test_the_launcher_imports_neither_eventlet_nor_the_application() -> None:
-    """D2: in a process of its own, since other tests import both."""
+    """D2: in a separate process, since other tests import both."""
     done = subprocess.run([sys.executable, '-c', SCRIPT], text=True,
                           capture_output=True, check=True, timeout=60)
     assert done.stdout == '[]\n'
 
 
-@pytest.mark.parametrize('status, told', [
+@pytest.mark.parametrize('status, text', [
     (-9, 'was killed by SIGKILL'), (-6, 'was killed by SIGABRT'),
     (1, 'ended with status 1')])
-def test_an_end_is_told_in_words(status: int, told: str) -> None:
-    assert describe_exit(status) == told
+def test_the_end_of_a_process_is_described(status: int, text: str) -> None:
+    assert describe_exit(status) == text

@@ -7,7 +7,7 @@ import signal
 from service.process.supervisor.signals import Signals
 
 
-def test_a_storm_of_one_signal_is_one_call() -> None:
+def test_repeated_signals_lead_to_one_call() -> None:
     calls: list[str] = []
     with Signals({signal.SIGUSR1: lambda: calls.append('one'),
                   signal.SIGUSR2: lambda: calls.append('two')}) as signals:
@@ -21,7 +21,7 @@ def test_a_storm_of_one_signal_is_one_call() -> None:
     assert calls == ['one', 'two']
 
 
-def test_the_handlers_of_before_are_put_back() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGUSR1)
     with Signals({signal.SIGUSR1: lambda: None}):
         assert signal.getsignal(signal.SIGUSR1) is not before

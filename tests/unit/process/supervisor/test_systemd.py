@@ -11,7 +11,7 @@ import pytest
 from service.process.supervisor import systemd
 
 
-def test_nothing_is_sent_where_no_supervisor_listens(
+def test_notify_does_nothing_without_a_supervisor(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv('NOTIFY_SOCKET', raising=False)
     systemd.notify('READY=1')
@@ -19,7 +19,7 @@ def test_nothing_is_sent_where_no_supervisor_listens(
     systemd.notify('READY=1')
 
 
-def test_facts_are_lines_of_one_datagram(
+def test_assignments_are_lines_of_one_datagram(
         monkeypatch: pytest.MonkeyPatch) -> None:
     name = f'pileus-{secrets.token_hex(8)}'
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
@@ -39,7 +39,7 @@ def test_facts_are_lines_of_one_datagram(
     (os.getpid(), '', math.inf),
     (os.getpid() + 1, '30000000', math.inf),
 ])
-def test_the_watchdog_is_fed_twice_a_period(
+def test_the_watchdog_is_notified_twice_per_period(
         monkeypatch: pytest.MonkeyPatch, pid: int, period: str,
         seconds: float) -> None:
     monkeypatch.setenv('WATCHDOG_PID', str(pid))

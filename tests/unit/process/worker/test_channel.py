@@ -6,7 +6,8 @@ import pytest
 from service.process.worker import channel
 
 
-def test_messages_stay_apart_and_the_launcher_never_waits() -> None:
+def test_messages_keep_their_boundaries_and_the_launcher_never_blocks(
+        ) -> None:
     launcher_end, worker_end = channel.pair()
     with launcher_end, worker_end:
         for message in (channel.LOADED, channel.SERVING):
@@ -17,14 +18,14 @@ def test_messages_stay_apart_and_the_launcher_never_waits() -> None:
             launcher_end.recv(channel.MAX_MESSAGE_BYTES)
 
 
-def test_the_line_ends_with_either_side() -> None:
+def test_the_channel_ends_when_one_side_closes() -> None:
     launcher_end, worker_end = channel.pair()
     launcher_end.close()
     with worker_end:
         assert worker_end.recv(channel.MAX_MESSAGE_BYTES) == b''
 
 
-def test_a_reason_arrives_as_it_was_said() -> None:
+def test_a_reason_arrives_unchanged() -> None:
     assert channel.reason(channel.failed('zwölf\nFehler')) == 'zwölf\nFehler'
 
 
