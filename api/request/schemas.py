@@ -123,21 +123,21 @@ class Schema:
         here. ``current`` is the record that the columns will change.
         """
         members = dict(members)
-        found = list(islice(
+        violations = list(islice(
             chain(bad, self._violations(members, pointer, unchanged)),
             MAX_VIOLATIONS))
-        if found:
-            raise Invalid(found)
+        if violations:
+            raise Invalid(violations)
         columns = {prop.name: _value(prop, members.get(name, MISSING))
                    for name, prop in self.shape.properties.items()
                    if name not in unchanged}
         for name, empty in (('tags', []), ('metadata', {})):
             if name not in unchanged:
                 columns[name] = members.get(name, empty)
-        found = list(_inverted_periods(self.shape, {**current, **columns},
-                                       pointer))
-        if found:
-            raise Invalid(found)
+        violations = list(_inverted_periods(
+            self.shape, {**current, **columns}, pointer))
+        if violations:
+            raise Invalid(violations)
         return columns
 
     def _violations(self, members: dict[str, Any], pointer: str,

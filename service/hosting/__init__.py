@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a WSGI server and the application exchange."""
+"""The values that a WSGI server and the application exchange."""

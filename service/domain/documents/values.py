@@ -43,15 +43,15 @@ def canonical(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def same(one: Any, other: Any) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Whether two stored values of one property are equal.
 
     Objects and arrays are compared by their JSON texts, because Python
     considers ``1`` and ``True`` equal and JSON does not.
     """
-    if isinstance(one, (dict, list)) and isinstance(other, (dict, list)):
-        return canonical(one) == canonical(other)
-    return bool(one == other)
+    if isinstance(left, (dict, list)) and isinstance(right, (dict, list)):
+        return canonical(left) == canonical(right)
+    return bool(left == right)
 
 
 def storage_flaws(value: Any, pointer: str = '') -> Iterator[tuple[str, str]]:

@@ -229,8 +229,8 @@ class Rows(Protocol):
         """
 
     def revise(self, revisions: Sequence[Revision],
-               **told: object) -> None:
-        """Store revisions; the audit log also gets the fields ``told``."""
+               **audit: object) -> None:
+        """Store revisions; the audit log also gets the fields ``audit``."""
 
     # Stored replies
 
