@@ -86,7 +86,7 @@ def matrix(arguments: Arguments) -> int:
 
 
 def policy_actions(catalogue: Catalogue, extended: tuple[Extension, ...]
-          ) -> Iterator[PolicyAction]:
+                   ) -> Iterator[PolicyAction]:
     """Yield every action that has a policy rule."""
     yield PolicyAction(enforcement.READER, (enforcement.READER,), reads=True)
     for verb, rule in enforcement.QUOTA_RULES.items():
@@ -124,7 +124,7 @@ def _extension_actions(extension: Extension) -> Iterator[PolicyAction]:
     for name in extension.actions:
         rule = enforcement.name(declared, name)
         yield PolicyAction(rule, (rule, enforcement.name(declared, 'show')),
-                   _in_other_project(declared, True))
+                           _in_other_project(declared, True))
     for path in extension.paths:
         rule = enforcement.name(declared, path.name)
         yield PolicyAction(

@@ -21,7 +21,7 @@ class LogRequest:
     def __init__(self, app: Callable[..., Any],
                  options: Mapping[str, str]) -> None:
         self._app = app
-        LOG.info('Log filter made with %s',
+        LOG.info('Log filter created with %s',
                  strutils.mask_dict_password(dict(options)))
 
     def __call__(self, environ: dict[str, Any],
@@ -40,7 +40,7 @@ class ShowVersion:
     """An application that answers the configured version as plain text."""
 
     def __init__(self, version: str) -> None:
-        LOG.info('Version app made with version %s', version)
+        LOG.info('Version app created with version %s', version)
         self._text = f'Paste Deploy LAB: Version = {version}'.encode()
 
     def __call__(self, environ: dict[str, Any],

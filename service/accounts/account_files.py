@@ -114,7 +114,7 @@ def read_text(path: str) -> str:
 
 
 def _read_hashes(path: str, mistakes: list[str]
-            ) -> Iterator[tuple[str, bytes]]:
+                 ) -> Iterator[tuple[str, bytes]]:
     names = set()
     for number, line in enumerate(read_text(path).splitlines(), 1):
         name, colon, hash = line.rstrip().partition(':')
@@ -135,7 +135,7 @@ def _read_hashes(path: str, mistakes: list[str]
 
 
 def _read_users(path: str, mistakes: list[str]
-          ) -> Iterator[tuple[str, dict[str, Any]]]:
+                ) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, entry in read_mapping(path).items():
         count = len(mistakes)
         mistakes += [f'{path}: {name}: {problem}'

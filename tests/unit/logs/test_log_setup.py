@@ -44,7 +44,7 @@ def conf(log: Path) -> cfg.ConfigOpts:
 
 
 def test_records_go_to_the_configured_file(conf: cfg.ConfigOpts, log: Path
-                                              ) -> None:
+                                           ) -> None:
     log_setup.setup(conf)
     logging.getLogger('a').warning('hello')
     assert log.read_text().count('hello') == 1
