@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What two requests may rely on about each other (C03, C04, C12)."""
+"""Entity tags, concurrent creates and bulk requests (C03, C04, C12)."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ CONDITIONS = {
 
 @pytest.mark.parametrize('case', CONDITIONS)
 @pytest.mark.parametrize('method', ['PUT', 'PATCH', 'DELETE'])
-def test_a_write_happens_only_in_the_state_that_was_seen(
+def test_a_conditional_write_happens_only_in_the_state_of_its_etag(
         application, etag, method, case):
-    """C03, ETAG-3: strong comparison, and a header that is none is told."""
+    """C03, ETAG-3: strong comparison; a malformed header is 400."""
     said, status = CONDITIONS[case]
     said = said.replace('{etag[1:]}', etag[2:]).replace(
         '{etag}', etag).replace('{bare}', etag.strip('"'))
@@ -62,8 +62,8 @@ def test_a_write_happens_only_in_the_state_that_was_seen(
 @pytest.mark.parametrize(('said', 'status'), [
     ('{etag}', 304), ('W/{etag}', 304), ('"x", {etag}', 304), ('*', 304),
     ('"x"', 200), ('x', 400)])
-def test_a_read_is_spared_where_nothing_changed(application, etag, said,
-                                                status):
+def test_a_conditional_read_of_an_unchanged_record_is_304(
+        application, etag, said, status):
     """C03: weak comparison; a 304 has no body and the headers of the 200."""
     reply = application.request('GET', HOST, None, {
         'If-None-Match': said.replace('{etag}', etag)})
@@ -74,8 +74,8 @@ def test_a_read_is_spared_where_nothing_changed(application, etag, said,
         assert 'Content-Type' not in reply.headers
 
 
-def test_each_representation_has_a_tag_of_its_own(application, etag):
-    """C03, ETAG-2: by version, fields and what the caller may read."""
+def test_each_representation_has_its_own_etag(application, etag):
+    """C03, ETAG-2: it depends on version, fields and readable properties."""
     tags = [application.request('GET', HOST + query, None, headers
                                 ).headers['ETag']
             for query, headers in (('', {}), ('', NEWER), ('?fields=id', {}),
@@ -84,8 +84,9 @@ def test_each_representation_has_a_tag_of_its_own(application, etag):
     assert tags[0] == etag
 
 
-def test_a_tag_of_any_representation_names_the_state(application, etag):
-    """C03: who read at 1.1 may write at 1.0, once."""
+def test_the_etag_of_any_representation_is_valid_for_a_write(application,
+                                                             etag):
+    """C03: a client that read version 1.1 can write version 1.0, once."""
     newer = application.request('GET', HOST, None, NEWER).headers['ETag']
     for status in (200, 412):
         reply = application.request('PATCH', HOST, {
@@ -94,8 +95,9 @@ def test_a_tag_of_any_representation_names_the_state(application, etag):
         assert reply.status == status
 
 
-def test_a_record_made_anew_under_an_id_has_another_tag(application, etag):
-    """C03: its generation begins again, its tags do not."""
+def test_a_record_recreated_under_the_same_id_has_another_etag(application,
+                                                               etag):
+    """C03: its generation starts again at 1, but old ETags do not match."""
     assert application.request('DELETE', HOST).status == 204
     made = application.request('PUT', HOST, MADE)
     assert made.json['host']['generation'] == 1
@@ -111,8 +113,8 @@ def two_workers(tmp_path: Path) -> Iterator[Daemon]:
         yield running
 
 
-def test_a_tag_is_the_same_in_every_worker_and_after_a_restart(two_workers):
-    """C03, ETAG-1: it comes from what is stored alone."""
+def test_an_etag_is_the_same_in_every_worker_and_after_a_restart(two_workers):
+    """C03, ETAG-1: it depends only on stored data."""
     etag = two_workers.request('PUT', HOST, MADE).headers['ETag']
     def seen() -> set[str]:
         return {two_workers.request('GET', HOST).headers['ETag']
@@ -125,8 +127,8 @@ def test_a_tag_is_the_same_in_every_worker_and_after_a_restart(two_workers):
 
 # The same id at once
 
-def test_of_twenty_who_create_under_one_id_one_does(two_workers):
-    """C04, METH-5: the others are told that it is there."""
+def test_one_of_twenty_concurrent_creates_of_one_id_succeeds(two_workers):
+    """C04, METH-5: the others get 412."""
     def create(number: int) -> int:
         return two_workers.request('PUT', HOST, {'host': {
             'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}},
@@ -142,7 +144,7 @@ def test_of_twenty_who_create_under_one_id_one_does(two_workers):
 # All or nothing
 
 def hosts(*odd: dict[str, Any]) -> dict[str, Any]:
-    """Forty hosts to be made, the odd ones in their midst."""
+    """A bulk request for forty hosts, with the odd ones in the middle."""
     made = [{'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}
             for number in range(40)]
     return {'hosts': [*made[:20], *odd, *made[20:]]}
@@ -167,8 +169,8 @@ BULKS = {
 
 
 @pytest.mark.parametrize('case', BULKS)
-def test_a_bulk_that_fails_in_its_midst_makes_nothing(application, case):
-    """C12: and names the item."""
+def test_a_bulk_with_an_invalid_item_creates_nothing(application, case):
+    """C12: the reply names the item."""
     there = application.request('POST', '/v1/hosts', {'host': {
         'name': 'there', 'serial': 'CZ-9999'}})
     assert there.status == 201
@@ -181,8 +183,8 @@ def test_a_bulk_that_fails_in_its_midst_makes_nothing(application, case):
     assert [one['name'] for one in left] == ['there']
 
 
-def test_a_bulk_over_the_quota_makes_nothing(tmp_path):
-    """C12, CODE-7: not even those that would still have fitted."""
+def test_a_bulk_over_the_quota_creates_nothing(tmp_path):
+    """C12, CODE-7: not even the records within the quota."""
     served = Application(config_dir(tmp_path, {'desk': '''
 name: desk
 plural: desks
@@ -197,8 +199,8 @@ quota: 3
                           {'desks': sent['desks'][:3]}).status == 201
 
 
-def test_a_dry_run_makes_nothing_and_says_what_would_be(application):
-    """C12: the reply of the real one, but for its status."""
+def test_a_dry_run_creates_nothing_and_shows_the_result(application):
+    """C12: the reply is that of the real request, except for its status."""
     reply = application.request('POST', '/v1/hosts?dry_run=true', hosts())
     assert (reply.status, len(reply.json['hosts'])) == (200, 40)
     assert application.request('GET', '/v1/hosts').json['hosts'] == []
@@ -206,9 +208,9 @@ def test_a_dry_run_makes_nothing_and_says_what_would_be(application):
 
 @pytest.mark.parametrize(('version', 'name'), [('1.0', 'plate'),
                                                ('1.1', 'label')])
-def test_a_conflict_is_told_by_the_names_of_the_version(tmp_path, version,
-                                                        name):
-    """INT-2, C12: an older client never meets the newer name."""
+def test_a_conflict_names_properties_as_the_version_does(tmp_path, version,
+                                                         name):
+    """INT-2, C12: an older client never sees the newer name."""
     served = Application(config_dir(tmp_path, {'car': '''
 name: car
 plural: cars

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C04: a create that is sent again, or twenty times at once, is done once."""
+"""C04: a create that is repeated or sent twenty times at once runs once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.storage.tables import columns
 from tests.functional.harness.daemon import Daemon, Reply, config_dir, database
 from tests.functional.harness.in_process import Application
 
-TWINS = 20
+REPEATS = 20
 BODY = {'hosts': [{'name': f'node-{number}', 'serial': f'AAA-000{number}'}
                   for number in range(3)]}
 Ask = Callable[..., Reply]
@@ -46,47 +46,49 @@ def count(ask: Ask) -> int:
     return ask('GET', '/v1/hosts?limit=1&with_count=true').json['count']
 
 
-def at_once(work: Callable[[int], Any]) -> list[Any]:
-    with ThreadPoolExecutor(TWINS) as threads:
-        return list(threads.map(work, range(TWINS)))
+def run_concurrently(work: Callable[[int], Any]) -> list[Any]:
+    with ThreadPoolExecutor(REPEATS) as threads:
+        return list(threads.map(work, range(REPEATS)))
 
 
-def test_twenty_twins_make_one_lot_and_get_one_answer(ask):
-    replies = at_once(lambda _: ask('POST', '/v1/hosts', BODY, sent()))
-    assert [one.status for one in replies] == [201] * TWINS
+def test_twenty_identical_requests_create_once_and_get_the_same_body(ask):
+    replies = run_concurrently(
+        lambda _: ask('POST', '/v1/hosts', BODY, sent()))
+    assert [one.status for one in replies] == [201] * REPEATS
     assert len({one.body for one in replies}) == 1
     assert len({one.headers['x-openstack-request-id']
-                for one in replies}) == TWINS
+                for one in replies}) == REPEATS
     assert count(ask) == 3
 
 
-def test_of_twenty_bodies_under_one_key_one_is_carried_out(ask):
+def test_one_of_twenty_different_bodies_with_the_same_key_is_accepted(ask):
     def post(number: int) -> Reply:
         return ask('POST', '/v1/hosts', {'host': {
             'name': f'node-{number}', 'serial': f'AAA-{number:04}'}}, sent())
-    replies = at_once(post)
-    assert sorted(one.status for one in replies) == [201] + [422] * (TWINS - 1)
+    replies = run_concurrently(post)
+    assert sorted(reply.status for reply in replies) == (
+        [201] + [422] * (REPEATS - 1))
     assert count(ask) == 1
 
 
-def test_twenty_keys_are_twenty_requests(ask):
+def test_twenty_keys_create_twenty_records(ask):
     def post(number: int) -> Reply:
         return ask('POST', '/v1/hosts', {'host': {
             'name': f'node-{number}', 'serial': f'AAA-{number:04}'}},
             sent(f'k{number}'))
-    assert {one.status for one in at_once(post)} == {201}
-    assert count(ask) == TWINS
+    assert {one.status for one in run_concurrently(post)} == {201}
+    assert count(ask) == REPEATS
 
 
-def test_who_was_cut_off_asks_again_and_gets_one_lot(directory):
+def test_a_client_that_was_disconnected_repeats_without_duplicates(directory):
     body = json.dumps(BODY).encode()
     head = (f'POST /v1/hosts HTTP/1.1\r\nHost: 127.0.0.1\r\n'
             f'Content-Type: application/json\r\nIdempotency-Key: k1\r\n'
             f'Content-Length: {len(body)}\r\n\r\n').encode()
     with Daemon(directory) as daemon:
         for _ in range(5):
-            with daemon.connect() as line:
-                line.sendall(head + body)
+            with daemon.connect() as connection:
+                connection.sendall(head + body)
         reply = daemon.request('POST', '/v1/hosts', BODY, sent())
         assert reply.status == 201
         assert count(daemon.request) == 3
@@ -95,7 +97,7 @@ def test_who_was_cut_off_asks_again_and_gets_one_lot(directory):
         one['id'] for one in shown['hosts']}
 
 
-def test_after_a_day_the_key_is_free_again(directory):
+def test_a_key_can_be_reused_after_a_day(directory):
     ask = Application(directory).request
     assert ask('POST', '/v1/hosts', BODY, sent()).status == 201
     other = {'host': {'name': 'node-9', 'serial': 'AAA-0009'}}
@@ -107,7 +109,7 @@ def test_after_a_day_the_key_is_free_again(directory):
     assert count(ask) == 4
 
 
-def test_a_key_is_kept_across_a_restart(directory):
+def test_a_key_is_valid_after_a_restart(directory):
     first = Application(directory).request('POST', '/v1/hosts', BODY, sent())
     again = Application(directory).request('POST', '/v1/hosts', BODY, sent())
     assert first.status == again.status == 201

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One record is one thing, whoever serves it and whoever dies meanwhile.
+"""Records stay linearizable while workers are killed (C02).
 
-Reliability C02. Clients read, replace and delete a few records, each write on
-the condition that it is as it was last seen, while workers are killed before
-their commits and between commit and reply, and their connections to the
-database are cut.
+Clients read, replace and delete a few records. Each write has the condition
+that the record is as the client last saw it. Meanwhile workers are killed
+before their commits and between commit and reply, and their connections to
+the database are cut.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tests.functional.harness.linearizability import (
 )
 
 CLIENTS, RECORDS, WORKERS = 8, 3, 3
-#: How many workers are killed, and after how many answers each.
+#: The number of killed workers, and of answers before each kill.
 KILLS, BETWEEN = 4, 80
 PLACES = ('before_commit', 'after_commit_before_reply')
 DOWN = (OSError, http.client.HTTPException)
@@ -107,17 +107,17 @@ BROKEN = {
 
 
 @pytest.mark.parametrize('what', SOUND)
-def test_what_can_have_happened_has_an_order(what):
+def test_a_possible_history_is_linearizable(what):
     assert linearizable(SOUND[what])
 
 
 @pytest.mark.parametrize('what', BROKEN)
-def test_what_cannot_have_happened_has_none(what):
+def test_an_impossible_history_is_not_linearizable(what):
     assert not linearizable(BROKEN[what])
 
 
 @pytest.mark.parametrize('seed', range(20))
-def test_a_long_history_loses_its_order_by_one_false_answer(seed):
+def test_one_wrong_answer_makes_a_long_history_not_linearizable(seed):
     source = random.Random(seed)
     history, state = [], None
     for moment in range(150):
@@ -136,14 +136,14 @@ def test_a_long_history_loses_its_order_by_one_false_answer(seed):
 # The service
 
 class Client:
-    """Reads and writes records at random, and keeps what it was told."""
+    """Reads and writes random records, and records the answers."""
 
     def __init__(self, daemon: Daemon, number: int) -> None:
         self._daemon = daemon
         self._random = random.Random(number)
         self._name = f'c{number}'
         self._sent = 0
-        #: What it last saw of each record: its text and ETag.
+        #: The text and ETag last seen, by record.
         self._seen: dict[int, tuple[State, str | None]] = {}
         self.told: dict[int, list[Operation]] = defaultdict(list)
 
@@ -202,8 +202,8 @@ class Client:
             Operation(begun, time.monotonic(), told, value, wanted))
 
 
-#: What the status of a write says; of one that is refused by 503 nothing is
-#: stored, and so it says nothing.
+#: The outcome of a write by its status. A 503 is left out, because it stores
+#: nothing.
 _ANSWERS = {200: 'written', 201: 'written', 204: 'written', 412: 'refused',
             404: 'absent'}
 
@@ -222,9 +222,11 @@ def _ask(wire: http.client.HTTPConnection, method: str, record: int,
 
 def kill(daemon: Daemon, words: Path, clients: Sequence[Client],
          over: Event, cut: Callable[[], object]) -> None:
-    """Kill a worker that is held at one place or at the other, again and
-    again, and let the clients do something in between. The connections of
-    the others, who are held as well, are cut."""
+    """Kill workers repeatedly while a failpoint holds them.
+
+    Between the kills the clients go on. The other workers are held as well,
+    so their connections are cut.
+    """
     chosen = random.Random(2)
     try:
         for number in range(KILLS):
@@ -248,7 +250,8 @@ def answers(clients: Sequence[Client]) -> int:
 @contextlib.contextmanager
 def served(tmp_path: Path, kind: str
            ) -> Iterator[tuple[Daemon, Path, Callable[[], object]]]:
-    """Three workers, who do what the file says, and what cuts them off."""
+    """A daemon with three workers, its failpoint file, and a function that
+    cuts its connections to the database."""
     url = (sa.make_url(f'sqlite:///{tmp_path}/one.sqlite')
            if kind == 'sqlite' else databases.create(kind))
     directory = config_dir(tmp_path, NOTE, {
@@ -260,9 +263,9 @@ def served(tmp_path: Path, kind: str
 
 
 @pytest.mark.parametrize('kind', ['sqlite', *databases.SERVERS])
-def test_a_record_is_one_thing_while_workers_die(tmp_path, kind):
-    """C02: what is answered has an order, what is acknowledged is kept, what
-    is refused is not, and what was lost happened once or not at all."""
+def test_records_are_linearizable_while_workers_are_killed(tmp_path, kind):
+    """C02: the answers have an order. An acknowledged write is stored, a
+    refused write is not, a write without an answer happened at most once."""
     over = Event()
     with (served(tmp_path, kind) as (daemon, words, cut),
           ThreadPoolExecutor(CLIENTS + 1) as threads):

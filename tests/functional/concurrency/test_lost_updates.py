@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thirty-two clients count on one record over HTTP, and every count stays."""
+"""Thirty-two clients increment one record, and no increment is lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 class Client:
-    """One connection, kept open."""
+    """A client with one persistent connection."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._wire = http.client.HTTPConnection(daemon.host, daemon.port,
@@ -52,7 +52,7 @@ class Client:
         return reply.status, reply.headers['ETag'], document
 
     def count(self) -> int:
-        """Add one, however often another was quicker; how often it was."""
+        """Increment the value; return the number of retries."""
         lost = 0
         while True:
             _, etag, document = self.ask('GET')
@@ -68,8 +68,8 @@ class Client:
         self._wire.close()
 
 
-def test_no_count_is_lost(counting):
-    """C01: what was acknowledged is what is stored; the others are told."""
+def test_no_increment_is_lost(counting):
+    """C01: each acknowledged write is stored; the others get 412."""
     def client(number: int) -> int:
         one = Client(counting)
         try:
@@ -81,14 +81,15 @@ def test_no_count_is_lost(counting):
     told = counting.request('GET', COUNTER).json['counter']
     assert told['value'] == CLIENTS * COUNTS
     assert told['generation'] == CLIENTS * COUNTS + 1
-    assert lost > 0, 'nobody ever met another: the test proves nothing'
+    assert lost > 0, 'no write ever conflicted: the test proves nothing'
 
 
 @pytest.mark.parametrize(('method', 'body'), [
     ('PUT', {'counter': {'value': 1}}), ('PATCH', {'counter': {'value': 1}}),
     ('DELETE', None)])
-def test_who_does_not_say_what_it_saw_is_told_to(counting, method, body):
-    """C01, ETAG-4: 428 where the operator wants no blind write."""
+def test_a_write_without_if_match_is_428_if_it_is_required(counting, method,
+                                                           body):
+    """C01, ETAG-4: with ``require_if_match`` nothing is written."""
     before = counting.request('GET', COUNTER).body
     assert counting.request(method, COUNTER, body).status == 428
     assert counting.request('GET', COUNTER).body == before

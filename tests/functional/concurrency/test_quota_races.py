@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sixty-four clients make and delete at once, and workers are killed.
+"""Quotas hold under concurrent clients while workers are killed (C06).
 
-Reliability C06. A project never has more than it may, and what it is said to
-have is what it has, at any moment that one look at the tables sees; the API
-says so too, whenever the clients rest; and what a client was told was made or
-deleted is.
+Sixty-four clients create and delete records. At any moment a project has no
+more records than its limit, and the stored usage equals the number of
+records. The API shows the same numbers when the clients pause. Each record
+that a client was told is created or deleted is.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ quota: {LIMIT}
 properties:
   place: {{type: string}}
 '''
-#: Goes with the desk it stands on.
+#: Deleted together with its desk.
 LAMP = '''
 name: lamp
 plural: lamps
@@ -56,8 +56,7 @@ DOWN = (OSError, http.client.HTTPException)
 
 
 class Race:
-    """A round of so many answers. In the midst of it the ``victim``, if there
-    is one, is gone from one moment to the next."""
+    """A round of ANSWERS answers; half way the worker ``victim`` is killed."""
 
     def __init__(self, daemon: Daemon, victim: int | None) -> None:
         self.daemon = daemon
@@ -78,7 +77,7 @@ class Race:
             self._over.set()
 
     def run(self, clients: list[Client], watch: Watch) -> None:
-        """Until it is over and nobody asks any more."""
+        """Run the clients, and watch the tables, until the round is over."""
         threads = [threading.Thread(target=one.run, args=(self,))
                    for one in clients]
         for one in threads:
@@ -86,19 +85,19 @@ class Race:
         end = threading.Timer(4 * WAIT_SECONDS, self._over.set)
         end.start()
         while not self.over:
-            watch.look()
+            watch.sample()
         end.cancel()
         for one in threads:
             one.join()
-        assert next(self._answers) > ANSWERS, 'no answers any more'
-        assert self._victim is None, 'nobody was killed'
+        assert next(self._answers) > ANSWERS, 'the clients get no answers'
+        assert self._victim is None, 'no worker was killed'
 
 
 class Client:
-    """Makes and deletes desks for as long as a race goes.
+    """Creates and deletes desks until a race is over.
 
-    ``there`` are ids that it was told of, ``gone`` those it was told are
-    deleted; of the rest of its requests nobody knows what became.
+    ``there`` are the ids of acknowledged creates, ``gone`` those of
+    acknowledged deletes. The outcome of other requests is unknown.
     """
 
     def __init__(self, number: int) -> None:
@@ -140,16 +139,19 @@ class Client:
         return reply.status, json.loads(read) if read else None
 
 
-#: Both numbers of each type as of one moment.
-LOOK = sa.text('SELECT ' + ', '.join(
+#: The records and the usage of each type, in one snapshot.
+COUNTS = sa.text('SELECT ' + ', '.join(
     f'(SELECT COUNT(*) FROM r_{type}s), (SELECT used FROM pileus_usage '
     f"WHERE project_id = 'demo' AND type = '{type}')"
     for type in ('desk', 'lamp')))
 
 
 class Watch:
-    """The tables, seen over a connection of the test's own: the ``most``
-    desks there were, and what was not counted as it was, at any look."""
+    """Watches the tables over its own connection.
+
+    ``most`` is the highest number of desks seen; ``miscounts`` are the
+    snapshots in which the usage was wrong.
+    """
 
     def __init__(self, url: sa.URL) -> None:
         self._engine = sa.create_engine(url, isolation_level='AUTOCOMMIT')
@@ -159,10 +161,10 @@ class Watch:
     def close(self) -> None:
         self._engine.dispose()
 
-    def look(self) -> Mapping[str, int]:
-        """How many there are of each type."""
+    def sample(self) -> Mapping[str, int]:
+        """Take a snapshot; return the number of records of each type."""
         with self._engine.connect() as connection:
-            desks, desk, lamps, lamp = connection.execute(LOOK).one()
+            desks, desk, lamps, lamp = connection.execute(COUNTS).one()
         self.most = max(self.most, desks)
         if (desks, lamps) != (desk, lamp):
             self.miscounts.append((desks, desk, lamps, lamp))
@@ -175,7 +177,7 @@ class Watch:
 
 
 def hold_to(daemon: Daemon, watch: Watch, kill: bool) -> None:
-    """Race, and raise AssertionError where a promise was not kept."""
+    """Run the races; raise AssertionError if a quota does not hold."""
     clients = [Client(number) for number in range(CLIENTS)]
     killed: set[int] = set()
     for _ in range(ROUNDS):
@@ -195,21 +197,24 @@ def hold_to(daemon: Daemon, watch: Watch, kill: bool) -> None:
 
 
 def serving(daemon: Daemon) -> set[int]:
-    """The workers that answer, as soon as all of them do."""
+    """Wait until all workers answer; return their process ids."""
     seen: set[int] = set()
     until = time.monotonic() + WAIT_SECONDS
     while len(seen) < WORKERS:
-        assert time.monotonic() < until, f'of {WORKERS} only {seen} answer'
+        assert time.monotonic() < until, (
+            f'of {WORKERS} workers only {seen} answer')
         told = daemon.request('GET', '/metrics').body.decode()
         seen.add(int(re.findall(r'worker="(\d+)"', told)[0]))
     return seen
 
 
 def agree(daemon: Daemon, watch: Watch) -> None:
-    """The API says what is there, once nothing moves: what a worker died of
-    may be on its way yet."""
+    """Check that the API shows the stored numbers once they are stable.
+
+    The database may still be finishing a request of a killed worker.
+    """
     before = None
-    while before != (before := watch.look()):
+    while before != (before := watch.sample()):
         quota = daemon.request('GET', '/v1/quotas/demo').json['quota']
         told = {type: quota[type]['used'] for type in before}
         listed = {type: len(daemon.request('GET', f'/v1/{type}').json[type])
@@ -218,7 +223,7 @@ def agree(daemon: Daemon, watch: Watch) -> None:
 
 
 def fill(daemon: Daemon) -> int:
-    """Make desks until there is no more room; how many there are."""
+    """Create desks until the quota is full; return the usage."""
     while daemon.request('POST', '/v1/desks', {'desk': {}}).status == 201:
         pass
     return daemon.request('GET', '/v1/quotas/demo').json['quota']['desks'][
@@ -239,7 +244,7 @@ def racing(tmp_path: Path, kind: str, paste: str | None = None
     watch = Watch(url)
     with contextlib.closing(watch), \
             Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as running:
-        # Both are counted before the race, or there is nothing to look at.
+        # Each type needs a usage row before the race, or COUNTS has no row.
         made = running.request('POST', '/v1/desks', {'desk': {}}).json
         running.request('POST', '/v1/lamps', {
             'lamp': {'desk_id': made['desk']['id']}})
@@ -247,17 +252,17 @@ def racing(tmp_path: Path, kind: str, paste: str | None = None
 
 
 @pytest.mark.parametrize('kind', ['sqlite', 'postgresql', 'mysql'])
-def test_a_quota_holds_whatever_happens(tmp_path, kind):
-    """C06: exact under a race, and when workers die in the middle of it."""
+def test_a_quota_holds_under_concurrency_and_killed_workers(tmp_path, kind):
+    """C06: the limit is exact, also when workers are killed in a request."""
     with racing(tmp_path, kind) as (daemon, watch):
         hold_to(daemon, watch, kill=True)
-        assert fill(daemon) == LIMIT == watch.look()['desks']
+        assert fill(daemon) == LIMIT == watch.sample()['desks']
 
 
 @pytest.mark.parametrize('kind', ['postgresql', 'mysql'])
-def test_a_look_before_the_deed_would_not_hold(tmp_path, kind):
-    """C06: or the test above would say nothing. SQLite has one writer at a
-    time, from its first look to its last deed: there it would hold."""
+def test_a_quota_checked_before_the_write_would_not_hold(tmp_path, kind):
+    """C06: proves that the test above can fail. It cannot on SQLite, which
+    has one writer at a time, from its first read to its commit."""
     paste = (SHIPPED_CONFIG / 'api-paste.ini').read_text().replace(
         '= api.app:factory',
         '= tests.functional.controllers.racy_quotas:factory')

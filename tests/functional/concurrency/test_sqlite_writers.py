@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many writers and SQLite's one turn to write (DB06).
+"""Many writers share SQLite's single write lock (DB06).
 
-A writer that waits for the file inside SQLite stops all else its worker does;
-two of one worker would wait for each other for good. The database is the
-file, whatever the environment is on.
+A writer that waited for the lock inside SQLite would block its whole worker,
+and two writers of one worker would wait for each other forever. These tests
+use SQLite in every environment.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def wires(daemon: Daemon) -> Iterator[dict[str, list[HTTPConnection]]]:
-    """Connections to each worker: one to read on, its share to write on."""
+    """By worker: one connection for reading, and some for writing."""
     with connect_to_each_worker(daemon, WORKERS,
                                 WRITERS // WORKERS + 1) as found:
         yield found
@@ -47,8 +47,8 @@ def write(wire: HTTPConnection, name: str) -> int:
     return send_request(wire, 'POST', '/v1/racks', {'rack': {'name': name}})[0]
 
 
-def test_every_writer_has_its_turn(daemon, wires):
-    """DB06: of eight in two workers, each with a connection of its own."""
+def test_every_concurrent_write_succeeds(daemon, wires):
+    """DB06: eight writers in two workers, each with its own connection."""
     writers = [one for _, *share in wires.values() for one in share]
 
     def run(number: int) -> list[int]:
@@ -63,9 +63,9 @@ def test_every_writer_has_its_turn(daemon, wires):
     assert 'database is locked' not in daemon.output
 
 
-def test_who_waits_for_a_turn_keeps_nobody_waiting(daemon, wires):
-    """DB06: somebody else writes; readers of the same workers are answered,
-    and so are the writers when it is their turn."""
+def test_waiting_writers_do_not_delay_readers(daemon, wires):
+    """DB06: while another process holds the write lock, the same workers
+    answer reads; afterwards they answer the writers."""
     writers = [one for _, *share in wires.values() for one in share]
     with ThreadPoolExecutor(WRITERS) as pool:
         with database(daemon.directory).connect() as other:

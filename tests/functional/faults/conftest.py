@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A daemon, and under it a database that fails as the test says."""
+"""Fixtures: a daemon on a database server that a test can make fail."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.faults.cutting import Cutting
-from tests.functional.faults.own import KINDS, Own
+from tests.functional.faults.cutting import CuttingProxy
+from tests.functional.faults.own import KINDS, DatabaseServer
 from tests.functional.harness.daemon import Daemon, apply_types, config_dir
 from tests.functional.harness.databases import config_url
 
 
 @pytest.fixture(scope='session', params=list(KINDS))
-def own(request: pytest.FixtureRequest) -> Iterator[Own]:
-    """A server of this room's own, for all its tests."""
+def own(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """A database server that all tests of this package share."""
     made = KINDS[request.param]()
     yield made
     made.close()
 
 
 @pytest.fixture
-def server(own: Own) -> Iterator[Own]:
-    """The same, up again whatever the last test did to it."""
+def server(own: DatabaseServer) -> Iterator[DatabaseServer]:
+    """The shared server, running again after whatever a test did to it."""
     own.resume()
     yield own
     own.resume()
@@ -35,28 +35,28 @@ def server(own: Own) -> Iterator[Own]:
 
 
 @pytest.fixture
-def url(server: Own) -> sa.URL:
+def url(server: DatabaseServer) -> sa.URL:
     """An empty database."""
     return server.database()
 
 
 @pytest.fixture
-def proxy(server: Own) -> Iterator[Cutting]:
-    """Stands before the server, for tests whose ``url`` leads ``through``."""
-    made = Cutting(server.port)
+def proxy(server: DatabaseServer) -> Iterator[CuttingProxy]:
+    """A proxy before the server, for tests whose ``url`` is ``through``."""
+    made = CuttingProxy(server.port)
     yield made
     made.close()
 
 
 @pytest.fixture
-def behind(server: Own) -> sa.URL:
-    """An empty database, by its server's own address."""
+def behind(server: DatabaseServer) -> sa.URL:
+    """The URL of an empty database, at its server's own address."""
     return server.database()
 
 
 @pytest.fixture
-def through(behind: sa.URL, proxy: Cutting) -> sa.URL:
-    """The same, as a service knows it that has the proxy before it."""
+def through(behind: sa.URL, proxy: CuttingProxy) -> sa.URL:
+    """The URL of the same database through the proxy."""
     return behind.set(port=proxy.port)
 
 
@@ -65,7 +65,7 @@ Configured = Callable[..., Path]
 
 @pytest.fixture
 def configured(tmp_path: Path, url: sa.URL) -> Configured:
-    """Makes a config directory on that database, with its tables."""
+    """A function that makes a config directory for ``url``, with tables."""
     def made(database: dict[str, Any] | None = None,
              **conf: dict[str, Any]) -> Path:
         directory = config_dir(tmp_path, conf={
@@ -78,7 +78,7 @@ def configured(tmp_path: Path, url: sa.URL) -> Configured:
 
 @pytest.fixture
 def failing(tmp_path: Path) -> Callable[[str], None]:
-    """Sets the failpoints of a daemon that runs in ``failable``."""
+    """A function that sets the failpoints of a ``failable`` daemon."""
     file = tmp_path / 'failpoints'
 
     def said(words: str) -> None:
@@ -90,14 +90,14 @@ def failing(tmp_path: Path) -> Callable[[str], None]:
 
 @pytest.fixture
 def failable(tmp_path: Path) -> dict[str, str]:
-    """The environment of a daemon whose failpoints ``failing`` sets."""
+    """The environment in which ``failing`` sets a daemon's failpoints."""
     return {'PILEUS_FAILPOINTS': f'@{tmp_path / "failpoints"}'}
 
 
 @pytest.fixture
 def running(configured: Configured,
             failable: dict[str, str]) -> Iterator[Daemon]:
-    """The shipped types, one worker, short limits."""
+    """A daemon with the shipped types, one worker and short timeouts."""
     directory = configured({
         'statement_timeout': 2, 'lock_timeout': 1, 'pool_timeout': 1,
         'max_pool_size': 2, 'max_overflow': 0})

@@ -12,7 +12,7 @@ from tests.functional.harness.daemon import WAIT_SECONDS
 
 
 class _Pair:
-    """A client's connection and the one to the server that is its."""
+    """A client's connection, and the connection to the server for it."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
@@ -27,10 +27,10 @@ class _Pair:
         _close(self.server)
 
 
-class Cutting:
-    """Forwards all there is, until it is told to ``cut`` the next COMMIT.
+class CuttingProxy:
+    """Forwards all bytes, and can cut the connection at the next COMMIT.
 
-    While it is ``away`` nobody is let in, as if there were no server.
+    While it is ``away`` it refuses new connections, like a stopped server.
     """
 
     def __init__(self, port: int) -> None:
@@ -46,13 +46,17 @@ class Cutting:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, how: str, *, away: bool = False) -> None:
-        """Cut the next COMMIT ``unsent``, ``unanswered`` or ``late``; be
-        ``away`` then."""
+        """Cut the connection at the next COMMIT.
+
+        ``how`` is ``unsent`` (the server gets no COMMIT), ``unanswered`` (the
+        client gets no answer) or ``late`` (``deliver`` sends the COMMIT).
+        With ``away``, refuse connections from then on.
+        """
         self._then_away = away
         self._how = how
 
     def deliver(self) -> None:
-        """The COMMIT that was late arrives, and is done."""
+        """Send the late COMMIT to the server, and wait for its answer."""
         assert self._late
         self._unanswered(*self._late)
 
@@ -77,7 +81,7 @@ class Cutting:
                                      daemon=True).start()
 
     def _reached(self) -> socket.socket | None:
-        """A connection to the server, if it is there."""
+        """Connect to the server; None if it does not listen."""
         with contextlib.suppress(ConnectionError):
             return socket.create_connection(('127.0.0.1', self._target))
         return None
@@ -127,6 +131,6 @@ def _close(one: socket.socket) -> None:
     one.close()
 
 
-_HOW: Mapping[str, Callable[[Cutting, _Pair, bytes], None]] = {
-    'unsent': Cutting._unsent, 'unanswered': Cutting._unanswered,
-    'late': Cutting._later}
+_HOW: Mapping[str, Callable[[CuttingProxy, _Pair, bytes], None]] = {
+    'unsent': CuttingProxy._unsent, 'unanswered': CuttingProxy._unanswered,
+    'late': CuttingProxy._later}

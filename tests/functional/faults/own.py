@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Database servers of a test's own, which it may stop, pause and restart.
+"""Database servers that a test can stop, pause and restart.
 
-They are made from the programs that Debian installs, keep their files in a
-temporary directory and listen on a free port of loopback. As root they run
-as nobody else's user: PostgreSQL refuses root.
+They run the programs of Debian's packages, keep their files in a temporary
+directory and listen on a free loopback port. If the tests run as root, the
+servers run as the user of the package, because PostgreSQL refuses root.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from tests.functional.harness.daemon import (
 )
 
 
-class Own:
-    """A database server; ``user`` is the one that its programs run as."""
+class DatabaseServer:
+    """A database server; its programs run as ``user``."""
 
     user = ''
     scheme = ''
     home = ''
-    #: How it is told to end, the orderly way first: connections are cut, and
-    #: nothing committed is lost.
+    #: Signals that stop it without losing a commit, the orderly one first. It
+    #: closes its connections.
     endings = (signal.SIGINT, signal.SIGQUIT)
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Own:
         self.start()
 
     def make(self) -> None:
-        """Its files, with nothing in them yet."""
+        """Create its empty data directory."""
         raise NotImplementedError
 
     def command(self) -> list[str]:
@@ -61,11 +61,11 @@ class Own:
 
     @property
     def url(self) -> sa.URL:
-        """The database to create others from."""
+        """The URL of the database from which others are created."""
         return sa.make_url(f'{self.scheme}@127.0.0.1:{self.port}/{self.home}')
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start the server, and wait until it answers."""
         user = self.user if os.geteuid() == 0 else None
         with self._output.open('ab') as output:
             self._process = subprocess.Popen(
@@ -78,7 +78,7 @@ class Own:
     def _answers(self) -> bool:
         assert not self.stopped, self._output.read_text()
         with (contextlib.suppress(sa.exc.OperationalError),
-              self.asked(self.url)):
+              self.connect(self.url)):
             return True
         return False
 
@@ -93,8 +93,10 @@ class Own:
         self._process.wait(WAIT_SECONDS)
 
     def kill(self) -> None:
-        """End all its processes at once, as the kernel does. While one is
-        left PostgreSQL does not start again."""
+        """Kill all its processes at once.
+
+        PostgreSQL does not start again while one process is left.
+        """
         assert self._process
         processes = children(self._process.pid)
         self._send(signal.SIGKILL)
@@ -106,7 +108,7 @@ class Own:
         self.start()
 
     def pause(self) -> None:
-        """Let it hold its connections and say nothing more."""
+        """Stop its processes; connections stay open without answers."""
         self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -125,25 +127,25 @@ class Own:
         shutil.rmtree(self.data)
 
     def database(self) -> sa.URL:
-        """A new database on it."""
+        """Create a database; return its URL."""
         name = f'pileus_{secrets.token_hex(6)}'
-        with self.asked(self.url) as connection:
+        with self.connect(self.url) as connection:
             connection.execute(sa.text(f'CREATE DATABASE {name}'))
         return self.url.set(database=name)
 
     def cut(self, url: sa.URL) -> None:
-        """End every connection to a database on it."""
+        """End all connections to a database."""
         databases.disconnect(url, self.url)
 
     @contextlib.contextmanager
-    def asked(self, url: sa.URL) -> Iterator[sa.Connection]:
-        """A connection beside the service's own."""
+    def connect(self, url: sa.URL) -> Iterator[sa.Connection]:
+        """A connection of the test, separate from those of the service."""
         with sa.create_engine(url, isolation_level='AUTOCOMMIT',
                               poolclass=sa.NullPool).connect() as connection:
             yield connection
 
 
-class PostgreSQL(Own):
+class PostgreSQL(DatabaseServer):
 
     user = 'postgres'
     scheme = 'postgresql+psycopg2://postgres'
@@ -172,7 +174,7 @@ class PostgreSQL(Own):
                        cwd=self.data)
 
 
-class MariaDB(Own):
+class MariaDB(DatabaseServer):
 
     user = 'mysql'
     scheme = 'mysql+pymysql://root'
@@ -199,14 +201,15 @@ class MariaDB(Own):
                 '--innodb-buffer-pool-size=64M']
 
 
-KINDS: Mapping[str, type[Own]] = {'postgresql': PostgreSQL, 'mysql': MariaDB}
+KINDS: Mapping[str, type[DatabaseServer]] = {
+    'postgresql': PostgreSQL, 'mysql': MariaDB}
 
 
 def until(true: object, told: object = None,
-          patience: float = WAIT_SECONDS) -> None:
-    """Return when ``true()`` holds; ``told()`` says why it does not."""
+          seconds: float = WAIT_SECONDS) -> None:
+    """Wait until ``true()`` holds; fail with ``told()`` after a timeout."""
     assert callable(true)
-    end = time.monotonic() + patience
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, told() if callable(told) else true
         time.sleep(0.02)

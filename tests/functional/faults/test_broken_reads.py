@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection breaks while a read is under way (DB02)."""
+"""The database connection breaks during a read (DB02)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from tests.functional.faults.own import Own, until
+from tests.functional.faults.own import DatabaseServer, until
 from tests.functional.faults.test_down import post
 from tests.functional.faults.test_slow import LOCK
 from tests.functional.harness.daemon import Daemon
 
-#: What ends each session that waits for a table of the database ``:name``.
+#: Statements that end each session waiting for a table of ``:name``.
 WAITING = {
     'postgresql': "SELECT format('SELECT pg_terminate_backend(%s)', pid) "
                   'FROM pg_stat_activity WHERE datname = :name AND '
@@ -25,16 +25,16 @@ WAITING = {
 
 @contextlib.contextmanager
 def locked(url: sa.URL) -> Iterator[None]:
-    """Nobody reads racks."""
+    """Lock the table of racks against reads."""
     with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
         connection.execute(sa.text(LOCK[url.get_backend_name()]))
         yield
         connection.invalidate()
 
 
-def ended(server: Own, url: sa.URL) -> int:
-    """End whoever waits for a table; how many that were."""
-    with server.asked(server.url) as connection:
+def ended(server: DatabaseServer, url: sa.URL) -> int:
+    """End the sessions that wait for a table; return their number."""
+    with server.connect(server.url) as connection:
         found = connection.scalars(sa.text(
             WAITING[url.get_backend_name()]), {'name': url.database}).all()
         for said in found:
@@ -42,9 +42,9 @@ def ended(server: Own, url: sa.URL) -> int:
     return len(found)
 
 
-def test_a_read_whose_connection_the_server_ends_is_done_again(
+def test_a_read_is_retried_if_the_server_ends_its_connection(
         server, url, configured):
-    """DB02: no client hears of it."""
+    """DB02: the client gets 200."""
     with Daemon(configured()) as daemon, ThreadPoolExecutor(1) as clients:
         assert post(daemon, 'r1').status == 201
         with locked(url):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that only reads for a while, as one that was made a standby: its
-old connections say so when another has long taken its place.
+"""A server that becomes read-only for a while, like a demoted primary.
+
+Connections from before stay read-only after another server has taken over.
 """
 
 from __future__ import annotations
@@ -10,30 +11,32 @@ from collections.abc import Callable, Iterator
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.faults.own import Own, until
+from tests.functional.faults.own import DatabaseServer, until
 from tests.functional.faults.test_down import is_unavailable, names, post
 from tests.functional.harness.daemon import Daemon
 from tests.functional.harness.databases import config_url
 
-#: What lets sessions that begin from now on read alone, and write again.
+#: Statements that make new sessions read-only (1) or writable again (0).
 READING = {
     'postgresql': 'ALTER DATABASE {} SET default_transaction_read_only = {}',
     'mysql': 'SET GLOBAL tx_read_only = {1}'}
 
 
 @pytest.fixture
-def demoted(server: Own, url: sa.URL) -> Iterator[Callable[[bool], None]]:
-    """Sets whether a session that begins now only reads, while it lasts."""
+def demoted(server: DatabaseServer,
+            url: sa.URL) -> Iterator[Callable[[bool], None]]:
+    """A function that sets whether new sessions are read-only."""
     def said(only: bool) -> None:
-        with server.asked(server.url) as connection:
+        with server.connect(server.url) as connection:
             connection.execute(sa.text(READING[url.get_backend_name()].format(
                 url.database, int(only))))
     yield said
     said(False)
 
 
-def test_the_write_after_a_failover_is_done(server, url, configured, demoted):
-    """Its connection is one of before, and is opened anew."""
+def test_the_first_write_after_a_failover_succeeds(server, url, configured,
+                                                   demoted):
+    """The read-only connection is replaced by a new one."""
     directory = configured()
     demoted(True)
     with Daemon(directory) as daemon:
@@ -43,7 +46,7 @@ def test_the_write_after_a_failover_is_done(server, url, configured, demoted):
     assert names(server, url) == ['r1']
 
 
-def test_while_there_is_no_primary_what_is_there_is_read(
+def test_reads_succeed_and_writes_are_503_without_a_primary(
         server, url, configured, demoted):
     directory = configured()
     demoted(True)
@@ -60,10 +63,10 @@ USER = 'pileus_reader'
 
 
 @pytest.mark.parametrize('own', ['mysql'], indirect=True)
-def test_a_server_that_is_set_to_read_only_is_connected_to_anew(
+def test_connections_are_replaced_after_mariadb_was_read_only(
         server, url, configured):
-    """MariaDB's own word for it, which binds all but who administers it."""
-    with server.asked(url) as administrator:
+    """``read_only`` of MariaDB applies to all users but administrators."""
+    with server.connect(url) as administrator:
         def said(statement: str) -> None:
             administrator.execute(sa.text(statement))
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database server is not there, comes back, or was restarted (DB01, DB02).
-"""
+"""The database server is stopped, comes back or is restarted (DB01, DB02)."""
 
 from __future__ import annotations
 
@@ -12,19 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.faults.own import Own, until
+from tests.functional.faults.own import DatabaseServer, until
 from tests.functional.harness.daemon import Daemon, Reply, Server
 
-#: How long a server is away, in seconds: half of what is waited for it.
-AWAY = 5.0
+#: The time for which a server is stopped: half of the time for which the
+#: service waits for it.
+AWAY_SECONDS = 5.0
 
 
 def post(daemon: Server, name: str) -> Reply:
     return daemon.request('POST', '/v1/racks', {'rack': {'name': name}})
 
 
-def names(server: Own, url: sa.URL) -> list[str]:
-    with server.asked(url) as connection:
+def names(server: DatabaseServer, url: sa.URL) -> list[str]:
+    with server.connect(url) as connection:
         return sorted(connection.scalars(sa.text('SELECT name FROM r_racks')))
 
 
@@ -34,7 +34,7 @@ def is_unavailable(reply: Reply) -> bool:
             and reply.json['errors'][0]['code'] == 'pileus.unavailable')
 
 
-def test_a_start_without_its_database_says_so_in_a_line(server, configured):
+def test_a_start_without_the_database_fails_with_one_line(server, configured):
     """DB01."""
     directory = configured(DEFAULT={'debug': False})
     server.stop()
@@ -46,7 +46,8 @@ def test_a_start_without_its_database_says_so_in_a_line(server, configured):
     assert 'Traceback' not in daemon.output
 
 
-def test_a_start_waits_for_its_database_if_told_to(server, configured):
+def test_a_start_waits_for_the_database_with_max_retries_minus_one(
+        server, configured):
     """DB01."""
     directory = configured({'max_retries': -1, 'retry_interval': 1})
     server.stop()
@@ -62,11 +63,11 @@ def test_a_start_waits_for_its_database_if_told_to(server, configured):
         daemon.stop()
 
 
-@pytest.mark.parametrize('end', [Own.stop, Own.kill])
-def test_what_is_refused_while_it_is_down_is_not_stored(
+@pytest.mark.parametrize('end', [DatabaseServer.stop, DatabaseServer.kill])
+def test_writes_refused_while_the_server_is_down_are_not_stored(
         server, url, running, end):
-    """DB01: and what is acknowledged is, with no restart of ours, however it
-    went. What was at its commit then is asked for when it is back."""
+    """DB01: acknowledged writes are stored, and the service needs no restart.
+    A commit that was under way is looked up when the server is back."""
     replies: dict[str, Reply] = {}
     over = threading.Event()
 
@@ -85,7 +86,7 @@ def test_what_is_refused_while_it_is_down_is_not_stored(
         try:
             until(lambda: count(201) >= 10)
             end(server)
-            back = time.monotonic() + AWAY
+            back = time.monotonic() + AWAY_SECONDS
             until(lambda: time.monotonic() > back and count(503) >= 10)
             before = count(201)
             server.start()
@@ -101,9 +102,9 @@ def test_what_is_refused_while_it_is_down_is_not_stored(
     assert names(server, url) == sorted(replies.keys() - refused.keys())
 
 
-def test_connections_that_a_restart_broke_are_nobodys_trouble(
+def test_no_client_sees_connections_broken_by_a_restart(
         server, url, running):
-    """DB02: of the pool's stale connections no client hears."""
+    """DB02: the pool replaces its stale connections."""
     assert post(running, 'r1').status == 201
     server.restart()
     assert running.request('GET', '/v1/racks').status == 200
@@ -112,9 +113,9 @@ def test_connections_that_a_restart_broke_are_nobodys_trouble(
     assert names(server, url) == ['r1', 'r2']
 
 
-def test_a_restart_inside_a_transaction_is_nobodys_trouble(
+def test_a_transaction_is_retried_after_a_restart_of_the_server(
         server, url, running, failing: Callable[[str], None]):
-    """DB02: what the server undid is done again, once."""
+    """DB02: the write is stored once."""
     failing('before_commit=sleep 3')
     with ThreadPoolExecutor(1) as clients:
         asked = clients.submit(post, running, 'r1')
@@ -123,14 +124,14 @@ def test_a_restart_inside_a_transaction_is_nobodys_trouble(
         server.restart()
         assert asked.result().status == 201
     assert names(server, url) == ['r1']
-    with server.asked(url) as connection:
+    with server.connect(url) as connection:
         assert connection.scalar(sa.text(
             'SELECT count(*) FROM pileus_revisions')) == 1
 
 
 @pytest.mark.parametrize(('place', 'stored'), [
     ('before_commit', []), ('after_commit_before_reply', ['r1'])])
-def test_a_worker_that_dies_leaves_the_write_whole_or_none_of_it(
+def test_a_killed_worker_leaves_a_complete_write_or_none(
         server, url, running, failing, place, stored):
     """S06, DB08."""
     failing(f'{place}=kill')

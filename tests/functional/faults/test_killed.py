@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who writes is killed again and again (DB08): whatever was acknowledged is
-there, and every record has all that belongs to it.
+"""A writing process is killed repeatedly (DB08).
+
+Each acknowledged record is stored, and each record has its tags, its revision
+and its place in the usage.
 """
 
 from __future__ import annotations
@@ -35,12 +37,12 @@ def directory(request: pytest.FixtureRequest,
 
 
 @pytest.mark.timeout(240)
-def test_what_was_acknowledged_outlives_who_did_it_and_is_whole(
+def test_acknowledged_records_are_stored_and_complete(
         directory, tmp_path):
     """DB08."""
     notes = tmp_path / 'notes'
     notes.touch()
-    # Each is a fork of one process that has read all modules already.
+    # Each writer forks from one process that has imported all modules.
     forks = multiprocessing.get_context('forkserver')
     forks.set_forkserver_preload([writing.__name__, 'api.app'])
     for number in range(KILLS):
@@ -55,10 +57,10 @@ def test_what_was_acknowledged_outlives_who_did_it_and_is_whole(
             writer.kill()
             writer.join()
         assert writer.exitcode == -9
-    whole(directory, set(notes.read_text().splitlines()))
+    check_complete(directory, set(notes.read_text().splitlines()))
 
 
-def whole(directory: Path, made: set[str]) -> None:
+def check_complete(directory: Path, made: set[str]) -> None:
     with database(directory).connect() as connection:
         def told(statement: str) -> list[tuple[object, ...]]:
             return [tuple(map(str, row)) for row in

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transactions that wait for each other in a ring, or for one that does not
-end (DB05): one is undone, and run again as a whole.
+"""Deadlocks, lock timeouts and serialization failures (DB05).
+
+The database rolls one transaction back, and the service runs it again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def sums(connected: sa.Engine) -> list[int]:
             'SELECT n FROM sums ORDER BY id')))
 
 
-def test_of_two_in_a_deadlock_one_runs_again(connected):
+def test_one_transaction_of_a_deadlock_runs_again(connected):
     both = threading.Barrier(2)
     runs = []
 
@@ -59,7 +60,7 @@ def test_of_two_in_a_deadlock_one_runs_again(connected):
     assert len(runs) > 2
 
 
-def test_a_lock_that_is_let_go_in_time_is_got(connected):
+def test_a_lock_that_is_released_in_time_is_acquired(connected):
     with connected.connect() as other:
         other.execute(ADD, {'id': 1})
         runs = []
@@ -73,7 +74,7 @@ def test_a_lock_that_is_let_go_in_time_is_got(connected):
     assert (sums(connected), len(runs)) == ([1, 0], 2)
 
 
-def test_one_that_is_not_let_go_is_given_up(connected):
+def test_a_lock_that_is_not_released_is_unavailable(connected):
     with connected.connect() as other:
         other.execute(ADD, {'id': 1})
         with pytest.raises(Unavailable):
@@ -83,7 +84,7 @@ def test_one_that_is_not_let_go_is_given_up(connected):
     assert sums(connected) == [0, 0]
 
 
-def test_a_serialization_failure_is_run_again(connected):
+def test_a_transaction_runs_again_after_a_serialization_failure(connected):
     strict = connected.execution_options(isolation_level='SERIALIZABLE')
     both, runs = threading.Barrier(2), []
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database server is restarted again and again while clients read and
-write (C02): in an orderly way, at once, and after all its processes were
-killed. Each time a commit is under way, whose answer is lost with it. The
-service is not restarted.
+"""The database server is restarted repeatedly under load (C02).
+
+It stops in an orderly way, immediately, or because all its processes are
+killed. Each time the answer of a commit is lost. The service is not restarted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tests.functional.concurrency.test_linearizable import (
     RECORDS,
     Client,
 )
-from tests.functional.faults.cutting import Cutting
-from tests.functional.faults.own import Own, until
+from tests.functional.faults.cutting import CuttingProxy
+from tests.functional.faults.own import DatabaseServer, until
 from tests.functional.faults.test_down import is_unavailable
 from tests.functional.harness.daemon import Daemon, Reply
 from tests.functional.harness.databases import config_url
@@ -32,12 +32,12 @@ from tests.functional.harness.directories import config_dir
 from tests.functional.harness.linearizability import linearizable
 
 WORKERS, WRITERS, CLIENTS = 2, 4, 3
-#: How many writes are acknowledged between a start and the next end.
+#: Acknowledged writes between a start of the server and its next stop.
 BETWEEN = 40
 
 
 class Writer:
-    """Makes notes, each with a text of its own."""
+    """Creates notes, each with a different text."""
 
     def __init__(self, daemon: Daemon, number: int) -> None:
         self._daemon = daemon
@@ -74,7 +74,7 @@ def daemon(tmp_path, url: sa.URL) -> Iterator[Daemon]:
 
 @contextlib.contextmanager
 def working(*parts: Writer | Client) -> Iterator[None]:
-    """Each is at work meanwhile; what one of them fails with is raised."""
+    """Run writers and clients during the block; raise their failures."""
     over = threading.Event()
     with ThreadPoolExecutor(len(parts)) as threads:
         work = [threads.submit(one.run, over) for one in parts]
@@ -86,26 +86,27 @@ def working(*parts: Writer | Client) -> Iterator[None]:
             one.result()
 
 
-def ended(server: Own) -> list[Callable[[], None]]:
-    """Every way in which the server ends, and an orderly one once more."""
+def ended(server: DatabaseServer) -> list[Callable[[], None]]:
+    """The ways to stop the server; the orderly one comes twice."""
     def by(number: signal.Signals) -> Callable[[], None]:
         return lambda: server.stop(number)
     return [*map(by, server.endings), server.kill, server.stop]
 
 
-def stored(server: Own, url: sa.URL) -> list[tuple[str, int]]:
-    """The texts that the writers made, and how often each was written."""
-    with server.asked(url) as connection:
+def stored(server: DatabaseServer, url: sa.URL) -> list[tuple[str, int]]:
+    """The stored texts of the writers, and the revisions of each."""
+    with server.connect(url) as connection:
         return [(text, count) for text, count in connection.execute(sa.text(
             'SELECT text, (SELECT count(*) FROM pileus_revisions '
             "WHERE record_id = id) FROM r_notes WHERE text LIKE 'w%'"))]
 
 
-def test_nothing_is_lost_or_done_twice_while_its_server_is_restarted(
-        server: Own, behind: sa.URL, proxy: Cutting, daemon: Daemon):
-    """C02: what is acknowledged is there, once; what is refused is not; and
-    what all were told of records that they share has an order. No client is
-    told anything else, and no worker of ours ends."""
+def test_no_write_is_lost_or_repeated_while_the_server_is_restarted(
+        server: DatabaseServer, behind: sa.URL, proxy: CuttingProxy,
+        daemon: Daemon):
+    """C02: acknowledged writes are stored once, refused ones are not, and the
+    answers about shared records are linearizable. Other answers do not occur,
+    and no worker of the service exits."""
     before = daemon.workers()
     writers = [Writer(daemon, number) for number in range(WRITERS)]
     clients = [Client(daemon, number) for number in range(CLIENTS)]

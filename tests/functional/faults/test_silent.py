@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that was stopped in its tracks, or whose machine is gone (DB03):
-also a WSGI server's threads do not wait for it without end.
+"""A database server that stops answering, or whose machine is off (DB03).
+
+The threads of another WSGI server do not wait for it forever either.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.faults.own import Own
+from tests.functional.faults.own import DatabaseServer
 from tests.functional.faults.test_down import is_unavailable, post
 from tests.functional.harness.daemon import Daemon, Gunicorn, Reply, configure
 from tests.functional.harness.databases import config_url
 
-#: What a statement may take, and what else it takes to give a silent server
-#: up, in seconds: five for its answer, five for each of two new connections
-#: to it, and some for a busy machine.
-STATEMENT, MORE = 1, 5 + 2 * 5 + 9
+#: The statement timeout; and the further time until a silent server is given
+#: up: five for its answer, five for each of two new connections to it, and
+#: some for a busy machine.
+STATEMENT_SECONDS, FURTHER_SECONDS = 1, 5 + 2 * 5 + 9
 
 
 @pytest.fixture
 def threaded(configured) -> Iterator[Gunicorn]:
     directory = configured({
-        'statement_timeout': STATEMENT, 'lock_timeout': 1, 'pool_timeout': 1,
-        'max_pool_size': 2, 'max_overflow': 0})
+        'statement_timeout': STATEMENT_SECONDS, 'lock_timeout': 1,
+        'pool_timeout': 1, 'max_pool_size': 2, 'max_overflow': 0})
     with Gunicorn(directory) as gunicorn:
         assert post(gunicorn, 'r1').status == 201
         yield gunicorn
@@ -42,10 +43,11 @@ def timed(gunicorn: Gunicorn, method: str, number: int) -> tuple[Reply, float]:
     return reply, time.monotonic() - begun
 
 
-def test_no_thread_waits_without_end_for_a_server_that_is_silent(
-        server: Own, threaded: Gunicorn):
-    """DB03: who needs it is told in time, who needs it not at once; when it
-    speaks again all is well, and what was refused is not there."""
+def test_no_thread_waits_forever_for_a_silent_server(
+        server: DatabaseServer, threaded: Gunicorn):
+    """DB03: requests that need the database get 503 in time, others are
+    answered at once. When the server answers again, requests succeed, and
+    refused writes are not stored."""
     with ThreadPoolExecutor(4) as clients:
         server.pause()
         asked = [clients.submit(timed, threaded, method, number)
@@ -53,7 +55,7 @@ def test_no_thread_waits_without_end_for_a_server_that_is_silent(
         assert threaded.request('GET', '/v1').status == 200
         told = [one.result() for one in asked]
     assert all(is_unavailable(reply) for reply, _ in told)
-    assert max(took for _, took in told) < STATEMENT + MORE
+    assert max(took for _, took in told) < STATEMENT_SECONDS + FURTHER_SECONDS
     server.resume()
     found = threaded.request('GET', '/v1/racks').json['racks']
     assert [one['name'] for one in found] == ['r1']
@@ -63,8 +65,8 @@ def test_no_thread_waits_without_end_for_a_server_that_is_silent(
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """An address that answers nobody, as that of a machine without power:
-    its backlog is full."""
+    """An address that never answers, like that of a machine without power,
+    because the backlog of its listener is full."""
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(socket.socket())
         listener.bind(('127.0.0.1', 0))
@@ -79,9 +81,9 @@ def deaf() -> Iterator[str]:
 
 @pytest.mark.parametrize('own', ['postgresql'], indirect=True)
 @pytest.mark.parametrize('kind', [Daemon, Gunicorn])
-def test_the_next_of_several_hosts_is_asked_where_one_is_gone(
-        server: Own, url: sa.URL, configured, deaf, kind):
-    """libpq counts no seconds where another waits for it."""
+def test_the_next_of_several_hosts_is_tried_if_one_does_not_answer(
+        server: DatabaseServer, url: sa.URL, configured, deaf, kind):
+    """libpq applies no timeout to a connection that its caller polls."""
     directory = configured()
     configure(directory, {'database': {'connection': config_url(
         url.set(host=None, port=None).update_query_dict(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database that is slow, silent or in another's hands (DB03, DB04): whoever
-does not need it is served, and nobody waits without end.
+"""A database that is slow, silent or locked (DB03, DB04).
+
+Requests that do not need it are answered, and no request waits forever.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
 
-from tests.functional.faults.own import Own, until
+from tests.functional.faults.own import DatabaseServer, until
 from tests.functional.faults.test_down import is_unavailable, names, post
 from tests.functional.harness.daemon import Daemon
 
-#: A table for oneself, by the dialect's name.
+#: The statement that locks a table, by dialect.
 LOCK = {'postgresql': 'LOCK TABLE r_racks IN ACCESS EXCLUSIVE MODE',
         'mysql': 'LOCK TABLES r_racks WRITE'}
 
-#: Whether sessions wait for a lock on the database ``:name``. Who looks at
-#: innodb_trx often is shown the same again and again.
+#: Whether sessions wait for a lock on the database ``:name``. The table
+#: innodb_trx is cached, so it shows old rows if it is read often.
 WAITING = {
     'postgresql': 'SELECT count(*) FROM pg_stat_activity WHERE '
                   "datname = :name AND wait_event_type = 'Lock'",
@@ -31,7 +32,7 @@ WAITING = {
 
 @contextlib.contextmanager
 def held(url: sa.URL, statement: str) -> Iterator[None]:
-    """What the statement locks is another's for a while."""
+    """Hold the locks of a statement in another session."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.execute(sa.text(statement))
@@ -39,16 +40,16 @@ def held(url: sa.URL, statement: str) -> Iterator[None]:
         connection.rollback()
 
 
-def waiting(server: Own, url: sa.URL) -> bool:
+def waiting(server: DatabaseServer, url: sa.URL) -> bool:
     kind = 'mysql' if url.get_backend_name() == 'mysql' else 'postgresql'
-    with server.asked(server.url) as connection:
+    with server.connect(server.url) as connection:
         return bool(connection.scalar(sa.text(WAITING[kind]),
                                       {'name': url.database}))
 
 
-def test_who_waits_in_the_database_holds_up_nobody_of_the_worker(
+def test_a_request_that_waits_for_the_database_does_not_block_its_worker(
         server, url, configured):
-    """The driver waits green: the worker answers others meanwhile."""
+    """The driver waits in its green thread; the worker answers others."""
     with (Daemon(configured()) as daemon, ThreadPoolExecutor(1) as clients):
         with held(url, 'UPDATE pileus_counter SET n = n'):
             slow = clients.submit(post, daemon, 'slow')
@@ -58,7 +59,7 @@ def test_who_waits_in_the_database_holds_up_nobody_of_the_worker(
         assert slow.result().status == 201
 
 
-def test_a_table_in_anothers_hands_is_not_waited_for_without_end(
+def test_a_request_for_a_locked_table_is_503_after_the_timeout(
         server, url, running):
     """DB03."""
     with held(url, LOCK[url.get_backend_name()]):
@@ -67,18 +68,18 @@ def test_a_table_in_anothers_hands_is_not_waited_for_without_end(
     assert running.request('GET', '/v1/racks').status == 200
 
 
-def test_a_row_in_anothers_hands_is_tried_for_and_then_given_up(
+def test_a_write_to_a_locked_row_is_503_after_the_timeout(
         server, url, running):
-    """DB05: a lock that is not to be had in time."""
+    """DB05: the lock is not released in time."""
     with held(url, 'UPDATE pileus_counter SET n = n'):
         assert is_unavailable(post(running, 'r1'))
     assert names(server, url) == []
     assert post(running, 'r1').status == 201
 
 
-def test_a_server_that_says_nothing_stops_nobody_who_needs_it_not(
+def test_a_silent_server_does_not_block_requests_without_database(
         server, url, running):
-    """DB03: its connections stand, and it answers on none of them."""
+    """DB03: its connections stay open without answers."""
     assert post(running, 'r1').status == 201
     server.pause()
     with ThreadPoolExecutor(4) as clients:
@@ -93,9 +94,9 @@ def test_a_server_that_says_nothing_stops_nobody_who_needs_it_not(
     assert post(running, 'r2').status == 201
 
 
-def test_a_pool_that_is_empty_is_refused_and_full_again(
+def test_requests_are_503_while_the_connection_pool_is_exhausted(
         configured, failable, failing):
-    """DB04: the only connection is in use, and comes back."""
+    """DB04: the only connection is in use, and is returned later."""
     with Daemon(configured({'pool_timeout': 1, 'max_pool_size': 1,
                             'max_overflow': 0}), env=failable) as daemon:
         failing('before_commit=sleep 4')
@@ -114,10 +115,10 @@ HEAD = (b'POST /v1/racks HTTP/1.1\r\nHost: 127.0.0.1\r\n'
         b'Content-Type: application/json\r\nContent-Length: 24\r\n\r\n')
 
 
-def test_a_client_that_leaves_leaves_a_whole_write_or_none(
+def test_a_client_that_disconnects_leaves_a_complete_write_or_none(
         server, url, configured, failable, failing):
-    """C13: half a request is none; a whole one goes on without it. Their
-    slots are free again: there is one for all."""
+    """C13: an incomplete request writes nothing; a complete one goes on
+    without its client. Both free the only admission slot."""
     with Daemon(configured(api={'max_in_flight': 1}),
                 env=failable) as running:
         with running.connect() as client:
@@ -130,6 +131,6 @@ def test_a_client_that_leaves_leaves_a_whole_write_or_none(
         for name in ('stays', 'too'):
             assert post(running, name).status == 201
     assert names(server, url) == ['left', 'stays', 'too']
-    with server.asked(url) as connection:
+    with server.connect(url) as connection:
         assert connection.scalar(sa.text(
             'SELECT count(*) FROM pileus_revisions')) == 3

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection breaks at a commit, and nobody says what became of it (DB02):
-the client is told as if nothing had happened, and the write is stored once.
+"""The connection breaks at a commit, so its outcome is unknown (DB02).
+
+The client gets the normal reply, and the write is stored once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from tests.functional.faults.own import Own, until
+from tests.functional.faults.own import DatabaseServer, until
 from tests.functional.faults.test_down import is_unavailable, names, post
 from tests.functional.faults.test_slow import waiting
 from tests.functional.harness.daemon import Daemon
@@ -25,19 +26,19 @@ def url(through: sa.URL) -> sa.URL:
 
 @pytest.fixture
 def warm(running: Daemon) -> Daemon:
-    """A daemon whose connection is open: its next COMMIT is a write's."""
+    """A daemon with an open connection: its next COMMIT is that of a write."""
     assert post(running, 'first').status == 201
     return running
 
 
-def revisions(server: Own, behind: sa.URL) -> int:
-    with server.asked(behind) as connection:
+def revisions(server: DatabaseServer, behind: sa.URL) -> int:
+    with server.connect(behind) as connection:
         return connection.scalar(sa.text(
             'SELECT count(*) FROM pileus_revisions')) or 0
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
-def test_a_write_whose_commit_is_not_answered_is_stored_once(
+def test_a_write_without_an_answer_to_its_commit_is_stored_once(
         server, behind, proxy, warm, how):
     proxy.cut(how)
     assert post(warm, 'r1').status == 201
@@ -48,9 +49,10 @@ def test_a_write_whose_commit_is_not_answered_is_stored_once(
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
-def test_so_is_one_on_a_condition(server, behind, proxy, warm, how):
-    """Run again after it was stored it would be 412: who asked for it would
-    be told that another came first."""
+def test_a_conditional_write_without_an_answer_is_stored_once(
+        server, behind, proxy, warm, how):
+    """A second run after the first was stored would be 412, as if another
+    client had changed the record."""
     made = warm.request('GET', '/v1/racks').json['racks'][0]
     path = f'/v1/racks/{made["id"]}'
     etag = warm.request('GET', path).headers['ETag']
@@ -62,7 +64,8 @@ def test_so_is_one_on_a_condition(server, behind, proxy, warm, how):
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
-def test_so_are_limits(proxy, warm, how):
+def test_a_quota_change_without_an_answer_to_its_commit_succeeds(
+        proxy, warm, how):
     seen = warm.request('GET', '/v1/quotas/demo').headers['ETag']
     proxy.cut(how)
     told = warm.request('PUT', '/v1/quotas/demo', {'quota': {'hosts': 7}},
@@ -73,7 +76,7 @@ def test_so_are_limits(proxy, warm, how):
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
-def test_the_reply_under_an_idempotency_key_is_kept_once(
+def test_an_idempotent_create_without_an_answer_is_stored_once(
         server, behind, proxy, warm, how):
     def sent() -> tuple[int, bytes]:
         reply = warm.request('POST', '/v1/racks', {'rack': {'name': 'r1'}},
@@ -85,10 +88,10 @@ def test_the_reply_under_an_idempotency_key_is_kept_once(
     assert names(server, behind) == ['first', 'r1']
 
 
-def test_a_commit_that_is_still_under_way_is_waited_for(
+def test_the_service_waits_for_a_commit_that_is_still_running(
         server, behind, proxy, warm):
-    """Its connection is gone here and not yet there: asked too early, it
-    would be taken for undone, run again, and stored twice."""
+    """The connection is closed here but not yet at the server. A check that
+    does not wait would find no write, repeat it and store it twice."""
     proxy.cut('late')
     with ThreadPoolExecutor(1) as clients:
         asked = clients.submit(post, warm, 'r1')
@@ -100,9 +103,9 @@ def test_a_commit_that_is_still_under_way_is_waited_for(
     assert revisions(server, behind) == 2
 
 
-def test_a_server_that_stays_away_leaves_it_open(
+def test_an_unknown_outcome_is_503_and_logged_if_the_server_stays_down(
         server, behind, proxy, warm):
-    """The one case in which a refused write may be stored; it is logged."""
+    """Only in this case a refused write may be stored."""
     proxy.cut('unanswered', away=True)
     assert is_unavailable(post(warm, 'r1'))
     assert NOT_KNOWN in warm.output
@@ -112,7 +115,8 @@ def test_a_server_that_stays_away_leaves_it_open(
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
-def test_one_that_is_back_in_time_is_asked(server, behind, proxy, warm, how):
+def test_the_outcome_is_looked_up_when_the_server_is_back_in_time(
+        server, behind, proxy, warm, how):
     proxy.cut(how, away=True)
     with ThreadPoolExecutor(1) as clients:
         asked = clients.submit(post, warm, 'r1')
@@ -124,9 +128,9 @@ def test_one_that_is_back_in_time_is_asked(server, behind, proxy, warm, how):
     assert revisions(server, behind) == 2
 
 
-def test_a_connection_that_breaks_before_the_commit_is_nobodys_trouble(
+def test_a_transaction_is_retried_if_its_connection_breaks_before_commit(
         server, behind, warm, failing):
-    """What was done on it is undone, and is done again on another."""
+    """The server rolled back the first run."""
     failing('before_commit=sleep 1')
     with ThreadPoolExecutor(1) as clients:
         asked = clients.submit(post, warm, 'r1')

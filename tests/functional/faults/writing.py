@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that writes hosts until it is killed, and notes what it is told.
-"""
+"""A process that creates hosts until it is killed, and notes each success."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ THREADS = 3
 
 
 def write(directory: Path, notes: Path, name: str) -> None:
-    """Make hosts with a tag each; a line in ``notes`` for every one made."""
+    """Create hosts with one tag each; append the name of each to ``notes``."""
     application = Application(directory)
     file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for number in range(THREADS):

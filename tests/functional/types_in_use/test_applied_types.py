@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types in the database and types in files: which a service starts with, and
-how one that runs comes to newer ones (D24, D25)."""
+"""Types in the database and types in files (D24, D25).
+
+Which types a service starts with, and how a running service loads newer ones.
+"""
 
 from __future__ import annotations
 
@@ -60,14 +62,14 @@ def served(directory: Path) -> Application:
 
 
 @pytest.fixture
-def beside(directory: Path, served: Application) -> Iterator[sa.Engine]:
-    """The database, for who changes it while it is served."""
+def engine(directory: Path, served: Application) -> Iterator[sa.Engine]:
+    """A separate engine that changes the database of a running service."""
     made = database(directory)
     yield made
     made.dispose()
 
 
-def say(directory: Path, text: str) -> None:
+def write_types(directory: Path, text: str) -> None:
     (directory / 'resources.d' / 'book.yaml').write_text(text)
 
 
@@ -76,39 +78,39 @@ def load(directory: Path) -> Any:
 
 
 def apply(directory: Path, text: str) -> int:
-    say(directory, text)
+    write_types(directory, text)
     return schema.apply_configured(load(directory)).catalogue_number
 
 
 def refused(directory: Path) -> list[str]:
-    """The lines of a start that is refused."""
+    """The lines of the error of a refused start."""
     with pytest.raises(StartError) as caught:
         service.open(load(directory))
     return str(caught.value).splitlines()
 
 
 def made(served: Application, **values: object) -> Any:
-    """A write, at the newest version that whoever answers knows."""
+    """Create a book, at the newest version of the answering worker."""
     return served.request('POST', '/v1/books', {
         'book': {'title': 'a', **values}}, LATEST)
 
 
-def begun(beside: sa.Engine, text: str) -> int:
-    """An apply that is under way."""
-    with beside.begin() as connection:
+def begin_apply(engine: sa.Engine, text: str) -> int:
+    """Begin an apply; return its catalogue number."""
+    with engine.begin() as connection:
         return applied_types.begin(connection,
                                    type_files.parse({'book.yaml': text}))
 
 
-def ended(beside: sa.Engine, number: int) -> None:
-    with beside.begin() as connection:
+def end_apply(engine: sa.Engine, number: int) -> None:
+    with engine.begin() as connection:
         applied_types.publish(connection, number)
 
 
 # A start
 
 @SERVERS
-def test_a_server_is_not_changed_by_a_start(directory):
+def test_a_start_does_not_change_a_database_server(directory):
     told = refused(directory)
     assert told[0].endswith(
         f'needs version {migrations.HEAD}: run pileus-manage schema apply')
@@ -120,25 +122,25 @@ def test_a_server_is_not_changed_by_a_start(directory):
 def test_a_start_with_types_that_were_never_applied_lists_the_steps(
         directory):
     apply(directory, BOOK)
-    say(directory, PAGES)
+    write_types(directory, PAGES)
     assert refused(directory) == [
         '[api] types_dir: the type files are not applied to the database; '
         'run pileus-manage schema apply, which carries out these steps:',
         'book.pages: add the column (online)']
 
 
-def test_a_start_never_takes_anything_away(directory):
-    """Not on SQLite either."""
+def test_a_start_never_removes_anything(directory):
+    """The same on SQLite."""
     apply(directory, BOOK)
-    say(directory, DROPPED)
+    write_types(directory, DROPPED)
     assert ('book.shelf: drop the column and its values (destructive)'
             in refused(directory))
-    say(directory, BOOK)
+    write_types(directory, BOOK)
     assert Application(directory).request('GET', '/v1/books').status == 200
 
 
-def test_a_start_says_of_what_is_refused_what_to_do(directory):
-    """As an apply would: it is not sent to one that does nothing."""
+def test_a_start_names_the_remedy_for_refused_steps(directory):
+    """The message does not recommend an apply that would be refused."""
     apply(directory, BOOK)
     book = directory / 'resources.d' / 'book.yaml'
     book.rename(book.with_name('desk.yaml'))
@@ -153,10 +155,10 @@ def test_a_start_says_of_what_is_refused_what_to_do(directory):
         'its records')
 
 
-def test_and_of_records_that_break_a_rule_how_they_may_stay(
+def test_a_start_names_the_option_that_keeps_violating_records(
         directory, served):
     made(served, shelf='left')
-    say(directory, BOOK.replace('shelf: {', 'shelf: {enum: [right], '))
+    write_types(directory, BOOK.replace('shelf: {', 'shelf: {enum: [right], '))
     *_, broken, help_ = refused(directory)
     assert broken.startswith('refused: book.shelf: ')
     assert '1 violating record ' in broken
@@ -164,25 +166,25 @@ def test_and_of_records_that_break_a_rule_how_they_may_stay(
 
 
 @pytest.mark.parametrize('directory', ['sqlite'], indirect=True)
-def test_sqlite_takes_at_a_start_what_only_adds(directory, served):
-    say(directory, PAGES)
+def test_a_start_on_sqlite_applies_additions(directory, served):
+    write_types(directory, PAGES)
     again = Application(directory)
     assert again.request('GET', '/v1/types').json['generation'] == 2
     assert made(again).json['book']['pages'] == 100
 
 
-def test_files_that_say_the_same_are_no_new_generation(directory, served):
-    say(directory, f'# The books.\n{BOOK}')
+def test_equal_files_make_no_new_catalogue_number(directory, served):
+    write_types(directory, f'# The books.\n{BOOK}')
     again = Application(directory)
     assert again.request('GET', '/v1/types').json['generation'] == 1
 
 
 @SERVERS
-def test_older_files_are_served_as_the_database_has_them(directory, caplog):
-    """A worker that starts again in the midst of a roll-out."""
+def test_a_start_with_older_files_serves_the_applied_types(directory, caplog):
+    """A worker may restart in the middle of a roll-out."""
     apply(directory, BOOK)
     apply(directory, PAGES)
-    say(directory, BOOK)
+    write_types(directory, BOOK)
     served = Application(directory)
     assert made(served).json['book']['pages'] == 100
     assert ('the type files are those of catalogue number 1, but number 2 is '
@@ -190,31 +192,31 @@ def test_older_files_are_served_as_the_database_has_them(directory, caplog):
 
 
 @SERVERS
-def test_a_start_while_types_are_applied_is_refused(directory, beside):
-    begun(beside, PAGES)
+def test_a_start_while_types_are_applied_is_refused(directory, engine):
+    begin_apply(engine, PAGES)
     assert 'resource types are being applied' in refused(directory)[0]
-    say(directory, PAGES)
+    write_types(directory, PAGES)
     assert 'resource types are being applied' in refused(directory)[0]
 
 
-# A service that runs
+# A running service
 
-def test_the_first_write_after_an_apply_is_of_the_new_types(directory,
-                                                            served):
+def test_the_first_write_after_an_apply_uses_the_new_types(directory,
+                                                           served):
     assert apply(directory, PAGES) == 2
     assert made(served).json['book']['pages'] == 100
     assert served.request('GET', '/v1/types').json['generation'] == 2
 
 
-def test_a_read_of_a_column_that_is_gone_is_of_the_new_types(directory,
-                                                             served):
+def test_a_read_of_a_dropped_column_uses_the_new_types(directory,
+                                                       served):
     made(served, shelf='left')
     apply(directory, DROPPED)
     [book] = served.request('GET', '/v1/books').json['books']
     assert 'shelf' not in book
 
 
-def test_discovery_tells_the_new_version_by_and_by(directory, served):
+def test_discovery_shows_the_new_version_after_an_apply(directory, served):
     apply(directory, PAGES)
     until = time.monotonic() + WAIT_SECONDS
     told = ''
@@ -223,11 +225,11 @@ def test_discovery_tells_the_new_version_by_and_by(directory, served):
     assert told == '1.1'
 
 
-def test_while_types_are_applied_reads_go_on_and_writes_are_refused(
-        served, beside):
+def test_during_an_apply_reads_succeed_and_writes_are_refused(
+        served, engine):
     book = made(served).json['book']
     path = f'/v1/books/{book["id"]}'
-    number = begun(beside, PAGES)
+    number = begin_apply(engine, PAGES)
     told = made(served)
     assert (told.status, told.json['errors'][0]['code'],
             told.headers['Retry-After']) == (503, 'pileus.types-changing',
@@ -242,18 +244,18 @@ def test_while_types_are_applied_reads_go_on_and_writes_are_refused(
     assert served.request('GET', path).json['book'] == book
     same = {'book': {'title': 'a'}}
     assert served.request('PATCH', path, same).status == 200
-    with beside.begin() as connection:
+    with engine.begin() as connection:
         connection.exec_driver_sql(
             'ALTER TABLE r_books ADD COLUMN pages BIGINT DEFAULT 100 NOT '
             'NULL')
-    ended(beside, number)
+    end_apply(engine, number)
     assert made(served).json['book']['pages'] == 100
 
 
-def test_types_of_a_newer_release_leave_the_old_ones_readable(
-        served, beside, caplog):
+def test_reads_succeed_if_a_newer_release_applied_unknown_types(
+        served, engine, caplog):
     made(served)
-    with beside.begin() as connection:
+    with engine.begin() as connection:
         number = applied_types.begin(
             connection, type_files.parse({'book.yaml': BOOK}))
         connection.execute(sa.text(
@@ -271,10 +273,10 @@ def test_types_of_a_newer_release_leave_the_old_ones_readable(
 
 @pytest.mark.parametrize('directory', ['sqlite', 'postgresql'],
                          indirect=True)
-def test_a_reload_with_types_that_were_not_applied_keeps_the_old(directory):
-    """S04: and the log has the plan."""
+def test_a_reload_with_unapplied_types_keeps_the_previous_types(directory):
+    """S04: the log has the plan."""
     with Daemon(directory) as daemon:
-        say(directory, DROPPED)
+        write_types(directory, DROPPED)
         daemon.reload()
         reply = daemon.request('POST', '/v1/books', {
             'book': {'title': 'a', 'shelf': 'left'}})
@@ -288,7 +290,7 @@ def test_a_reload_with_types_that_were_not_applied_keeps_the_old(directory):
 
 
 @pytest.mark.parametrize('directory', ['sqlite'], indirect=True)
-def test_threads_of_another_server_take_new_types_as_well(directory):
+def test_another_wsgi_server_loads_new_types_too(directory):
     with Gunicorn(directory) as server:
         assert server.request('GET', '/v1/types').json['generation'] == 1
         apply(directory, PAGES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A type gets properties while its records are in use, also deleted ones."""
+"""New properties of a type with existing and deleted records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LATEST = {'OpenStack-API-Version': 'pileus latest'}
 
 @pytest.fixture
 def books(tmp_path: Path) -> tuple[Application, list[str]]:
-    """Three books of before, the second deleted; the types of after."""
+    """Three books of the old type, the second one deleted; the new type."""
     directory = config_dir(tmp_path, {'book': BEFORE})
     served = Application(directory)
     made = [served.request('POST', '/v1/books', {'book': {
@@ -49,9 +49,9 @@ def books(tmp_path: Path) -> tuple[Application, list[str]]:
 @pytest.mark.parametrize('name', ['pages', 'shelf', 'kind'])
 @pytest.mark.parametrize(('direction', 'after'), [('asc', ['c']),
                                                   ('desc', ['a'])])
-def test_a_page_starts_after_what_was_deleted_before(books, name, direction,
-                                                     after):
-    """D21: the deleted record is where a record of its time would be."""
+def test_a_page_can_start_after_a_record_deleted_before_the_change(
+        books, name, direction, after):
+    """D21: the deleted record sorts like other records of the old type."""
     served, made = books
     reply = served.request(
         'GET', f'/v1/books?sort={name}:{direction}&marker={made[1]}', None,
@@ -60,8 +60,8 @@ def test_a_page_starts_after_what_was_deleted_before(books, name, direction,
     assert [one['title'] for one in reply.json['books']] == after
 
 
-def test_a_reload_fails_no_write(tmp_path: Path):
-    """S03: the old workers write beside the new ones meanwhile."""
+def test_no_write_fails_during_a_reload(tmp_path: Path):
+    """S03: old and new workers write at the same time."""
     directory = config_dir(tmp_path, {'book': BEFORE},
                            {'api': {'workers': 2}})
     with Daemon(directory) as daemon, ThreadPoolExecutor(3) as pool:

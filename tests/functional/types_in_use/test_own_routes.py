@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A type's own controller: its paths and actions are routes as any other."""
+"""The paths and actions of a type's own controller."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ def lamp(lamps: Application) -> str:
     return f'/v1/lamps/{made.json["lamp"]["id"]}'
 
 
-def test_a_path_of_its_own_is_answered_by_its_method(lamps, lamp):
+def test_a_method_of_the_controller_answers_its_path(lamps, lamp):
     reply = lamps.request('GET', f'{lamp}/light?unit=lm', headers=NEW)
     assert (reply.status, reply.json) == (
         200, {'light': {'unit': 'lm', 'value': 3200}})
 
 
-def test_another_projects_record_is_not_there_for_it_either(lamps, lamp):
+def test_a_controller_path_hides_records_of_other_projects(lamps, lamp):
     reply = lamps.request('GET', f'{lamp}/light', headers={
         **NEW, 'X-Project-Id': 'other', 'X-Roles': 'member'})
     assert (reply.status, reply.json['errors'][0]['code']) == (
         404, 'pileus.not-found')
 
 
-def test_its_version_is_the_newest_of_the_service(lamps, lamp):
+def test_the_version_of_a_path_raises_the_maximum_version(lamps, lamp):
     versions = lamps.request('GET', '/').json['versions']
     assert versions[0]['max_version'] == '1.3'
     assert lamps.request('GET', f'{lamp}/light').status == 404
 
 
-def test_other_parameters_and_methods_are_refused(lamps, lamp):
+def test_undeclared_parameters_and_methods_are_refused(lamps, lamp):
     assert lamps.request('GET', f'{lamp}/light?watt=1',
                          headers=NEW).status == 400
     refused = lamps.request('PUT', f'{lamp}/light', {}, headers=NEW)
@@ -59,15 +59,14 @@ def test_other_parameters_and_methods_are_refused(lamps, lamp):
         405, 'GET, HEAD, OPTIONS')
 
 
-def test_who_may_not_change_the_record_may_not_use_the_path(lamps, lamp):
-    """Without a check of its own, a path has the rule of patch."""
+def test_a_path_without_a_check_has_the_patch_rule(lamps, lamp):
     reply = lamps.request('GET', f'{lamp}/light', headers={
         **NEW, 'X-Roles': 'reader'})
     assert reply.status == 403
     assert 'pileus:lamps:light' in reply.json['error']['message']
 
 
-def test_an_action_has_the_rule_that_stands_beside_it(lamps, lamp):
+def test_an_action_has_the_rule_of_its_check(lamps, lamp):
     def replaced(roles: str) -> int:
         return lamps.request('POST', f'{lamp}/action', {'replace_bulb': {}},
                              headers={'X-Roles': roles}).status
@@ -76,7 +75,7 @@ def test_an_action_has_the_rule_that_stands_beside_it(lamps, lamp):
     assert lamps.request('GET', lamp).json['lamp']['watts'] == 60
 
 
-def test_both_stand_in_the_openapi_document(lamps):
+def test_a_controller_path_is_in_the_openapi_document(lamps):
     document = lamps.request('GET', '/v1/docs/openapi', headers=NEW).json
     light = document['paths']['/lamps/{id}/light']['get']
     assert light['x-policy-rule'] == 'pileus:lamps:light'
@@ -84,14 +83,14 @@ def test_both_stand_in_the_openapi_document(lamps):
             if one['in'] == 'query'] == ['unit']
 
 
-def test_what_every_type_has_is_not_answered_otherwise(tmp_path):
+def test_a_controller_cannot_replace_a_path_of_every_type(tmp_path):
     shadowing = LAMP.replace(':Lamps', ':Shadow')
     with pytest.raises(StartError,
                        match='revisions is a path that every type has'):
         Application(config_dir(tmp_path, types={'lamp': shadowing}))
 
 
-def test_its_own_action_stands_beside_what_every_type_has(lamps, lamp):
+def test_a_controller_action_does_not_hide_the_revert_action(lamps, lamp):
     assert lamps.request('POST', f'{lamp}/action', {'replace_bulb': {}},
                          headers={'X-Roles': 'janitor,member'}).status == 200
     numbers = [one['number'] for one in lamps.request(

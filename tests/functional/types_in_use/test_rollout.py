@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fifty changes of the types under load: each reply is of one generation, a
-write is kept or refused, and nobody meets half a change (D24, D25)."""
+"""Fifty changes of the types under load (D24, D25).
+
+Each reply comes from one catalogue, and each write is stored or refused.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ COMMON = {'id', 'project_id', 'generation', 'created_at', 'updated_at',
           'tags', 'metadata', 'links'}
 APPLIES = 50
 
-#: What changes, five times a round: each list is the properties of a file.
-#: The column that begins as label ends under the tombstone of its last name.
+#: The properties in the five files of a round. The column label is renamed
+#: to name, and dropped under that name.
 ROUND: tuple[tuple[str, ...], ...] = (
     ('label_{0}: {{type: string, default: red}}',),
     ('label_{0}: {{type: string, default: red}}',
@@ -49,7 +51,7 @@ ROUND: tuple[tuple[str, ...], ...] = (
 
 
 def texts() -> Iterator[str]:
-    """The file of each generation, one after the other."""
+    """The type file of each catalogue number, in order."""
     for number in itertools.count():
         for lines in ROUND:
             yield '\n  '.join([
@@ -60,8 +62,8 @@ def texts() -> Iterator[str]:
 
 
 def seen(number: int) -> tuple[set[str], dict[str, Any]]:
-    """What a reply of generation ``number`` has, and what a new record of it
-    is given."""
+    """The properties in replies of catalogue ``number``, and the values of a
+    new record."""
     turn, place = divmod(number - 1, len(ROUND))
     given = ({'label': 'red'}, {'label': 'red', 'pages': 1},
              {'name': 'red', 'pages': 1},
@@ -70,15 +72,15 @@ def seen(number: int) -> tuple[set[str], dict[str, Any]]:
     return {'code', *values}, values
 
 
-#: What any reply may have.
+#: The valid sets of properties in a reply.
 SETS = [seen(number)[0] for number in range(1, APPLIES + 2)]
 
 
 class Clients:
-    """Clients that write and read until they are told to stop.
+    """Clients that write and read until the end of the block.
 
-    ``wrong`` tells of every reply that should not be; ``written`` are the
-    codes of acknowledged writes, ``met`` how often each status was seen.
+    ``wrong`` lists invalid replies, ``written`` the codes of acknowledged
+    writes, and ``met`` counts the statuses.
     """
 
     def __init__(self, daemon: Daemon, digests: dict[int, str]) -> None:
@@ -87,7 +89,7 @@ class Clients:
         self._over = threading.Event()
         self._changed = threading.Condition()
         self._codes = itertools.count()
-        #: The generation that is in force, unless the next one is already.
+        #: The catalogue number in force; the next one may be in force already.
         self.published = 1
         self._answered = 0
         self.written: list[str] = []
@@ -125,7 +127,7 @@ class Clients:
 
     def _asked(self, method: str, path: str, body: object = None
                ) -> Reply | None:
-        """The reply, unless it is a refusal that may be."""
+        """Return the reply; None for an error, after recording a wrong one."""
         reply = self._daemon.request(method, path, body, LATEST)
         self.met[reply.status] += 1
         if reply.status == 503:
@@ -140,7 +142,7 @@ class Clients:
         return reply
 
     def _write(self) -> None:
-        """A write is of the generation in force, or a later one."""
+        """Write, and check that the reply is of the current types or newer."""
         code = f'{next(self._codes)}'
         before = self.published
         reply = self._asked('POST', '/v1/books', {'book': {'code': code}})
@@ -161,7 +163,7 @@ class Clients:
             return
         sets = [set(one) - COMMON for one in reply.json['books']]
         if any(one != sets[0] or one not in SETS for one in sets):
-            self.wrong.append(f'of two generations: {sets}')
+            self.wrong.append(f'of two catalogues: {sets}')
 
     def _types(self) -> None:
         reply = self._asked('GET', '/v1/types')
@@ -169,7 +171,8 @@ class Clients:
             return
         number, digest = reply.json['generation'], reply.json['digest']
         if self._digests[number] != digest:
-            self.wrong.append(f'{digest} is not generation {number}')
+            self.wrong.append(
+                f'{digest} is not the digest of catalogue {number}')
 
 
 @pytest.fixture(params=['sqlite', *databases.SERVERS])
@@ -184,9 +187,9 @@ def daemon(request: pytest.FixtureRequest, tmp_path: Path
 
 
 @pytest.mark.timeout(300)
-def test_fifty_applies_under_load_are_met_by_nobody(daemon: Daemon) -> None:
-    """S03: no failure but 503 with Retry-After, no reply of two generations,
-    and every write that was acknowledged is there."""
+def test_fifty_applies_under_load_cause_no_failure(daemon: Daemon) -> None:
+    """S03: the only error is 503 with Retry-After, each reply comes from one
+    catalogue, and each acknowledged write is stored."""
     conf = config_files.load(['--config-dir', str(daemon.directory)])
     file = daemon.directory / 'resources.d' / 'book.yaml'
     changes = texts()
@@ -201,15 +204,15 @@ def test_fifty_applies_under_load_are_met_by_nobody(daemon: Daemon) -> None:
             clients.wait_for(8)
     assert clients.wrong == []
     assert clients.met[201] > APPLIES and clients.met[200] > APPLIES
-    until_all_serve(daemon, APPLIES + 1)
+    wait_until_all_serve(daemon, APPLIES + 1)
     assert stored(daemon) >= set(clients.written)
 
 
-def until_all_serve(daemon: Daemon, generation: int) -> None:
-    """A worker looks for a newer one once a second."""
+def wait_until_all_serve(daemon: Daemon, number: int) -> None:
+    """Wait until all workers serve a catalogue; they check once a second."""
     end = time.monotonic() + WAIT_SECONDS
     while {daemon.request('GET', '/v1/types').json['generation']
-           for _ in range(20)} != {generation}:
+           for _ in range(20)} != {number}:
         assert time.monotonic() < end
 
 

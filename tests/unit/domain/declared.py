@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type files for tests of their reading: the smallest that is right, and
-what comes of one with something else in it."""
+"""Minimal valid type files for tests, and the mistakes of variations."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ from service.domain.typefiles import type_files
 
 def parsed(**files: str) -> Catalogue:
     return type_files.parse({f'{name}.yaml': text
-                          for name, text in files.items()})
+                             for name, text in files.items()})
 
 
 def mistakes(**files: str) -> list[str]:
-    """What is wrong in the files, by name without the ending."""
+    """The mistakes of files, given by name without the ending."""
     try:
         parsed(**files)
     except type_files.DeclarationError as exc:
@@ -26,12 +25,12 @@ def mistakes(**files: str) -> list[str]:
 
 
 def text(declared: dict[str, Any]) -> str:
-    """JSON is YAML, and has no aliases for what stands twice."""
+    """Dump a type file as JSON, which is YAML without aliases."""
     return json.dumps(declared, ensure_ascii=False)
 
 
 def box(properties: dict[str, Any] | None = None, **more: Any) -> str:
-    """The type ``box`` with these properties and other words."""
+    """The file of the type ``box`` with these properties and keywords."""
     return text({'name': 'box', 'plural': 'boxes',
                  'properties': properties or {}, **more})
 
@@ -41,21 +40,23 @@ def box_type(properties: dict[str, Any] | None = None,
     return parsed(box=box(properties, **more)).types['box']
 
 
-def prop(**words: Any) -> Property:
-    """The property ``it`` as the file's words make it."""
-    return box_type({'it': words}).properties['it']
+def prop(**keywords: Any) -> Property:
+    """The property ``it`` with these keywords, as built from the file."""
+    return box_type({'it': keywords}).properties['it']
 
 
-def wrong(**words: Any) -> list[str]:
-    """What is wrong with a property ``it`` of these words."""
+def wrong(**keywords: Any) -> list[str]:
+    """The mistakes of a property ``it`` with these keywords."""
     start = 'box.yaml: properties.it'
-    found = mistakes(box=box({'it': words}))
-    assert all(one.startswith(start) for one in found), found
-    return [one.removeprefix(start).removeprefix('.').removeprefix(': ')
-            for one in found]
+    lines = mistakes(box=box({'it': keywords}))
+    assert all(line.startswith(start) for line in lines), lines
+    return [line.removeprefix(start).removeprefix('.').removeprefix(': ')
+            for line in lines]
 
 
 def wrong_type(properties: dict[str, Any] | None = None,
                **more: Any) -> list[str]:
-    return [one.removeprefix('box.yaml: ')
-            for one in mistakes(box=box(properties, **more))]
+    """The mistakes of the type ``box`` with these properties and keywords.
+    """
+    return [line.removeprefix('box.yaml: ')
+            for line in mistakes(box=box(properties, **more))]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one catalogue says otherwise than another."""
+"""The differences between two catalogues, and the checks they need."""
 
 import pytest
 
@@ -13,33 +13,33 @@ def changes(old, new):
 
 
 def between(old, new):
-    """The changes between two of a property's words."""
+    """The changes between two schemas of the property ``it``."""
     return type_changes.compare(parsed(box=box({'it': old})),
-                             parsed(box=box({'it': new})))
+                                parsed(box=box({'it': new})))
 
 
 def checks(old, new):
     return [dict(one.check) for one in between(old, new) if one.check]
 
 
-def test_the_same_in_other_words_is_no_change():
+def test_another_spelling_of_the_same_type_is_no_change():
     assert changes({'box': box({'it': {'type': 'string'}})},
                    {'other_file': box({'it': {'type': 'string',
                                               'maxLength': 255}})}) == []
 
 
-def test_without_anything_before_every_type_is_new():
+def test_every_type_is_new_if_no_types_were_applied():
     assert changes(None, {'box': box()}) == [('box', 'is new')]
 
 
-def test_types_come_and_go():
+def test_a_removed_type_and_a_new_type_are_changes():
     shelf = text({'name': 'shelf', 'plural': 'shelves'})
     gone = text({'name': 'shelf', 'dropped': True})
     assert changes({'shelf': shelf}, {'box': box(), 'shelf': gone}) == [
         ('shelf', 'is dropped'), ('box', 'is new')]
 
 
-def test_a_tombstone_may_stay_or_go():
+def test_a_tombstone_of_something_already_dropped_is_no_change():
     gone = text({'name': 'shelf', 'dropped': True})
     with_it = {'box': box({'it': {'dropped': True}}), 'shelf': gone}
     assert changes(with_it, {'box': box()}) == []
@@ -57,7 +57,7 @@ def test_a_tombstone_may_stay_or_go():
     ({'indexes': [['it']]}, {'indexes': []},
      ('box.indexes', 'indexes changes from [["it"]] to []')),
 ])
-def test_each_word_of_a_type_is_told(old, new, told):
+def test_a_change_of_each_type_keyword_is_reported(old, new, told):
     properties = {'it': {'type': 'string', 'since': '1.2'}}
     assert told in changes({'box': box(properties, **old)},
                            {'box': box(properties, **new)})
@@ -75,12 +75,12 @@ def test_each_word_of_a_type_is_told(old, new, told):
     ({'enum': ['a']},
      'enum changes from [] to [{"const": "a", "since": "1.0"}]'),
 ])
-def test_each_word_of_a_property_is_told(words, told):
+def test_a_change_of_each_property_keyword_is_reported(words, told):
     found = between({'type': 'string'}, {'type': 'string', **words})
     assert [(one.place, one.message) for one in found] == [('box.it', told)]
 
 
-def test_a_renamed_property_is_the_one_it_was():
+def test_a_rename_is_not_a_new_property():
     old = {'box': box({'it': {'type': 'integer'}})}
     new = {'box': box({'that': {'type': 'integer', 'since': '1.1',
                                 'minimum': 1, 'renamed_from': 'it'}})}
@@ -108,7 +108,8 @@ def test_a_renamed_property_is_the_one_it_was():
         'a': {'type': 'string'}}, 'required': ['a']}, {'a': 1}, {'a': ''}),
     ({'type': 'object'}, {'type': 'array'}, {}, []),
 ])
-def test_stored_values_are_held_to_what_takes_less(old, new, bad, good):
+def test_a_narrower_keyword_comes_with_a_check_of_stored_values(old, new,
+                                                                bad, good):
     found = [type_changes.validator(one) for one in checks(old, new)]
     assert found
     assert not all(meets(bad) for meets in found)
@@ -124,6 +125,6 @@ def test_stored_values_are_held_to_what_takes_less(old, new, bad, good):
      {'type': 'string', 'enum': ['a', 'b']}),
     ({'type': 'string'}, {'type': 'string', 'description': 'x'}),
 ])
-def test_what_takes_as_much_as_before_looks_at_no_record(old, new):
+def test_a_keyword_that_is_not_narrower_needs_no_check(old, new):
     assert between(old, new)
     assert checks(old, new) == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which changes of type files break a client of a version there is."""
+"""Changes of type files that break clients of existing versions."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ LATER = {'type': 'integer', 'since': '1.5'}
 
 
 def breaks(old, new):
-    """The breaches between two texts of box.yaml, without the file."""
+    """The breaches between two texts of box.yaml, without the file name."""
     found = compatibility.breaches(parsed(box=old), parsed(box=new))
     assert all(one.file == 'box.yaml' for one in found)
     return [str(one).removeprefix('box.yaml: ') for one in found]
 
 
 def turns(old, new, required=(), was=()):
-    """What breaks when the words of the property ``it`` change."""
+    """The breaches between two schemas of the property ``it``."""
     found = breaks(box({'it': old}, required=list(was)),
                    box({'it': new}, required=list(required)))
     start = 'properties.it: 1.0: '
@@ -32,12 +32,12 @@ def turns(old, new, required=(), was=()):
     return [one.removeprefix(start) for one in found]
 
 
-def test_the_same_files_break_nobody():
+def test_unchanged_files_break_no_client():
     catalogue = type_files.read(SHIPPED)
     assert compatibility.breaches(catalogue, type_files.read(SHIPPED)) == []
 
 
-def test_what_comes_at_a_new_version_breaks_nobody():
+def test_an_addition_in_a_new_version_breaks_no_client():
     old = box({'a': TEXT, 'b': {'type': 'string', 'enum': ['x']}})
     new = box({
         'a2': {**TEXT, 'since': '1.1', 'renamed_from': 'a'},
@@ -48,11 +48,11 @@ def test_what_comes_at_a_new_version_breaks_nobody():
     assert breaks(old, new) == []
 
 
-def test_what_ends_at_a_new_version_breaks_nobody():
+def test_a_property_that_ends_at_a_new_version_breaks_no_client():
     assert breaks(box({'a': TEXT}), box({'a': {**TEXT, 'until': '1.1'}})) == []
 
 
-def test_what_ends_at_an_existing_version_breaks_its_clients_only():
+def test_a_property_that_ends_at_an_existing_version_breaks_that_version():
     old = box({'a': TEXT, 'b': {**TEXT, 'since': '1.3'}})
     new = box({'a': {**TEXT, 'until': '1.2'}, 'b': {**TEXT,
                                                     'since': '1.3'}})
@@ -66,14 +66,14 @@ def test_what_ends_at_an_existing_version_breaks_its_clients_only():
              'a since above the current maximum version']),
     ('1.4', []),
 ])
-def test_a_property_is_new_only_above_the_maximum(since, found):
-    """A PUT by a client that does not know it would empty it."""
+def test_a_new_property_needs_a_version_above_the_maximum(since, found):
+    """A PUT by a client that does not know it would set it to null."""
     old = {'a': TEXT, 'b': {**TEXT, 'since': '1.3'}}
     new = {**old, 'c': {**TEXT, 'since': since}}
     assert breaks(box(old), box(new)) == found
 
 
-def test_a_type_may_be_new_at_any_version_and_not_go():
+def test_a_new_type_breaks_no_client_and_a_removed_type_does():
     rack = text({'name': 'rack', 'plural': 'racks'})
     one, both = parsed(box=box()), parsed(box=box(), rack=rack)
     assert compatibility.breaches(one, both) == []
@@ -84,20 +84,20 @@ def test_a_type_may_be_new_at_any_version_and_not_go():
         'rack.yaml: name: 1.0: the type "rack" is removed']
 
 
-def test_a_type_that_comes_later_now_is_gone_below():
+def test_a_type_with_a_higher_since_is_removed_from_lower_versions():
     old = box({'a': {**TEXT}, 'b': LATER})
     assert breaks(old, box({'a': TEXT, 'b': LATER}, since='1.2')) == [
         'name: 1.0: the type "box" is removed']
 
 
-def test_a_type_that_has_ended_is_no_version_any_more():
+def test_versions_after_the_end_of_a_type_are_not_compared():
     old = box({'a': TEXT}, until='1.2')
     assert breaks(old, old) == []
     assert breaks(old, box({'a': NUMBER}, until='1.2')) == [
         'properties.a: 1.0: type changes from "string" to "integer"']
 
 
-def test_the_maximum_does_not_fall():
+def test_a_lower_maximum_version_breaks_clients():
     old, new = parsed(box=box({'a': TEXT, 'b': LATER})), parsed(box=box(
         {'a': TEXT}))
     assert list(map(str, compatibility.breaches(old, new))) == [
@@ -106,14 +106,14 @@ def test_the_maximum_does_not_fall():
         'box.yaml: properties.b: 1.5: is removed']
 
 
-def test_the_first_version_that_is_hurt_is_named_once():
+def test_only_the_lowest_broken_version_is_reported():
     old = {'a': {'type': 'integer', 'since': '1.2'}, 'b': LATER}
     new = {'a': {'type': 'string', 'since': '1.2'}, 'b': LATER}
     assert breaks(box(old), box(new)) == [
         'properties.a: 1.2: type changes from "integer" to "string"']
 
 
-def test_a_property_goes_by_the_name_its_clients_know():
+def test_a_breach_names_the_property_as_the_version_does():
     old = {'a': {**TEXT, 'since': '1.2', 'renamed_from': 'b'}}
     new = {'a': {**NUMBER, 'since': '1.2', 'renamed_from': 'b'}}
     assert breaks(box(old), box(new)) == [
@@ -121,7 +121,7 @@ def test_a_property_goes_by_the_name_its_clients_know():
         'properties.b: 1.0: type changes from "string" to "integer"']
 
 
-# Words of values
+# Keywords of values
 
 @pytest.mark.parametrize('word, kind, narrow, wide', [
     ('maxLength', 'string', 5, 6), ('minLength', 'string', 6, 5),
@@ -131,8 +131,8 @@ def test_a_property_goes_by_the_name_its_clients_know():
     ('maxItems', 'array', 5, 6), ('minItems', 'array', 6, 5),
     ('uniqueItems', 'array', True, False),
 ])
-def test_a_narrower_bound_breaks_and_a_wider_does_not(word, kind, narrow,
-                                                      wide):
+def test_a_narrower_bound_breaks_clients_and_a_wider_one_does_not(
+        word, kind, narrow, wide):
     old, new = {'type': kind, word: wide}, {'type': kind, word: narrow}
     assert len(turns(old, new)) == 1
     assert turns(old, new)[0].startswith(f'{word} changes from ')
@@ -144,7 +144,8 @@ def test_a_narrower_bound_breaks_and_a_wider_does_not(word, kind, narrow,
     ('pattern', 'string', '^a', '^b'), ('format', 'string', 'uri', 'email'),
     ('multipleOf', 'integer', 2, 3),
 ])
-def test_another_rule_breaks_and_none_does_not(word, kind, value, other):
+def test_a_new_or_changed_rule_breaks_clients_and_its_removal_does_not(
+        word, kind, value, other):
     with_it = {'type': kind, word: value}
     assert turns({'type': kind}, with_it)[0].startswith(
         f'{word} changes from absent to ')
@@ -152,13 +153,13 @@ def test_another_rule_breaks_and_none_does_not(word, kind, value, other):
     assert turns(with_it, {'type': kind}) == []
 
 
-def test_a_length_that_was_the_default_is_no_change():
+def test_declaring_the_default_length_is_no_change():
     assert turns(TEXT, {**TEXT, 'maxLength': 255}) == []
     assert turns(TEXT, {**TEXT, 'maxLength': 254}) == [
         'maxLength changes from 255 to 254']
 
 
-def test_enum_values_neither_come_nor_go_unversioned():
+def test_adding_or_removing_enum_values_without_versions_breaks_clients():
     one = {'type': 'string', 'enum': ['a', 'b']}
     two = {'type': 'string', 'enum': ['b', 'c']}
     assert turns(one, two) == ['enum value "a" is removed',
@@ -169,7 +170,7 @@ def test_enum_values_neither_come_nor_go_unversioned():
         'enum is removed; replies can hold any value']
 
 
-def test_what_is_inside_an_object_or_array_counts():
+def test_changes_inside_objects_and_arrays_break_clients():
     def items(**words):
         return {'type': 'array', 'items': words}
 
@@ -203,14 +204,14 @@ def test_a_new_member_without_keywords_is_reported_as_new():
     assert turns(members(a={}), members()) == ['properties: "a" is removed']
 
 
-def test_a_list_of_required_members_in_another_order_is_the_same():
+def test_the_order_of_required_members_does_not_matter():
     def members(*required):
         return {'type': 'object', 'properties': {'a': TEXT, 'b': TEXT},
                 'required': list(required)}
     assert turns(members('a', 'b'), members('b', 'a')) == []
 
 
-# Words about the property
+# Other keywords of a property
 
 @pytest.mark.parametrize('old, was, new, required, found', [
     (TEXT, [], TEXT, ['it'], ['is now required', 'null is now refused']),
@@ -237,12 +238,12 @@ def test_a_list_of_required_members_in_another_order_is_the_same():
      ['on_delete changes from restrict to cascade']),
     (TEXT, [], {**TEXT, 'description': 'New.'}, [], []),
 ])
-def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
-                                               found):
+def test_changes_of_what_a_client_can_send_or_read_break_it(
+        old, was, new, required, found):
     assert sorted(turns(old, new, required, was)) == sorted(found)
 
 
-# Words about the type
+# Keywords of a type
 
 @pytest.mark.parametrize('old, new, found', [
     ({}, {'plural': 'crates'}, ['plural: 1.0: changes from boxes to crates']),
@@ -284,12 +285,13 @@ def test_what_a_client_may_send_and_meet_stays(old, was, new, required,
         'exclusive: 1.0: the rule for [s, e] is new or stricter; periods '
         'that were accepted can now be refused']),
 ])
-def test_a_collection_takes_and_offers_what_it_did(old, new, found):
+def test_changes_of_a_collection_that_break_clients_are_reported(
+        old, new, found):
     properties = {'a': TEXT, 'b': TEXT, 's': WHEN, 'e': WHEN}
     assert breaks(box(properties, **old), box(properties, **new)) == found
 
 
-def test_a_rename_is_no_change_of_keys():
+def test_a_renamed_property_changes_no_keys():
     old = {'a': TEXT, 's': WHEN, 'e': WHEN, 'v': LATER}
     new = {'a2': {**TEXT, 'since': '1.6', 'renamed_from': 'a'},
            's2': {**WHEN, 'since': '1.6', 'renamed_from': 's'},
@@ -303,7 +305,7 @@ def test_a_rename_is_no_change_of_keys():
                         'when': {'a2': ['x']}}])) == []
 
 
-def test_a_unique_of_what_old_clients_leave_null_breaks_none_of_them():
+def test_a_unique_with_a_column_unknown_to_old_clients_breaks_none():
     old, new = {'a': TEXT}, {'a': TEXT, 'b': {**TEXT, 'since': '1.1'}}
     assert breaks(box(old), box(new, unique=[['a', 'b']])) == []
     new['b']['default'] = 'x'
@@ -323,8 +325,8 @@ VARIANTS = [
 
 @pytest.mark.parametrize('old', VARIANTS)
 @pytest.mark.parametrize('new', VARIANTS)
-def test_only_the_same_breaks_nobody(old, new):
-    """Also an answer for each pair, however deep its words nest."""
+def test_every_change_between_different_schemas_is_reported(old, new):
+    """The comparison handles each pair, at any depth of nesting."""
     widened = [(VARIANTS[3], VARIANTS[3]), (VARIANTS[5], VARIANTS[4])]
     found = breaks(box({'it': old}), box({'it': new}))
     assert bool(found) is (old != new and (old, new) not in widened)

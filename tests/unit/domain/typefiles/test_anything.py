@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever stands in a type file: a Catalogue, or mistakes, never else."""
+"""Any content of a type file gives a catalogue or mistakes, no crash."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(
 ODD = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(
     NAMES, SCALARS, max_size=2)
 
-#: Words with values of their form, so that the rules behind are reached.
+#: Keywords with well-formed values, so that the later checks run too.
 LIKELY = [
     *(('type', kind) for kind in vocabulary.KINDS * 2),
     *(('format', name) for name in vocabulary.FORMATS[:4]),
@@ -50,7 +50,7 @@ TYPE = st.fixed_dictionaries(
 
 
 def outcome(sources: dict[str, str]) -> tuple[str, ...]:
-    """The mistakes; that they are well-formed is checked on the way."""
+    """Return the mistakes, and check that each is one printable line."""
     try:
         assert isinstance(type_files.parse(sources), Catalogue)
     except type_files.DeclarationError as exc:
@@ -63,25 +63,25 @@ def outcome(sources: dict[str, str]) -> tuple[str, ...]:
 
 @given(st.text(max_size=200))
 @settings(deadline=None)
-def test_any_text_is_a_catalogue_or_mistakes(content):
+def test_any_text_gives_a_catalogue_or_mistakes(content):
     assert outcome({'a.yaml': content})
 
 
 @given(st.text(alphabet='ab: -{}[]&*!|>"\'#%@\n\t,?~10.', max_size=80))
 @settings(max_examples=300, deadline=None)
-def test_anything_like_yaml_is_a_catalogue_or_mistakes(content):
+def test_any_text_of_yaml_characters_gives_a_catalogue_or_mistakes(content):
     assert outcome({'a.yaml': content})
 
 
 @given(TYPE, TYPE)
 @settings(max_examples=200, deadline=None)
-def test_anything_like_a_type_is_a_catalogue_or_mistakes(one, other):
+def test_any_type_gives_a_catalogue_or_mistakes(one, other):
     outcome({'a.yaml': text(one), 'b.yaml': text(other)})
 
 
 @given(PROPERTY)
 @settings(max_examples=200, deadline=None)
-def test_anything_like_a_property_is_one_or_mistakes(words_given):
+def test_any_property_gives_a_catalogue_or_mistakes(words_given):
     outcome({'box.yaml': text({
         'name': 'box', 'plural': 'boxes', 'properties': {
             'a': words_given, 'b': {'type': 'string'}}})})
@@ -90,5 +90,5 @@ def test_anything_like_a_property_is_one_or_mistakes(words_given):
 @given(st.dictionaries(st.text(max_size=6), st.sampled_from([
     text({'name': 'a', 'plural': 'b'}), '', '[', 'name: 1']), max_size=3))
 @settings(deadline=None)
-def test_any_file_name_will_do(sources):
+def test_any_file_name_gives_a_catalogue_or_mistakes(sources):
     outcome(sources)

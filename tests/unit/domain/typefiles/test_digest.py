@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that say the same have one digest; whatever they say is in it."""
+"""Files that declare the same have the same digest, others another."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def digest(text: str, file: str = 'desk.yaml') -> str:
     f'# Desks.\n{DESK}', DESK.replace('desk\n', '"desk"\n'),
     DESK.replace('{type: integer, default: 4}',
                  '\n    default: 4\n    type: integer')])
-def test_spelling_does_not_matter(same):
+def test_yaml_style_and_comments_do_not_change_the_digest(same):
     assert digest(same) == digest(DESK)
 
 
-def test_the_name_of_a_file_does_not_matter():
+def test_the_file_name_does_not_change_the_digest():
     assert digest(DESK, 'furniture.yaml') == digest(DESK)
 
 
@@ -38,17 +38,17 @@ def test_the_name_of_a_file_does_not_matter():
     ('default: 4', 'default: 3'), ('default: 4', 'default: 4, maximum: 9'),
     ('minLength: 1', 'minLength: 2'), ('required: [name]', 'quota: 1'),
     ('plural: desks', 'plural: desks\ndescription: A desk.')])
-def test_every_word_matters(word, other):
+def test_every_keyword_changes_the_digest(word, other):
     assert digest(DESK.replace(word, other)) != digest(DESK)
 
 
-def test_a_catalogue_keeps_its_files_and_is_made_of_them_again():
+def test_the_files_of_a_catalogue_parse_to_the_same_digest():
     made = type_files.parse({'desk.yaml': DESK})
     assert made.files == {'desk.yaml': DESK}
     assert type_files.parse(made.files).digest == made.digest
 
 
-def test_texts_are_read_without_being_looked_into(tmp_path):
+def test_texts_are_read_without_being_parsed(tmp_path):
     (tmp_path / 'desk.yaml').write_text('no: type')
     assert type_files.read_texts(tmp_path) == {'desk.yaml': 'no: type'}
     (tmp_path / 'leg.yml').write_text(DESK)

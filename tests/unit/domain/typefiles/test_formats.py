@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Formats and patterns: what is declared is really checked, in time."""
+"""Declared formats and patterns are checked, in linear time."""
 
 import time
 
@@ -9,7 +9,7 @@ import pytest
 from service.domain.typefiles import vocabulary
 from tests.unit.domain.declared import prop, wrong
 
-#: Format: a text that is one, a text that is none.
+#: By format: a valid text, an invalid text.
 EXAMPLES = {
     'date': ('2026-02-28', '2026-02-30'),
     'time': ('12:00:00Z', '25:00:00Z'),
@@ -38,15 +38,15 @@ def test_every_known_format_has_examples():
 
 
 @pytest.mark.parametrize('name', EXAMPLES)
-def test_a_known_format_is_really_checked(name):
+def test_a_format_is_checked_in_defaults(name):
     good, bad = EXAMPLES[name]
     assert wrong(type='string', format=name, default=good) == []
     assert len(wrong(type='string', format=name, default=bad)) == 1
 
 
 @pytest.mark.parametrize('name', sorted(set(EXAMPLES) - {'date-time'}))
-def test_a_known_format_is_checked_in_bodies(name):
-    """With the words as they are handed on, and the validator of bodies."""
+def test_a_format_is_checked_in_bodies(name):
+    """Uses the schema of the built property and the validator of bodies."""
     validator = jsonschema_rs.validator_for(
         dict(prop(type='string', format=name).schema),
         validate_formats=True, ignore_unknown_formats=False,
@@ -55,8 +55,8 @@ def test_a_known_format_is_checked_in_bodies(name):
     assert validator.is_valid(good) and not validator.is_valid(bad)
 
 
-def test_jsonschema_rs_knows_no_format_that_words_leaves_out():
-    """A newer jsonschema-rs with more formats should be noticed."""
+def test_jsonschema_rs_checks_no_format_that_the_vocabulary_lacks():
+    """Fails if a newer jsonschema-rs checks more formats."""
     for name in ('password', 'byte', 'int32', 'int64', 'float', 'double',
                  'binary', 'mac', 'semver', 'color', 'decimal', 'ip',
                  'url', 'domain', 'timestamp', 'uuid4'):
@@ -77,13 +77,13 @@ def test_a_pattern_that_cannot_run_in_linear_time_is_a_mistake(pattern):
     assert 'does not compile' in found[0]
 
 
-def test_a_pattern_inside_is_compiled_too():
+def test_a_pattern_inside_an_array_is_compiled_too():
     found = wrong(type='array', items={'type': 'string', 'pattern': '('},
                   minItems=1)
     assert [one.split(':')[0] for one in found] == ['items.pattern']
 
 
-def test_a_pattern_that_hangs_backtracking_engines_does_not():
+def test_a_pattern_that_blocks_backtracking_engines_is_fast():
     assert prop(type='string', pattern='^(a+)+$').schema['pattern']
     began = time.process_time()
     assert len(wrong(type='string', pattern='^(a+)+$',
@@ -91,8 +91,8 @@ def test_a_pattern_that_hangs_backtracking_engines_does_not():
     assert time.process_time() - began < 1
 
 
-def test_a_pattern_matches_anywhere_unless_it_says_otherwise():
-    """As JSON Schema has it: who means the whole text writes ^ and $."""
+def test_a_pattern_matches_any_part_of_the_text_without_anchors():
+    """JSON Schema: ^ and $ anchor a pattern."""
     assert wrong(type='string', pattern='b', default='abc') == []
     assert len(wrong(type='string', pattern='^b$', default='abc')) == 1
     assert len(wrong(type='string', pattern='^b$', default='b\n')) == 1

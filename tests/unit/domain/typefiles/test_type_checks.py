@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold between the words of one type file."""
+"""Checks between the keywords of one type file."""
 
 import pytest
 
@@ -49,7 +49,7 @@ WHEN = {'type': 'string', 'format': 'date-time'}
      'maxLength: is not valid for format date-time'),
     ({**WHEN, 'pattern': '^2'}, 'pattern: is not valid for format date-time'),
 ])
-def test_words_no_value_could_meet_are_a_mistake(given, mistake):
+def test_keywords_that_allow_no_value_are_a_mistake(given, mistake):
     assert wrong(**given) == [mistake]
 
 
@@ -65,7 +65,7 @@ def test_words_no_value_could_meet_are_a_mistake(given, mistake):
     {'type': 'boolean', 'default': False, 'immutable': True},
     WHEN,
 ])
-def test_words_that_a_value_can_meet_are_taken(given):
+def test_keywords_that_allow_a_value_are_valid(given):
     assert wrong(**given) == []
 
 
@@ -88,14 +88,14 @@ def test_words_that_a_value_can_meet_are_taken(given):
     (WHEN, 5, '5 is not of type "string"'),
     ({'references': 'box'}, 'nobody', '"nobody" is not a "uuid"'),
 ])
-def test_a_value_of_the_file_meets_its_own_property(word, given, value, why):
+def test_an_invalid_default_or_backfill_is_a_mistake(word, given, value, why):
     found = wrong(**given, **{word: value})
     assert len(found) == 1
     assert found[0].startswith(f'{word}: ')
     assert why is None or found == [f'{word}: {why}']
 
 
-def test_enum_values_meet_their_property_and_stand_once():
+def test_invalid_and_duplicate_enum_values_are_mistakes():
     assert wrong(type='integer', enum=[1, 1.0, 2.5, '3', True]) == [
         'enum[1]: 1 is a duplicate',
         'enum[2]: 2.5 is not of type "integer"',
@@ -103,7 +103,7 @@ def test_enum_values_meet_their_property_and_stand_once():
         'enum[4]: true is not of type "integer"']
 
 
-def test_true_and_one_are_two_values():
+def test_true_is_not_a_duplicate_of_one():
     assert wrong(type='number', enum=[0, True]) == [
         'enum[1]: true is not of type "number"']
 
@@ -142,7 +142,8 @@ def enum(*choices, **more):
      {'since': '1.2', 'renamed_from': 'old'}, []),
     (['a', {'const': 'b', 'since': '1.3'}], {'backfill': 'b'}, []),
 ])
-def test_an_enum_has_a_value_at_every_version(choices, more, mistakes):
+def test_an_enum_must_have_a_valid_value_in_each_version(choices, more,
+                                                             mistakes):
     assert enum(*choices, **more) == mistakes
 
 
@@ -161,11 +162,12 @@ def test_an_enum_has_a_value_at_every_version(choices, more, mistakes):
     ({'since': '1.3'}, {'until': '1.3'}, [
         "properties.a.since: 1.3 must be below the type's until 1.3"]),
 ])
-def test_versions_stand_in_each_other(given, own, mistakes):
+def test_the_versions_of_a_property_must_lie_within_those_of_its_type(
+        given, own, mistakes):
     assert wrong_type({'a': {**TEXT, **given}}, **own) == mistakes
 
 
-def test_a_rename_needs_a_version_and_a_name_nobody_has():
+def test_a_rename_needs_a_later_version_and_an_unused_old_name():
     assert wrong_type({
         'a': {**TEXT, 'renamed_from': 'old'},
         'b': {**TEXT, 'since': '1.1', 'renamed_from': 'a'},
@@ -205,8 +207,8 @@ def test_a_rename_needs_a_version_and_a_name_nobody_has():
         'clients of higher versions cannot send it']),
     ({'until': '1.1', 'default': 'x'}, []),
 ])
-def test_a_required_property_some_versions_lack_needs_a_default(given,
-                                                                mistakes):
+def test_a_required_property_that_some_versions_lack_needs_a_default(
+        given, mistakes):
     assert wrong_type({'a': {**TEXT, **given}}, required=['a']) == mistakes
 
 
@@ -218,7 +220,7 @@ def test_a_required_property_some_versions_lack_needs_a_default(given,
     ({'default': '2eb8aa08-aa98-11ea-b4aa-73b441d16380'}, [],
      'has a default'),
 ])
-def test_set_null_needs_a_property_that_may_become_null(given, required, why):
+def test_set_null_needs_a_property_that_can_be_null(given, required, why):
     assert wrong_type({'it': {'references': 'box', 'on_delete': 'set_null',
                               **given}}, required=required) == [
         f'properties.it.on_delete: set_null is not valid because the property '
@@ -227,10 +229,10 @@ def test_set_null_needs_a_property_that_may_become_null(given, required, why):
                               **given}}, required=required) == []
 
 
-# Names in the words of the type
+# Properties named in keywords of the type
 
 @pytest.mark.parametrize('word', ['required', 'unique', 'indexes'])
-def test_a_word_of_the_type_names_its_properties(word):
+def test_a_type_keyword_can_name_only_existing_properties(word):
     def names(*given):
         return list(given) if word == 'required' else [list(given)]
     place = word if word == 'required' else f'{word}[0]'
@@ -242,14 +244,14 @@ def test_a_word_of_the_type_names_its_properties(word):
 
 @pytest.mark.parametrize('word', ['unique', 'indexes'])
 @pytest.mark.parametrize('kind', ['object', 'array'])
-def test_a_key_holds_nothing_that_cannot_be_compared(word, kind):
+def test_a_key_cannot_contain_an_object_or_array(word, kind):
     assert wrong_type({'a': {'type': kind}, 'b': TEXT},
                       **{word: [['b', 'a']]}) == [
         f'{word}[0]: "a" is of type {kind}, which cannot be compared']
 
 
-def test_common_properties_cannot_be_declared_into_a_key():
-    """Every index has the project and the id; created_at has its own."""
+def test_a_key_cannot_contain_common_fields():
+    """Each index has project_id and id; created_at has an index anyway."""
     assert wrong_type({'a': TEXT}, indexes=[['created_at']]) == [
         'indexes[0]: names unknown property "created_at"']
 
@@ -262,8 +264,8 @@ def text_of(length):
     ('indexes', 'project', 550, 2600), ('indexes', 'cloud', 614, 2600),
     ('unique', 'project', 586, 2600), ('unique', 'cloud', 650, 2600),
 ])
-def test_a_key_takes_at_most_2600_bytes(word, scope, length, size):
-    """4 a character, 256 for the project, 144 for the id of an index."""
+def test_an_index_entry_has_at_most_2600_bytes(word, scope, length, size):
+    """4 per character, 256 for project_id, 144 for the id of an index."""
     assert wrong_type({'a': text_of(length)}, scope=scope,
                       required=['a'], **{word: [['a']]}) == []
     found = wrong_type({'a': text_of(length + 1)}, scope=scope,
@@ -279,17 +281,17 @@ def test_a_key_takes_at_most_2600_bytes(word, scope, length, size):
     ((620, 1), ['a'], [], 2480 + 144),
     ((1, 620), ['a', 'b'], ['a', 'b'], 2480 + 144),
     ((620, 1), ['a', 'b'], ['a', 'b'], None)])
-def test_a_unique_with_an_index_beside_it_counts_the_id(lengths, names,
-                                                        required, size):
-    """One that may hold nulls has one to be sorted by, and one of several
-    has one to filter by what comes second; by what comes first it serves."""
+def test_the_size_of_a_unique_tuple_with_an_index_includes_the_id(
+        lengths, names, required, size):
+    """A tuple with a nullable column has an index for sorting, and the
+    second column of a tuple has an index for filters."""
     found = wrong_type(dict(zip('ab', map(text_of, lengths), strict=True)),
                        scope='cloud', required=required, unique=[names])
     assert [one.partition(' (')[0] for one in found] == (
         [f'unique[0]: an index entry can take {size} bytes'] if size else [])
 
 
-def test_a_key_counts_every_kind():
+def test_the_size_of_an_index_entry_includes_columns_of_each_kind():
     kinds = {'t': WHEN, 'i': {'type': 'integer'}, 'n': {'type': 'number'},
              'b': {'type': 'boolean'}, 'r': {'references': 'box'}}
     rest = 2600 - 256 - 144 - 4 * 8 - 144
@@ -301,7 +303,7 @@ def test_a_key_counts_every_kind():
                           indexes=[names])) == 1
 
 
-def test_a_row_fits_into_every_database():
+def test_a_row_must_fit_in_every_database():
     """MariaDB counts each VARCHAR of a row towards 65535 bytes."""
     def row(count, length):
         return wrong_type({f'p{i}': text_of(length) for i in range(count)})
@@ -324,7 +326,7 @@ def test_a_type_has_at_most_100_properties_and_50_keys():
         'indexes; the maximum is 50']
 
 
-def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
+def test_a_filter_column_that_leads_no_tuple_counts_as_an_index():
     names = [f'p{i}' for i in range(51)]
     numbers = {one: {'type': 'integer'} for one in names}
     tuples = [names[start:start + 13] for start in range(0, 51, 13)]
@@ -371,8 +373,8 @@ def test_what_may_be_filtered_by_and_leads_no_tuple_needs_a_key_of_its_own():
         'with project_id and id; the maximum is 2600: lower the maxLength of '
         'the strings']),
 ])
-def test_exclusive_takes_two_moments_and_comparable_properties(given,
-                                                               mistakes):
+def test_exclusive_needs_two_times_and_comparable_properties(given,
+                                                             mistakes):
     properties = {'a': WHEN, 'b': WHEN, 'n': {'type': 'integer'},
                   'o': {'type': 'object'}, 'r': {'references': 'box'},
                   'old': {'dropped': True}, 'f': {'type': 'boolean'},
@@ -385,14 +387,14 @@ def test_exclusive_takes_two_moments_and_comparable_properties(given,
         one.replace('exclusive[0]', 'exclusive') for one in mistakes]
 
 
-def test_a_quota_is_for_types_of_project_scope():
+def test_a_quota_is_valid_for_scope_project_only():
     assert wrong_type(quota=0) == []
     assert wrong_type(quota=5, scope='cloud') == [
         'quota: is valid for scope project only; records of scope cloud '
         'belong to no project']
 
 
-def test_a_policy_names_known_actions_and_says_something():
+def test_a_policy_needs_known_actions_and_rules_that_are_not_empty():
     assert wrong_type(policy={'create': 'role:admin', 'list': '@',
                               'delete': '!', 'create_any': 'role:x'}) == []
     assert wrong_type(policy={'creat': 'role:admin', 'list': ' ',
@@ -406,18 +408,18 @@ def test_a_policy_names_known_actions_and_says_something():
         'revert']
 
 
-def test_a_controller_may_bring_actions_of_its_own():
+def test_a_policy_can_name_actions_of_a_controller():
     assert wrong_type(policy={'retire': 'role:admin'},
                       controller='site.hosts:Actions') == []
 
 
-def test_a_plural_is_not_the_name():
+def test_the_plural_must_differ_from_the_name():
     assert wrong_type(plural='box') == [
         'plural: "box" is also the name; the two must differ, because they '
         'are the keys of a list and of one record']
 
 
-def test_what_is_dropped_keeps_only_its_name():
+def test_a_dropped_type_or_property_can_keep_only_name_and_description():
     assert wrong_type({'a': {'dropped': True, 'description': 'Gone.'}}) == []
     assert wrong_type({'a': {'dropped': True, 'type': 'string'}}) == [
         'properties.a.type: is not valid beside "dropped: true"; remove it']
@@ -425,12 +427,12 @@ def test_what_is_dropped_keeps_only_its_name():
         'properties: is not valid beside "dropped: true"; remove it']
 
 
-def test_dropped_false_says_nothing():
+def test_dropped_false_has_no_effect():
     assert wrong(type='string', dropped=False) == []
     assert wrong_type(dropped=False) == []
 
 
-def test_all_mistakes_of_a_property_are_told_though_one_word_is_malformed():
+def test_a_malformed_keyword_hides_no_other_mistake_of_its_property():
     assert wrong(type='string', minLength='3', maxLength=2, default='abc',
                  read_roles='x') == [
         'default: "abc" is longer than 2 characters',
@@ -439,7 +441,7 @@ def test_all_mistakes_of_a_property_are_told_though_one_word_is_malformed():
         '[admin], not "x"']
 
 
-def test_a_property_that_cannot_be_made_out_is_no_unknown_name():
+def test_a_malformed_property_is_not_reported_as_unknown_elsewhere():
     assert wrong_type({'a': {'type': 'text'}, 'b': 'string'},
                       required=['a', 'b'], unique=[['a']],
                       indexes=[['b']]) == [

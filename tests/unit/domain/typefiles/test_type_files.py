@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type files together: names, references, directories, what comes out."""
+"""Several type files: names, references, directories and the catalogue."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ def typed(name, properties=None, **more):
 
 # Between files
 
-def test_the_mistake_of_the_design_reads_as_the_design_has_it():
+def test_an_unknown_reference_suggests_a_similar_type():
     assert mistakes(host=typed('host', {'rack_id': {'references': 'rak'}}),
                     rack=typed('rack')) == [
         'host.yaml: properties.rack_id: references unknown type "rak"; did '
@@ -44,7 +44,7 @@ def test_a_reference_resolves_whatever_the_order_of_files():
             for one in both.referrers('rack')] == [('host', 'rack_id')]
 
 
-def test_names_and_plurals_are_declared_once():
+def test_a_second_declaration_of_a_name_or_plural_is_a_mistake():
     assert mistakes(a=typed('host'), b=typed('host', plural='hosts2'),
                     c=typed('server', plural='hosts')) == [
         'b.yaml: name: "host" is already declared in a.yaml',
@@ -58,13 +58,13 @@ def test_a_dropped_type_frees_its_plural_but_not_its_name():
         'b.yaml: name: "host" is already declared in a.yaml']
 
 
-def test_a_dropped_type_is_referred_to_by_nobody():
+def test_a_reference_to_a_dropped_type_is_a_mistake():
     assert mistakes(host=typed('host', {'r': {'references': 'rack'}}),
                     rack=text({'name': 'rack', 'dropped': True})) == [
         'host.yaml: properties.r: references the dropped type "rack"']
 
 
-def test_a_cloud_type_refers_to_cloud_types_only():
+def test_a_cloud_type_can_only_reference_cloud_types():
     def refers(own, other):
         return mistakes(a=typed('host', {'r': {'references': 'rack'}},
                                 scope=own), b=typed('rack', scope=other))
@@ -94,15 +94,16 @@ def test_a_cloud_type_refers_to_cloud_types_only():
     ({'until': '1.3'}, {}, {'until': '1.3'}, None),
     ({}, {'until': '1.2'}, {'until': '1.3'}, None),
 ])
-def test_who_sees_a_reference_sees_its_target(reference, own, other, what):
+def test_a_reference_exists_only_in_versions_of_its_target(reference, own,
+                                                           other, what):
     assert mistakes(
         a=typed('host', {'r': {'references': 'rack', **reference}}, **own),
         b=typed('rack', **other)) == (
         [f'a.yaml: properties.r: {what}'] if what else [])
 
 
-def test_a_type_whose_file_cannot_be_read_is_no_unknown_type():
-    """One mistake in rack.yaml, and none in each file that refers to it."""
+def test_a_type_with_an_unreadable_file_is_not_reported_as_unknown():
+    """rack.yaml has one mistake; the file that references it has none."""
     refers = typed('host', {'r': {'references': 'rack'}})
     assert mistakes(host=refers, rack='name: rack\nname: rack\n') == [
         'rack.yaml: line 2: duplicate key "name", first on line 1']
@@ -113,7 +114,7 @@ def test_a_type_whose_file_cannot_be_read_is_no_unknown_type():
         'underscores, beginning with a letter, not "Rack"']
 
 
-def test_all_mistakes_of_all_files_are_told_sorted_and_once():
+def test_all_mistakes_of_all_files_are_reported_sorted_without_duplicates():
     found = mistakes(
         b=typed('b', {'x': {'type': 'string', 'minLength': -1}},
                 required=['y']),
@@ -124,27 +125,27 @@ def test_all_mistakes_of_all_files_are_told_sorted_and_once():
         'a.yaml', 'b.yaml', 'b.yaml', 'c.yaml', 'c.yaml', 'c.yaml']
 
 
-def test_the_error_says_one_mistake_a_line():
+def test_the_error_has_one_line_for_each_mistake():
     with pytest.raises(type_files.DeclarationError) as caught:
         parsed(a='', b='')
     assert str(caught.value).splitlines() == list(caught.value.mistakes)
     assert len(caught.value.mistakes) == 2
 
 
-def test_a_line_cannot_be_forged_by_names_or_values():
+def test_names_and_values_cannot_forge_a_log_line():
     found = mistakes(**{'a\nb': typed('x', {'p\nq': {'type': 'r\ns'}})})
     assert len(found) == 2
     assert not any('\n' in one for one in found)
 
 
-def test_no_file_is_an_empty_catalogue():
+def test_a_directory_without_type_files_is_an_empty_catalogue():
     assert type_files.parse({}).live == ()
     assert type_files.parse({}).maximum == FIRST_VERSION
 
 
 # Directories
 
-def test_a_directory_is_read_by_ending(tmp_path):
+def test_only_files_with_the_yaml_ending_are_read(tmp_path):
     (tmp_path / 'b.yaml').write_text(typed('bee'))
     (tmp_path / 'a.yaml').write_text(typed('ant'))
     (tmp_path / '.#a.yaml').write_text('an editor\'s lock')
@@ -156,7 +157,7 @@ def test_a_directory_is_read_by_ending(tmp_path):
     assert [one.file for one in catalogue.live] == ['a.yaml', 'b.yaml']
 
 
-def test_what_looks_like_a_type_file_is_one_or_a_mistake(tmp_path):
+def test_an_unreadable_type_file_is_a_mistake(tmp_path):
     (tmp_path / 'a.yml').write_text(typed('ant'))
     (tmp_path / 'b.yaml').mkdir()
     (tmp_path / 'c.yaml').write_bytes(b'name: \xff\n')
@@ -172,14 +173,14 @@ def test_what_looks_like_a_type_file_is_one_or_a_mistake(tmp_path):
         'e.yaml: is not a file')
 
 
-def test_a_character_cut_at_the_limit_is_still_too_large(tmp_path):
+def test_a_file_with_a_character_cut_at_the_limit_is_too_large(tmp_path):
     (tmp_path / 'a.yaml').write_bytes(b'#' * (256 * 1024) + 'ä'.encode())
     with pytest.raises(type_files.DeclarationError, match='larger than'):
         type_files.read(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root reads every file')
-def test_a_file_that_may_not_be_read_is_told(tmp_path):
+def test_a_file_without_read_permission_is_a_mistake(tmp_path):
     (tmp_path / 'a.yaml').write_text(typed('ant'))
     (tmp_path / 'a.yaml').chmod(0)
     with pytest.raises(type_files.DeclarationError) as caught:
@@ -188,22 +189,22 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path):
         'a.yaml: cannot be read: Permission denied',)
 
 
-def test_a_directory_that_is_not_there_is_told(tmp_path):
+def test_a_missing_directory_is_a_mistake(tmp_path):
     with pytest.raises(type_files.DeclarationError) as caught:
         type_files.read(tmp_path / 'none')
     assert caught.value.mistakes == (
         f'{tmp_path}/none: cannot be read: No such file or directory',)
 
 
-def test_reading_and_parsing_give_the_same(tmp_path):
+def test_read_and_parse_return_the_same_type(tmp_path):
     (tmp_path / 'box.yaml').write_text(box({'a': TEXT}))
     read = type_files.read(tmp_path).types['box']
     assert dict(read.properties) == dict(box_type({'a': TEXT}).properties)
 
 
-# What comes out
+# The catalogue
 
-def test_a_type_has_what_its_file_says():
+def test_a_type_has_the_values_of_its_file():
     made = box_type(
         {'a': TEXT, 'b': {'type': 'string', 'format': 'date-time'},
          'c': {'type': 'string', 'format': 'date-time'},
@@ -235,14 +236,14 @@ def test_a_type_is_frozen():
             frozen['b'] = 1
 
 
-def test_a_tombstone_has_a_name_and_nothing_else():
+def test_a_tombstone_exists_in_no_version():
     catalogue = parsed(host=text({'name': 'host', 'dropped': True}))
     assert catalogue.types['host'].dropped
     assert catalogue.live == ()
     assert not catalogue.types['host'].known(FIRST_VERSION)
 
 
-def test_a_property_without_words_is_optional_and_first():
+def test_a_property_is_optional_and_in_the_first_version_by_default():
     one = prop(type='integer')
     assert (one.kind, dict(one.schema)) == ('integer', {'type': 'integer'})
     assert (one.since, one.until, one.default) == (
@@ -250,14 +251,14 @@ def test_a_property_without_words_is_optional_and_first():
     assert one.nullable and not one.required and not one.immutable
 
 
-def test_a_property_is_as_old_as_its_type_unless_it_says():
+def test_a_property_has_the_first_version_of_its_type_by_default():
     made = box_type({'a': TEXT, 'b': {**TEXT, 'since': '1.4'}}, since='1.2')
     assert made.properties['a'].since == Version(1, 2)
     assert made.properties['b'].since == Version(1, 4)
     assert [shape.since for shape in made.shapes] == [(1, 2), (1, 4)]
 
 
-def test_a_string_has_a_length_unless_it_is_a_moment():
+def test_a_string_has_a_maximum_length_unless_it_is_a_time():
     assert prop(type='string').max_length == 255
     assert prop(type='string').schema['maxLength'] == 255
     assert prop(type='string', maxLength=2048).max_length == 2048
@@ -266,7 +267,7 @@ def test_a_string_has_a_length_unless_it_is_a_moment():
     assert prop(type='array', items=TEXT).schema['items'] == TEXT
 
 
-def test_a_reference_is_the_text_of_an_id():
+def test_a_reference_is_a_string_in_uuid_format():
     one = prop(references='box', on_delete='cascade')
     assert (one.kind, one.references, one.on_delete) == ('string', 'box',
                                                          'cascade')
@@ -285,7 +286,7 @@ def test_enum_choices_know_their_versions():
     assert 'enum' not in one.schema
 
 
-def test_the_choices_of_a_renamed_property_are_as_old_as_the_type():
+def test_the_enum_of_a_renamed_property_starts_with_the_type():
     one = prop(type='string', since='1.2', renamed_from='old', enum=['a'])
     assert one.choices(FIRST_VERSION) == ('a',)
     assert (one.name_at(FIRST_VERSION), one.name_at(Version(1, 2))) == (
@@ -307,24 +308,24 @@ def test_a_const_is_an_enum_of_one():
     ({'type': 'boolean'}, False, False),
 ])
 @pytest.mark.parametrize('word', ['default', 'backfill'])
-def test_values_of_the_file_have_their_stored_form(word, words, value,
+def test_a_default_or_backfill_is_built_in_stored_form(word, words, value,
                                                    stored):
     got = getattr(prop(**words, **{word: value}), word)
     assert got == stored and type(got) is type(stored)
 
 
-def test_a_default_makes_a_property_never_null():
+def test_a_property_with_a_default_is_not_nullable():
     assert not prop(type='integer', default=0).nullable
 
 
-def test_roles_are_kept():
+def test_a_property_has_the_roles_of_its_file():
     one = prop(type='string', read_roles=['admin'], write_roles=['a', 'b'])
     assert (one.read_roles, one.write_roles) == (('admin',), ('a', 'b'))
 
 
 # The shipped types
 
-def test_the_shipped_types_are_read_and_tell_one_story():
+def test_the_shipped_types_are_valid_and_reference_each_other():
     catalogue = type_files.read(SHIPPED)
     assert set(catalogue.types) == {'rack', 'host', 'maintenance'}
     assert catalogue.maximum > FIRST_VERSION
@@ -334,7 +335,7 @@ def test_the_shipped_types_are_read_and_tell_one_story():
         'maintenance']
 
 
-def test_the_shipped_host_has_what_the_design_promises():
+def test_the_shipped_host_has_the_documented_keys_and_versions():
     host = type_files.read(SHIPPED).types['host']
     assert {name for name, one in host.properties.items()
             if one.required} == {'name', 'serial'}
@@ -346,6 +347,6 @@ def test_the_shipped_host_has_what_the_design_promises():
     assert host.properties['bmc_url'].name not in first.properties
 
 
-def test_every_shipped_type_and_odd_property_is_described():
+def test_every_shipped_type_has_a_description():
     for one in type_files.read(SHIPPED).live:
         assert one.description.endswith('.')

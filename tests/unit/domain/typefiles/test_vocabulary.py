@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each word of a type file: where it may stand and what it may be."""
+"""Each keyword of a type file: where it is valid, and its valid values."""
 
 import json
 
@@ -23,7 +23,7 @@ BAD_COUNTS = [-1, 1.5, '1', None, True, 2 ** 31]
 BAD_TEXTS = [1, None, True, ['a']]
 BAD_LISTS = ['a', {'a': 1}, None, [1], ['a', 'a']]
 
-#: Values refused wherever the word stands, by word.
+#: Invalid values by keyword.
 TYPE_BAD = {
     'name': BAD_NAMES,
     'plural': [*BAD_NAMES, 'a_', 'a__b'],
@@ -90,14 +90,14 @@ def pairs(table):
             for word, values in table.items() for value in values]
 
 
-def test_every_word_has_values_it_refuses():
+def test_every_keyword_has_invalid_values_in_these_tests():
     assert TYPE_BAD.keys() == vocabulary.TYPE_KEYWORDS.keys()
     assert PROPERTY_BAD.keys() == vocabulary.PROPERTY_KEYWORDS.keys()
 
 
 @pytest.mark.parametrize('word, value', pairs(TYPE_BAD))
-def test_a_type_word_of_the_wrong_form_is_one_mistake(word, value):
-    """Also when other words of the file name what it would have said."""
+def test_a_malformed_type_keyword_is_one_mistake(word, value):
+    """Other keywords that refer to the malformed one add no mistake."""
     given = {'name': 'box', 'plural': 'boxes', word: value}
     if word == 'properties':
         given |= {'required': ['a'], 'indexes': [['b']]}
@@ -107,7 +107,7 @@ def test_a_type_word_of_the_wrong_form_is_one_mistake(word, value):
 
 
 @pytest.mark.parametrize('word, value', pairs(PROPERTY_BAD))
-def test_a_property_word_of_the_wrong_form_is_one_mistake(word, value):
+def test_a_malformed_property_keyword_is_one_mistake(word, value):
     kind = next(name for name in KIND_OF
                 if name in vocabulary.PROPERTY_KEYWORDS[word].kinds)
     found = wrong(**{**KIND_OF[kind], word: value})
@@ -117,8 +117,8 @@ def test_a_property_word_of_the_wrong_form_is_one_mistake(word, value):
 
 @pytest.mark.parametrize('word', vocabulary.PROPERTY_KEYWORDS)
 @pytest.mark.parametrize('kind', KIND_OF)
-def test_a_word_stands_only_on_its_kinds(word, kind):
-    """Told as misplaced, and not as malformed, where it does not belong."""
+def test_a_keyword_is_valid_only_for_its_kinds(word, kind):
+    """Elsewhere the mistake is the place, even if the value is malformed."""
     wanted = vocabulary.PROPERTY_KEYWORDS[word].kinds
     given = {word: {'odd': None}, **KIND_OF[kind]}
     found = [one for one in wrong(**given) if 'is valid for' in one]
@@ -126,7 +126,7 @@ def test_a_word_stands_only_on_its_kinds(word, kind):
     assert bool(found) is misplaced, found
 
 
-def test_a_misplaced_word_says_where_it_belongs():
+def test_the_mistake_of_a_misplaced_keyword_names_the_valid_kinds():
     assert wrong(type='integer', minLength=3) == [
         'minLength: is valid for string, not for integer']
     assert wrong(references='box', type='string') == [
@@ -143,16 +143,17 @@ def test_a_misplaced_word_says_where_it_belongs():
                            'keywords here'),
     ({'a\nb': 1}, 'unknown keyword "a\\nb"'),
 ])
-def test_an_unknown_word_is_told_with_the_nearest(given, mistake):
+def test_the_mistake_of_an_unknown_keyword_suggests_a_similar_one(
+        given, mistake):
     assert wrong(type='string', **given) == [mistake]
 
 
-def test_an_unknown_word_of_the_type_is_told():
+def test_an_unknown_keyword_of_a_type_is_a_mistake():
     assert wrong_type(scop='cloud') == [
         'unknown keyword "scop"; did you mean "scope"?']
 
 
-def test_inside_objects_and_arrays_only_json_schema_words_stand():
+def test_only_json_schema_keywords_are_valid_inside_objects_and_arrays():
     found = wrong(type='object', additionalProperties={
         'type': 'array', 'items': {'type': 'string', 'immutable': True}},
         properties={'a': {'$ref': 'x'}, 'b': {'type': 'integer',
@@ -166,12 +167,12 @@ def test_inside_objects_and_arrays_only_json_schema_words_stand():
         'not "text"']
 
 
-def test_inside_a_word_of_one_kind_needs_the_type_beside_it():
+def test_an_inner_keyword_of_one_kind_needs_a_type_beside_it():
     assert wrong(type='array', items={'minLength': 1}) == [
         'items.minLength: needs a "type" beside it (string)']
 
 
-def test_anything_may_be_inside_where_no_word_says_otherwise():
+def test_an_inner_schema_without_keywords_allows_any_value():
     assert wrong(type='array', items={}) == []
     assert wrong(type='array', items={'enum': [1, 'a', None, [2]]}) == []
     assert wrong(type='object', additionalProperties=False) == []
@@ -184,17 +185,17 @@ def test_anything_may_be_inside_where_no_word_says_otherwise():
     ('just text', 'must be a mapping of keywords such as {name: rack, '
                   'plural: racks}, not "just text"'),
 ])
-def test_a_file_is_a_mapping(given, mistake):
+def test_a_file_must_be_a_mapping(given, mistake):
     assert mistakes(box=given) == [f'box.yaml: {mistake}']
 
 
-def test_name_and_plural_are_needed():
+def test_a_type_must_have_a_name_and_a_plural():
     assert mistakes(box='scope: cloud') == [
         'box.yaml: lacks the required keyword "name"',
         'box.yaml: lacks the required keyword "plural"']
 
 
-def test_a_property_is_a_mapping_with_a_type_or_a_reference():
+def test_a_property_must_be_a_mapping_with_a_type_or_a_reference():
     assert mistakes(box=box({'a': 'string', 'b': {'minLength': 3}})) == [
         'box.yaml: properties.a: must be a mapping of keywords such as {type: '
         'string}, not "string"',
@@ -203,7 +204,7 @@ def test_a_property_is_a_mapping_with_a_type_or_a_reference():
 
 
 @pytest.mark.parametrize('name', sorted(vocabulary.RESERVED_NAMES))
-def test_a_reserved_name_is_no_property(name):
+def test_a_property_cannot_have_a_reserved_name(name):
     assert wrong_type({name: {'type': 'string'}}) == [
         f'properties.{name}: the name is reserved; choose another '
         'name']
@@ -212,7 +213,7 @@ def test_a_reserved_name_is_no_property(name):
         f'properties.it.renamed_from: "{name}" is a reserved name']
 
 
-def test_the_names_the_design_reserves_are_reserved():
+def test_fields_parameters_and_own_collections_are_reserved_names():
     common = {'id', 'project_id', 'generation', 'created_at', 'updated_at',
               'tags', 'metadata', 'links'}
     parameters = {'limit', 'marker', 'sort', 'sort_key', 'sort_dir',
@@ -224,19 +225,19 @@ def test_the_names_the_design_reserves_are_reserved():
 
 
 @pytest.mark.parametrize('plural', sorted(vocabulary.RESERVED_PLURALS))
-def test_a_reserved_plural_is_no_collection(plural):
+def test_a_type_cannot_have_a_reserved_plural(plural):
     assert wrong_type(plural=plural) == [
         f'plural: "{plural}" is reserved; choose another plural']
 
 
-def test_no_type_is_called_as_history_calls_limits():
+def test_a_type_cannot_have_the_name_of_quota_changes_in_the_history():
     assert wrong_type(name='quota') == [
         'name: "quota" is reserved; choose another name']
 
 
 @pytest.mark.parametrize('name', [
     name for name in BAD_NAMES if isinstance(name, str)])
-def test_a_property_has_a_name_of_its_form(name):
+def test_a_malformed_property_name_is_a_mistake(name):
     found = wrong_type({name: {'type': 'string'}})
     assert len(found) == 1
     assert 'the property name must be 1 to 48 lower-case letters' in found[0]
@@ -244,5 +245,5 @@ def test_a_property_has_a_name_of_its_form(name):
 
 
 @pytest.mark.parametrize('name', ['a', 'a1', 'a_b', 'a__b_', 'a' * 48])
-def test_a_name_of_the_form_is_taken(name):
+def test_a_well_formed_property_name_is_valid(name):
     assert wrong_type({name: {'type': 'string'}}) == []

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of a type file: what YAML would let pass and we do not."""
+"""The text of a type file: YAML features that are accepted or refused."""
 
 import pytest
 
 from service.domain.typefiles import yaml_text
 
 
-def why(text: str) -> list[str]:
+def mistakes_of(text: str) -> list[str]:
     with pytest.raises(yaml_text.InvalidText) as caught:
         yaml_text.load(text)
     return list(caught.value.mistakes)
@@ -19,7 +19,7 @@ def why(text: str) -> list[str]:
     ('1.5', 1.5), ('-1.5e3', -1500.0), ('"1"', '1'), ("'true'", 'true'),
     ('|-\n  a\n  b', 'a\nb'), ('a # comment', 'a'),
 ])
-def test_a_word_is_what_json_would_say(text, value):
+def test_null_booleans_and_json_numbers_are_converted(text, value):
     got = yaml_text.load(f'key: {text}\n')['key']
     assert got == value and type(got) is type(value)
 
@@ -28,22 +28,22 @@ def test_a_word_is_what_json_would_say(text, value):
     'yes', 'no', 'on', 'off', 'True', '010', '0x1f', '0o7', '1_000', '1:30',
     '2026-01-01', '2026-01-01T00:00:00Z', '.inf', '.nan', '1.', '.5', '=',
 ])
-def test_what_only_yaml_takes_for_something_else_stays_text(text):
+def test_words_that_only_yaml_would_convert_stay_strings(text):
     assert yaml_text.load(f'key: {text}\n') == {'key': text}
 
 
-def test_a_key_is_text_whatever_it_looks_like():
+def test_a_key_is_always_a_string():
     assert yaml_text.load('on: 1\n12: 2\ntrue: 3\n<<: {}\n') == {
         'on': 1, '12': 2, 'true': 3, '<<': {}}
 
 
-def test_every_duplicate_key_is_told_with_both_lines():
-    assert why('a: 1\nb: 2\na: 3\nc: {d: 1,\n  d: 2}\n') == [
+def test_every_duplicate_key_is_reported_with_both_lines():
+    assert mistakes_of('a: 1\nb: 2\na: 3\nc: {d: 1,\n  d: 2}\n') == [
         'line 3: duplicate key "a", first on line 1',
         'line 5: duplicate key "d", first on line 4']
 
 
-def test_keys_of_two_mappings_are_no_duplicates():
+def test_equal_keys_in_two_mappings_are_no_duplicates():
     assert yaml_text.load('- {a: 1}\n- {a: 2}\n') == [{'a': 1}, {'a': 2}]
 
 
@@ -76,29 +76,30 @@ def test_keys_of_two_mappings_are_no_duplicates():
     ('a: \ud800', ['is not UTF-8 text']),
     ('#' * (256 * 1024 + 1), ['is larger than 256 KiB, the maximum']),
 ])
-def test_a_text_that_says_no_plain_value_is_refused(text, mistakes):
-    assert why(text) == mistakes
+def test_text_that_json_cannot_represent_is_refused(text, mistakes):
+    assert mistakes_of(text) == mistakes
 
 
-def test_a_syntax_error_hides_no_mistake_before_it():
-    assert why('a: 1\na: 2\nb: [\n') == [
+def test_mistakes_before_a_syntax_error_are_reported_too():
+    assert mistakes_of('a: 1\na: 2\nb: [\n') == [
         'line 2: duplicate key "a", first on line 1',
         'line 4: not valid YAML: did not find expected node content']
 
 
-def test_the_largest_file_is_still_read():
+def test_a_file_of_the_maximum_size_is_read():
     assert yaml_text.load('#' * (256 * 1024)) is None
 
 
-def test_nesting_ends_at_32_whatever_follows():
-    """A parser that followed 200000 brackets would take a minute."""
+def test_nesting_deeper_than_32_is_refused_at_once():
+    """Parsing 200000 brackets to the end would take a minute."""
     assert yaml_text.load('[' * 32 + ']' * 32)
-    assert why('[' * 33 + ']' * 33) == ['line 1: nested more than 32 deep']
-    assert why('[' * 200_000) == ['line 1: nested more than 32 deep']
+    deep = ['line 1: nested more than 32 deep']
+    assert mistakes_of('[' * 33 + ']' * 33) == deep
+    assert mistakes_of('[' * 200_000) == deep
 
 
-def test_an_alias_bomb_is_refused_and_never_unfolded():
+def test_nested_aliases_are_refused_and_never_expanded():
     bomb = 'a: &a [x, x]\n' + ''.join(
         f'{new}: &{new} [*{old}, *{old}]\n'
         for old, new in zip('abcdefghijkl', 'bcdefghijklm', strict=True))
-    assert len(why(bomb)) == 13 + 24
+    assert len(mistakes_of(bomb)) == 13 + 24
