@@ -77,9 +77,9 @@ class Hosts:
         from service.storage.tables import declared as declared_tables
         built = declared_tables.build(self._service.catalogue)
         table = built.of(self._shape.declared)
-        asked = list_query.parse(self._shape, [('sort', sort)], PAGE_ROWS)
+        query = list_query.parse(self._shape, [('sort', sort)], PAGE_ROWS)
         source = statements.source(table, built.core.tags, dialect)
-        return statements.select(source, asked, PROJECT, None
+        return statements.select(source, query, PROJECT, None
                             ).with_only_columns(table.c.id).limit(1)
 
     def count(self) -> int:

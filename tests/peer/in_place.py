@@ -37,20 +37,20 @@ DEADLINE_FACTOR = 0.75
 refusals.request_id = lambda: 'req-00000000-0000-4000-8000-000000000000'
 
 
-def _limits(**given: Any) -> ServerLimits:
+def _limits(**keywords: Any) -> ServerLimits:
     conf = cfg.ConfigOpts()
     conf.register_opts(options.GROUPS['api'], 'api')
     conf([], project='peer', default_config_files=[], default_config_dirs=[])
-    changes = {'max_target': given.get('url_length_limit', 8192)}
-    waits = [seconds for seconds in (given.get('keepalive'),
-                                     given.get('socket_timeout'))
+    changes = {'max_target': keywords.get('url_length_limit', 8192)}
+    waits = [seconds for seconds in (keywords.get('keepalive'),
+                                     keywords.get('socket_timeout'))
              if seconds is not None and not isinstance(seconds, bool)]
     if waits:
         changes['keepalive_timeout'] = max(0.01, min(waits) * DEADLINE_FACTOR)
-    if given.get('socket_timeout'):
-        changes['header_timeout'] = given['socket_timeout']
-        changes['body_grace'] = given['socket_timeout']
-        changes['write_timeout'] = given['socket_timeout']
+    if keywords.get('socket_timeout'):
+        changes['header_timeout'] = keywords['socket_timeout']
+        changes['body_grace'] = keywords['socket_timeout']
+        changes['write_timeout'] = keywords['socket_timeout']
     return dataclasses.replace(ServerLimits.read(conf), **changes)
 
 
@@ -69,10 +69,10 @@ def _adapted(site: Any, extra: dict[str, Any] | None, closing: bool) -> Any:
 
 def server(sock: Any, site: Any, log: Any = None,
            environ: dict[str, Any] | None = None, keepalive: Any = True,
-           **given: Any) -> None:
+           **keywords: Any) -> None:
     """Serve until killed, like the function that it replaces."""
     ours = Server(_adapted(site, environ, not keepalive),
-                  _limits(keepalive=keepalive, **given))
+                  _limits(keepalive=keepalive, **keywords))
     ours.listen(sock, getattr(sock, '_context', None))
     try:
         with _logging_to(log):

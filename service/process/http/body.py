@@ -50,7 +50,7 @@ class BodyError(OSError):
 
 
 class Body(io.RawIOBase):
-    """What all bodies share: the time limits, failures, and 100 Continue.
+    """The common part of bodies: time limits, failures, and 100 Continue.
 
     A client starts with a credit of ``body_grace`` seconds. Waiting for the
     client spends the credit, and each byte received restores some of it. A

@@ -201,12 +201,13 @@ def _text(value: bytes) -> str:
 def _join(fields: dict[str, str], key: str, value: str) -> None:
     if key in SINGLE:
         raise RequestRefused(
-            'malformed', f'The header {named(key)} is given more than once.')
+            'malformed', f'The header {header_name(key)} occurs more than '
+            'once.')
     separator = '; ' if key == 'HTTP_COOKIE' else ', '
     fields[key] = f'{fields[key]}{separator}{value}'
 
 
-def named(key: str) -> str:
+def header_name(key: str) -> str:
     """Return the header name for a name in the environ."""
     return key.removeprefix('HTTP_').replace('_', '-').title()
 

@@ -75,7 +75,7 @@ class Worker:
 
     @property
     def timeout_seconds(self) -> int:
-        """How many seconds it may send no message while it serves."""
+        """The seconds without a message after which it is ended."""
         return self.worker_set.conf.api.worker_timeout
 
     def due(self) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All worker processes: receive messages, check timeouts, reap the dead.
+"""Receive the messages of all workers, check timeouts, reap the dead.
 
 The launcher decides what follows from an event, through ``WorkerEvents``.
 """
@@ -27,7 +27,7 @@ KILL_MARGIN_SECONDS = 1.0
 
 
 class WorkerEvents(Protocol):
-    """What can happen to a worker."""
+    """The events of workers, which the launcher handles."""
 
     def loaded(self, worker: Worker) -> None: ...
     def serves(self, worker: Worker) -> None: ...

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server's error documents are those of the API, made without it."""
+"""The server's error documents have the shape of those of the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.request import errors as asked
+from api.request import errors as api_errors
 from api.response import error_help, faults, replies
 from service.domain import errors as domain
 from service.process import refusals
@@ -71,7 +71,7 @@ def test_the_help_link_of_each_refusal_explains_it(reason: str) -> None:
 
 
 @pytest.mark.parametrize('reason, error', [
-    ('method', asked.MethodNotAllowed), ('body', asked.BodyTooLarge),
+    ('method', api_errors.MethodNotAllowed), ('body', api_errors.BodyTooLarge),
     ('broken', faults.Internal), ('overload', domain.Unavailable)])
 def test_a_refusal_has_the_code_of_the_same_error_of_the_api(
         reason: str, error: Any) -> None:
