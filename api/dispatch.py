@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request's life, from the environ to the response.
+"""Handle a request, from the environ to the response.
 
 Each check is one call, in the order of ``App.answer``. ``api.app`` builds an
 ``App`` for each catalogue; ``api.reloading`` calls the ``App``.

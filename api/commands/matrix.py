@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pileus-manage policy matrix: what each kind of caller may do."""
+"""pileus-manage policy matrix: print the actions of each kind of caller."""
 
 from __future__ import annotations
 

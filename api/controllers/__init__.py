@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The actions that the routes are bound to."""
+"""The controllers: classes whose methods answer the routes."""

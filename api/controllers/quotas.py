@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas: how many records of each type a project may have, and has."""
+"""Quotas: the limit and the usage of each type in a project."""
 
 from __future__ import annotations
 

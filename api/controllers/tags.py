@@ -24,8 +24,8 @@ _MAX_TAGS: int = schemas.TAGS['maxItems']
 class TagsController:
     """The actions on ``/tags`` and ``/tags/{tag}``.
 
-    Adding or removing one tag does not change other tags, so these requests
-    never need If-Match.
+    Adding or removing one tag does not change other tags, so requests for
+    one tag never need If-Match.
     """
 
     def __init__(self, actions: TagsMetadataActions) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A minimal pipeline: a filter that logs, and an application that answers.
 
-Their options come from the ini file (``etc/pileus/lab-paste.ini``).
+The options of both come from the ini file (``etc/pileus/lab-paste.ini``).
 """
 
 from __future__ import annotations

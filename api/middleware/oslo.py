@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Filters of oslo.middleware that use the configuration of Pileus.
 
-Their own option for this (``oslo_config_project``) ignores ``--config-dir``
-(D1).
+The filters' own option for a configuration, ``oslo_config_project``, ignores
+``--config-dir`` (D1).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find and read the operator's policy files.
 
-oslo.policy reads them too. But it gives no line numbers, takes a missing value
-for "allow everybody", and reports a mistake only when the rule is first
-checked.
+oslo.policy could read the files too, but it gives no line numbers, takes a
+missing value for "allow everybody", and reports a mistake only when the rule
+is first checked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class InvalidPolicy(Exception):
 
 
 class FileRule(NamedTuple):
-    """A rule of a file; ``warning`` tells why it is probably a mistake."""
+    """A rule of a file; ``warning`` says why it is probably a mistake."""
 
     text: str
     place: str

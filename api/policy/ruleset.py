@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules in force, and what they decide for a caller."""
+"""The rules in force, and their decisions for a caller."""
 
 from __future__ import annotations
 

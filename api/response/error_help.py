@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An explanation of each error code, to which the error's help link leads.
+"""The explanation of each error code, which an error's help link shows.
 
 An explanation says what happened and what to do, for all errors of a code;
 the error's own text is about one request. The meaning of a code never
-changes: an explanation may be worded better, but must not say anything else.
+changes, so an edit of an explanation must keep its meaning.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path and method, with everything that a request on them needs.
+    """One path and method, and the properties of requests for them.
 
     ``body`` are the accepted media types; without any, a body is an error.
     ``query`` are the known parameters; with None the action parses the query

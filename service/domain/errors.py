@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The errors of the domain: what a client or an operator can act on.
+"""The errors of the domain, which a client or an operator can act on.
 
     PileusError
     +-- Invalid                the declared type does not allow the request
@@ -22,7 +22,8 @@
     +-- Unavailable            the same request may succeed later
     |   +-- Outdated           the types changed since the worker read them
 
-No class here knows HTTP. ``api.response.faults`` maps each branch to a status.
+These classes do not depend on HTTP: ``api.response.faults`` maps each branch
+to a status.
 """
 
 from __future__ import annotations

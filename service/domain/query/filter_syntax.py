@@ -5,7 +5,7 @@
     item    = '"' text with \\" \\\\ \\n \\r '"'      for LIST_OPERATORS
             | text without a double quote, taken literally
 
-This module knows no types: ``filters`` gives the items their meaning.
+This module does not use types: ``filters`` converts items to typed values.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tags that a list requires its records to have or to lack.
 
-As in Nova, Neutron and Keystone: ``tags`` matches records with all of the
-tags, ``tags-any`` with at least one, ``not-tags`` those that lack at least
-one and ``not-tags-any`` those that lack all. A tag contains no comma, so
-tags need no quotes.
+The parameters work as in Nova, Neutron and Keystone: ``tags`` matches records
+with all of the tags, ``tags-any`` records with at least one tag, ``not-tags``
+records that lack at least one tag and ``not-tags-any`` records that lack all.
+A tag contains no comma, so tags need no quotes.
 """
 
 from __future__ import annotations

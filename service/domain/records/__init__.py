@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on records, and the rules that they keep."""
+"""Operations on records, and the rules that every write must satisfy."""

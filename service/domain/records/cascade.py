@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan and apply the deletion of a record and of what refers to it.
+"""Plan and apply the deletion of a record and of records that refer to it.
 
-A database would cascade silently. Here every record that is deleted or
-changed with another gets its own generation, time and revision (D14).
+A cascade of the database would leave no trace. Here each record that is
+deleted or changed because of another deletion gets its own generation, time
+and revision (D14).
 """
 
 from __future__ import annotations

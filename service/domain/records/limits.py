@@ -40,7 +40,7 @@ class QuotaLimits(Protocol):
 
 
 class DatabaseLimits:
-    """No external source: limits come from type files and the database."""
+    """The source without an external service: type files and the database."""
 
     external_source = ''
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Create, show, list, replace, change and delete records.
 
-This module knows neither SQL nor HTTP: rows come from a ``Store``, names of
+This module uses neither SQL nor HTTP: rows come from a ``Store``, names of
 properties from a ``Shape``. Every write is one transaction that checks
 references, unique values, periods and quota, writes the rows and adds a
 revision.

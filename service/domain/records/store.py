@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The storage interface of the domain, and the values that cross it.
+"""The storage interface of the domain, and the values that it exchanges.
 
 ``service.storage`` implements the protocols.
 """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type files: from YAML to a catalogue, every mistake at once."""
+"""Read YAML type files into a catalogue, or report all of their mistakes."""
