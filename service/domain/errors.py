@@ -142,8 +142,8 @@ class NoSuchRevision(NotFound):
 
 
 class Conflict(PileusError):
-    """Facts: those of the text, and optionally ``pointer``, the place in the
-    body that conflicts with the stored state."""
+    """Facts: the fields of ``text``, and optionally ``pointer``, the place in
+    the body that conflicts with the stored state."""
 
     code = 'conflict'
     title = 'Conflict'
