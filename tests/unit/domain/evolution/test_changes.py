@@ -8,7 +8,7 @@ from tests.unit.domain.declared import box, parsed, text
 
 
 def changes(old, new):
-    return [(one.place, one.message) for one in type_changes.compare(
+    return [(change.place, change.message) for change in type_changes.compare(
         old and parsed(**old), parsed(**new))]
 
 
@@ -19,7 +19,8 @@ def between(old, new):
 
 
 def checks(old, new):
-    return [dict(one.check) for one in between(old, new) if one.check]
+    return [dict(change.check) for change in between(old, new)
+            if change.check]
 
 
 def test_another_spelling_of_the_same_type_is_no_change():
@@ -46,7 +47,7 @@ def test_a_tombstone_of_something_already_dropped_is_no_change():
     assert changes({'box': box()}, with_it) == []
 
 
-@pytest.mark.parametrize(('old', 'new', 'told'), [
+@pytest.mark.parametrize(('old', 'new', 'change'), [
     ({}, {'description': 'A thing.'},
      ('box.description', 'description changes from "" to "A thing."')),
     ({}, {'quota': 3}, ('box.quota', 'quota changes from absent to 3')),
@@ -57,13 +58,13 @@ def test_a_tombstone_of_something_already_dropped_is_no_change():
     ({'indexes': [['it']]}, {'indexes': []},
      ('box.indexes', 'indexes changes from [["it"]] to []')),
 ])
-def test_a_change_of_each_type_keyword_is_reported(old, new, told):
+def test_a_change_of_each_type_keyword_is_reported(old, new, change):
     properties = {'it': {'type': 'string', 'since': '1.2'}}
-    assert told in changes({'box': box(properties, **old)},
+    assert change in changes({'box': box(properties, **old)},
                            {'box': box(properties, **new)})
 
 
-@pytest.mark.parametrize(('words', 'told'), [
+@pytest.mark.parametrize(('words', 'change'), [
     ({'default': 'x'}, 'default changes from absent to "x"'),
     ({'default': ''}, 'default changes from absent to ""'),
     ({'immutable': True}, 'immutable changes from false to true'),
@@ -75,9 +76,10 @@ def test_a_change_of_each_type_keyword_is_reported(old, new, told):
     ({'enum': ['a']},
      'enum changes from [] to [{"const": "a", "since": "1.0"}]'),
 ])
-def test_a_change_of_each_property_keyword_is_reported(words, told):
-    found = between({'type': 'string'}, {'type': 'string', **words})
-    assert [(one.place, one.message) for one in found] == [('box.it', told)]
+def test_a_change_of_each_property_keyword_is_reported(words, change):
+    results = between({'type': 'string'}, {'type': 'string', **words})
+    assert [(result.place, result.message) for result in results] == [
+        ('box.it', change)]
 
 
 def test_a_rename_is_not_a_new_property():
@@ -110,10 +112,10 @@ def test_a_rename_is_not_a_new_property():
 ])
 def test_a_narrower_keyword_comes_with_a_check_of_stored_values(old, new,
                                                                 bad, good):
-    found = [type_changes.validator(one) for one in checks(old, new)]
-    assert found
-    assert not all(meets(bad) for meets in found)
-    assert all(meets(good) for meets in found)
+    validators = [type_changes.validator(check) for check in checks(old, new)]
+    assert validators
+    assert not all(is_valid(bad) for is_valid in validators)
+    assert all(is_valid(good) for is_valid in validators)
 
 
 @pytest.mark.parametrize(('old', 'new'), [

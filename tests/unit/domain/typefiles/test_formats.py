@@ -71,16 +71,16 @@ def test_jsonschema_rs_checks_no_format_that_the_vocabulary_lacks():
     r'\x', 'a{1000}{1000}{1000}', r'\p{Nope}',
 ])
 def test_a_pattern_that_cannot_run_in_linear_time_is_a_mistake(pattern):
-    found = wrong(type='string', pattern=pattern)
-    assert len(found) == 1
-    assert found[0].startswith('pattern: ')
-    assert 'does not compile' in found[0]
+    lines = wrong(type='string', pattern=pattern)
+    assert len(lines) == 1
+    assert lines[0].startswith('pattern: ')
+    assert 'does not compile' in lines[0]
 
 
 def test_a_pattern_inside_an_array_is_compiled_too():
-    found = wrong(type='array', items={'type': 'string', 'pattern': '('},
+    lines = wrong(type='array', items={'type': 'string', 'pattern': '('},
                   minItems=1)
-    assert [one.split(':')[0] for one in found] == ['items.pattern']
+    assert [line.split(':')[0] for line in lines] == ['items.pattern']
 
 
 def test_a_pattern_that_blocks_backtracking_engines_is_fast():

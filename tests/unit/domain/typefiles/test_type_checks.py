@@ -89,10 +89,10 @@ def test_keywords_that_allow_a_value_are_valid(given):
     ({'references': 'box'}, 'nobody', '"nobody" is not a "uuid"'),
 ])
 def test_an_invalid_default_or_backfill_is_a_mistake(word, given, value, why):
-    found = wrong(**given, **{word: value})
-    assert len(found) == 1
-    assert found[0].startswith(f'{word}: ')
-    assert why is None or found == [f'{word}: {why}']
+    lines = wrong(**given, **{word: value})
+    assert len(lines) == 1
+    assert lines[0].startswith(f'{word}: ')
+    assert why is None or lines == [f'{word}: {why}']
 
 
 def test_invalid_and_duplicate_enum_values_are_mistakes():
@@ -268,13 +268,13 @@ def test_an_index_entry_has_at_most_2600_bytes(word, scope, length, size):
     """4 per character, 256 for project_id, 144 for the id of an index."""
     assert wrong_type({'a': text_of(length)}, scope=scope,
                       required=['a'], **{word: [['a']]}) == []
-    found = wrong_type({'a': text_of(length + 1)}, scope=scope,
+    lines = wrong_type({'a': text_of(length + 1)}, scope=scope,
                        required=['a'], **{word: [['a']]})
-    assert len(found) == 1
-    assert found[0].startswith(f'{word}[0]: an index entry can take '
+    assert len(lines) == 1
+    assert lines[0].startswith(f'{word}[0]: an index entry can take '
                                f'{size + 4} bytes')
-    assert ('project_id' in found[0]) is (scope == 'project')
-    assert (' id;' in found[0]) is (word == 'indexes')
+    assert ('project_id' in lines[0]) is (scope == 'project')
+    assert (' id;' in lines[0]) is (word == 'indexes')
 
 
 @pytest.mark.parametrize(('lengths', 'names', 'required', 'size'), [
@@ -285,9 +285,9 @@ def test_the_size_of_a_unique_tuple_with_an_index_includes_the_id(
         lengths, names, required, size):
     """A tuple with a nullable column has an index for sorting, and the
     second column of a tuple has an index for filters."""
-    found = wrong_type(dict(zip('ab', map(text_of, lengths), strict=True)),
+    lines = wrong_type(dict(zip('ab', map(text_of, lengths), strict=True)),
                        scope='cloud', required=required, unique=[names])
-    assert [one.partition(' (')[0] for one in found] == (
+    assert [line.partition(' (')[0] for line in lines] == (
         [f'unique[0]: an index entry can take {size} bytes'] if size else [])
 
 
@@ -328,7 +328,7 @@ def test_a_type_has_at_most_100_properties_and_50_keys():
 
 def test_a_filter_column_that_leads_no_tuple_counts_as_an_index():
     names = [f'p{i}' for i in range(51)]
-    numbers = {one: {'type': 'integer'} for one in names}
+    numbers = {name: {'type': 'integer'} for name in names}
     tuples = [names[start:start + 13] for start in range(0, 51, 13)]
     assert wrong_type(numbers, indexes=[*tuples[:3], tuples[3][:-1]]) == []
     assert wrong_type(numbers, indexes=tuples) == [
@@ -384,7 +384,7 @@ def test_exclusive_needs_two_times_and_comparable_properties(given,
                   'e': {'type': 'string', 'enum': ['on', 'off']}}
     assert wrong_type(properties, exclusive=[given]) == mistakes
     assert wrong_type(properties, exclusive=given) == [
-        one.replace('exclusive[0]', 'exclusive') for one in mistakes]
+        line.replace('exclusive[0]', 'exclusive') for line in mistakes]
 
 
 def test_a_quota_is_valid_for_scope_project_only():

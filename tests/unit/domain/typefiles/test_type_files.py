@@ -40,8 +40,8 @@ def test_a_reference_resolves_whatever_the_order_of_files():
     both = parsed(a=typed('host', {'rack_id': {'references': 'rack'},
                                    'host_id': {'references': 'host'}}),
                   b=typed('rack'))
-    assert [(one.declared.name, one.property.name)
-            for one in both.referrers('rack')] == [('host', 'rack_id')]
+    assert [(referrer.declared.name, referrer.property.name)
+            for referrer in both.referrers('rack')] == [('host', 'rack_id')]
 
 
 def test_a_second_declaration_of_a_name_or_plural_is_a_mistake():
@@ -115,13 +115,13 @@ def test_a_type_with_an_unreadable_file_is_not_reported_as_unknown():
 
 
 def test_all_mistakes_of_all_files_are_reported_sorted_without_duplicates():
-    found = mistakes(
+    lines = mistakes(
         b=typed('b', {'x': {'type': 'string', 'minLength': -1}},
                 required=['y']),
         a='[',
         c=typed('b', {'r': {'references': 'nobody'}}))
-    assert found == sorted(set(found))
-    assert [one.split(':')[0] for one in found] == [
+    assert lines == sorted(set(lines))
+    assert [line.split(':')[0] for line in lines] == [
         'a.yaml', 'b.yaml', 'b.yaml', 'c.yaml', 'c.yaml', 'c.yaml']
 
 
@@ -133,9 +133,9 @@ def test_the_error_has_one_line_for_each_mistake():
 
 
 def test_names_and_values_cannot_forge_a_log_line():
-    found = mistakes(**{'a\nb': typed('x', {'p\nq': {'type': 'r\ns'}})})
-    assert len(found) == 2
-    assert not any('\n' in one for one in found)
+    lines = mistakes(**{'a\nb': typed('x', {'p\nq': {'type': 'r\ns'}})})
+    assert len(lines) == 2
+    assert not any('\n' in line for line in lines)
 
 
 def test_a_directory_without_type_files_is_an_empty_catalogue():
@@ -154,7 +154,8 @@ def test_only_files_with_the_yaml_ending_are_read(tmp_path):
     (tmp_path / 'more').mkdir()
     catalogue = type_files.read(tmp_path)
     assert list(catalogue.types) == ['ant', 'bee']
-    assert [one.file for one in catalogue.live] == ['a.yaml', 'b.yaml']
+    assert [declared.file for declared in catalogue.live] == [
+        'a.yaml', 'b.yaml']
 
 
 def test_an_unreadable_type_file_is_a_mistake(tmp_path):
@@ -205,7 +206,7 @@ def test_read_and_parse_return_the_same_type(tmp_path):
 # The catalogue
 
 def test_a_type_has_the_values_of_its_file():
-    made = box_type(
+    declared = box_type(
         {'a': TEXT, 'b': {'type': 'string', 'format': 'date-time'},
          'c': {'type': 'string', 'format': 'date-time'},
          'old': {'dropped': True}},
@@ -214,24 +215,26 @@ def test_a_type_has_the_values_of_its_file():
         exclusive={'period': ['b', 'c'], 'over': ['a'],
                    'when': {'a': ['x', 'y']}}, quota=7,
         policy={'create': 'role:admin'}, controller='site.boxes:Boxes')
-    assert (made.name, made.plural, made.path) == ('box', 'boxes', 'boxes')
-    assert made.description == 'A box.'
-    assert (made.since, made.until) == (Version(1, 2), Version(2, 0))
-    assert made.unique == (('a',),)
-    assert made.indexes == (('b',), ('c', 'a'))
-    assert made.exclusive == (ExclusivePeriod(
+    assert (declared.name, declared.plural, declared.path) == (
+        'box', 'boxes', 'boxes')
+    assert declared.description == 'A box.'
+    assert (declared.since, declared.until) == (Version(1, 2), Version(2, 0))
+    assert declared.unique == (('a',),)
+    assert declared.indexes == (('b',), ('c', 'a'))
+    assert declared.exclusive == (ExclusivePeriod(
         ('b', 'c'), ('a',), (('a', ('x', 'y')),)),)
-    assert (made.quota, made.policy) == (7, {'create': 'role:admin'})
-    assert made.controller == 'site.boxes:Boxes'
-    assert [one.name for one in made.live] == ['a', 'b', 'c']
-    assert made.properties['old'].dropped
-    assert (made.file, made.owned, made.dropped) == ('box.yaml', True, False)
+    assert (declared.quota, declared.policy) == (7, {'create': 'role:admin'})
+    assert declared.controller == 'site.boxes:Boxes'
+    assert [prop.name for prop in declared.live] == ['a', 'b', 'c']
+    assert declared.properties['old'].dropped
+    assert (declared.file, declared.owned, declared.dropped) == (
+        'box.yaml', True, False)
 
 
 def test_a_type_is_frozen():
-    made = box_type({'a': TEXT})
-    for frozen in (made.properties, made.policy,
-                   made.properties['a'].schema):
+    declared = box_type({'a': TEXT})
+    for frozen in (declared.properties, declared.policy,
+                   declared.properties['a'].schema):
         with pytest.raises(TypeError):
             frozen['b'] = 1
 
@@ -244,18 +247,19 @@ def test_a_tombstone_exists_in_no_version():
 
 
 def test_a_property_is_optional_and_in_the_first_version_by_default():
-    one = prop(type='integer')
-    assert (one.kind, dict(one.schema)) == ('integer', {'type': 'integer'})
-    assert (one.since, one.until, one.default) == (
+    built = prop(type='integer')
+    assert (built.kind, dict(built.schema)) == ('integer', {'type': 'integer'})
+    assert (built.since, built.until, built.default) == (
         FIRST_VERSION, None, MISSING)
-    assert one.nullable and not one.required and not one.immutable
+    assert built.nullable and not built.required and not built.immutable
 
 
 def test_a_property_has_the_first_version_of_its_type_by_default():
-    made = box_type({'a': TEXT, 'b': {**TEXT, 'since': '1.4'}}, since='1.2')
-    assert made.properties['a'].since == Version(1, 2)
-    assert made.properties['b'].since == Version(1, 4)
-    assert [shape.since for shape in made.shapes] == [(1, 2), (1, 4)]
+    declared = box_type({'a': TEXT, 'b': {**TEXT, 'since': '1.4'}},
+                        since='1.2')
+    assert declared.properties['a'].since == Version(1, 2)
+    assert declared.properties['b'].since == Version(1, 4)
+    assert [shape.since for shape in declared.shapes] == [(1, 2), (1, 4)]
 
 
 def test_a_string_has_a_maximum_length_unless_it_is_a_time():
@@ -268,35 +272,35 @@ def test_a_string_has_a_maximum_length_unless_it_is_a_time():
 
 
 def test_a_reference_is_a_string_in_uuid_format():
-    one = prop(references='box', on_delete='cascade')
-    assert (one.kind, one.references, one.on_delete) == ('string', 'box',
+    built = prop(references='box', on_delete='cascade')
+    assert (built.kind, built.references, built.on_delete) == ('string', 'box',
                                                          'cascade')
-    assert (one.format, one.max_length) == ('uuid', 36)
+    assert (built.format, built.max_length) == ('uuid', 36)
     assert prop(references='box').on_delete == 'restrict'
 
 
 def test_enum_choices_know_their_versions():
-    one = prop(type='string', since='1.1', enum=[
+    built = prop(type='string', since='1.1', enum=[
         'a', {'const': 'b', 'since': '1.3'}, {'const': 'c', 'until': '1.2'}])
-    assert one.enum == (Choice('a', Version(1, 1)),
+    assert built.enum == (Choice('a', Version(1, 1)),
                         Choice('b', Version(1, 3)),
                         Choice('c', Version(1, 1), Version(1, 2)))
-    assert one.choices(Version(1, 1)) == ('a', 'c')
-    assert one.choices(Version(1, 3)) == ('a', 'b')
-    assert 'enum' not in one.schema
+    assert built.choices(Version(1, 1)) == ('a', 'c')
+    assert built.choices(Version(1, 3)) == ('a', 'b')
+    assert 'enum' not in built.schema
 
 
 def test_the_enum_of_a_renamed_property_starts_with_the_type():
-    one = prop(type='string', since='1.2', renamed_from='old', enum=['a'])
-    assert one.choices(FIRST_VERSION) == ('a',)
-    assert (one.name_at(FIRST_VERSION), one.name_at(Version(1, 2))) == (
+    built = prop(type='string', since='1.2', renamed_from='old', enum=['a'])
+    assert built.choices(FIRST_VERSION) == ('a',)
+    assert (built.name_at(FIRST_VERSION), built.name_at(Version(1, 2))) == (
         'old', 'it')
 
 
 def test_a_const_is_an_enum_of_one():
-    one = prop(type='string', const='a')
-    assert one.choices(FIRST_VERSION) == ('a',)
-    assert 'const' not in one.schema
+    built = prop(type='string', const='a')
+    assert built.choices(FIRST_VERSION) == ('a',)
+    assert 'const' not in built.schema
 
 
 @pytest.mark.parametrize('words, value, stored', [
@@ -319,8 +323,8 @@ def test_a_property_with_a_default_is_not_nullable():
 
 
 def test_a_property_has_the_roles_of_its_file():
-    one = prop(type='string', read_roles=['admin'], write_roles=['a', 'b'])
-    assert (one.read_roles, one.write_roles) == (('admin',), ('a', 'b'))
+    built = prop(type='string', read_roles=['admin'], write_roles=['a', 'b'])
+    assert (built.read_roles, built.write_roles) == (('admin',), ('a', 'b'))
 
 
 # The shipped types
@@ -329,16 +333,16 @@ def test_the_shipped_types_are_valid_and_reference_each_other():
     catalogue = type_files.read(SHIPPED)
     assert set(catalogue.types) == {'rack', 'host', 'maintenance'}
     assert catalogue.maximum > FIRST_VERSION
-    assert [one.declared.name for one in catalogue.referrers('rack')] == [
-        'host']
-    assert [one.declared.name for one in catalogue.referrers('host')] == [
-        'maintenance']
+    assert [referrer.declared.name
+            for referrer in catalogue.referrers('rack')] == ['host']
+    assert [referrer.declared.name
+            for referrer in catalogue.referrers('host')] == ['maintenance']
 
 
 def test_the_shipped_host_has_the_documented_keys_and_versions():
     host = type_files.read(SHIPPED).types['host']
-    assert {name for name, one in host.properties.items()
-            if one.required} == {'name', 'serial'}
+    assert {name for name, prop in host.properties.items()
+            if prop.required} == {'name', 'serial'}
     assert host.unique == (('serial',), ('name',))
     assert {('status',), ('rack_id', 'name')} <= set(host.indexes)
     assert host.properties['serial'].immutable
@@ -348,5 +352,5 @@ def test_the_shipped_host_has_the_documented_keys_and_versions():
 
 
 def test_every_shipped_type_has_a_description():
-    for one in type_files.read(SHIPPED).live:
-        assert one.description.endswith('.')
+    for declared in type_files.read(SHIPPED).live:
+        assert declared.description.endswith('.')

@@ -101,18 +101,18 @@ def test_a_malformed_type_keyword_is_one_mistake(word, value):
     given = {'name': 'box', 'plural': 'boxes', word: value}
     if word == 'properties':
         given |= {'required': ['a'], 'indexes': [['b']]}
-    found = mistakes(box=text(given))
-    assert len(found) == 1
-    assert found[0].startswith(f'box.yaml: {word}: must be '), found
+    lines = mistakes(box=text(given))
+    assert len(lines) == 1
+    assert lines[0].startswith(f'box.yaml: {word}: must be '), lines
 
 
 @pytest.mark.parametrize('word, value', pairs(PROPERTY_BAD))
 def test_a_malformed_property_keyword_is_one_mistake(word, value):
     kind = next(name for name in KIND_OF
                 if name in vocabulary.PROPERTY_KEYWORDS[word].kinds)
-    found = wrong(**{**KIND_OF[kind], word: value})
-    assert len(found) == 1
-    assert found[0].startswith(f'{word}: must be '), found
+    lines = wrong(**{**KIND_OF[kind], word: value})
+    assert len(lines) == 1
+    assert lines[0].startswith(f'{word}: must be '), lines
 
 
 @pytest.mark.parametrize('word', vocabulary.PROPERTY_KEYWORDS)
@@ -121,9 +121,9 @@ def test_a_keyword_is_valid_only_for_its_kinds(word, kind):
     """Elsewhere the mistake is the place, even if the value is malformed."""
     wanted = vocabulary.PROPERTY_KEYWORDS[word].kinds
     given = {word: {'odd': None}, **KIND_OF[kind]}
-    found = [one for one in wrong(**given) if 'is valid for' in one]
+    lines = [line for line in wrong(**given) if 'is valid for' in line]
     misplaced = kind not in wanted and word not in KIND_OF[kind]
-    assert bool(found) is misplaced, found
+    assert bool(lines) is misplaced, lines
 
 
 def test_the_mistake_of_a_misplaced_keyword_names_the_valid_kinds():
@@ -154,11 +154,11 @@ def test_an_unknown_keyword_of_a_type_is_a_mistake():
 
 
 def test_only_json_schema_keywords_are_valid_inside_objects_and_arrays():
-    found = wrong(type='object', additionalProperties={
+    lines = wrong(type='object', additionalProperties={
         'type': 'array', 'items': {'type': 'string', 'immutable': True}},
         properties={'a': {'$ref': 'x'}, 'b': {'type': 'integer',
                                               'maxLength': 2}, 'c': 'text'})
-    assert found == [
+    assert lines == [
         'additionalProperties.items: unknown keyword "immutable"',
         'properties.a: "$ref" is not supported; write the referenced keywords '
         'here',
@@ -238,10 +238,10 @@ def test_a_type_cannot_have_the_name_of_quota_changes_in_the_history():
 @pytest.mark.parametrize('name', [
     name for name in BAD_NAMES if isinstance(name, str)])
 def test_a_malformed_property_name_is_a_mistake(name):
-    found = wrong_type({name: {'type': 'string'}})
-    assert len(found) == 1
-    assert 'the property name must be 1 to 48 lower-case letters' in found[0]
-    assert '\n' not in found[0]
+    lines = wrong_type({name: {'type': 'string'}})
+    assert len(lines) == 1
+    assert 'the property name must be 1 to 48 lower-case letters' in lines[0]
+    assert '\n' not in lines[0]
 
 
 @pytest.mark.parametrize('name', ['a', 'a1', 'a_b', 'a__b_', 'a' * 48])
