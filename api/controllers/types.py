@@ -36,7 +36,7 @@ class TypesController:
         """List the types, with the number and digest of the catalogue.
 
         During a roll-out some workers still serve the older catalogue. The
-        number tells a client which catalogue the reply comes from.
+        number shows a client which catalogue the reply comes from.
         """
         shapes = (declared.at(call.version)
                   for declared in self._catalogue.live)

@@ -79,8 +79,8 @@ class Accounts:
             self._states = self._file_states()
             self._set_accounts(account_files.read(passwords, users))
         else:
-            # The options may name other files by now. Those are not in force
-            # in any worker until a reload.
+            # The options may name other files by now. No worker uses these
+            # files until a reload.
             self._paths = tuple(inherited['paths'])
             self._states = [state and tuple(state)
                             for state in inherited['marks']]
@@ -204,9 +204,9 @@ class BasicAuth:
         Raises IdentityRefused if too many passwords wait to be checked.
 
         SECURITY: an unknown name takes as long as a wrong password; otherwise
-        the time of a reply would tell which names exist. The limit on waiting
-        checks keeps a flood of wrong passwords from taking every CPU, and from
-        taking the places of requests whose password is in the cache.
+        the time of a reply would reveal which names exist. The limit on
+        waiting checks keeps a flood of wrong passwords from taking every CPU,
+        and from taking the places of requests whose password is in the cache.
         """
         account = self._accounts.find(name)
         hash = account and account.hash

@@ -104,7 +104,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_int=_integer)
 def _duplicate_names(text: str) -> Iterator[tuple[str, str]]:
     """Yield the pointers of duplicate names, in a text that has some.
 
-    The decoder does not tell the pointer of an object while it decodes the
+    The decoder does not give the pointer of an object while it decodes the
     object, so a second pass finds objects with duplicates by identity. An
     object that a later member of the same name replaced is not found, but
     the object around it is.

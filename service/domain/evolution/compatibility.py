@@ -3,10 +3,10 @@
 
 A client asks for the version that it was written for. In that version the new
 files must not remove anything, refuse anything that was accepted, or add
-anything to a reply. Even a new optional property breaks: a client that
-replaces a record with the properties it knows would set the new one to null
-for all. A new type breaks no client. Quotas and policies are not compared,
-because they belong to the deployment.
+anything to a reply. Even a new optional property breaks a client: a PUT with
+only the older properties would set the new property to null for all clients.
+A new type breaks no client. Quotas and policies are not compared, because they
+belong to the deployment.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Subresource:
         return _ITEM[self.column]
 
     def present_in(self, record: Record) -> bool:
-        """Whether it exists in the record; an empty collection exists."""
+        """Whether the record has the item; a record has every collection."""
         return self.item is None or self.item in record[self.column]
 
     def require(self, type: str, record: Record) -> None:
