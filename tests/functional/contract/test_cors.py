@@ -87,7 +87,8 @@ def test_all_origins_with_credentials_stop_the_start(
     assert daemon.wait_for_exit() == 1, daemon.output
     (error,) = (line for line in daemon.output.splitlines()
                 if line.startswith('pileus-api: '))
-    assert '[cors] allowed_origin = *: set allow_credentials = false' in error
+    assert ('[cors] allowed_origin = *: invalid with allow_credentials = '
+            'true; set allow_credentials = false') in error
 
 
 def test_all_origins_without_credentials_are_allowed(tmp_path):
