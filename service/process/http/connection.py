@@ -253,7 +253,7 @@ class Connection:
         state = self._state
         state.counters.refused[refused.reason] += 1
         request_id = refusals.request_id()
-        LOG.info('%s refused "%s" %d %s [%s]', self._client[0],
+        LOG.info('%s: refused "%s" %d %s [%s]', self._client[0],
                  self._request_line(), refused.status,
                  escape.escape(str(refused)), request_id)
         response = refusals.render(

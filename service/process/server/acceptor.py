@@ -166,7 +166,8 @@ class Acceptor:
             return True
         self._counters.accept_failures += 1
         if exc.errno in FATAL:
-            LOG.error('a listening socket was shut down: %s', exc.strerror)
+            LOG.error('no longer accepting connections: the listening socket '
+                      'was shut down: %s', exc.strerror)
             self._stop()
             return False
         if time.monotonic() - self._logged_at > LOG_INTERVAL_SECONDS:

@@ -142,7 +142,8 @@ def _outcome(message: bytes) -> int:
         return channel.DONE
     if message:
         raise StartError(channel.reason(message))
-    raise StartError('the daemon ended before it could serve')
+    raise StartError('the daemon ended before it accepted requests, without '
+                     'an error message; see its log file')
 
 
 def _run_detached(run: Callable[[Callable[[], None]], int],

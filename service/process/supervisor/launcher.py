@@ -189,7 +189,7 @@ class Launcher:
     def _replace(self, worker: Worker, text: str) -> None:
         now = time.monotonic()
         delay = self._backoff.record_death(now, now - worker.started_at)
-        LOG.error('%s; another starts in %.1f seconds', text, delay)
+        LOG.error('%s; another worker starts in %.1f seconds', text, delay)
         reloading = self._sets.current is not None
         if worker.worker_set is self._sets.incoming and (
                 reloading or self._backoff.failures >= MAX_START_FAILURES):

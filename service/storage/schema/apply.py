@@ -115,9 +115,9 @@ def _on_sqlite(engine: Engine) -> Iterator[_Locked]:
                 'PRAGMA foreign_key_check').all()
             if lost:
                 raise StartError(
-                    f'{counted(len(lost), "reference")} would refer to no '
-                    f'record, the first of them in {lost[0][0]}: nothing was '
-                    f'changed')
+                    f'{counted(len(lost), "reference")} would refer to '
+                    f'records that do not exist, the first in table '
+                    f'{lost[0][0]}: nothing was changed')
 
 
 def _execute_outside_transaction(connection: Connection,

@@ -58,7 +58,7 @@ def preview(engine: Engine, proposed: Catalogue) -> Applied:
     if engine.dialect.name != 'sqlite':
         return prepare(engine, proposed)
     if engine.url.database is None:
-        LOG.info('There is no database yet: a start creates it')
+        LOG.info('The database does not exist: a start creates it')
         return prepare(engine, proposed)
     return Transactions(engine).read(
         lambda connection: _preview(connection, proposed))

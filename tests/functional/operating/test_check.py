@@ -85,7 +85,7 @@ def test_the_check_creates_no_database(directory: Path) -> None:
     assert daemon.wait_for_exit() == 0, daemon.output
     assert errors(daemon) == [
         f'pileus-api: configuration is valid: {directory}']
-    assert 'There is no database yet: a start creates it' in daemon.output
+    assert 'The database does not exist: a start creates it' in daemon.output
     assert not (directory.parent / 'state').exists()
 
 

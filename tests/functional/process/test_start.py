@@ -159,8 +159,8 @@ def test_a_worker_that_crashes_while_loading_is_restarted_a_few_times(
     daemon = prepared(paste=apps.paste().replace(':factory', ':crash'))
     text = refusal_of(daemon)
     assert 'was killed by SIGKILL while it was starting' in text
-    assert daemon.output.count('another starts in') == 5
-    assert 'another starts in 2.0 seconds' in daemon.output
+    assert daemon.output.count('another worker starts in') == 5
+    assert 'another worker starts in 2.0 seconds' in daemon.output
 
 
 def test_clients_are_refused_while_the_service_is_loading(

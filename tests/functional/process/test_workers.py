@@ -47,8 +47,8 @@ def test_a_killed_worker_loses_only_its_own_requests(serve: Served) -> None:
     assert took < 3
     assert len(load.failures) <= 4
     assert killed not in daemon.workers()
-    assert f'worker {killed} was killed by SIGKILL; another starts in 0.0 ' \
-        'seconds' in daemon.output
+    assert f'worker {killed} was killed by SIGKILL; another worker starts ' \
+        'in 0.0 seconds' in daemon.output
 
 
 def test_a_killed_idle_worker_fails_no_request(serve: Served) -> None:
@@ -69,7 +69,7 @@ def test_a_worker_that_cannot_start_is_retried_with_pauses(
         paste = daemon.directory / 'api-paste.ini'
         paste.write_text('[broken\n')
         os.kill(daemon.workers()[0], signal.SIGKILL)
-        while 'another starts in 0.5 seconds' not in daemon.output:
+        while 'another worker starts in 0.5 seconds' not in daemon.output:
             load.wait_for(1)
         paste.write_text(apps.paste('second'))
         while not any(body.startswith('second') for body in load.answers):
