@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Service:
-    """What ``api`` serves: the types of one catalogue and their records."""
+    """The types of one catalogue and their records, as ``api`` serves them."""
 
     catalogue: Catalogue
     catalogue_number: int

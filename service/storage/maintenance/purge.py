@@ -37,8 +37,11 @@ STRIDE_ROWS = 10000
 
 
 class Retention(NamedTuple):
-    """What is kept: everything younger than ``days`` (0: all revisions), and
-    the ``last`` revisions of each record that still exists."""
+    """The revisions that a purge keeps.
+
+    A purge keeps every revision younger than ``days`` (0: all revisions), and
+    the ``last`` revisions of each record that still exists.
+    """
 
     days: int
     last: int

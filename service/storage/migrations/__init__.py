@@ -48,16 +48,16 @@ def pending_upgrade(connection: Connection) -> str | None:
 
     Raises StartError if a newer release has upgraded the tables.
     """
-    found = version(connection)
-    if found is not None and found not in VERSIONS:
+    current = version(connection)
+    if current is not None and current not in VERSIONS:
         raise StartError(
-            f'[database] connection: the core tables have version {found}, '
+            f'[database] connection: the core tables have version {current}, '
             f'which is of a newer release; this release supports '
             f'{VERSIONS[0]} to {HEAD}: install the newer release, or restore '
             f'the database from before its upgrade')
-    if found == HEAD:
+    if current == HEAD:
         return None
-    return (f'the core tables have version {found or "none"}, and this '
+    return (f'the core tables have version {current or "none"}, and this '
             f'release needs version {HEAD}')
 
 
@@ -112,7 +112,7 @@ def _migrate(connection: Connection) -> None:
     script = ScriptDirectory(str(Path(__file__).parent))
     with EnvironmentContext(
             Config(), script,
-            fn=lambda found, context: script._upgrade_revs(HEAD, found)
+            fn=lambda current, context: script._upgrade_revs(HEAD, current)
             ) as environment:
         environment.configure(connection=connection, version_table=TABLE,
                               transactional_ddl=False)

@@ -87,7 +87,7 @@ def _old_names(declared: ResourceType, known: Iterable[ResourceType],
         yield prop.renamed_from
     for known_type in known:
         was = changes.predecessor(
-            {one.name: one for one in known_type.live}, declared, prop)
+            {each.name: each for each in known_type.live}, declared, prop)
         if was is not None:
             yield was.name
 
@@ -177,14 +177,14 @@ def column_type_changes(
         wanted: TableLayout) -> dict[str, TypeChange]:
     """Return the type change of each column that stays."""
     before = {} if was is None else {prop.name: prop for prop in was.live}
-    found = {}
+    type_change_of = {}
     for name in wanted.columns.keys() & real.columns.keys():
         prop = declared.properties.get(name)
-        found[name] = type_changes.type_change(
+        type_change_of[name] = type_changes.type_change(
             real.columns[name], wanted.columns[name],
             changes.predecessor(before, declared, prop) if prop else None,
             prop)
-    return found
+    return type_change_of
 
 
 def _type(pair: TablePair, column: sa.Column[Any]) -> Iterator[Step]:

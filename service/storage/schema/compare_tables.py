@@ -229,7 +229,7 @@ class TableComparison:
             return Violations()
         prop = pair.declared.properties[change.column]
         known = {} if pair.was is None else {
-            one.name: one for one in pair.was.live}
+            each.name: each for each in pair.was.live}
         was = changes.predecessor(known, pair.declared, prop) or prop
 
         def report(line: str) -> None:

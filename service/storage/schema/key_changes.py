@@ -102,16 +102,16 @@ def _differences(real: Mapping[str, Any], wanted: Mapping[str, Any],
     renamed.
     """
     gone = [name for name, key in real.items() if wanted.get(name) != key]
-    found: list[tuple[str | None, str | None]] = []
+    changed: list[tuple[str | None, str | None]] = []
     for name, key in wanted.items():
         if real.get(name) == key:
             continue
         old = next((old for old in gone if renames and real[old] == key
                     and old not in wanted and name not in real), None)
-        found.append((old, name))
+        changed.append((old, name))
         if old is not None:
             gone.remove(old)
-    return [*((old, None) for old in gone), *found]
+    return [*((old, None) for old in gone), *changed]
 
 
 # References

@@ -34,7 +34,7 @@ class Plan:
 
     @property
     def refusals(self) -> tuple[str, ...]:
-        """What an operator must correct before anything is changed."""
+        """The corrections that the operator must make before an apply."""
         return tuple(f'{step.name}: {step.change}: {step.refusal}'
                      for step in self.steps if step.refusal)
 
@@ -84,11 +84,11 @@ def build(connection: Connection, before: Catalogue | None,
     is the catalogue of an interrupted apply. ``progress`` reports the checks
     of many rows.
     """
-    found = [*_unfinished_import(connection), *TableComparison(
+    due = [*_unfinished_import(connection), *TableComparison(
         connection, before, wanted, progress, unfinished).steps()]
     return Plan(tuple(
         steps.with_sql(step, connection.dialect)
-        for step in sorted(found, key=lambda step: step.phase)))
+        for step in sorted(due, key=lambda step: step.phase)))
 
 
 def of_database(engine: Engine, wanted: Catalogue,

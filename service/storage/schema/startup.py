@@ -68,12 +68,12 @@ def _preview(connection: Connection, proposed: Catalogue) -> Applied:
     pending = migrations.pending_upgrade(connection)
     if pending is not None:
         LOG.info('A start upgrades the database: %s', pending)
-    found = (_applied_or_plan(connection, proposed)
+    outcome = (_applied_or_plan(connection, proposed)
              if schema_plan.has_catalogues(connection)
              else schema_plan.build(connection, None, proposed))
-    if isinstance(found, Applied):
-        return found
-    for line in found.lines:
+    if isinstance(outcome, Applied):
+        return outcome
+    for line in outcome.lines:
         LOG.info('A start changes the database: %s', line)
     return Applied(0, proposed.digest, proposed)
 
@@ -112,11 +112,11 @@ def _apply_additions(connection: Connection, proposed: Catalogue) -> Applied:
 
     If two workers start at the same time, the second finds it done.
     """
-    found = _applied_or_plan(connection, proposed)
-    if isinstance(found, Applied):
-        return found
+    outcome = _applied_or_plan(connection, proposed)
+    if isinstance(outcome, Applied):
+        return outcome
     number = applied_types.begin(connection, proposed)
-    for step in found.steps:
+    for step in outcome.steps:
         steps.execute(step, connection)
     applied_types.publish(connection, number)
     return Applied(number, proposed.digest, proposed)
