@@ -24,9 +24,9 @@ NEWER = {'OpenStack-API-Version': 'pileus 1.1'}
 
 @pytest.fixture
 def etag(application: Application) -> str:
-    made = application.request('PUT', HOST, MADE)
-    assert made.status == 201
-    return made.headers['ETag']
+    reply = application.request('PUT', HOST, MADE)
+    assert reply.status == 201
+    return reply.headers['ETag']
 
 
 CONDITIONS = {
@@ -46,27 +46,27 @@ CONDITIONS = {
 def test_a_conditional_write_happens_only_in_the_state_of_its_etag(
         application, etag, method, case):
     """C03, ETAG-3: strong comparison; a malformed header is 400."""
-    said, status = CONDITIONS[case]
-    said = said.replace('{etag[1:]}', etag[2:]).replace(
+    condition, status = CONDITIONS[case]
+    condition = condition.replace('{etag[1:]}', etag[2:]).replace(
         '{etag}', etag).replace('{bare}', etag.strip('"'))
     before = application.request('GET', HOST).body
     body = {'PUT': {'host': {**MADE['host'], 'status': 'active'}},
             'PATCH': {'host': {'status': 'active'}}}.get(method)
-    reply = application.request(method, HOST, body, {'If-Match': said})
+    reply = application.request(method, HOST, body, {'If-Match': condition})
     assert reply.status == (204 if (method, status) == ('DELETE', 200)
                             else status), reply.body
     if status != 200:
         assert application.request('GET', HOST).body == before
 
 
-@pytest.mark.parametrize(('said', 'status'), [
+@pytest.mark.parametrize(('condition', 'status'), [
     ('{etag}', 304), ('W/{etag}', 304), ('"x", {etag}', 304), ('*', 304),
     ('"x"', 200), ('x', 400)])
 def test_a_conditional_read_of_an_unchanged_record_is_304(
-        application, etag, said, status):
+        application, etag, condition, status):
     """C03: weak comparison; a 304 has no body and the headers of the 200."""
     reply = application.request('GET', HOST, None, {
-        'If-None-Match': said.replace('{etag}', etag)})
+        'If-None-Match': condition.replace('{etag}', etag)})
     assert reply.status == status
     if status == 304:
         assert reply.body == b''
@@ -75,7 +75,7 @@ def test_a_conditional_read_of_an_unchanged_record_is_304(
 
 
 def test_each_representation_has_its_own_etag(application, etag):
-    """C03, ETAG-2: it depends on version, fields and readable properties."""
+    """C03, ETAG-2: version, fields and readable properties change the ETag."""
     tags = [application.request('GET', HOST + query, None, headers
                                 ).headers['ETag']
             for query, headers in (('', {}), ('', NEWER), ('?fields=id', {}),
@@ -97,11 +97,11 @@ def test_the_etag_of_any_representation_is_valid_for_a_write(application,
 
 def test_a_record_recreated_under_the_same_id_has_another_etag(application,
                                                                etag):
-    """C03: its generation starts again at 1, but old ETags do not match."""
+    """C03: the generation starts again at 1, but old ETags do not match."""
     assert application.request('DELETE', HOST).status == 204
-    made = application.request('PUT', HOST, MADE)
-    assert made.json['host']['generation'] == 1
-    assert made.headers['ETag'] != etag
+    reply = application.request('PUT', HOST, MADE)
+    assert reply.json['host']['generation'] == 1
+    assert reply.headers['ETag'] != etag
     assert application.request('DELETE', HOST, None,
                                {'If-Match': etag}).status == 412
 
@@ -114,7 +114,7 @@ def two_workers(tmp_path: Path) -> Iterator[Daemon]:
 
 
 def test_an_etag_is_the_same_in_every_worker_and_after_a_restart(two_workers):
-    """C03, ETAG-1: it depends only on stored data."""
+    """C03, ETAG-1: an ETag depends only on stored data."""
     etag = two_workers.request('PUT', HOST, MADE).headers['ETag']
     def seen() -> set[str]:
         return {two_workers.request('GET', HOST).headers['ETag']
@@ -125,7 +125,7 @@ def test_an_etag_is_the_same_in_every_worker_and_after_a_restart(two_workers):
     assert seen() == {etag}
 
 
-# The same id at once
+# Concurrent creates of one id
 
 def test_one_of_twenty_concurrent_creates_of_one_id_succeeds(two_workers):
     """C04, METH-5: the others get 412."""
@@ -134,20 +134,20 @@ def test_one_of_twenty_concurrent_creates_of_one_id_succeeds(two_workers):
             'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}},
             {'If-None-Match': '*'}).status
     with ThreadPoolExecutor(20) as clients:
-        told = Counter(clients.map(create, range(20)))
-    assert told == {201: 1, 412: 19}
-    found = two_workers.request('GET', '/v1/hosts').json['hosts']
-    assert [one['id'] for one in found] == [ID]
-    assert found[0]['generation'] == 1
+        statuses = Counter(clients.map(create, range(20)))
+    assert statuses == {201: 1, 412: 19}
+    records = two_workers.request('GET', '/v1/hosts').json['hosts']
+    assert [record['id'] for record in records] == [ID]
+    assert records[0]['generation'] == 1
 
 
 # All or nothing
 
 def hosts(*odd: dict[str, Any]) -> dict[str, Any]:
     """A bulk request for forty hosts, with the odd ones in the middle."""
-    made = [{'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}
-            for number in range(40)]
-    return {'hosts': [*made[:20], *odd, *made[20:]]}
+    items = [{'name': f'h{number}', 'serial': f'CZ-{1000 + number}'}
+             for number in range(40)]
+    return {'hosts': [*items[:20], *odd, *items[20:]]}
 
 
 def host(**members: Any) -> dict[str, Any]:
@@ -177,14 +177,14 @@ def test_a_bulk_with_an_invalid_item_creates_nothing(application, case):
     body, status, pointers = BULKS[case]
     reply = application.request('POST', '/v1/hosts', body)
     assert reply.status == status, reply.body
-    assert [one.get('source', {}).get('pointer')
-            for one in reply.json['errors']] == pointers
+    assert [error.get('source', {}).get('pointer')
+            for error in reply.json['errors']] == pointers
     left = application.request('GET', '/v1/hosts').json['hosts']
-    assert [one['name'] for one in left] == ['there']
+    assert [record['name'] for record in left] == ['there']
 
 
 def test_a_bulk_over_the_quota_creates_nothing(tmp_path):
-    """C12, CODE-7: not even the records within the quota."""
+    """C12, CODE-7: the records within the quota are not created either."""
     served = Application(config_dir(tmp_path, {'desk': '''
 name: desk
 plural: desks
@@ -222,6 +222,6 @@ unique: [[label]]
         reply = served.request('POST', '/v1/cars', {'cars': [{name: 'x'}]},
                                {'OpenStack-API-Version': f'pileus {version}'})
         assert reply.status == status
-    (told,) = reply.json['errors']
-    assert told['detail'].startswith(f'Another car has the same {name}: ')
-    assert told['source'] == {'pointer': f'/cars/0/{name}'}
+    (error,) = reply.json['errors']
+    assert error['detail'].startswith(f'Another car has the same {name}: ')
+    assert error['source'] == {'pointer': f'/cars/0/{name}'}

@@ -54,10 +54,10 @@ def run_concurrently(work: Callable[[int], Any]) -> list[Any]:
 def test_twenty_identical_requests_create_once_and_get_the_same_body(ask):
     replies = run_concurrently(
         lambda _: ask('POST', '/v1/hosts', BODY, sent()))
-    assert [one.status for one in replies] == [201] * REPEATS
-    assert len({one.body for one in replies}) == 1
-    assert len({one.headers['x-openstack-request-id']
-                for one in replies}) == REPEATS
+    assert [reply.status for reply in replies] == [201] * REPEATS
+    assert len({reply.body for reply in replies}) == 1
+    assert len({reply.headers['x-openstack-request-id']
+                for reply in replies}) == REPEATS
     assert count(ask) == 3
 
 
@@ -76,7 +76,7 @@ def test_twenty_keys_create_twenty_records(ask):
         return ask('POST', '/v1/hosts', {'host': {
             'name': f'node-{number}', 'serial': f'AAA-{number:04}'}},
             sent(f'k{number}'))
-    assert {one.status for one in run_concurrently(post)} == {201}
+    assert {reply.status for reply in run_concurrently(post)} == {201}
     assert count(ask) == REPEATS
 
 
@@ -93,8 +93,8 @@ def test_a_client_that_was_disconnected_repeats_without_duplicates(directory):
         assert reply.status == 201
         assert count(daemon.request) == 3
         shown = daemon.request('GET', '/v1/hosts?sort=created_at').json
-    assert {one['id'] for one in reply.json['hosts']} == {
-        one['id'] for one in shown['hosts']}
+    assert {host['id'] for host in reply.json['hosts']} == {
+        host['id'] for host in shown['hosts']}
 
 
 def test_a_key_can_be_reused_after_a_day(directory):

@@ -51,9 +51,9 @@ properties: {text: {type: string}}
 
 # The checker
 
-def op(begun: float, ended: float, told: str, value: State = None,
+def op(begun: float, ended: float, outcome: str, value: State = None,
        wanted: State = None) -> Operation:
-    return Operation(begun, ended, told, value, wanted)
+    return Operation(begun, ended, outcome, value, wanted)
 
 
 SOUND = {
@@ -106,14 +106,14 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize('what', SOUND)
-def test_a_possible_history_is_linearizable(what):
-    assert linearizable(SOUND[what])
+@pytest.mark.parametrize('case', SOUND)
+def test_a_possible_history_is_linearizable(case):
+    assert linearizable(SOUND[case])
 
 
-@pytest.mark.parametrize('what', BROKEN)
-def test_an_impossible_history_is_not_linearizable(what):
-    assert not linearizable(BROKEN[what])
+@pytest.mark.parametrize('case', BROKEN)
+def test_an_impossible_history_is_not_linearizable(case):
+    assert not linearizable(BROKEN[case])
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -167,11 +167,11 @@ class Client:
 
     def _read(self, wire: http.client.HTTPConnection, record: int) -> None:
         begun = time.monotonic()
-        status, etag, told = _ask(wire, 'GET', record)
+        status, etag, document = _ask(wire, 'GET', record)
         if status == 503:
             return
-        assert status in (200, 404), told
-        text = told['note']['text'] if status == 200 else None
+        assert status in (200, 404), document
+        text = document['note']['text'] if status == 200 else None
         self._seen[record] = text, etag
         self._tell(record, begun, 'read', text)
 
@@ -183,7 +183,7 @@ class Client:
                      else {'If-None-Match': '*'})
         begun = time.monotonic()
         try:
-            status, made, _ = _ask(wire, kind, record, text, condition)
+            status, new_etag, _ = _ask(wire, kind, record, text, condition)
         except DOWN:
             self.told[record].append(lost_write(begun, text, wanted))
             raise
@@ -192,14 +192,14 @@ class Client:
         answer = _ANSWERS[status]
         self._tell(record, begun, answer, text, wanted)
         if answer == 'written':
-            self._seen[record] = text, made
+            self._seen[record] = text, new_etag
         else:
             self._read(wire, record)
 
-    def _tell(self, record: int, begun: float, told: str, value: State,
+    def _tell(self, record: int, begun: float, outcome: str, value: State,
               wanted: State = None) -> None:
         self.told[record].append(
-            Operation(begun, time.monotonic(), told, value, wanted))
+            Operation(begun, time.monotonic(), outcome, value, wanted))
 
 
 #: The outcome of a write by its status. A 503 is left out, because it stores
@@ -244,7 +244,8 @@ def kill(daemon: Daemon, words: Path, clients: Sequence[Client],
 
 
 def answers(clients: Sequence[Client]) -> int:
-    return sum(len(told) for one in clients for told in one.told.values())
+    return sum(len(operations) for client in clients
+               for operations in client.told.values())
 
 
 @contextlib.contextmanager
@@ -270,13 +271,14 @@ def test_records_are_linearizable_while_workers_are_killed(tmp_path, kind):
     with (served(tmp_path, kind) as (daemon, words, cut),
           ThreadPoolExecutor(CLIENTS + 1) as threads):
         clients = [Client(daemon, number) for number in range(CLIENTS)]
-        running = [threads.submit(one.run, over) for one in clients]
+        running = [threads.submit(client.run, over) for client in clients]
         threads.submit(kill, daemon, words, clients, over, cut).result()
-        for one in running:
-            one.result()
+        for future in running:
+            future.result()
     met = Counter()
     for record in range(RECORDS):
-        history = [told for one in clients for told in one.told[record]]
-        met += Counter(one.outcome for one in history)
+        history = [operation for client in clients
+                   for operation in client.told[record]]
+        met += Counter(operation.outcome for operation in history)
         assert linearizable(history), sorted(history)
     assert {'read', 'written', 'refused', 'lost'} <= set(met), met

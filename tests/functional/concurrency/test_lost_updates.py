@@ -29,9 +29,9 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
                            {'counter': TYPE},
                            {'api': {'workers': 2, 'require_if_match': True}})
     with Daemon(directory) as running:
-        made = running.request('PUT', COUNTER, {'counter': {}},
-                               {'If-None-Match': '*'})
-        assert made.status == 201
+        reply = running.request('PUT', COUNTER, {'counter': {}},
+                                {'If-None-Match': '*'})
+        assert reply.status == 201
         yield running
 
 
@@ -57,11 +57,11 @@ class Client:
         while True:
             _, etag, document = self.ask('GET')
             value = document['counter']['value'] + 1
-            status, _, told = self.ask(
+            status, _, reply = self.ask(
                 'PATCH', {'counter': {'value': value}}, If_Match=etag)
             if status == 200:
                 return lost
-            assert status == 412, told
+            assert status == 412, reply
             lost += 1
 
     def close(self) -> None:
@@ -71,16 +71,16 @@ class Client:
 def test_no_increment_is_lost(counting):
     """C01: each acknowledged write is stored; the others get 412."""
     def client(number: int) -> int:
-        one = Client(counting)
+        counter_client = Client(counting)
         try:
-            return sum(one.count() for _ in range(COUNTS))
+            return sum(counter_client.count() for _ in range(COUNTS))
         finally:
-            one.close()
+            counter_client.close()
     with ThreadPoolExecutor(CLIENTS) as clients:
         lost = sum(clients.map(client, range(CLIENTS)))
-    told = counting.request('GET', COUNTER).json['counter']
-    assert told['value'] == CLIENTS * COUNTS
-    assert told['generation'] == CLIENTS * COUNTS + 1
+    record = counting.request('GET', COUNTER).json['counter']
+    assert record['value'] == CLIENTS * COUNTS
+    assert record['generation'] == CLIENTS * COUNTS + 1
     assert lost > 0, 'no write ever conflicted: the test proves nothing'
 
 

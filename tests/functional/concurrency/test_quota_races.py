@@ -3,8 +3,8 @@
 
 Sixty-four clients create and delete records. At any moment a project has no
 more records than its limit, and the stored usage equals the number of
-records. The API shows the same numbers when the clients pause. Each record
-that a client was told is created or deleted is.
+records. The API shows the same numbers when the clients pause. The record
+of an acknowledged create exists, and that of an acknowledged delete does not.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ quota: {LIMIT}
 properties:
   place: {{type: string}}
 '''
-#: Deleted together with its desk.
+#: A lamp is deleted together with its desk.
 LAMP = '''
 name: lamp
 plural: lamps
@@ -78,17 +78,17 @@ class Race:
 
     def run(self, clients: list[Client], watch: Watch) -> None:
         """Run the clients, and watch the tables, until the round is over."""
-        threads = [threading.Thread(target=one.run, args=(self,))
-                   for one in clients]
-        for one in threads:
-            one.start()
+        threads = [threading.Thread(target=client.run, args=(self,))
+                   for client in clients]
+        for thread in threads:
+            thread.start()
         end = threading.Timer(4 * WAIT_SECONDS, self._over.set)
         end.start()
         while not self.over:
             watch.sample()
         end.cancel()
-        for one in threads:
-            one.join()
+        for thread in threads:
+            thread.join()
         assert next(self._answers) > ANSWERS, 'the clients get no answers'
         assert self._victim is None, 'no worker was killed'
 
@@ -121,10 +121,10 @@ class Client:
             if self._ask(wire, 'DELETE', f'/v1/desks/{id}')[0] == 204:
                 self.gone.add(id)
             return
-        status, told = self._ask(wire, 'POST', '/v1/desks', {'desk': {}})
+        status, document = self._ask(wire, 'POST', '/v1/desks', {'desk': {}})
         if status != 201:
             return
-        id = told['desk']['id']
+        id = document['desk']['id']
         self.there.add(id)
         self._ask(wire, 'POST', '/v1/lamps', {'lamp': {'desk_id': id}})
 
@@ -172,7 +172,7 @@ class Watch:
 
     def ids(self) -> set[str]:
         with self._engine.connect() as connection:
-            return {str(one) for one in connection.scalars(
+            return {str(id) for id in connection.scalars(
                 sa.text('SELECT id FROM r_desks'))}
 
 
@@ -188,11 +188,12 @@ def hold_to(daemon: Daemon, watch: Watch, kill: bool) -> None:
         assert watch.miscounts == []
         agree(daemon, watch)
         there = watch.ids()
-        assert set().union(*(one.there for one in clients)) <= there
-        assert there.isdisjoint(set().union(*(one.gone for one in clients)))
+        assert set().union(*(client.there for client in clients)) <= there
+        assert there.isdisjoint(
+            set().union(*(client.gone for client in clients)))
     assert killed.isdisjoint(serving(daemon))
     assert len(killed) == (ROUNDS if kill else 0)
-    statuses = set().union(*(one.statuses for one in clients))
+    statuses = set().union(*(client.statuses for client in clients))
     assert {201, 403} <= statuses <= {201, 204, 400, 403, 404, 503}
 
 
@@ -203,8 +204,8 @@ def serving(daemon: Daemon) -> set[int]:
     while len(seen) < WORKERS:
         assert time.monotonic() < until, (
             f'of {WORKERS} workers only {seen} answer')
-        told = daemon.request('GET', '/metrics').body.decode()
-        seen.add(int(re.findall(r'worker="(\d+)"', told)[0]))
+        metrics = daemon.request('GET', '/metrics').body.decode()
+        seen.add(int(re.findall(r'worker="(\d+)"', metrics)[0]))
     return seen
 
 
@@ -216,10 +217,10 @@ def agree(daemon: Daemon, watch: Watch) -> None:
     before = None
     while before != (before := watch.sample()):
         quota = daemon.request('GET', '/v1/quotas/demo').json['quota']
-        told = {type: quota[type]['used'] for type in before}
+        usage = {type: quota[type]['used'] for type in before}
         listed = {type: len(daemon.request('GET', f'/v1/{type}').json[type])
                   for type in before}
-    assert told == listed == before
+    assert usage == listed == before
 
 
 def fill(daemon: Daemon) -> int:
@@ -245,9 +246,9 @@ def racing(tmp_path: Path, kind: str, paste: str | None = None
     with contextlib.closing(watch), \
             Daemon(directory, env={'PYTHONPATH': str(ROOT)}) as running:
         # Each type needs a usage row before the race, or COUNTS has no row.
-        made = running.request('POST', '/v1/desks', {'desk': {}}).json
+        document = running.request('POST', '/v1/desks', {'desk': {}}).json
         running.request('POST', '/v1/lamps', {
-            'lamp': {'desk_id': made['desk']['id']}})
+            'lamp': {'desk_id': document['desk']['id']}})
         yield running, watch
 
 
@@ -261,8 +262,8 @@ def test_a_quota_holds_under_concurrency_and_killed_workers(tmp_path, kind):
 
 @pytest.mark.parametrize('kind', ['postgresql', 'mysql'])
 def test_a_quota_checked_before_the_write_would_not_hold(tmp_path, kind):
-    """C06: proves that the test above can fail. It cannot on SQLite, which
-    has one writer at a time, from its first read to its commit."""
+    """C06: this test proves that the test above can fail. SQLite is left
+    out, because it has one writer at a time, from first read to commit."""
     paste = (SHIPPED_CONFIG / 'api-paste.ini').read_text().replace(
         '= api.app:factory',
         '= tests.functional.controllers.racy_quotas:factory')

@@ -39,8 +39,8 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 def wires(daemon: Daemon) -> Iterator[dict[str, list[HTTPConnection]]]:
     """By worker: one connection for reading, and some for writing."""
     with connect_to_each_worker(daemon, WORKERS,
-                                WRITERS // WORKERS + 1) as found:
-        yield found
+                                WRITERS // WORKERS + 1) as connections:
+        yield connections
 
 
 def write(wire: HTTPConnection, name: str) -> int:
@@ -49,14 +49,15 @@ def write(wire: HTTPConnection, name: str) -> int:
 
 def test_every_concurrent_write_succeeds(daemon, wires):
     """DB06: eight writers in two workers, each with its own connection."""
-    writers = [one for _, *share in wires.values() for one in share]
+    writers = [wire for _, *share in wires.values() for wire in share]
 
     def run(number: int) -> list[int]:
         return [write(writers[number], f'{number}-{turn}')
                 for turn in range(WRITES)]
     with ThreadPoolExecutor(WRITERS) as pool:
-        told = [one for each in pool.map(run, range(WRITERS)) for one in each]
-    assert told == [201] * WRITERS * WRITES
+        statuses = [status for each in pool.map(run, range(WRITERS))
+                    for status in each]
+    assert statuses == [201] * WRITERS * WRITES
     with database(daemon.directory).connect() as connection:
         assert connection.scalar(sa.text(
             'SELECT COUNT(*) FROM r_racks')) == WRITERS * WRITES
@@ -66,16 +67,16 @@ def test_every_concurrent_write_succeeds(daemon, wires):
 def test_waiting_writers_do_not_delay_readers(daemon, wires):
     """DB06: while another process holds the write lock, the same workers
     answer reads; afterwards they answer the writers."""
-    writers = [one for _, *share in wires.values() for one in share]
+    writers = [wire for _, *share in wires.values() for wire in share]
     with ThreadPoolExecutor(WRITERS) as pool:
         with database(daemon.directory).connect() as other:
             other.exec_driver_sql('BEGIN IMMEDIATE')
-            waiting = [pool.submit(write, one, f'{number}')
-                       for number, one in enumerate(writers)]
+            waiting = [pool.submit(write, wire, f'{number}')
+                       for number, wire in enumerate(writers)]
             read = [send_request(reader, 'GET', '/v1/racks')[0]
                     for reader, *_ in wires.values() for _ in range(READS)]
-            assert not any(one.done() for one in waiting)
+            assert not any(future.done() for future in waiting)
             other.exec_driver_sql('ROLLBACK')
-        assert [one.result() for one in waiting] == [201] * WRITERS
+        assert [future.result() for future in waiting] == [201] * WRITERS
     assert read == [200] * READS * WORKERS
     assert 'database is locked' not in daemon.output

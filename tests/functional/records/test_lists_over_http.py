@@ -78,10 +78,11 @@ def comparable(value: Any) -> Any:
     return value
 
 
-def compared(keys: list[tuple[str, bool]], one: dict, other: dict) -> int:
+def compared(keys: list[tuple[str, bool]], first_row: dict,
+             second_row: dict) -> int:
     """Compare two rows: null is smallest, texts compare by code points."""
     for name, descending in keys:
-        left, right = comparable(one[name]), comparable(other[name])
+        left, right = comparable(first_row[name]), comparable(second_row[name])
         if left != right:
             smaller = left is None or right is not None and left < right
             return -1 if smaller != descending else 1
@@ -157,8 +158,8 @@ def test_the_pages_of_a_list_equal_the_list_of_the_oracle(served, rows,
     blanks and code points beyond the basic multilingual plane."""
     wanted = sorted((row for row in rows if all(
         matches(row, *each) for each in request['filters'])),
-        key=cmp_to_key(lambda one, other: compared(request['sort'], one,
-                                                   other)))
+        key=cmp_to_key(lambda first_row, second_row: compared(
+            request['sort'], first_row, second_row)))
     target = f'/v1/specimens?{query(request)}'
     pages = walk(served, target)
     assert [row for page in pages for row in page] == wanted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which writes count towards a quota, and limits by type and version.
+"""The writes that count towards a quota, and limits by type and version.
 
 The stories are ``stories/quotas``, long races are ``test_quota_races.py``.
 """

@@ -32,7 +32,8 @@ KEY = {'Idempotency-Key': 'key'}
 def without_keystone(tmp_path_factory):
     """A daemon whose Keystone does not answer.
 
-    One host was created with an idempotency key before, another by PUT.
+    Two hosts already exist: one was created with an idempotency key, the
+    other by PUT.
     """
     directory = config_dir(tmp_path_factory.mktemp('alone'))
     with Daemon(directory) as before:
@@ -49,7 +50,7 @@ def without_keystone(tmp_path_factory):
 
 def test_a_create_fails_with_503_while_keystone_is_unavailable(
         without_keystone):
-    """It is neither allowed nor reported as an exceeded quota."""
+    """Such a create is neither allowed nor reported as an exceeded quota."""
     new = {'host': {'name': 'c', 'serial': 'CCCC'}}
     for method, path, headers in (
             ('POST', '/v1/hosts', {}),

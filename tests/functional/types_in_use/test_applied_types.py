@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types in the database and types in files (D24, D25).
 
-Which types a service starts with, and how a running service loads newer ones.
+These tests cover the types with which a service starts, and the loading of
+newer types by a running service.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ def served(directory: Path) -> Application:
 @pytest.fixture
 def engine(directory: Path, served: Application) -> Iterator[sa.Engine]:
     """A separate engine that changes the database of a running service."""
-    made = database(directory)
-    yield made
-    made.dispose()
+    separate_engine = database(directory)
+    yield separate_engine
+    separate_engine.dispose()
 
 
 def write_types(directory: Path, text: str) -> None:
@@ -111,8 +112,8 @@ def end_apply(engine: sa.Engine, number: int) -> None:
 
 @SERVERS
 def test_a_start_does_not_change_a_database_server(directory):
-    told = refused(directory)
-    assert told[0].endswith(
+    lines = refused(directory)
+    assert lines[0].endswith(
         f'needs version {migrations.HEAD}: run pileus-manage schema apply')
     apply(directory, BOOK)
     service.open(load(directory)).close()
@@ -130,7 +131,7 @@ def test_a_start_with_types_that_were_never_applied_lists_the_steps(
 
 
 def test_a_start_never_removes_anything(directory):
-    """The same on SQLite."""
+    """SQLite is included, although a start on SQLite applies additions."""
     apply(directory, BOOK)
     write_types(directory, DROPPED)
     assert ('book.shelf: drop the column and its values (destructive)'
@@ -219,10 +220,10 @@ def test_a_read_of_a_dropped_column_uses_the_new_types(directory,
 def test_discovery_shows_the_new_version_after_an_apply(directory, served):
     apply(directory, PAGES)
     until = time.monotonic() + WAIT_SECONDS
-    told = ''
-    while told != '1.1' and time.monotonic() < until:
-        told = served.request('GET', '/').json['versions'][0]['max_version']
-    assert told == '1.1'
+    version = ''
+    while version != '1.1' and time.monotonic() < until:
+        version = served.request('GET', '/').json['versions'][0]['max_version']
+    assert version == '1.1'
 
 
 def test_during_an_apply_reads_succeed_and_writes_are_refused(
@@ -230,10 +231,10 @@ def test_during_an_apply_reads_succeed_and_writes_are_refused(
     book = made(served).json['book']
     path = f'/v1/books/{book["id"]}'
     number = begin_apply(engine, PAGES)
-    told = made(served)
-    assert (told.status, told.json['errors'][0]['code'],
-            told.headers['Retry-After']) == (503, 'pileus.types-changing',
-                                             '1')
+    reply = made(served)
+    assert (reply.status, reply.json['errors'][0]['code'],
+            reply.headers['Retry-After']) == (503, 'pileus.types-changing',
+                                              '1')
     for method in ('PUT', 'PATCH'):
         body = {'book': {'title': 'another'}}
         assert served.request(method, path, body).status == 503

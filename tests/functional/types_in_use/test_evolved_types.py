@@ -36,14 +36,17 @@ LATEST = {'OpenStack-API-Version': 'pileus latest'}
 
 @pytest.fixture
 def books(tmp_path: Path) -> tuple[Application, list[str]]:
-    """Three books of the old type, the second one deleted; the new type."""
+    """A service with the new type, and the ids of three books of the old type.
+
+    The second book is deleted.
+    """
     directory = config_dir(tmp_path, {'book': BEFORE})
     served = Application(directory)
-    made = [served.request('POST', '/v1/books', {'book': {
+    ids = [served.request('POST', '/v1/books', {'book': {
         'title': title}}).json['book']['id'] for title in 'abc']
-    assert served.request('DELETE', f'/v1/books/{made[1]}').status == 204
+    assert served.request('DELETE', f'/v1/books/{ids[1]}').status == 204
     (directory / 'resources.d' / 'book.yaml').write_text(AFTER)
-    return Application(directory), made
+    return Application(directory), ids
 
 
 @pytest.mark.parametrize('name', ['pages', 'shelf', 'kind'])
@@ -52,12 +55,12 @@ def books(tmp_path: Path) -> tuple[Application, list[str]]:
 def test_a_page_can_start_after_a_record_deleted_before_the_change(
         books, name, direction, after):
     """D21: the deleted record sorts like other records of the old type."""
-    served, made = books
+    served, ids = books
     reply = served.request(
-        'GET', f'/v1/books?sort={name}:{direction}&marker={made[1]}', None,
+        'GET', f'/v1/books?sort={name}:{direction}&marker={ids[1]}', None,
         LATEST)
     assert reply.status == 200
-    assert [one['title'] for one in reply.json['books']] == after
+    assert [book['title'] for book in reply.json['books']] == after
 
 
 def test_no_write_fails_during_a_reload(tmp_path: Path):
@@ -68,18 +71,18 @@ def test_no_write_fails_during_a_reload(tmp_path: Path):
         reloaded = threading.Event()
 
         def write(number: int) -> list[int]:
-            told = []
-            while not (reloaded.is_set() and told):
-                told.append(daemon.request('POST', '/v1/books', {
+            statuses = []
+            while not (reloaded.is_set() and statuses):
+                statuses.append(daemon.request('POST', '/v1/books', {
                     'book': {'title': f'b{number}'}}).status)
-            return told
+            return statuses
         writers = [pool.submit(write, number) for number in range(3)]
         (directory / 'resources.d' / 'book.yaml').write_text(AFTER)
         daemon.reload()
         reloaded.set()
-        told = [status for one in writers for status in one.result()]
+        statuses = [status for future in writers for status in future.result()]
         reply = daemon.request('GET', '/v1/books?with_count=true&limit=1',
                                None, LATEST)
-    assert set(told) == {201}
-    assert reply.json['count'] == len(told)
+    assert set(statuses) == {201}
+    assert reply.json['count'] == len(statuses)
     assert reply.json['books'][0]['pages'] == 100

@@ -28,8 +28,8 @@ def lamps(tmp_path: Path) -> Application:
 
 @pytest.fixture
 def lamp(lamps: Application) -> str:
-    made = lamps.request('POST', '/v1/lamps', {'lamp': {}})
-    return f'/v1/lamps/{made.json["lamp"]["id"]}'
+    reply = lamps.request('POST', '/v1/lamps', {'lamp': {}})
+    return f'/v1/lamps/{reply.json["lamp"]["id"]}'
 
 
 def test_a_method_of_the_controller_answers_its_path(lamps, lamp):
@@ -79,8 +79,8 @@ def test_a_controller_path_is_in_the_openapi_document(lamps):
     document = lamps.request('GET', '/v1/docs/openapi', headers=NEW).json
     light = document['paths']['/lamps/{id}/light']['get']
     assert light['x-policy-rule'] == 'pileus:lamps:light'
-    assert [one['name'] for one in light['parameters']
-            if one['in'] == 'query'] == ['unit']
+    assert [parameter['name'] for parameter in light['parameters']
+            if parameter['in'] == 'query'] == ['unit']
 
 
 def test_a_controller_cannot_replace_a_path_of_every_type(tmp_path):
@@ -93,7 +93,7 @@ def test_a_controller_cannot_replace_a_path_of_every_type(tmp_path):
 def test_a_controller_action_does_not_hide_the_revert_action(lamps, lamp):
     assert lamps.request('POST', f'{lamp}/action', {'replace_bulb': {}},
                          headers={'X-Roles': 'janitor,member'}).status == 200
-    numbers = [one['number'] for one in lamps.request(
+    numbers = [revision['number'] for revision in lamps.request(
         'GET', f'{lamp}/revisions').json['revisions']]
     back = lamps.request('POST', f'{lamp}/action', {
         'revert': {'revision': numbers[-1]}})

@@ -57,7 +57,7 @@ def texts() -> Iterator[str]:
             yield '\n  '.join([
                 'name: book\nplural: books\nproperties:',
                 'code: {type: string}',
-                *(one.format(number) for one in lines),
+                *(line.format(number) for line in lines),
             ]) + '\nrequired: [code]\nunique: [[code]]\n'
 
 
@@ -65,10 +65,10 @@ def seen(number: int) -> tuple[set[str], dict[str, Any]]:
     """The properties in replies of catalogue ``number``, and the values of a
     new record."""
     turn, place = divmod(number - 1, len(ROUND))
-    given = ({'label': 'red'}, {'label': 'red', 'pages': 1},
-             {'name': 'red', 'pages': 1},
-             {'name': 'red', 'pages': 2, 'shelf': None}, {})[place]
-    values = {f'{name}_{turn}': value for name, value in given.items()}
+    properties = ({'label': 'red'}, {'label': 'red', 'pages': 1},
+                  {'name': 'red', 'pages': 1},
+                  {'name': 'red', 'pages': 2, 'shelf': None}, {})[place]
+    values = {f'{name}_{turn}': value for name, value in properties.items()}
     return {'code', *values}, values
 
 
@@ -161,8 +161,8 @@ class Clients:
         reply = self._asked('GET', '/v1/books?limit=20')
         if reply is None:
             return
-        sets = [set(one) - COMMON for one in reply.json['books']]
-        if any(one != sets[0] or one not in SETS for one in sets):
+        sets = [set(book) - COMMON for book in reply.json['books']]
+        if any(names != sets[0] or names not in SETS for names in sets):
             self.wrong.append(f'of two catalogues: {sets}')
 
     def _types(self) -> None:
@@ -218,14 +218,14 @@ def wait_until_all_serve(daemon: Daemon, number: int) -> None:
 
 def stored(daemon: Daemon) -> set[str]:
     """The codes of all books."""
-    found: set[str] = set()
+    codes: set[str] = set()
     path = '/v1/books?limit=1000'
     while path:
         page = daemon.request('GET', path, None, LATEST).json
-        found |= {one['code'] for one in page['books']}
-        following = [one['href'] for one in page['links']
-                     if one['rel'] == 'next']
+        codes |= {book['code'] for book in page['books']}
+        following = [link['href'] for link in page['links']
+                     if link['rel'] == 'next']
         path = following[0].removeprefix(daemon.url) if following else ''
-    return found
+    return codes
 
 

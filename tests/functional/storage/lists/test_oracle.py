@@ -47,10 +47,11 @@ def tagged(row: dict[str, Any], name: str, group: list[str]) -> bool:
             'not-tags-any': not any(has)}[name]
 
 
-def compared(keys: list[tuple[str, bool]], one: dict, other: dict) -> int:
+def compared(keys: list[tuple[str, bool]], first_row: dict,
+             second_row: dict) -> int:
     for name, descending in keys:
         mine, its = ((row[name] is not None, row[name])
-                     for row in (one, other))
+                     for row in (first_row, second_row))
         if mine[1] != its[1]:
             return -1 if (mine[0] < its[0] or mine[0] == its[0]
                           and mine[1] < its[1]) != descending else 1
@@ -64,10 +65,10 @@ def oracle(wanted: dict) -> list[dict]:
             and all(tagged(row, *words) for words in wanted['tags'])]
     keys = wanted['sort']
     return sorted(rows, key=cmp_to_key(
-        lambda one, other: compared(keys, one, other)))
+        lambda first_row, second_row: compared(keys, first_row, second_row)))
 
 
-# The query string of a wanted
+# The query string of a request
 
 def written(value: Any) -> str:
     if value is None:

@@ -69,7 +69,7 @@ def test_no_sort_order_needs_a_sort_step(
 @pytest.mark.parametrize('name', sorts.COMMON_KEYS)
 def test_no_sort_order_of_all_projects_needs_a_sort_step(
         world: SimpleNamespace, name: str, direction: str) -> None:
-    """And a page in the middle reads few rows."""
+    """A page in the middle also reads few rows."""
     parameters, count = sorted_by((name,), direction), COUNT[
         world.engine.dialect.name]
     select = statement(world, parameters, project=None)

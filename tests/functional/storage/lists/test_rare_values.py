@@ -102,7 +102,7 @@ COLUMNS = [column for column in queries.list_options(things.SHAPE).filters
     (name, text) for name in COLUMNS for text in texts(name)])
 def test_a_rare_value_is_found_by_an_index_that_begins_with_its_column(
         world: SimpleNamespace, name: str, text: str, sort: str) -> None:
-    """In any sort order."""
+    """The sort order does not matter."""
     select = statement(world, name, text, PROJECT, sort)
     indexes = query_plans.leading(world, select)
     assert any(name in (index[0], *index[index[0] == 'project_id':][:1])
