@@ -53,8 +53,8 @@ def definitions(kind: Kind) -> list[str]:
 def files() -> Iterator[Path]:
     for name in CITING:
         path = ROOT / name
-        found: Iterable[Path] = path.rglob('*') if path.is_dir() else [path]
-        yield from (file for file in sorted(found)
+        paths: Iterable[Path] = path.rglob('*') if path.is_dir() else [path]
+        yield from (file for file in sorted(paths)
                     if file.suffix in SUFFIXES)
 
 

@@ -19,9 +19,9 @@ from tests.functional.harness.databases import config_url
 @pytest.fixture(scope='session', params=list(KINDS))
 def own(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     """A database server that all tests of this package share."""
-    made = KINDS[request.param]()
-    yield made
-    made.close()
+    server = KINDS[request.param]()
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def url(server: DatabaseServer) -> sa.URL:
 @pytest.fixture
 def proxy(server: DatabaseServer) -> Iterator[CuttingProxy]:
     """A proxy before the server, for tests whose ``url`` is ``through``."""
-    made = CuttingProxy(server.port)
-    yield made
-    made.close()
+    cutter = CuttingProxy(server.port)
+    yield cutter
+    cutter.close()
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ Configured = Callable[..., Path]
 @pytest.fixture
 def configured(tmp_path: Path, url: sa.URL) -> Configured:
     """A function that makes a config directory for ``url``, with tables."""
-    def made(database: dict[str, Any] | None = None,
-             **conf: dict[str, Any]) -> Path:
+    def configure(database: dict[str, Any] | None = None,
+                  **conf: dict[str, Any]) -> Path:
         directory = config_dir(tmp_path, conf={
             'database': {'connection': config_url(url), **(database or {})},
             **conf})
         apply_types(directory)
         return directory
-    return made
+    return configure
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ def failing(tmp_path: Path) -> Callable[[str], None]:
     """A function that sets the failpoints of a ``failable`` daemon."""
     file = tmp_path / 'failpoints'
 
-    def said(words: str) -> None:
+    def set_failpoints(words: str) -> None:
         fresh = tmp_path / 'failpoints.new'
         fresh.write_text(words)
         fresh.rename(file)
-    return said
+    return set_failpoints
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ class CuttingProxy:
 
     def close(self) -> None:
         _close(self._listener)
-        for one in self._pairs:
-            one.close()
+        for pair in self._pairs:
+            pair.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -125,10 +125,10 @@ class CuttingProxy:
         pair.hang_up()
 
 
-def _close(one: socket.socket) -> None:
+def _close(endpoint: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        one.shutdown(socket.SHUT_RDWR)
-    one.close()
+        endpoint.shutdown(socket.SHUT_RDWR)
+    endpoint.close()
 
 
 _HOW: Mapping[str, Callable[[CuttingProxy, _Pair, bytes], None]] = {

@@ -161,10 +161,10 @@ class PostgreSQL(DatabaseServer):
                 '-k', str(self.data)]
 
     def _program(self, name: str) -> str:
-        found = sorted(Path('/usr/lib/postgresql').glob(f'*/bin/{name}'))
-        if not found:
+        programs = sorted(Path('/usr/lib/postgresql').glob(f'*/bin/{name}'))
+        if not programs:
             pytest.skip('PostgreSQL is not installed (package postgresql)')
-        return str(found[-1])
+        return str(programs[-1])
 
     def _run(self, name: str, *words: str) -> None:
         user = self.user if os.geteuid() == 0 else None
@@ -205,11 +205,11 @@ KINDS: Mapping[str, type[DatabaseServer]] = {
     'postgresql': PostgreSQL, 'mysql': MariaDB}
 
 
-def until(true: object, told: object = None,
+def until(true: object, message: object = None,
           seconds: float = WAIT_SECONDS) -> None:
-    """Wait until ``true()`` holds; fail with ``told()`` after a timeout."""
+    """Wait until ``true()`` holds; fail with ``message()`` after a timeout."""
     assert callable(true)
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, told() if callable(told) else true
+        assert time.monotonic() < end, message() if callable(message) else true
         time.sleep(0.02)

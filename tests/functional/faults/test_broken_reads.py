@@ -35,11 +35,11 @@ def locked(url: sa.URL) -> Iterator[None]:
 def ended(server: DatabaseServer, url: sa.URL) -> int:
     """End the sessions that wait for a table; return their number."""
     with server.connect(server.url) as connection:
-        found = connection.scalars(sa.text(
+        statements = connection.scalars(sa.text(
             WAITING[url.get_backend_name()]), {'name': url.database}).all()
-        for said in found:
-            connection.execute(sa.text(said))
-    return len(found)
+        for statement in statements:
+            connection.execute(sa.text(statement))
+    return len(statements)
 
 
 def test_a_read_is_retried_if_the_server_ends_its_connection(
@@ -48,8 +48,8 @@ def test_a_read_is_retried_if_the_server_ends_its_connection(
     with Daemon(configured()) as daemon, ThreadPoolExecutor(1) as clients:
         assert post(daemon, 'r1').status == 201
         with locked(url):
-            asked = clients.submit(daemon.request, 'GET', '/v1/racks')
+            request = clients.submit(daemon.request, 'GET', '/v1/racks')
             until(lambda: ended(server, url))
-        reply = asked.result()
+        reply = request.result()
         assert reply.status == 200, daemon.output
-        assert [one['name'] for one in reply.json['racks']] == ['r1']
+        assert [rack['name'] for rack in reply.json['racks']] == ['r1']

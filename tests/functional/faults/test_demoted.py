@@ -26,12 +26,12 @@ READING = {
 def demoted(server: DatabaseServer,
             url: sa.URL) -> Iterator[Callable[[bool], None]]:
     """A function that sets whether new sessions are read-only."""
-    def said(only: bool) -> None:
+    def set_read_only(only: bool) -> None:
         with server.connect(server.url) as connection:
             connection.execute(sa.text(READING[url.get_backend_name()].format(
                 url.database, int(only))))
-    yield said
-    said(False)
+    yield set_read_only
+    set_read_only(False)
 
 
 def test_the_first_write_after_a_failover_succeeds(server, url, configured,
@@ -67,24 +67,24 @@ def test_connections_are_replaced_after_mariadb_was_read_only(
         server, url, configured):
     """``read_only`` of MariaDB applies to all users but administrators."""
     with server.connect(url) as administrator:
-        def said(statement: str) -> None:
+        def execute(statement: str) -> None:
             administrator.execute(sa.text(statement))
 
         def sessions() -> set[int]:
             return set(administrator.scalars(sa.text(
                 'SELECT id FROM information_schema.processlist '
                 f"WHERE user = '{USER}'")))
-        said(f'CREATE OR REPLACE USER {USER}@127.0.0.1')
-        said(f'GRANT ALL ON {url.database}.* TO {USER}@127.0.0.1')
+        execute(f'CREATE OR REPLACE USER {USER}@127.0.0.1')
+        execute(f'GRANT ALL ON {url.database}.* TO {USER}@127.0.0.1')
         with Daemon(configured({'connection': config_url(
                 url.set(username=USER))})) as daemon:
             assert post(daemon, 'r1').status == 201
             before = sessions()
-            said('SET GLOBAL read_only = 1')
+            execute('SET GLOBAL read_only = 1')
             try:
                 assert is_unavailable(post(daemon, 'r2'))
             finally:
-                said('SET GLOBAL read_only = 0')
+                execute('SET GLOBAL read_only = 0')
             assert before and not before & sessions()
             assert post(daemon, 'r3').status == 201
     assert names(server, url) == ['r1', 'r3']

@@ -79,7 +79,7 @@ def test_writes_refused_while_the_server_is_down_are_not_stored(
             turn += 1
 
     def count(status: int) -> int:
-        return sum(one.status == status for one in list(replies.values()))
+        return sum(reply.status == status for reply in list(replies.values()))
 
     with ThreadPoolExecutor(4) as clients:
         work = [clients.submit(client, number) for number in range(4)]
@@ -93,10 +93,10 @@ def test_writes_refused_while_the_server_is_down_are_not_stored(
             until(lambda: count(201) >= before + 10)
         finally:
             over.set()
-        for one in work:
-            one.result()
-    refused = {name: one for name, one in replies.items()
-               if one.status != 201}
+        for task in work:
+            task.result()
+    refused = {name: reply for name, reply in replies.items()
+               if reply.status != 201}
     assert all(map(is_unavailable, refused.values()))
     assert 'it is not known whether' not in running.output
     assert names(server, url) == sorted(replies.keys() - refused.keys())
@@ -118,11 +118,11 @@ def test_a_transaction_is_retried_after_a_restart_of_the_server(
     """DB02: the write is stored once."""
     failing('before_commit=sleep 3')
     with ThreadPoolExecutor(1) as clients:
-        asked = clients.submit(post, running, 'r1')
+        request = clients.submit(post, running, 'r1')
         until(lambda: 'failpoint before_commit' in running.output)
         failing('')
         server.restart()
-        assert asked.result().status == 201
+        assert request.result().status == 201
     assert names(server, url) == ['r1']
     with server.connect(url) as connection:
         assert connection.scalar(sa.text(

@@ -60,19 +60,19 @@ def test_acknowledged_records_are_stored_and_complete(
     check_complete(directory, set(notes.read_text().splitlines()))
 
 
-def check_complete(directory: Path, made: set[str]) -> None:
+def check_complete(directory: Path, names: set[str]) -> None:
     with database(directory).connect() as connection:
-        def told(statement: str) -> list[tuple[object, ...]]:
+        def rows(statement: str) -> list[tuple[object, ...]]:
             return [tuple(map(str, row)) for row in
                     connection.execute(sa.text(statement))]
-        hosts = told('SELECT id, name FROM r_hosts')
-        assert made <= {name for _, name in hosts}
-        assert sorted(told('SELECT record_id, tag FROM pileus_tags')) == (
+        hosts = rows('SELECT id, name FROM r_hosts')
+        assert names <= {name for _, name in hosts}
+        assert sorted(rows('SELECT record_id, tag FROM pileus_tags')) == (
             sorted(hosts))
         ids = sorted((id,) for id, _ in hosts)
-        assert sorted(told('SELECT record_id FROM pileus_revisions')) == ids
-        assert told('SELECT used FROM pileus_usage') == [(str(len(ids)),)]
-        assert (told('SELECT n FROM pileus_counter')
-                == told('SELECT MAX(number) FROM pileus_revisions'))
+        assert sorted(rows('SELECT record_id FROM pileus_revisions')) == ids
+        assert rows('SELECT used FROM pileus_usage') == [(str(len(ids)),)]
+        assert (rows('SELECT n FROM pileus_counter')
+                == rows('SELECT MAX(number) FROM pileus_revisions'))
         if connection.dialect.name == 'sqlite':
-            assert told('PRAGMA integrity_check') == [('ok',)]
+            assert rows('PRAGMA integrity_check') == [('ok',)]

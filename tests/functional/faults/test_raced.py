@@ -23,14 +23,15 @@ ADD = sa.text('UPDATE sums SET n = n + 1 WHERE id = :id')
 
 @pytest.fixture
 def connected(configured) -> Iterator[sa.Engine]:
-    made = engine.connect(config_files.load(['--config-dir', str(configured({
-        'lock_timeout': 1}))]))
-    with made.begin() as connection:
+    directory = configured({'lock_timeout': 1})
+    database = engine.connect(config_files.load([
+        '--config-dir', str(directory)]))
+    with database.begin() as connection:
         connection.exec_driver_sql(
             'CREATE TABLE sums (id INTEGER PRIMARY KEY, n INTEGER)')
         connection.exec_driver_sql('INSERT INTO sums VALUES (1, 0), (2, 0)')
-    yield made
-    made.dispose()
+    yield database
+    database.dispose()
 
 
 def sums(connected: sa.Engine) -> list[int]:
@@ -53,9 +54,9 @@ def test_one_transaction_of_a_deadlock_runs_again(connected):
         Transactions(connected).write(work)
 
     with ThreadPoolExecutor(2) as threads:
-        for one in [threads.submit(crossing, 1, 2),
-                    threads.submit(crossing, 2, 1)]:
-            one.result()
+        for transaction in [threads.submit(crossing, 1, 2),
+                            threads.submit(crossing, 2, 1)]:
+            transaction.result()
     assert sums(connected) == [2, 2]
     assert len(runs) > 2
 
@@ -101,8 +102,8 @@ def test_a_transaction_runs_again_after_a_serialization_failure(connected):
         Transactions(strict).write(work)
 
     with ThreadPoolExecutor(2) as threads:
-        for one in [threads.submit(copying, 1, 2),
-                    threads.submit(copying, 2, 1)]:
-            one.result()
+        for transaction in [threads.submit(copying, 1, 2),
+                            threads.submit(copying, 2, 1)]:
+            transaction.result()
     assert sorted(sums(connected)) == [1, 2]
     assert len(runs) > 2

@@ -53,8 +53,8 @@ class Writer:
                 'POST', '/v1/notes', {'note': {'text': text}})
 
     def count(self, status: int) -> int:
-        return sum(one.status == status
-                   for one in list(self.replies.values()))
+        return sum(reply.status == status
+                   for reply in list(self.replies.values()))
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def working(*parts: Writer | Client) -> Iterator[None]:
     """Run writers and clients during the block; raise their failures."""
     over = threading.Event()
     with ThreadPoolExecutor(len(parts)) as threads:
-        work = [threads.submit(one.run, over) for one in parts]
+        work = [threads.submit(part.run, over) for part in parts]
         try:
             yield
         finally:
             over.set()
-        for one in work:
-            one.result()
+        for task in work:
+            task.result()
 
 
 def ended(server: DatabaseServer) -> list[Callable[[], None]]:
@@ -112,32 +112,33 @@ def test_no_write_is_lost_or_repeated_while_the_server_is_restarted(
     clients = [Client(daemon, number) for number in range(CLIENTS)]
 
     def count(status: int) -> int:
-        return sum(one.count(status) for one in writers)
+        return sum(writer.count(status) for writer in writers)
 
     with working(*writers, *clients):
         for number, end in enumerate(ended(server)):
-            made, refused = count(201), count(503)
-            until(lambda: count(201) >= made + BETWEEN)  # noqa: B023
+            created, refused = count(201), count(503)
+            until(lambda: count(201) >= created + BETWEEN)  # noqa: B023
             proxy.cut('unanswered', away=True)
             until(lambda: proxy.cuts > number)  # noqa: B023
             end()
             until(lambda: count(503) > refused)  # noqa: B023
             server.start()
             proxy.away = False
-        made = count(201)
-        until(lambda: count(201) >= made + BETWEEN)
-    replies = {text: one for writer in writers
-               for text, one in writer.replies.items()}
-    acknowledged = [text for text, one in replies.items()
-                    if one.status == 201]
-    assert all(is_unavailable(one) for one in replies.values()
-               if one.status != 201)
+        created = count(201)
+        until(lambda: count(201) >= created + BETWEEN)
+    replies = {text: reply for writer in writers
+               for text, reply in writer.replies.items()}
+    acknowledged = [text for text, reply in replies.items()
+                    if reply.status == 201]
+    assert all(is_unavailable(reply) for reply in replies.values()
+               if reply.status != 201)
     assert sorted(stored(server, behind)) == sorted(
         (text, 1) for text in acknowledged)
     met: Counter[str] = Counter()
     for record in range(RECORDS):
-        history = [told for one in clients for told in one.told[record]]
-        met += Counter(one.outcome for one in history)
+        history = [operation for client in clients
+                   for operation in client.told[record]]
+        met += Counter(operation.outcome for operation in history)
         assert linearizable(history), sorted(history)
     assert met['written'] and met['read'] and not met['lost'], met
     assert daemon.workers() == before

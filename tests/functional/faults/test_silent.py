@@ -50,15 +50,16 @@ def test_no_thread_waits_forever_for_a_silent_server(
     refused writes are not stored."""
     with ThreadPoolExecutor(4) as clients:
         server.pause()
-        asked = [clients.submit(timed, threaded, method, number)
-                 for number, method in enumerate(['GET', 'POST'] * 2)]
+        requests = [clients.submit(timed, threaded, method, number)
+                    for number, method in enumerate(['GET', 'POST'] * 2)]
         assert threaded.request('GET', '/v1').status == 200
-        told = [one.result() for one in asked]
-    assert all(is_unavailable(reply) for reply, _ in told)
-    assert max(took for _, took in told) < STATEMENT_SECONDS + FURTHER_SECONDS
+        outcomes = [request.result() for request in requests]
+    assert all(is_unavailable(reply) for reply, _ in outcomes)
+    assert max(took for _, took in outcomes) < (
+        STATEMENT_SECONDS + FURTHER_SECONDS)
     server.resume()
-    found = threaded.request('GET', '/v1/racks').json['racks']
-    assert [one['name'] for one in found] == ['r1']
+    racks = threaded.request('GET', '/v1/racks').json['racks']
+    assert [rack['name'] for rack in racks] == ['r1']
     assert post(threaded, 'r2').status == 201
     assert threaded.output.count('Booting worker') == 1
 

@@ -83,12 +83,12 @@ def test_a_silent_server_does_not_block_requests_without_database(
     assert post(running, 'r1').status == 201
     server.pause()
     with ThreadPoolExecutor(4) as clients:
-        asked = [clients.submit(running.request, 'GET', '/v1/racks')
-                 for _ in range(4)]
+        requests = [clients.submit(running.request, 'GET', '/v1/racks')
+                    for _ in range(4)]
         assert running.request('GET', '/v1').status == 200
-        assert not any(one.done() and one.result().status == 200
-                       for one in asked)
-        assert all(is_unavailable(one.result()) for one in asked)
+        assert not any(request.done() and request.result().status == 200
+                       for request in requests)
+        assert all(is_unavailable(request.result()) for request in requests)
     server.resume()
     assert running.request('GET', '/v1/racks').status == 200
     assert post(running, 'r2').status == 201

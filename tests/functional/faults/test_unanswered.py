@@ -53,8 +53,8 @@ def test_a_conditional_write_without_an_answer_is_stored_once(
         server, behind, proxy, warm, how):
     """A second run after the first was stored would be 412, as if another
     client had changed the record."""
-    made = warm.request('GET', '/v1/racks').json['racks'][0]
-    path = f'/v1/racks/{made["id"]}'
+    rack = warm.request('GET', '/v1/racks').json['racks'][0]
+    path = f'/v1/racks/{rack["id"]}'
     etag = warm.request('GET', path).headers['ETag']
     proxy.cut(how)
     assert warm.request('PUT', path, {'rack': {'name': 'r1'}},
@@ -68,11 +68,11 @@ def test_a_quota_change_without_an_answer_to_its_commit_succeeds(
         proxy, warm, how):
     seen = warm.request('GET', '/v1/quotas/demo').headers['ETag']
     proxy.cut(how)
-    told = warm.request('PUT', '/v1/quotas/demo', {'quota': {'hosts': 7}},
-                        {'If-Match': seen})
-    assert (proxy.cuts, told.status) == (1, 200), told.body
-    found = warm.request('GET', '/v1/quotas/demo').json['quota']
-    assert found['hosts']['limit'] == 7
+    reply = warm.request('PUT', '/v1/quotas/demo', {'quota': {'hosts': 7}},
+                         {'If-Match': seen})
+    assert (proxy.cuts, reply.status) == (1, 200), reply.body
+    quota = warm.request('GET', '/v1/quotas/demo').json['quota']
+    assert quota['hosts']['limit'] == 7
 
 
 @pytest.mark.parametrize('how', ['unsent', 'unanswered'])
@@ -94,11 +94,11 @@ def test_the_service_waits_for_a_commit_that_is_still_running(
     does not wait would find no write, repeat it and store it twice."""
     proxy.cut('late')
     with ThreadPoolExecutor(1) as clients:
-        asked = clients.submit(post, warm, 'r1')
+        request = clients.submit(post, warm, 'r1')
         until(lambda: waiting(server, behind))
-        assert not asked.done()
+        assert not request.done()
         proxy.deliver()
-        assert asked.result().status == 201
+        assert request.result().status == 201
     assert names(server, behind) == ['first', 'r1']
     assert revisions(server, behind) == 2
 
@@ -119,10 +119,10 @@ def test_the_outcome_is_looked_up_when_the_server_is_back_in_time(
         server, behind, proxy, warm, how):
     proxy.cut(how, away=True)
     with ThreadPoolExecutor(1) as clients:
-        asked = clients.submit(post, warm, 'r1')
+        request = clients.submit(post, warm, 'r1')
         until(lambda: proxy.turned_away >= 3)
         proxy.away = False
-        assert asked.result().status == 201
+        assert request.result().status == 201
     assert NOT_KNOWN not in warm.output
     assert names(server, behind) == ['first', 'r1']
     assert revisions(server, behind) == 2
@@ -133,10 +133,10 @@ def test_a_transaction_is_retried_if_its_connection_breaks_before_commit(
     """The server rolled back the first run."""
     failing('before_commit=sleep 1')
     with ThreadPoolExecutor(1) as clients:
-        asked = clients.submit(post, warm, 'r1')
+        request = clients.submit(post, warm, 'r1')
         until(lambda: 'failpoint before_commit' in warm.output)
         failing('')
         server.cut(behind)
-        assert asked.result().status == 201
+        assert request.result().status == 201
     assert names(server, behind) == ['first', 'r1']
     assert revisions(server, behind) == 2

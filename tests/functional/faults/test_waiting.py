@@ -86,6 +86,6 @@ def test_requests_that_need_no_lock_are_not_delayed(daemon: Daemon,
             while (samples[-1] > MAX_LATENCY_SECONDS
                    and len(samples) < SAMPLES):
                 samples.append(slowest(wire))
-            assert not any(one.done() for one in writers)
-        assert {one.result().status for one in writers} == {201}
+            assert not any(writer.done() for writer in writers)
+        assert {writer.result().status for writer in writers} == {201}
     assert samples[-1] <= MAX_LATENCY_SECONDS, samples

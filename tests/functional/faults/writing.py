@@ -25,8 +25,8 @@ def _write(application: Application, file: int, name: str) -> None:
     turn = 0
     while True:
         turn += 1
-        made = f'{name}-{turn}'
+        host = f'{name}-{turn}'
         reply = application.request('POST', '/v1/hosts', {'host': {
-            'name': made, 'serial': f'S-{made}'.upper(), 'tags': [made]}})
+            'name': host, 'serial': f'S-{host}'.upper(), 'tags': [host]}})
         if reply.status == 201:
-            os.write(file, f'{made}\n'.encode())
+            os.write(file, f'{host}\n'.encode())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where log records go, also after the log file was moved away."""
+"""The destinations of log records, also after the log file was moved away."""
 
 from __future__ import annotations
 

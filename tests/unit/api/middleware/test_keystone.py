@@ -163,7 +163,8 @@ def test_a_valid_token_is_cached(client):
 
 
 def test_an_invalid_token_is_validated_each_time(client):
-    """It may become valid: several Keystones need a moment to agree."""
+    """The token may become valid: several Keystones need a moment to agree.
+    """
     assert client.authenticate('fresh') is None
     client.keystone.tokens['fresh'] = client.keystone.tokens['member']
     assert client.authenticate('fresh') is not None

@@ -59,12 +59,12 @@ def without_nulls(value):
             if member is not None}
 
 
-def difference(one, other):
+def difference(document, other):
     """Return the merge patch that changes one object into another."""
-    change = {name: None for name in one if name not in other}
+    change = {name: None for name in document if name not in other}
     for name, value in other.items():
-        if isinstance(value, dict) and isinstance(one.get(name), dict):
-            change[name] = difference(one[name], value)
+        if isinstance(value, dict) and isinstance(document.get(name), dict):
+            change[name] = difference(document[name], value)
         else:
             change[name] = value
     return change
@@ -72,8 +72,9 @@ def difference(one, other):
 
 @settings(deadline=None)
 @given(OBJECTS.map(without_nulls), OBJECTS.map(without_nulls))
-def test_a_merge_patch_can_change_any_object_into_any_other(one, other):
-    assert patch.equal(patch.merge(one, difference(one, other)), other)
+def test_a_merge_patch_can_change_any_object_into_any_other(document, other):
+    assert patch.equal(
+        patch.merge(document, difference(document, other)), other)
 
 
 @settings(deadline=None)
@@ -187,7 +188,7 @@ def test_a_failing_test_operation_raises_test_failed_with_its_path(
         patch.apply(document, operations)
 
 
-@pytest.mark.parametrize(('one', 'other', 'same'), [
+@pytest.mark.parametrize(('value', 'other', 'same'), [
     (1, 1.0, True), (0, -0.0, True), (2 ** 53 + 1, float(2 ** 53), False),
     (1, True, False), (0, False, False), (0, None, False), ('1', 1, False),
     ({'a': 1, 'b': [2]}, {'b': [2.0], 'a': 1.0}, True),
@@ -195,9 +196,9 @@ def test_a_failing_test_operation_raises_test_failed_with_its_path(
     ([1, 2], [2, 1], False), ([1], [1, 1], False), ([], {}, False),
     ('\u00e9', 'e\u0301', False),
 ])
-def test_equality_follows_json(one, other, same):
-    assert patch.equal(one, other) is same
-    assert patch.equal(other, one) is same
+def test_equality_follows_json(value, other, same):
+    assert patch.equal(value, other) is same
+    assert patch.equal(other, value) is same
 
 
 #: Document, operations, pointer to the mistake, part of the error text.

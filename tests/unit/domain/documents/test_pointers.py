@@ -47,16 +47,16 @@ def test_a_lone_surrogate_in_a_name_is_replaced_in_the_pointer():
 
 
 def test_containers_come_outer_first_with_pointer_and_depth():
-    found = [(container.pointer, container.depth)
-             for container in pointers.containers(DOCUMENT)]
-    assert found == [('', 1), ('/a', 2), ('/m~0n', 2), ('/a/0', 3),
-                     ('/m~0n/x', 3), ('/a/0/b~1c', 4)]
+    places = [(container.pointer, container.depth)
+              for container in pointers.containers(DOCUMENT)]
+    assert places == [('', 1), ('/a', 2), ('/m~0n', 2), ('/a/0', 3),
+                      ('/m~0n/x', 3), ('/a/0/b~1c', 4)]
 
 
 def test_the_steps_of_the_root_pointer_count_as_depth():
-    found = [(container.pointer, container.depth)
-             for container in pointers.containers({'b': []}, '/hosts/3')]
-    assert found == [('/hosts/3', 3), ('/hosts/3/b', 4)]
+    places = [(container.pointer, container.depth)
+              for container in pointers.containers({'b': []}, '/hosts/3')]
+    assert places == [('/hosts/3', 3), ('/hosts/3/b', 4)]
 
 
 def test_a_scalar_has_no_containers():

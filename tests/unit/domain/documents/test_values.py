@@ -122,11 +122,11 @@ def test_canonical_text_keeps_the_instant_for_any_offset(instant):
 
 @settings(deadline=None)
 @given(INSTANTS, INSTANTS)
-def test_canonical_texts_sort_in_the_order_of_their_instants(one, other):
-    texts = (timestamps.canonical(one.isoformat()),
+def test_canonical_texts_sort_in_the_order_of_their_instants(instant, other):
+    texts = (timestamps.canonical(instant.isoformat()),
              timestamps.canonical(other.isoformat()))
-    assert (texts[0] < texts[1]) == (one < other)
-    assert (texts[0] == texts[1]) == (one == other)
+    assert (texts[0] < texts[1]) == (instant < other)
+    assert (texts[0] == texts[1]) == (instant == other)
 
 
 @settings(deadline=None)

@@ -18,18 +18,18 @@ LATER = {'type': 'integer', 'since': '1.5'}
 
 def breaks(old, new):
     """The breaches between two texts of box.yaml, without the file name."""
-    found = compatibility.breaches(parsed(box=old), parsed(box=new))
-    assert all(one.file == 'box.yaml' for one in found)
-    return [str(one).removeprefix('box.yaml: ') for one in found]
+    breaches = compatibility.breaches(parsed(box=old), parsed(box=new))
+    assert all(breach.file == 'box.yaml' for breach in breaches)
+    return [str(breach).removeprefix('box.yaml: ') for breach in breaches]
 
 
 def turns(old, new, required=(), was=()):
     """The breaches between two schemas of the property ``it``."""
-    found = breaks(box({'it': old}, required=list(was)),
-                   box({'it': new}, required=list(required)))
+    breaches = breaks(box({'it': old}, required=list(was)),
+                      box({'it': new}, required=list(required)))
     start = 'properties.it: 1.0: '
-    assert all(one.startswith(start) for one in found), found
-    return [one.removeprefix(start) for one in found]
+    assert all(breach.startswith(start) for breach in breaches), breaches
+    return [breach.removeprefix(start) for breach in breaches]
 
 
 def test_unchanged_files_break_no_client():
@@ -59,25 +59,25 @@ def test_a_property_that_ends_at_an_existing_version_breaks_that_version():
     assert breaks(old, new) == ['properties.a: 1.2: is removed']
 
 
-@pytest.mark.parametrize('since, found', [
+@pytest.mark.parametrize('since, breaches', [
     ('1.0', ['properties.c: 1.0: is new to clients of this version; give it '
              'a since above the current maximum version']),
     ('1.3', ['properties.c: 1.3: is new to clients of this version; give it '
              'a since above the current maximum version']),
     ('1.4', []),
 ])
-def test_a_new_property_needs_a_version_above_the_maximum(since, found):
+def test_a_new_property_needs_a_version_above_the_maximum(since, breaches):
     """A PUT by a client that does not know it would set it to null."""
     old = {'a': TEXT, 'b': {**TEXT, 'since': '1.3'}}
     new = {**old, 'c': {**TEXT, 'since': since}}
-    assert breaks(box(old), box(new)) == found
+    assert breaks(box(old), box(new)) == breaches
 
 
 def test_a_new_type_breaks_no_client_and_a_removed_type_does():
     rack = text({'name': 'rack', 'plural': 'racks'})
-    one, both = parsed(box=box()), parsed(box=box(), rack=rack)
-    assert compatibility.breaches(one, both) == []
-    assert list(map(str, compatibility.breaches(both, one))) == [
+    catalogue, both = parsed(box=box()), parsed(box=box(), rack=rack)
+    assert compatibility.breaches(catalogue, both) == []
+    assert list(map(str, compatibility.breaches(both, catalogue))) == [
         'rack.yaml: name: 1.0: the type "rack" is removed']
     dropped = parsed(box=box(), rack=text({'name': 'rack', 'dropped': True}))
     assert list(map(str, compatibility.breaches(both, dropped))) == [
@@ -160,13 +160,13 @@ def test_declaring_the_default_length_is_no_change():
 
 
 def test_adding_or_removing_enum_values_without_versions_breaks_clients():
-    one = {'type': 'string', 'enum': ['a', 'b']}
-    two = {'type': 'string', 'enum': ['b', 'c']}
-    assert turns(one, two) == ['enum value "a" is removed',
-                               'enum value "c" is new']
-    assert turns(one, {'type': 'string', 'enum': ['b', 'a']}) == []
-    assert turns(TEXT, one) == ['enum is new; other values are refused']
-    assert turns(one, TEXT) == [
+    schema = {'type': 'string', 'enum': ['a', 'b']}
+    other = {'type': 'string', 'enum': ['b', 'c']}
+    assert turns(schema, other) == ['enum value "a" is removed',
+                                    'enum value "c" is new']
+    assert turns(schema, {'type': 'string', 'enum': ['b', 'a']}) == []
+    assert turns(TEXT, schema) == ['enum is new; other values are refused']
+    assert turns(schema, TEXT) == [
         'enum is removed; replies can hold any value']
 
 
@@ -213,7 +213,7 @@ def test_the_order_of_required_members_does_not_matter():
 
 # Other keywords of a property
 
-@pytest.mark.parametrize('old, was, new, required, found', [
+@pytest.mark.parametrize('old, was, new, required, breaches', [
     (TEXT, [], TEXT, ['it'], ['is now required', 'null is now refused']),
     (TEXT, ['it'], TEXT, [], ['may now be null in replies']),
     (TEXT, [], {**TEXT, 'default': 'x'}, [], ['null is now refused']),
@@ -239,13 +239,13 @@ def test_the_order_of_required_members_does_not_matter():
     (TEXT, [], {**TEXT, 'description': 'New.'}, [], []),
 ])
 def test_changes_of_what_a_client_can_send_or_read_break_it(
-        old, was, new, required, found):
-    assert sorted(turns(old, new, required, was)) == sorted(found)
+        old, was, new, required, breaches):
+    assert sorted(turns(old, new, required, was)) == sorted(breaches)
 
 
 # Keywords of a type
 
-@pytest.mark.parametrize('old, new, found', [
+@pytest.mark.parametrize('old, new, breaches', [
     ({}, {'plural': 'crates'}, ['plural: 1.0: changes from boxes to crates']),
     ({}, {'scope': 'cloud'}, ['scope: 1.0: changes from project to cloud']),
     ({'controller': 'a:B'}, {}, [
@@ -286,9 +286,9 @@ def test_changes_of_what_a_client_can_send_or_read_break_it(
         'that were accepted can now be refused']),
 ])
 def test_changes_of_a_collection_that_break_clients_are_reported(
-        old, new, found):
+        old, new, breaches):
     properties = {'a': TEXT, 'b': TEXT, 's': WHEN, 'e': WHEN}
-    assert breaks(box(properties, **old), box(properties, **new)) == found
+    assert breaks(box(properties, **old), box(properties, **new)) == breaches
 
 
 def test_a_renamed_property_changes_no_keys():
@@ -328,5 +328,5 @@ VARIANTS = [
 def test_every_change_between_different_schemas_is_reported(old, new):
     """The comparison handles each pair, at any depth of nesting."""
     widened = [(VARIANTS[3], VARIANTS[3]), (VARIANTS[5], VARIANTS[4])]
-    found = breaks(box({'it': old}), box({'it': new}))
-    assert bool(found) is (old != new and (old, new) not in widened)
+    breaches = breaks(box({'it': old}), box({'it': new}))
+    assert bool(breaches) is (old != new and (old, new) not in widened)

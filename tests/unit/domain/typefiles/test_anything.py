@@ -55,8 +55,8 @@ def outcome(sources: dict[str, str]) -> tuple[str, ...]:
         assert isinstance(type_files.parse(sources), Catalogue)
     except type_files.DeclarationError as exc:
         assert exc.mistakes == tuple(sorted(set(exc.mistakes)))
-        assert all(one.isprintable() and ': ' in one
-                   for one in exc.mistakes), exc.mistakes
+        assert all(mistake.isprintable() and ': ' in mistake
+                   for mistake in exc.mistakes), exc.mistakes
         return exc.mistakes
     return ()
 
@@ -75,8 +75,8 @@ def test_any_text_of_yaml_characters_gives_a_catalogue_or_mistakes(content):
 
 @given(TYPE, TYPE)
 @settings(max_examples=200, deadline=None)
-def test_any_type_gives_a_catalogue_or_mistakes(one, other):
-    outcome({'a.yaml': text(one), 'b.yaml': text(other)})
+def test_any_type_gives_a_catalogue_or_mistakes(declaration, other):
+    outcome({'a.yaml': text(declaration), 'b.yaml': text(other)})
 
 
 @given(PROPERTY)

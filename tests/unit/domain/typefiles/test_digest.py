@@ -43,9 +43,9 @@ def test_every_keyword_changes_the_digest(word, other):
 
 
 def test_the_files_of_a_catalogue_parse_to_the_same_digest():
-    made = type_files.parse({'desk.yaml': DESK})
-    assert made.files == {'desk.yaml': DESK}
-    assert type_files.parse(made.files).digest == made.digest
+    catalogue = type_files.parse({'desk.yaml': DESK})
+    assert catalogue.files == {'desk.yaml': DESK}
+    assert type_files.parse(catalogue.files).digest == catalogue.digest
 
 
 def test_texts_are_read_without_being_parsed(tmp_path):

@@ -11,7 +11,7 @@ WHEN = {'type': 'string', 'format': 'date-time'}
 
 # Bounds and values of one property
 
-@pytest.mark.parametrize('given, mistake', [
+@pytest.mark.parametrize('keywords, mistake', [
     ({'type': 'string', 'minLength': 3, 'maxLength': 2},
      'minLength: 3 is above maxLength 2'),
     ({'type': 'string', 'minLength': 256},
@@ -49,11 +49,11 @@ WHEN = {'type': 'string', 'format': 'date-time'}
      'maxLength: is not valid for format date-time'),
     ({**WHEN, 'pattern': '^2'}, 'pattern: is not valid for format date-time'),
 ])
-def test_keywords_that_allow_no_value_are_a_mistake(given, mistake):
-    assert wrong(**given) == [mistake]
+def test_keywords_that_allow_no_value_are_a_mistake(keywords, mistake):
+    assert wrong(**keywords) == [mistake]
 
 
-@pytest.mark.parametrize('given', [
+@pytest.mark.parametrize('keywords', [
     {'type': 'string', 'minLength': 255},
     {'type': 'string', 'minLength': 2, 'maxLength': 2},
     {'type': 'string', 'maxLength': 65535},
@@ -65,12 +65,12 @@ def test_keywords_that_allow_no_value_are_a_mistake(given, mistake):
     {'type': 'boolean', 'default': False, 'immutable': True},
     WHEN,
 ])
-def test_keywords_that_allow_a_value_are_valid(given):
-    assert wrong(**given) == []
+def test_keywords_that_allow_a_value_are_valid(keywords):
+    assert wrong(**keywords) == []
 
 
 @pytest.mark.parametrize('word', ['default', 'backfill'])
-@pytest.mark.parametrize('given, value, why', [
+@pytest.mark.parametrize('keywords, value, why', [
     (TEXT, 5, '5 is not of type "string"'),
     (TEXT, 'a' * 256, None),
     ({'type': 'integer'}, 1.5, '1.5 is not of type "integer"'),
@@ -88,8 +88,9 @@ def test_keywords_that_allow_a_value_are_valid(given):
     (WHEN, 5, '5 is not of type "string"'),
     ({'references': 'box'}, 'nobody', '"nobody" is not a "uuid"'),
 ])
-def test_an_invalid_default_or_backfill_is_a_mistake(word, given, value, why):
-    lines = wrong(**given, **{word: value})
+def test_an_invalid_default_or_backfill_is_a_mistake(word, keywords, value,
+                                                     why):
+    lines = wrong(**keywords, **{word: value})
     assert len(lines) == 1
     assert lines[0].startswith(f'{word}: ')
     assert why is None or lines == [f'{word}: {why}']
@@ -147,7 +148,7 @@ def test_an_enum_must_have_a_valid_value_in_each_version(choices, more,
     assert enum(*choices, **more) == mistakes
 
 
-@pytest.mark.parametrize('given, own, mistakes', [
+@pytest.mark.parametrize('keywords, own, mistakes', [
     ({'since': '1.2'}, {'since': '1.2'}, []),
     ({}, {'since': '1.2'}, []),
     ({'since': '1.1'}, {'since': '1.2'}, [
@@ -163,8 +164,8 @@ def test_an_enum_must_have_a_valid_value_in_each_version(choices, more,
         "properties.a.since: 1.3 must be below the type's until 1.3"]),
 ])
 def test_the_versions_of_a_property_must_lie_within_those_of_its_type(
-        given, own, mistakes):
-    assert wrong_type({'a': {**TEXT, **given}}, **own) == mistakes
+        keywords, own, mistakes):
+    assert wrong_type({'a': {**TEXT, **keywords}}, **own) == mistakes
 
 
 def test_a_rename_needs_a_later_version_and_an_unused_old_name():
@@ -192,7 +193,7 @@ def test_a_rename_needs_a_later_version_and_an_unused_old_name():
         'an old name must be unused']
 
 
-@pytest.mark.parametrize('given, mistakes', [
+@pytest.mark.parametrize('keywords, mistakes', [
     ({}, []),
     ({'since': '1.1'}, [
         'properties.a: is required since 1.1; it needs a default, because '
@@ -208,33 +209,33 @@ def test_a_rename_needs_a_later_version_and_an_unused_old_name():
     ({'until': '1.1', 'default': 'x'}, []),
 ])
 def test_a_required_property_that_some_versions_lack_needs_a_default(
-        given, mistakes):
-    assert wrong_type({'a': {**TEXT, **given}}, required=['a']) == mistakes
+        keywords, mistakes):
+    assert wrong_type({'a': {**TEXT, **keywords}}, required=['a']) == mistakes
 
 
 # References
 
-@pytest.mark.parametrize('given, required, why', [
+@pytest.mark.parametrize('keywords, required, why', [
     ({}, ['it'], 'is required'),
     ({'immutable': True}, [], 'is immutable'),
     ({'default': '2eb8aa08-aa98-11ea-b4aa-73b441d16380'}, [],
      'has a default'),
 ])
-def test_set_null_needs_a_property_that_can_be_null(given, required, why):
+def test_set_null_needs_a_property_that_can_be_null(keywords, required, why):
     assert wrong_type({'it': {'references': 'box', 'on_delete': 'set_null',
-                              **given}}, required=required) == [
+                              **keywords}}, required=required) == [
         f'properties.it.on_delete: set_null is not valid because the property '
         f'{why}; use restrict or cascade']
     assert wrong_type({'it': {'references': 'box', 'on_delete': 'cascade',
-                              **given}}, required=required) == []
+                              **keywords}}, required=required) == []
 
 
 # Properties named in keywords of the type
 
 @pytest.mark.parametrize('word', ['required', 'unique', 'indexes'])
 def test_a_type_keyword_can_name_only_existing_properties(word):
-    def names(*given):
-        return list(given) if word == 'required' else [list(given)]
+    def names(*properties):
+        return list(properties) if word == 'required' else [list(properties)]
     place = word if word == 'required' else f'{word}[0]'
     assert wrong_type({'serial': TEXT, 'old': {'dropped': True}},
                       **{word: names('serail', 'old')}) == [
@@ -338,7 +339,7 @@ def test_a_filter_column_that_leads_no_tuple_counts_as_an_index():
 
 # Exclusive, quota, policy, tombstones
 
-@pytest.mark.parametrize('given, mistakes', [
+@pytest.mark.parametrize('rule, mistakes', [
     ({'period': ['a', 'b'], 'over': ['r']}, []),
     ({'period': ['a', 'b']}, []),
     ({'period': ['a', 'n'], 'over': ['o']}, [
@@ -373,7 +374,7 @@ def test_a_filter_column_that_leads_no_tuple_counts_as_an_index():
         'with project_id and id; the maximum is 2600: lower the maxLength of '
         'the strings']),
 ])
-def test_exclusive_needs_two_times_and_comparable_properties(given,
+def test_exclusive_needs_two_times_and_comparable_properties(rule,
                                                              mistakes):
     properties = {'a': WHEN, 'b': WHEN, 'n': {'type': 'integer'},
                   'o': {'type': 'object'}, 'r': {'references': 'box'},
@@ -382,8 +383,8 @@ def test_exclusive_needs_two_times_and_comparable_properties(given,
                   's': {'type': 'string', 'maxLength': 3},
                   't': {'type': 'string', 'maxLength': 1000},
                   'e': {'type': 'string', 'enum': ['on', 'off']}}
-    assert wrong_type(properties, exclusive=[given]) == mistakes
-    assert wrong_type(properties, exclusive=given) == [
+    assert wrong_type(properties, exclusive=[rule]) == mistakes
+    assert wrong_type(properties, exclusive=rule) == [
         line.replace('exclusive[0]', 'exclusive') for line in mistakes]
 
 

@@ -76,7 +76,7 @@ def test_a_cloud_type_can_only_reference_cloud_types():
         'a type of scope cloud can only reference types of scope cloud']
 
 
-@pytest.mark.parametrize('reference, own, other, what', [
+@pytest.mark.parametrize('reference, own, other, mistake', [
     ({}, {}, {'since': '1.1'},
      'exists since 1.0, but references "rack", which exists only since 1.1'),
     ({'since': '1.1'}, {}, {'since': '1.1'}, None),
@@ -95,11 +95,11 @@ def test_a_cloud_type_can_only_reference_cloud_types():
     ({}, {'until': '1.2'}, {'until': '1.3'}, None),
 ])
 def test_a_reference_exists_only_in_versions_of_its_target(reference, own,
-                                                           other, what):
+                                                           other, mistake):
     assert mistakes(
         a=typed('host', {'r': {'references': 'rack', **reference}}, **own),
         b=typed('rack', **other)) == (
-        [f'a.yaml: properties.r: {what}'] if what else [])
+        [f'a.yaml: properties.r: {mistake}'] if mistake else [])
 
 
 def test_a_type_with_an_unreadable_file_is_not_reported_as_unknown():

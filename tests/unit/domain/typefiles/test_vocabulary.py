@@ -98,10 +98,10 @@ def test_every_keyword_has_invalid_values_in_these_tests():
 @pytest.mark.parametrize('word, value', pairs(TYPE_BAD))
 def test_a_malformed_type_keyword_is_one_mistake(word, value):
     """Other keywords that refer to the malformed one add no mistake."""
-    given = {'name': 'box', 'plural': 'boxes', word: value}
+    keywords = {'name': 'box', 'plural': 'boxes', word: value}
     if word == 'properties':
-        given |= {'required': ['a'], 'indexes': [['b']]}
-    lines = mistakes(box=text(given))
+        keywords |= {'required': ['a'], 'indexes': [['b']]}
+    lines = mistakes(box=text(keywords))
     assert len(lines) == 1
     assert lines[0].startswith(f'box.yaml: {word}: must be '), lines
 
@@ -120,8 +120,8 @@ def test_a_malformed_property_keyword_is_one_mistake(word, value):
 def test_a_keyword_is_valid_only_for_its_kinds(word, kind):
     """Elsewhere the mistake is the place, even if the value is malformed."""
     wanted = vocabulary.PROPERTY_KEYWORDS[word].kinds
-    given = {word: {'odd': None}, **KIND_OF[kind]}
-    lines = [line for line in wrong(**given) if 'is valid for' in line]
+    keywords = {word: {'odd': None}, **KIND_OF[kind]}
+    lines = [line for line in wrong(**keywords) if 'is valid for' in line]
     misplaced = kind not in wanted and word not in KIND_OF[kind]
     assert bool(lines) is misplaced, lines
 
@@ -134,7 +134,7 @@ def test_the_mistake_of_a_misplaced_keyword_names_the_valid_kinds():
         'not for reference']
 
 
-@pytest.mark.parametrize('given, mistake', [
+@pytest.mark.parametrize('keywords, mistake', [
     ({'defalt': 1}, 'unknown keyword "defalt"; did you mean "default"?'),
     ({'min_length': 1}, 'unknown keyword "min_length"; did you mean '
                         '"minLength"?'),
@@ -144,8 +144,8 @@ def test_the_mistake_of_a_misplaced_keyword_names_the_valid_kinds():
     ({'a\nb': 1}, 'unknown keyword "a\\nb"'),
 ])
 def test_the_mistake_of_an_unknown_keyword_suggests_a_similar_one(
-        given, mistake):
-    assert wrong(type='string', **given) == [mistake]
+        keywords, mistake):
+    assert wrong(type='string', **keywords) == [mistake]
 
 
 def test_an_unknown_keyword_of_a_type_is_a_mistake():
@@ -178,15 +178,15 @@ def test_an_inner_schema_without_keywords_allows_any_value():
     assert wrong(type='object', additionalProperties=False) == []
 
 
-@pytest.mark.parametrize('given, mistake', [
+@pytest.mark.parametrize('content, mistake', [
     ('', 'is empty; it must declare a type'),
     ('- a', 'must be a mapping of keywords such as {name: rack, plural: '
             'racks}, not ["a"]'),
     ('just text', 'must be a mapping of keywords such as {name: rack, '
                   'plural: racks}, not "just text"'),
 ])
-def test_a_file_must_be_a_mapping(given, mistake):
-    assert mistakes(box=given) == [f'box.yaml: {mistake}']
+def test_a_file_must_be_a_mapping(content, mistake):
+    assert mistakes(box=content) == [f'box.yaml: {mistake}']
 
 
 def test_a_type_must_have_a_name_and_a_plural():

@@ -49,8 +49,8 @@ def counted(connected):
     ('journal_mode', 'wal'), ('foreign_keys', 1), ('synchronous', 2),
     ('busy_timeout', 20)])
 def test_every_connection_has_these_settings(connected, pragma, value):
-    with connected.connect() as one, connected.connect() as other:
-        for connection in (one, other):
+    with connected.connect() as first, connected.connect() as second:
+        for connection in (first, second):
             assert connection.exec_driver_sql(
                 f'PRAGMA {pragma}').scalar() == value
 

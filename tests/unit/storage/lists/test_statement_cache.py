@@ -28,12 +28,12 @@ def select(cache: statement_cache.Statements, *parameters: tuple[str, str],
 
 def test_queries_that_differ_in_values_share_a_statement(cache):
     size = ('sort', 'size,label')
-    one, values = select(cache, size, ('name', 'a'), marker=MARKER)
-    two, others = select(cache, size, ('name', 'b'), owner='q',
-                        marker={**MARKER, 'size': 4})
-    assert one is two
-    assert values != others
-    assert {'a', 'p', 3}.isdisjoint(one.compile().params.values())
+    statement, values = select(cache, size, ('name', 'a'), marker=MARKER)
+    other, other_values = select(cache, size, ('name', 'b'), owner='q',
+                                 marker={**MARKER, 'size': 4})
+    assert statement is other
+    assert values != other_values
+    assert {'a', 'p', 3}.isdisjoint(statement.compile().params.values())
 
 
 @pytest.mark.parametrize('other', [
@@ -42,16 +42,18 @@ def test_queries_that_differ_in_values_share_a_statement(cache):
 def test_queries_with_different_sql_have_different_statements(cache, other):
     same = {'owner': 'p', 'marker': MARKER, 'backwards': False}
     parameters = ('sort', 'size,label')
-    one, _ = select(cache, parameters, **same)
-    assert select(cache, parameters, **{**same, **other})[0] is not one
-    assert select(cache, ('sort', 'size:desc,label'), **same)[0] is not one
-    assert select(cache, parameters, ('limit', '5'), **same)[0] is not one
+    statement, _ = select(cache, parameters, **same)
+    assert select(cache, parameters, **{**same, **other})[0] is not statement
+    assert select(cache, ('sort', 'size:desc,label'),
+                  **same)[0] is not statement
+    assert select(cache, parameters, ('limit', '5'),
+                  **same)[0] is not statement
 
 
 def test_a_filter_for_null_has_a_statement_of_its_own(cache):
-    one, _ = select(cache, ('serial', 'a'))
-    assert select(cache, ('serial', 'null'))[0] is not one
-    assert select(cache, ('serial', 'neq:a'))[0] is not one
+    statement, _ = select(cache, ('serial', 'a'))
+    assert select(cache, ('serial', 'null'))[0] is not statement
+    assert select(cache, ('serial', 'neq:a'))[0] is not statement
 
 
 @pytest.mark.parametrize('parameter', [
